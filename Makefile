@@ -1,0 +1,38 @@
+# Everything a newcomer types. Each target sets up what it needs first; a setup that is done takes a second.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+PY := .venv/bin/python
+DEMO_DAYS ?= 1
+export DEMO_DAYS
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench bench-gas lock clean
+
+help: ## what can be typed here
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
+
+setup: ## install and build everything under this folder (.venv, node_modules, .till)
+	@$(PYTHON) -m node.network.toolchain
+
+demo: setup ## replay a real day of shop payments on four validators (DEMO_DAYS=7 for a week)
+	@$(PY) -m node.demo
+
+test: setup ## lint, then every test
+	@$(MAKE) --no-print-directory lint
+	@$(PY) -m pytest --exitfirst
+
+lint: setup ## formatting, types, dependency rule, Solidity style
+	@$(PY) -m scripts.lint
+
+bench: setup ## payments a second and latency through the whole path; writes out/bench/payments.json
+	@$(PY) -m benchmarks.payments
+
+bench-gas: setup ## gas a payment; writes out/bench/gas.json
+	@$(PY) -m benchmarks.gas
+
+lock: setup ## make requirements.lock and package-lock.json anew from requirements.in and package.json
+	@$(PY) -m node.network.toolchain.lock
+
+clean: ## remove everything that was installed, built or written here
+	@rm -rf .venv node_modules .till build out node/artifacts/contracts *.egg-info
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The `till` command: click wiring only, a module per command group."""
