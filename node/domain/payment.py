@@ -56,9 +56,13 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payment:
-    """A verified purchase. `time` is the terminal's clock in Unix seconds; `body` the digest of what was sent."""
+    """A verified purchase. `time` is the terminal's clock in Unix seconds; `body` the digest of what was sent.
+
+    `transmission_time` is DE7 as sent (MMDDhhmmss): with terminal, MTI class and STAN it is what a reversal names.
+    """
 
     key: PaymentKey
+    transmission_time: str
     body: Hash32
     merchant: MerchantId
     terminal: TerminalNumber
