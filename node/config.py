@@ -1,0 +1,203 @@
+"""The only reader of configuration files and of the environment: frozen settings, each with its default and limits.
+
+Before every stage; used by cli/bridge and by whoever writes a configuration. A relative path in a file is relative to
+that file's folder.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from types import NoneType
+from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+
+from node.domain.errors import Unusable
+
+FAIL_POINT_VARIABLE: Final = "TILL_FAIL_POINT"
+"""Names the point at which the bridge kills itself; for crash tests only (node/bridge/failpoint.py)."""
+
+
+Section = TypeVar("Section")
+
+
+def setting(default: Any = MISSING, *, low: int = 0, high: int = 2**31, choices: tuple[str, ...] = ()) -> Any:
+    """A field of a settings dataclass. `low` and `high` bound a number, or the length of a text or a list."""
+    metadata = {"low": low, "high": high, "choices": choices}
+    if isinstance(default, list | tuple):
+        return field(default=tuple(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChainSettings:
+    """Where the chain is. `finality` is "instant" where a block is final when it appears, else "finalized"."""
+
+    rpc: tuple[str, ...] = setting(low=1, high=16)
+    websocket: str = setting("", high=200)
+    deployment: Path = setting()
+    product_sets: Path | None = setting(None)
+    finality: str = setting("instant", choices=("instant", "finalized"))
+    call_timeout_ms: int = setting(10_000, low=100, high=120_000)
+    poll_ms: int = setting(250, low=20, high=60_000)
+    log_range: int = setting(500, low=1, high=10_000)
+    attempts: int = setting(5, low=1, high=100)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamSettings:
+    """Which stream this bridge posts, and the file with the key that posts it (32 bytes as hex, mode 0600)."""
+
+    id: int = setting(low=1, high=2**32 - 1)
+    key_file: Path = setting()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JournalSettings:
+    """The journal's file and limits; the cards' key is what tokens of cards are made with."""
+
+    path: Path = setting(Path("journal.sqlite"))
+    card_key_file: Path | None = setting(None)
+    queue: int = setting(20_000, low=10, high=1_000_000)
+    group: int = setting(500, low=1, high=1_000)
+    busy_timeout_ms: int = setting(5_000, low=0, high=60_000)
+    write_attempts: int = setting(30, low=1, high=10_000)
+    sealed_bytes: int = setting(32_768, low=64, high=262_144)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchSettings:
+    """How payments are put together. `waiting` bounds what is journaled but not yet in a batch.
+
+    While `pipeline` transactions are not final, batches wait until they are full: under load they grow by themselves.
+    """
+
+    max_payments: int = setting(500, low=1, high=2_000)
+    max_refunds: int = setting(20, low=1, high=200)
+    max_wait_ms: int = setting(50, low=1, high=60_000)
+    in_flight: int = setting(16, low=1, high=64)
+    pipeline: int = setting(4, low=1, high=64)
+    waiting: int = setting(20_000, low=10, high=1_000_000)
+    max_bytes: int = setting(120_000, low=2_000, high=130_000)
+    max_gas: int = setting(30_000_000, low=200_000, high=2**40)
+    gas_base: int = setting(250_000, low=21_000, high=10_000_000)
+    gas_payment: int = setting(40_000, low=5_000, high=1_000_000)
+    gas_line: int = setting(15_000, low=1_000, high=1_000_000)
+    gas_refund_line: int = setting(250_000, low=20_000, high=2_000_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionSettings:
+    """What is paid for gas (wei), and when a transaction that no block takes is sent again, or bumped."""
+
+    priority_fee: int = setting(10, low=1, high=10**12)
+    fee_headroom: int = setting(1_000, low=1, high=10**12)
+    resend_ms: int = setting(2_000, low=100, high=600_000)
+    bump_ms: int = setting(30_000, low=1_000, high=3_600_000)
+    bump_percent: int = setting(25, low=10, high=200)
+    max_bumps: int = setting(10, low=0, high=100)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerSettings:
+    """How long a payment that debits may wait for finality before it is answered 91 and undone."""
+
+    deadline_ms: int = setting(15_000, low=100, high=120_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BridgeSettings:
+    """All that `till bridge run` is told. The folder `state` gets `bridge.json` with the ports once it listens."""
+
+    state: Path = setting(Path("."))
+    log_level: str = setting("info", choices=("debug", "info", "warning", "error"))
+    chain: ChainSettings
+    stream: StreamSettings
+    journal: JournalSettings = JournalSettings()
+    batch: BatchSettings = BatchSettings()
+    transaction: TransactionSettings = TransactionSettings()
+    answers: AnswerSettings = AnswerSettings()
+    metrics_port: int = setting(-1, low=-1, high=65_535)
+    fail_point: str = ""
+
+
+def load_bridge(path: Path, environment: Mapping[str, str] = os.environ) -> BridgeSettings:
+    """The bridge's settings from a TOML file.
+
+    Raises Unusable with one sentence for a missing file, bad TOML, an unknown or a missing setting, or a value that is
+    of the wrong type or outside its limits.
+    """
+    try:
+        document = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise Unusable(f"there is no configuration file {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Unusable(f"{path} cannot be read: {error}") from None
+    document.pop("fail_point", None)
+    settings = _section(BridgeSettings, document, "", path.resolve().parent)
+    point = environment.get(FAIL_POINT_VARIABLE, "")
+    return replace_fail_point(settings, point) if point else settings
+
+
+def replace_fail_point(settings: BridgeSettings, point: str) -> BridgeSettings:
+    """The same settings with a fail point armed."""
+    values = {each.name: getattr(settings, each.name) for each in fields(settings)}
+    return BridgeSettings(**(values | {"fail_point": point}))
+
+
+def _section(kind: type[Section], table: Mapping[str, Any], where: str, folder: Path) -> Section:
+    known = {each.name: each for each in fields(cast(Any, kind))}
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise Unusable(f"there is no setting {where}{unknown[0]}")
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name, each in known.items():
+        section, optional = _table_of(hints[name])
+        if section is not None:
+            if optional and name not in table:
+                values[name] = None
+                continue
+            inner = table.get(name, {})
+            if not isinstance(inner, dict):
+                raise Unusable(f"{where}{name} is a table, [{where}{name}]")
+            values[name] = _section(section, inner, f"{where}{name}.", folder)
+        elif name in table:
+            values[name] = _value(each, hints[name], table[name], f"{where}{name}", folder)
+        elif each.default is MISSING:
+            raise Unusable(f"the setting {where}{name} is missing")
+        elif isinstance(each.default, Path):
+            values[name] = folder / each.default
+    return kind(**values)
+
+
+def _table_of(hint: Any) -> tuple[Any, bool]:
+    """The settings class behind a type hint, if it is one, and whether its table may be left out (then it is None)."""
+    options = get_args(hint) or (hint,)
+    section = next((option for option in options if hasattr(option, "__dataclass_fields__")), None)
+    return section, NoneType in options
+
+
+def _value(each: "Field[Any]", hint: Any, value: Any, name: str, folder: Path) -> Any:
+    low, high = each.metadata.get("low", 0), each.metadata.get("high", 2**31)
+    choices = each.metadata.get("choices", ())
+    if hint in (Path, Path | None):
+        if not isinstance(value, str) or not value:
+            raise Unusable(f"{name} is the name of a file or a folder, in quotes")
+        return folder / value
+    if hint == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+            raise Unusable(f"{name} is a list of texts")
+        value = tuple(value)
+    elif type(value) is not hint:
+        raise Unusable(f"{name} is {_NAMES.get(hint, hint)}, not {value!r}")
+    if choices and value not in choices:
+        raise Unusable(f"{name} is one of {', '.join(choices)}, not {value!r}")
+    size = value if type(value) is int else len(value) if isinstance(value, str | tuple) else low
+    if not low <= size <= high:
+        what = "" if type(value) is int else "the length of "
+        raise Unusable(f"{what}{name} is between {low} and {high}, not {size}")
+    return value
+
+
+_NAMES: Final[dict[Any, str]] = {int: "a whole number", str: "a text in quotes", bool: "true or false"}
