@@ -34,5 +34,5 @@ lock: setup ## make requirements.lock and package-lock.json anew from requiremen
 	@$(PY) -m node.network.toolchain.lock
 
 clean: ## remove everything that was installed, built or written here
-	@rm -rf .venv node_modules .till build out node/artifacts/contracts *.egg-info
+	@rm -rf .venv node_modules .till build out node/artifacts *.egg-info
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

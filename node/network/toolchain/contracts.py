@@ -1,0 +1,68 @@
+"""The contract steps: ABCI message classes for the validator application, and compiled contracts for everybody.
+
+`brownie compile` leaves its full output in build/; what the node needs of it (names, ABIs, sizes) is written to
+node/artifacts/contracts/NAME.json, so that the node never reads brownie's files.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from node.network.toolchain.engines import provide_go
+from node.network.toolchain.failures import SetupError
+from node.network.toolchain.layout import Layout
+from node.network.toolchain.work import Work
+
+CODE_LIMIT: Final = 24_576  # bytes of deployed code, EIP-170
+
+
+def build_wire(work: Work) -> None:
+    """Generates the ABCI message classes from the .proto files of the CometBFT module."""
+    _, environment = provide_go(work)
+    path = f"{work.layout.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    work.run(work.layout.python, "-m", "node.consensus.wire_build", env={**environment, "PATH": path})
+
+
+def compile_contracts(work: Work) -> None:
+    """Compiles contracts/ with brownie and writes the node's artifacts.
+
+    Raises SetupError with the compiler's first error, or when a contract is larger than a block may deploy.
+    """
+    work.run(work.layout.bin / "brownie", "compile")
+    write_artifacts(work.layout)
+
+
+def write_artifacts(layout: Layout) -> None:
+    """Writes node/artifacts/contracts/NAME.json for every contract and interface of the project, and no others."""
+    fresh = layout.artifacts.with_name("contracts.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    build = layout.root / "build"
+    for file in sorted([*build.glob("contracts/*.json"), *build.glob("interfaces/*.json")]):
+        compiled = json.loads(file.read_text())
+        if is_ours(compiled):
+            (fresh / file.name).write_text(json.dumps(artifact_of(compiled), separators=(",", ":")))
+    shutil.rmtree(layout.artifacts, ignore_errors=True)
+    fresh.rename(layout.artifacts)
+
+
+def is_ours(compiled: dict[str, Any]) -> bool:
+    """Whether brownie's output is of a source of this project, not of a library that it imports."""
+    return str(compiled.get("sourcePath", "")).startswith(("contracts/", "interfaces/"))
+
+
+def artifact_of(compiled: dict[str, Any]) -> dict[str, Any]:
+    """What the node keeps of one contract: name, source path, ABI, and the bytes of its deployed code."""
+    name = compiled["contractName"]
+    size = len(str(compiled.get("deployedBytecode", ""))) // 2
+    if size > CODE_LIMIT and not str(compiled["sourcePath"]).startswith("contracts/testing/"):
+        raise SetupError(f"Contracts: {name} is {size} bytes, and a chain deploys {CODE_LIMIT} at most.")
+    return {"name": name, "source": compiled["sourcePath"], "abi": compiled["abi"], "deployed_size": size}
+
+
+def sources(layout: Layout) -> tuple[Path, ...]:
+    """What the compiled contracts depend on."""
+    files = ("brownie-config.yaml", "package-lock.json")
+    return (layout.root / "contracts", layout.root / "interfaces", *(layout.root / name for name in files))

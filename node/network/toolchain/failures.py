@@ -1,0 +1,58 @@
+"""One clear sentence for each way in which a setup step can fail.
+
+A step's command writes into its log; when it fails, what the log says is matched here.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+# (what the log says, the sentence); the first that matches is told
+SYMPTOMS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (
+        re.compile(r"No space left on device|ENOSPC|disk quota exceeded", re.I),
+        "The disk is full; make about 4 GB free and run it again",
+    ),
+    (
+        re.compile(r"do not match the hashes|EINTEGRITY|checksum mismatch|SECURITY ERROR", re.I),
+        "A downloaded package is not the one that the lock names; nothing was installed",
+    ),
+    (
+        re.compile(
+            r"name resolution|name or service not known|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT"
+            r"|no such host|connection refused|network is unreachable|dial tcp|i/o timeout|max retries exceeded"
+            r"|Could not find a version|No matching distribution|ReadTimeoutError|ConnectTimeoutError|proxyconnect"
+            r"|TLS handshake|certificate verify failed|\bE40[134]\b|\bE50\d\b",
+            re.I,
+        ),
+        "The package registry cannot be reached or does not have the package; check the network and run it again",
+    ),
+    (
+        re.compile(r"Permission denied|EACCES|Read-only file system|EROFS", re.I),
+        "A file under the project's folder cannot be written; check who owns it",
+    ),
+    (
+        re.compile(r"ensurepip is not available|No module named venv|No module named ensurepip", re.I),
+        "This Python cannot make a virtual environment; install its venv package (python3.11-venv on Debian)",
+    ),
+    (
+        re.compile(r"signal: killed|Killed|out of memory|heap out of memory|MemoryError", re.I),
+        "The machine ran out of memory; about 3 GB are needed",
+    ),
+)
+
+TAIL: Final = 20_000  # characters of a log that are looked at
+
+
+class SetupError(Exception):
+    """A setup step cannot be done; the message is one sentence for the person who typed `make`."""
+
+
+def explain(title: str, log: Path) -> SetupError:
+    """Reads the end of a failed step's log and says in one sentence what happened and where to read more."""
+    text = log.read_text(errors="replace")[-TAIL:] if log.is_file() else ""
+    for pattern, sentence in SYMPTOMS:
+        if pattern.search(text):
+            return SetupError(f"{title}: {sentence} (details: {log}).")
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
+    return SetupError(f"{title} failed: {last[:200]} (details: {log}).")

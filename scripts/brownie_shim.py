@@ -1,0 +1,171 @@
+"""Brownie for this project: the same command, with four things put right before it starts.
+
+`source .till/activate; brownie run SCRIPT [FUNCTION] [ARGUMENTS] --network FOLDER` comes here (setup writes that
+`brownie`). Brownie itself is unchanged on disk.
+
+1. Its home is .till/brownie and its compiler .till/tools/solc, not folders in the user's home.
+2. `--network` also takes a folder made by `till net init`, or a URL; nothing is written into brownie's list of
+   networks. `development` gets a free port, so that two runs never meet.
+3. On a live network brownie 1.22.2 raises a TypeError in a background thread after every deployment: its compiled
+   `state` module wants the sources as a dict and gets a `Sources`. `_add_deployment` is wrapped to give it one.
+4. `brownie run SCRIPT --help` prints the script's own page instead of connecting to a network.
+"""
+
+import ast
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+HOME: Final = ROOT / ".till" / "brownie"
+BIN: Final = ROOT / ".till" / "tools" / "bin"
+ANSWER_LIMIT: Final = 1_000_000  # bytes of a JSON-RPC answer that are read
+PATIENCE: Final = 5  # seconds for a node to answer at all
+
+
+def main(arguments: list[str]) -> None:
+    """What the `brownie` command does: put right what is listed above, then hand over."""
+    page = help_page(arguments)
+    if page is not None:
+        print(page)
+        return
+    prepare()
+    sys.argv = ["brownie", *with_known_network(arguments)]
+    from brownie._cli.__main__ import main as brownie
+
+    brownie()
+
+
+def prepare() -> None:
+    """Imports brownie with its home and compiler inside the project, and applies the repairs. Safe to call twice."""
+    os.environ["SOLCX_BINARY_PATH"] = str(ROOT / ".till" / "tools" / "solc")
+    os.environ["VVM_BINARY_PATH"] = str(HOME / "vvm")
+    if str(BIN) not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"  # anvil
+    for folder in (HOME / "vvm", ROOT / ".till" / "tools" / "solc"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _home(HOME):
+        import brownie
+    from brownie._config import CONFIG
+    from brownie.network import contract
+
+    CONFIG.networks["development"]["cmd_settings"]["port"] = free_port()
+    if not hasattr(contract._add_deployment, "repaired"):
+        contract._add_deployment = _repaired(contract._add_deployment)
+    assert brownie.__file__
+
+
+def open_project() -> Any:
+    """The loaded brownie project, for Python code that drives contracts without the brownie command."""
+    prepare()
+    from brownie import project
+
+    loaded = project.get_loaded_projects()
+    return loaded[0] if loaded else project.load(ROOT, raise_if_loaded=False)
+
+
+def with_known_network(arguments: list[str]) -> list[str]:
+    """The arguments with a folder or a URL after --network replaced by the id of a network registered for it."""
+    changed = list(arguments)
+    for place, argument in enumerate(arguments):
+        if argument == "--network" and place + 1 < len(arguments):
+            changed[place + 1] = register_network(arguments[place + 1])
+        elif argument.startswith("--network="):
+            changed[place] = f"--network={register_network(argument.partition('=')[2])}"
+    return changed
+
+
+def register_network(where: str) -> str:
+    """Makes brownie know a network folder or a URL for this process, and returns its id; a known id stays as it is.
+
+    Ends the process with a sentence when the folder is no network's or the node does not answer.
+    """
+    if where.startswith(("http://", "https://")):
+        url, folder = where, None
+    elif (Path(where) / "network.json").is_file():
+        folder = Path(where).resolve()
+        url = rpc_of_folder(folder)
+    elif os.sep in where or Path(where).is_dir():
+        sys.exit(f"{where} is not a network's folder: it has no network.json (make one with till net init).")
+    else:
+        return where
+    from brownie._config import CONFIG
+
+    chain_id = ask_chain_id(url)
+    name = f"tillnet-{chain_id}"
+    CONFIG.networks[name] = {"id": name, "name": name, "host": url, "chainid": str(chain_id), "timeout": 60}
+    # read by scripts/session.py, in this same process
+    os.environ["TILLNET_FOLDER"] = str(folder or "")
+    return name
+
+
+def rpc_of_folder(folder: Path) -> str:
+    """The JSON-RPC address of the first validator of a network folder."""
+    network = json.loads((folder / "network.json").read_text())
+    return str(network["validators"][0]["rpc"])
+
+
+def ask_chain_id(url: str) -> int:
+    """The chain id of the node at a URL. Ends the process with a sentence when it does not answer."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}).encode()
+    request = Request(url, body, {"Content-Type": "application/json"})
+    try:
+        with urlopen(request, timeout=PATIENCE) as answer:
+            return int(json.loads(answer.read(ANSWER_LIMIT))["result"], 16)
+    except (URLError, OSError, ValueError, KeyError, TypeError) as failure:
+        sys.exit(f"No chain answers at {url} ({failure}); is the network up (till net up FOLDER)?")
+
+
+def help_page(arguments: list[str]) -> str | None:
+    """The docstring of the script that `run SCRIPT --help` names, or None when something else was asked for."""
+    if arguments[:1] != ["run"] or not {"--help", "-h"} & set(arguments):
+        return None
+    names = [argument for argument in arguments[1:] if not argument.startswith("-")]
+    script = ROOT / "scripts" / f"{Path(names[0]).stem}.py" if names else None
+    return ast.get_docstring(ast.parse(script.read_text())) if script is not None and script.is_file() else None
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _home(folder: Path) -> Iterator[None]:
+    """Shows another home to what is imported meanwhile: brownie makes `.brownie` in it, and knows no setting."""
+    before = os.environ.get("HOME")
+    os.environ["HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HOME"]
+        else:
+            os.environ["HOME"] = before
+
+
+def _repaired(original: Any) -> Any:
+    """Brownie's `_add_deployment`, given the contract's sources as the dict that it asks for."""
+
+    def add_deployment(contract: Any, alias: str | None = None) -> None:
+        paths = contract._build.get("allSourcePaths", {}).values()
+        sources = contract._sources
+        texts = sources if isinstance(sources, dict) else {path: sources.get(path) for path in paths}
+        original(SimpleNamespace(address=contract.address, _build=contract._build, _sources=texts), alias)
+
+    add_deployment.repaired = True  # type: ignore[attr-defined]
+    return add_deployment
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
