@@ -18,6 +18,10 @@ SYMPTOMS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         "A downloaded package is not the one that the lock names; nothing was installed",
     ),
     (
+        re.compile(r"npm error code EUSAGE|missing go.sum entry|updates to go.mod needed", re.I),
+        "A lock does not fit what it locks; run make lock and commit the result",
+    ),
+    (
         re.compile(
             r"name resolution|name or service not known|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT"
             r"|no such host|connection refused|network is unreachable|dial tcp|i/o timeout|max retries exceeded"

@@ -2,9 +2,11 @@
 
 import os
 import shlex
+import shutil
 from pathlib import Path
 from typing import Final
 
+from node.network.toolchain.failures import SetupError
 from node.network.toolchain.layout import Layout
 from node.network.toolchain.python_packages import install_tool
 from node.network.toolchain.versions import NODE_WANTED, find_on_path
@@ -49,13 +51,15 @@ def write_compiler(work: Work) -> None:
 
 
 def foundry(layout: Layout, name: str) -> Path:
-    """The binary of forge, cast or anvil. npm's wrapper around it exits 0 on failure, so it is called directly.
+    """The binary of forge, cast or anvil: the locked package's, else (not 64-bit Linux) the one on PATH.
 
-    Where the platform's package is absent the path that would be there on 64-bit Linux is returned.
+    npm's wrapper around it exits 0 on failure, so the package of the platform is installed and called directly.
     """
-    packages = layout.node_modules / "@foundry-rs"
-    found = sorted(packages.glob(f"{name}-*/bin/{name}*"))
-    return found[0] if found else packages / f"{name}-linux-amd64" / "bin" / name
+    found = sorted((layout.node_modules / "@foundry-rs").glob(f"{name}-*/bin/{name}*"))
+    on_path = shutil.which(name)
+    if not found and on_path is None:
+        raise SetupError(f"Node packages: {name} is not packaged for this machine; install Foundry by hand.")
+    return found[0] if found else Path(str(on_path))
 
 
 def node_environment(layout: Layout) -> dict[str, str]:
