@@ -141,5 +141,16 @@ class Overloaded(Retryable):
     rpc_code = -32096
 
 
+class JournalUnwritable(Retryable):
+    """The journal cannot be written; the disk may be full."""
+
+    response_code = "96"
+    rpc_code = -32098
+
+
 class Unusable(TillnetError):
     """The program cannot start or go on as it was asked to."""
+
+
+class BrokenInvariant(Exception):
+    """Something that can never be is: the process stops before it does harm. Not of the tree above, on purpose."""
