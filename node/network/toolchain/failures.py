@@ -23,11 +23,10 @@ SYMPTOMS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     ),
     (
         re.compile(
-            r"name resolution|name or service not known|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT"
-            r"|no such host|connection refused|network is unreachable|dial tcp|i/o timeout|max retries exceeded"
-            r"|Could not find a version|No matching distribution|ReadTimeoutError|ConnectTimeoutError|proxyconnect"
-            r"|TLS handshake|certificate verify failed|\bE40[134]\b|\bE50\d\b",
-            re.I,
+            r"(?i:name resolution|name or service not known|no such host|connection refused|network is unreachable"
+            r"|dial tcp|i/o timeout|max retries exceeded|proxyconnect|TLS handshake|certificate verify failed"
+            r"|Could not find a version|No matching distribution)|(Read|Connect)TimeoutError"
+            r"|\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|E40[134]|E50\d)\b"
         ),
         "The package registry cannot be reached or does not have the package; check the network and run it again",
     ),
@@ -40,7 +39,7 @@ SYMPTOMS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         "This Python cannot make a virtual environment; install its venv package (python3.11-venv on Debian)",
     ),
     (
-        re.compile(r"signal: killed|Killed|out of memory|heap out of memory|MemoryError", re.I),
+        re.compile(r"signal: killed|Killed|(?i:out of memory)|MemoryError"),
         "The machine ran out of memory; about 3 GB are needed",
     ),
 )
@@ -54,7 +53,8 @@ class SetupError(Exception):
 
 def explain(title: str, log: Path) -> SetupError:
     """Reads the end of a failed step's log and says in one sentence what happened and where to read more."""
-    text = log.read_text(errors="replace")[-TAIL:] if log.is_file() else ""
+    text = log.read_text(errors="replace") if log.is_file() else ""
+    text = text.rpartition("\n$ ")[2][-TAIL:]  # only the last command failed
     for pattern, sentence in SYMPTOMS:
         if pattern.search(text):
             return SetupError(f"{title}: {sentence} (details: {log}).")
