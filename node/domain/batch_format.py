@@ -1,0 +1,193 @@
+"""The bytes that `postBatch` takes (docs/batch.md, "postBatch"), from payments and their sequences, and back.
+
+Stage before: batch (which picked payments and sequences). Stage after: transaction. Pure.
+"""
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from node.domain.ids import (
+    Hash32,
+    MemberId,
+    MerchantId,
+    MinorUnits,
+    RuleVersion,
+    Sequence,
+    StreamId,
+    TerminalNumber,
+)
+from node.domain.payment import Line, Payment, Tender
+
+VERSION: Final = 1
+WINDOW_BITS: Final = 256
+MAX_WINDOW_WORDS: Final = 32
+MAX_LINES: Final = 16
+HAS_ITEMS: Final = 1
+HAS_AUTHORISATION: Final = 2
+ENROLS: Final = 4
+
+_HEADER: Final = struct.Struct(">BIQBH")
+_SECTION: Final = struct.Struct(">IH")
+_PAYMENT: Final = struct.Struct(">HBBHQI")
+_LINE: Final = struct.Struct(">6sHB")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchPayment:
+    """A payment as the chain sees it: `enrol` asks to register a member that is not registered yet."""
+
+    sequence: Sequence
+    merchant: MerchantId
+    terminal: TerminalNumber
+    member: MemberId
+    time: int
+    lines: tuple[Line, ...]
+    items_root: Hash32 | None = None
+    authorisation: Hash32 | None = None
+    enrol: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """A batch in the order in which the ledger looks at it: by merchant, inside a merchant as they were given."""
+
+    stream: StreamId
+    first_sequence: Sequence
+    window_words: int
+    payments: tuple[BatchPayment, ...]
+
+
+def for_batch(payment: Payment, sequence: Sequence, *, enrol: bool = False) -> BatchPayment:
+    """What the chain is to see of a journaled payment that was given `sequence`."""
+    return BatchPayment(
+        sequence=sequence,
+        merchant=payment.merchant,
+        terminal=payment.terminal,
+        member=payment.member,
+        time=payment.time,
+        lines=payment.lines,
+        items_root=payment.items_root,
+        authorisation=payment.authorisation,
+        enrol=enrol,
+    )
+
+
+def make_batch(stream: StreamId, payments: Iterable[BatchPayment]) -> Batch:
+    """Sorts payments by merchant (otherwise as given) and lays the sequence window around them.
+
+    Raises ValueError when there is none, or when their sequences span more than 32 words of 256.
+    """
+    ordered = tuple(sorted(payments, key=lambda payment: payment.merchant))
+    if not ordered:
+        raise ValueError("a batch holds at least one payment")
+    first = min(payment.sequence for payment in ordered) // WINDOW_BITS * WINDOW_BITS
+    words = (max(payment.sequence for payment in ordered) - first) // WINDOW_BITS + 1
+    if words > MAX_WINDOW_WORDS:
+        raise ValueError(f"the sequences span {words} words of {WINDOW_BITS}, more than {MAX_WINDOW_WORDS}")
+    return Batch(stream=stream, first_sequence=Sequence(first), window_words=words, payments=ordered)
+
+
+def encode_batch(batch: Batch) -> bytes:
+    """The bytes of a batch. Raises ValueError when a field does not fit its width or merchants are out of order."""
+    sections = [(merchant, list(group)) for merchant, group in groupby(batch.payments, lambda p: p.merchant)]
+    merchants = [merchant for merchant, _ in sections]
+    if merchants != sorted(set(merchants)):
+        raise ValueError("the merchants of a batch rise")
+    try:
+        parts = [_HEADER.pack(VERSION, batch.stream, batch.first_sequence, batch.window_words, len(sections))]
+        for merchant, payments in sections:
+            parts.append(_SECTION.pack(merchant, len(payments)))
+            parts.extend(_encode_payment(payment, batch.first_sequence) for payment in payments)
+    except (struct.error, OverflowError) as error:
+        raise ValueError(f"a field does not fit the batch format: {error}") from error
+    return b"".join(parts)
+
+
+def decode_batch(data: bytes) -> Batch:
+    """The batch in these bytes. Raises ValueError when they are not one (the ledger would revert, or end early)."""
+    try:
+        version, stream, first, words, merchant_count = _HEADER.unpack_from(data, 0)
+        if version != VERSION:
+            raise ValueError(f"batch format {version} is not known")
+        at, payments = _HEADER.size, []
+        for _ in range(merchant_count):
+            merchant, count = _SECTION.unpack_from(data, at)
+            at += _SECTION.size
+            for _ in range(count):
+                payment, at = _decode_payment(data, at, MerchantId(merchant), first)
+                payments.append(payment)
+    except struct.error as error:
+        raise ValueError(f"the batch is cut short: {error}") from error
+    if at != len(data):
+        raise ValueError(f"{len(data) - at} bytes follow the batch")
+    return Batch(stream=StreamId(stream), first_sequence=Sequence(first), window_words=words, payments=tuple(payments))
+
+
+def gas_limit(batch: Batch) -> int:
+    """Gas with which every payment of the batch is looked at, whatever it meets (docs/batch.md, "Gas").
+
+    An estimate by the node is too low: the ledger ends a batch early rather than fail for want of gas.
+    """
+    lines = sum(len(payment.lines) for payment in batch.payments)
+    merchants = len({payment.merchant for payment in batch.payments})
+    calldata = 16 * len(encode_batch(batch))
+    return (
+        400_000 + 25_000 * batch.window_words + 40_000 * merchants + calldata
+        + 40_000 * len(batch.payments) + 60_000 * lines
+    )  # fmt: skip
+
+
+def _encode_payment(payment: BatchPayment, first_sequence: int) -> bytes:
+    if not 1 <= len(payment.lines) <= MAX_LINES:
+        raise ValueError(f"payment {payment.sequence} has {len(payment.lines)} lines, not 1 to {MAX_LINES}")
+    flags = (
+        (HAS_ITEMS if payment.items_root is not None else 0)
+        | (HAS_AUTHORISATION if payment.authorisation is not None else 0)
+        | (ENROLS if payment.enrol else 0)
+    )
+    head = _PAYMENT.pack(
+        payment.sequence - first_sequence, flags, len(payment.lines), payment.terminal, payment.member, payment.time
+    )
+    lines = b"".join(
+        _LINE.pack(line.amount.to_bytes(6, "big"), line.rule_version, line.tender) for line in payment.lines
+    )
+    return head + lines + (payment.items_root or b"") + (payment.authorisation or b"")
+
+
+def _decode_payment(data: bytes, at: int, merchant: MerchantId, first: int) -> tuple[BatchPayment, int]:
+    offset, flags, line_count, terminal, member, time = _PAYMENT.unpack_from(data, at)
+    if flags > HAS_ITEMS | HAS_AUTHORISATION | ENROLS or not 1 <= line_count <= MAX_LINES:
+        raise ValueError(f"payment {first + offset} has flags {flags} and {line_count} lines")
+    at += _PAYMENT.size
+    lines = []
+    for _ in range(line_count):
+        amount, version, tender = _LINE.unpack_from(data, at)
+        lines.append(
+            Line(
+                amount=MinorUnits(int.from_bytes(amount, "big")),
+                rule_version=RuleVersion(version),
+                tender=Tender(tender),
+            )
+        )
+        at += _LINE.size
+    hashes: list[Hash32 | None] = []
+    for flag in (HAS_ITEMS, HAS_AUTHORISATION):
+        if flags & flag and at + 32 > len(data):
+            raise ValueError("the batch is cut short")
+        hashes.append(Hash32(data[at : at + 32]) if flags & flag else None)
+        at += 32 if flags & flag else 0
+    payment = BatchPayment(
+        sequence=Sequence(first + offset),
+        merchant=merchant,
+        terminal=TerminalNumber(terminal),
+        member=MemberId(member),
+        time=time,
+        lines=tuple(lines),
+        items_root=hashes[0],
+        authorisation=hashes[1],
+        enrol=bool(flags & ENROLS),
+    )
+    return payment, at
