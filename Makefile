@@ -22,7 +22,14 @@ test: setup ## lint, then every test
 	@$(PY) -m pytest --exitfirst
 
 lint: setup ## formatting, types, dependency rule, Solidity style
-	@$(PY) -m scripts.lint
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --quiet --check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-logo > .till/log/lint-imports.txt || { cat .till/log/lint-imports.txt; exit 1; }
+	@# forge itself, not npm's wrapper around it, which exits 0 on failure
+	@.till/tools/bin/forge fmt --check contracts interfaces
+	@.till/tools/bin/node node_modules/solhint/solhint.js --disc --noPoster --max-warnings 0 \
+		'contracts/**/*.sol' 'interfaces/**/*.sol'
 
 bench: setup ## payments a second and latency through the whole path; writes out/bench/payments.json
 	@$(PY) -m benchmarks.payments

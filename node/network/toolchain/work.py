@@ -67,7 +67,7 @@ class Work:
         watchdog.start()
         said: list[str] = []
         try:
-            with self.log.open("a") as log:
+            with process.stdout, self.log.open("a") as log:
                 log.write(f"$ {' '.join(arguments)}\n")
                 for line in process.stdout:
                     log.write(line)
