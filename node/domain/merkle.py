@@ -104,7 +104,7 @@ def _code(product: str) -> bytes:
 
 def _fold(level: Sequence[Hash32]) -> list[Hash32]:
     pairs = [_pair(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-    return pairs + [level[-1]] if len(level) % 2 else pairs
+    return [*pairs, level[-1]] if len(level) % 2 else pairs
 
 
 def _pair(left: Hash32, right: Hash32) -> Hash32:
