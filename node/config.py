@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009  (setting() only describes a field, it holds no state)
 """The only reader of configuration files and of the environment: frozen settings, each with its default and limits.
 
 Before every stage; used by cli/bridge and by whoever writes a configuration. A relative path in a file is relative to

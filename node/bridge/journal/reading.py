@@ -1,0 +1,167 @@
+"""What is read from the journal: everything open at a start, stored answers, originals of reversals, and the status."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection
+
+from node.bridge.entry import Kind, PaymentEntry, ReversalEntry, entry_of, member_of
+from node.bridge.journal.transitions import TransactionRow
+from node.domain import ids
+from node.domain.ids import Hash32, MemberId
+from node.domain.payment import Status
+
+RECENT: Final = 10_000
+"""Entries whose latency `till bridge status` looks at."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenBatch:
+    """A batch that no final block holds yet, with its entries' sequences and its transactions, oldest first."""
+
+    id: int
+    kind: Kind
+    nonce: int
+    created_at: int
+    sequences: tuple[int, ...]
+    transactions: tuple[TransactionRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Original:
+    """The payment that a reversal undoes, as far as the chain has it; `leaves` are those of its whole batch."""
+
+    sequence: int
+    status: Status
+    root: Hash32
+    leaves: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """What the journal knows of an entry when its message comes again."""
+
+    status: Status
+    response_code: str | None
+    reason: int | None
+    block: int | None
+    leaves: bytes
+
+
+def journaled(connection: Connection) -> Iterator[PaymentEntry | ReversalEntry]:
+    """Entries that are in no batch, in the order of their sequence."""
+    rows = connection.exec_driver_sql(
+        "SELECT e.sequence, e.kind, e.merchant, e.packed, e.debits, e.received_at, e.original, o.packed"
+        " FROM entries e LEFT JOIN entries o ON o.sequence = e.original"
+        " WHERE e.status = 'journaled' ORDER BY e.sequence"
+    )
+    for sequence, kind, merchant, packed, debits, received_at, original, of in rows:
+        if kind == Kind.PAYMENT:
+            yield entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
+        else:
+            yield ReversalEntry(
+                sequence=ids.Sequence(sequence),
+                original=ids.Sequence(original),
+                member=member_of(of) if of else MemberId(0),
+                received_at=received_at,
+            )
+
+
+def unanswered(connection: Connection) -> dict[int, int]:
+    """Sequences of payments that nobody was told the outcome of yet, with the time they came."""
+    rows = connection.exec_driver_sql(
+        "SELECT sequence, received_at FROM entries WHERE response_code IS NULL AND kind = 0"
+        " AND status IN ('journaled', 'batched', 'sent')"
+    )
+    return dict(rows)
+
+
+def open_batches(connection: Connection) -> list[OpenBatch]:
+    """Batches that no final block holds yet, by nonce."""
+    batches = connection.exec_driver_sql(
+        "SELECT id, kind, nonce, created_at FROM batches WHERE block IS NULL ORDER BY nonce"
+    ).all()
+    return [
+        OpenBatch(
+            id=number,
+            kind=Kind(kind),
+            nonce=nonce,
+            created_at=created_at,
+            sequences=tuple(
+                row[0]
+                for row in connection.exec_driver_sql(
+                    "SELECT sequence FROM entries WHERE batch = ? ORDER BY sequence", (number,)
+                )
+            ),
+            transactions=tuple(_transactions(connection, number)),
+        )
+        for number, kind, nonce, created_at in batches
+    ]
+
+
+def original_of(connection: Connection, sequence: int) -> Original:
+    """The original of a reversal."""
+    status, root, leaves = connection.exec_driver_sql(
+        "SELECT e.status, b.root, b.leaves FROM entries e LEFT JOIN batches b ON b.id = e.batch WHERE e.sequence = ?",
+        (sequence,),
+    ).one()
+    return Original(sequence=sequence, status=Status(status), root=Hash32(root or b""), leaves=leaves or b"")
+
+
+def stored(connection: Connection, sequence: int) -> Stored:
+    """What is known of an entry."""
+    status, code, reason, block, leaves = connection.exec_driver_sql(
+        "SELECT e.status, e.response_code, e.reason, b.block, b.leaves"
+        " FROM entries e LEFT JOIN batches b ON b.id = e.batch WHERE e.sequence = ?",
+        (sequence,),
+    ).one()
+    return Stored(status=Status(status), response_code=code, reason=reason, block=block, leaves=leaves or b"")
+
+
+def meta(connection: Connection) -> dict[str, str]:
+    """The facts about the journal as a whole."""
+    return dict(connection.exec_driver_sql("SELECT name, value FROM meta"))
+
+
+def next_numbers(connection: Connection) -> tuple[int, int, int | None]:
+    """The next free sequence, the next batch id, and the next nonce (None: nothing was ever sent)."""
+    sequence = connection.exec_driver_sql("SELECT coalesce(max(sequence), -1) + 1 FROM entries").scalar_one()
+    batch = connection.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM batches").scalar_one()
+    nonce = connection.exec_driver_sql("SELECT max(nonce) + 1 FROM batches").scalar_one()
+    return int(sequence), int(batch), None if nonce is None else int(nonce)
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Entries by status."""
+    rows = connection.exec_driver_sql("SELECT status, count(*) FROM entries GROUP BY status")
+    return {status.value: 0 for status in Status} | dict(rows)
+
+
+def latencies(connection: Connection) -> list[int]:
+    """Milliseconds from message to finality of the newest final payments, sorted."""
+    rows = connection.exec_driver_sql(
+        "SELECT b.final_at - e.received_at FROM entries e JOIN batches b ON b.id = e.batch"
+        " WHERE e.kind = 0 AND b.final_at IS NOT NULL ORDER BY e.sequence DESC LIMIT ?",
+        (RECENT,),
+    )
+    return sorted(row[0] for row in rows)
+
+
+def _transactions(connection: Connection, batch: int) -> Iterator[TransactionRow]:
+    rows = connection.exec_driver_sql(
+        "SELECT hash, batch, nonce, raw, max_fee, priority_fee, gas, created_at FROM transactions"
+        " WHERE batch = ? ORDER BY created_at, max_fee",
+        (batch,),
+    )
+    for hash_, number, nonce, raw, max_fee, priority_fee, gas, created_at in rows:
+        yield TransactionRow(
+            hash=Hash32(hash_),
+            batch=number,
+            nonce=nonce,
+            raw=raw,
+            max_fee=max_fee,
+            priority_fee=priority_fee,
+            gas=gas,
+            created_at=created_at,
+        )

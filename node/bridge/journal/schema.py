@@ -1,0 +1,80 @@
+"""Opens the journal's database, and brings its schema up (or down) with alembic.
+
+SQLite in WAL mode with synchronous=FULL: a commit is on the disk when it returns.
+"""
+
+import importlib.resources
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
+
+from node.domain.errors import Unusable
+
+CHECKPOINT_PAGES: Final = 4_000
+"""Pages of WAL between two checkpoints (16 MB)."""
+
+
+def open_engine(path: Path, *, busy_timeout_ms: int = 5_000) -> Engine:
+    """An engine on the journal's file, which is made if it is missing.
+
+    Raises Unusable when the folder is missing or the file is not a database.
+    """
+    if not path.parent.is_dir():
+        raise Unusable(f"there is no folder {path.parent} for the journal")
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": busy_timeout_ms / 1000})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # Transactions are begun by ourselves (BEGIN IMMEDIATE), not guessed by the driver.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Brings the schema to a revision ("head", "base" or a number), up or down.
+
+    Raises Unusable when the file is not a journal or cannot be written.
+    """
+    try:
+        with engine.begin() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            current = MigrationContext.configure(connection).get_current_revision()
+            known = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
+            if current is not None and current not in known:
+                raise Unusable(f"the journal was written by a newer version of Tillnet (schema {current})")
+            down = revision == "base" or (current is not None and revision != "head" and revision < current)
+            (command.downgrade if down else command.upgrade)(config, revision)
+    except DatabaseError as error:
+        raise Unusable(f"the journal {engine.url.database} cannot be migrated: {error.orig}") from None
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The schema's revision, None for an empty file."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _config() -> Config:
+    config = Config()
+    folder = importlib.resources.files("node.bridge.journal") / "migrations"
+    config.set_main_option("script_location", str(folder))
+    return config

@@ -1,0 +1,130 @@
+"""The journal's one writer: a thread that puts whatever waits into one SQL transaction, and commits once for all.
+
+An admission costs a row; the commit (one fsync) is shared by the group. Everything else is a function on the
+connection, in the order of arrival.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from node.bridge.journal.admission import Admission, Admitter
+from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError
+
+Operation = Callable[[Connection], Any]
+STOP: Final = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work for the writer, and who waits for it."""
+
+    work: Admission | Operation
+    future: "asyncio.Future[Any]"
+
+
+class Writer:
+    """Takes jobs from the event loop, and resolves their futures once they are on the disk.
+
+    `limit` bounds the waiting jobs, `group` those of one SQL transaction.
+    """
+
+    def __init__(self, engine: Engine, admitter: Admitter, *, limit: int, group: int) -> None:
+        self._connection = engine.connect()
+        self._admitter = admitter
+        self._limit = limit
+        self._group = group
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self.groups = 0
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait."""
+        return self._queue.qsize()
+
+    def submit(self, work: Admission | Operation) -> "asyncio.Future[Any]":
+        """A future of the work's result. Raises Overloaded when too much waits already."""
+        if isinstance(work, Admission) and self._queue.qsize() >= self._limit:
+            raise Overloaded("the journal's queue is full")
+        future = self._loop.create_future()
+        self._queue.put(Job(work, future))
+        return future
+
+    async def close(self) -> None:
+        """Finishes what waits, and closes the connection."""
+        self._queue.put(STOP)
+        await asyncio.to_thread(self._thread.join)
+        self._connection.close()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            jobs: list[Job] = []
+            job = self._queue.get()
+            while True:
+                if job is None:
+                    stopping = True
+                    break
+                jobs.append(job)
+                if len(jobs) >= self._group or self._queue.empty():
+                    break
+                job = self._queue.get()
+            if jobs:
+                results = self._commit(jobs)
+                self._loop.call_soon_threadsafe(_deliver, jobs, results)
+
+    def _commit(self, jobs: list[Job]) -> list[Any]:
+        """The results of a group of jobs, committed; one failure for all of them if the disk refuses."""
+        self.groups += 1
+        try:
+            with self._connection.begin():
+                results = self._apply(jobs)
+            self._admitter.committed()
+            return results
+        except SQLAlchemyError as error:
+            self._admitter.rolled_back()
+            reason = str(getattr(error, "orig", None) or type(error).__name__)
+            return [JournalUnwritable(reason)] * len(jobs)
+        except Exception as error:
+            self._admitter.rolled_back()
+            if len(jobs) == 1:
+                return [error if isinstance(error, BrokenInvariant) else BrokenInvariant(repr(error))]
+            # One bad job must not take its neighbours with it.
+            return [self._commit([job])[0] for job in jobs]
+
+    def _apply(self, jobs: list[Job]) -> list[Any]:
+        results: list[Any] = []
+        start = 0
+        while start < len(jobs):
+            end = start
+            while end < len(jobs) and isinstance(jobs[end].work, Admission):
+                end += 1
+            if end > start:
+                admissions = [job.work for job in jobs[start:end] if isinstance(job.work, Admission)]
+                results += self._admitter.admit(self._connection, admissions)
+                start = end
+            else:
+                work = jobs[start].work
+                assert not isinstance(work, Admission)
+                results.append(work(self._connection))
+                start += 1
+        return results
+
+
+def _deliver(jobs: list[Job], results: list[Any]) -> None:
+    for job, result in zip(jobs, results, strict=True):
+        if job.future.done():
+            continue
+        if isinstance(result, TillnetError | BrokenInvariant):
+            job.future.set_exception(result)
+        else:
+            job.future.set_result(result)

@@ -1,0 +1,138 @@
+"""A thin asynchronous JSON-RPC client over several gateways, tried in turn.
+
+Reads are repeated on another gateway when one does not answer, a bounded number of times. A raw transaction is sent
+to one gateway at a time by `send_raw`, never repeated silently: what to do next is the transaction stage's matter.
+"""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import aiohttp
+
+from node.domain.errors import ChainUnreachable, TillnetError
+
+MAX_ANSWER: Final = 64 * 2**20
+"""Bytes of one answer; a longer one is refused."""
+PAUSE: Final = 0.1
+"""Seconds between two rounds over all gateways."""
+
+
+class RpcRefused(TillnetError):
+    """The chain's gateway refused the call."""
+
+    def __init__(self, code: int, text: str, data: Any = None) -> None:
+        super().__init__(f"{text} ({code})")
+        self.code = code
+        self.text = text
+        self.data = data
+
+
+class SendResult(Enum):
+    """What a gateway said to a raw transaction."""
+
+    ACCEPTED = "accepted"
+    KNOWN = "known"
+    """It has this very transaction already."""
+    NONCE_USED = "nonce used"
+    """A block holds a transaction with this nonce: look the hashes up."""
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """A gateway's answer to a raw transaction; `text` is what it said, for the log."""
+
+    result: SendResult
+    text: str
+
+
+class Rpc:
+    """JSON-RPC over HTTP to one chain through `urls`. Close it, or use it as an asynchronous context."""
+
+    def __init__(self, urls: Sequence[str], *, timeout: float = 10.0, attempts: int = 5) -> None:
+        self.urls = tuple(urls)
+        self._attempts = attempts
+        self._preferred = 0
+        self._ids = itertools.count(1)
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "Rpc":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The HTTP session, made at the first use inside the running loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=64))
+        return self._session
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """The result of a call that changes nothing.
+
+        Raises RpcRefused when a gateway answers with an error, ChainUnreachable when none answers in the bounded
+        number of rounds.
+        """
+        failure = ""
+        for attempt in range(self._attempts):
+            for turn in range(len(self.urls)):
+                index = (self._preferred + turn) % len(self.urls)
+                try:
+                    result = await self._post(self.urls[index], method, params)
+                except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                    failure = f"{type(error).__name__} {error}".strip()
+                    continue
+                self._preferred = index
+                return result
+            await asyncio.sleep(PAUSE * (attempt + 1))
+        raise ChainUnreachable(f"{method} failed at every gateway ({failure})")
+
+    async def send_raw(self, raw: bytes, *, turn: int = 0) -> Sent:
+        """Gives a signed transaction to one gateway, once: the preferred one, or the `turn`-th after it."""
+        url = self.urls[(self._preferred + turn) % len(self.urls)]
+        try:
+            await self._post(url, "eth_sendRawTransaction", ("0x" + raw.hex(),))
+        except RpcRefused as refusal:
+            return Sent(result=classify_refusal(refusal.text), text=refusal.text[:200])
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return Sent(result=SendResult.UNREACHABLE, text=f"{type(error).__name__} {error}".strip()[:200])
+        return Sent(result=SendResult.ACCEPTED, text="")
+
+    async def _post(self, url: str, method: str, params: Sequence[Any]) -> Any:
+        body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)})
+        async with self.session.post(url, data=body, headers={"content-type": "application/json"}) as response:
+            if response.content_length is not None and response.content_length > MAX_ANSWER:
+                raise ValueError(f"an answer of {response.content_length} bytes")
+            answer = json.loads(await response.read())
+        if not isinstance(answer, dict):
+            raise ValueError("not a JSON-RPC answer")
+        error = answer.get("error")
+        if error is not None:
+            if isinstance(error, dict):
+                raise RpcRefused(int(error.get("code", 0)), str(error.get("message", "")), error.get("data"))
+            raise RpcRefused(0, str(error))
+        return answer.get("result")
+
+
+def classify_refusal(text: str) -> SendResult:
+    """What a node's refusal of a raw transaction means, by the words of geth, anvil and their kin."""
+    lower = text.lower()
+    if "already known" in lower or "already imported" in lower or "known transaction" in lower:
+        return SendResult.KNOWN
+    if "nonce too low" in lower:
+        return SendResult.NONCE_USED
+    return SendResult.REFUSED
