@@ -107,6 +107,44 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Iso8583Settings:
+    """The ISO 8583 listener (docs/iso8583.md). Port 0 lets the system choose; `utc_offset` is the terminals' zone.
+
+    `mac_key_file` has mode 0600. Without `mac_required`, a message without MAC is taken unless it debits.
+    """
+
+    host: str = setting("127.0.0.1", low=1, high=255)
+    port: int = setting(0, low=0, high=65_535)
+    framing: str = setting("nac", choices=("nac", "post", "ascii"))
+    utc_offset: int = setting(0, low=-86_400, high=86_400)
+    mac_key_file: Path | None = setting(None)
+    mac_required: bool = setting(True)
+    max_message: int = setting(8_192, low=256, high=65_535)
+    max_connections: int = setting(512, low=1, high=20_000)
+    max_in_flight: int = setting(512, low=1, high=10_000)
+    idle_seconds: int = setting(600, low=1, high=86_400)
+    read_seconds: int = setting(10, low=1, high=600)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RpcSettings:
+    """The JSON-RPC listener (docs/rpc.md). A signed message is taken up to `replay_seconds` after its own time."""
+
+    host: str = setting("127.0.0.1", low=1, high=255)
+    port: int = setting(0, low=0, high=65_535)
+    chain_id: int = setting(low=1, high=2**53)
+    ledger: str = setting(low=42, high=42)
+    utc_offset: int = setting(0, low=-86_400, high=86_400)
+    replay_seconds: int = setting(259_200, low=10, high=2_592_000)
+    ahead_seconds: int = setting(300, low=0, high=86_400)
+    max_body: int = setting(262_144, low=1_024, high=8_388_608)
+    max_batch: int = setting(100, low=1, high=1_000)
+    max_connections: int = setting(512, low=1, high=20_000)
+    max_in_flight: int = setting(512, low=1, high=10_000)
+    read_seconds: int = setting(10, low=1, high=600)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BridgeSettings:
     """All that `till bridge run` is told. The folder `state` gets `bridge.json` with the ports once it listens."""
 
@@ -118,6 +156,8 @@ class BridgeSettings:
     batch: BatchSettings = BatchSettings()
     transaction: TransactionSettings = TransactionSettings()
     answers: AnswerSettings = AnswerSettings()
+    iso8583: Iso8583Settings | None = None
+    rpc: RpcSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)
     fail_point: str = ""
 

@@ -104,9 +104,7 @@ def _amount(text: str) -> MinorUnits:
 
 def write_items(items: Iterable[Item]) -> str:
     """The canonical text of items; `read_items` undoes it."""
-    return "".join(
-        [f"{item.product},{'' if item.quantity == 1 else item.quantity},{item.amount};" for item in items]
-    )
+    return "".join([f"{item.product},{'' if item.quantity == 1 else item.quantity},{item.amount};" for item in items])
 
 
 def write_objects(objects: Sequence[tuple[str, str]]) -> str:

@@ -1,0 +1,142 @@
+"""One message in, one reply out: the only place of this intake where verify, submit and acknowledge meet.
+
+Between the listener, which knows connections, and the stages, which know messages.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, refusal
+from node.bridge.intake_ports import Ports
+from node.bridge.verify.iso8583 import (
+    Rules,
+    check_mac,
+    find_parties,
+    terminal_id,
+    verify_inquiry,
+    verify_purchase,
+    verify_reversal,
+)
+from node.domain.errors import InvalidTransaction, TillnetError
+from node.iso8583.framing import Framing, split_tpdu, swap_tpdu
+from node.iso8583.packager import Message, UnreadableMessage, response_mti, unpack
+from node.iso8583.retail_mac import RetailMac
+
+_LOG = structlog.get_logger(__name__)
+_NETWORK_CODES: Final = frozenset({"001", "002", "301"})
+_PURCHASES: Final = frozenset({"0200", "0201"})
+_INQUIRIES: Final = frozenset({"0100", "0101", "0200", "0201"})
+_REVERSALS: Final = frozenset({"0400", "0401", "0420", "0421"})
+_INQUIRY_CODES: Final = frozenset({"30", "31"})
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far a message has come; its MAC key seals the reply, whatever happens after."""
+
+    message: Message
+    data: bytes
+    key: RetailMac | None = None
+
+
+class Exchange:
+    """Answers messages. `clock` gives Unix seconds."""
+
+    def __init__(self, ports: Ports, rules: Rules, framing: Framing, *, clock: Callable[[], float] = time.time) -> None:
+        self._ports = ports
+        self._rules = rules
+        self._framing = framing
+        self._clock = clock
+
+    async def answer(self, frame: bytes) -> bytes | None:
+        """The reply to the content of one frame, TPDU included; None for what is no request and has none.
+
+        Raises UnreadableMessage when not even the message's type can be read, and nothing else.
+        """
+        tpdu, data = split_tpdu(self._framing, frame)
+        try:
+            message = unpack(data)
+        except UnreadableMessage as failure:
+            partial = failure.partial
+            if partial is None:
+                raise
+            if response_mti(partial.mti) is None:
+                return None
+            _log_refusal(partial, failure)
+            return swap_tpdu(tpdu) + encode(refusal(partial, failure), None)
+        if response_mti(message.mti) is None:
+            _LOG.info("message.ignored", mti=message.mti)
+            return None
+        attempt = _Attempt(message=message, data=data)
+        return swap_tpdu(tpdu) + encode(await self._reply(attempt), attempt.key)
+
+    async def _reply(self, attempt: _Attempt) -> Message:
+        message = attempt.message
+        try:
+            return await self._serve(attempt)
+        except TillnetError as failure:
+            _log_refusal(message, failure)
+            return refusal(message, failure)
+        except Exception as failure:
+            # no detail: an exception's text may quote the message
+            _LOG.error("message.failed", error=type(failure).__name__, where=_where(failure), **_names(message))
+            return refusal(message, None)
+
+    async def _serve(self, attempt: _Attempt) -> Message:
+        message, rules = attempt.message, self._rules
+        mti, code = message.mti, message.fields.get(3, "")[:2]
+        if mti[:2] == "08":
+            attempt.key = check_mac(message, attempt.data, rules, required=False)
+            return _network(message)
+        inquiry = mti in _INQUIRIES and code in _INQUIRY_CODES
+        if not (inquiry or mti in _PURCHASES or mti in _REVERSALS):
+            raise InvalidTransaction(f"messages of type {mti} are not taken")
+        parties = find_parties(message, rules)
+        attempt.key = check_mac(message, attempt.data, rules, required=rules.mac_required)
+        received = int(self._clock())
+        if inquiry:
+            return await self._inquire(message, received)
+        if mti in _REVERSALS:
+            verified = verify_reversal(message, parties, rules, received)
+        else:
+            verified = verify_purchase(message, parties, attempt.key, rules, received)
+        return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
+
+    async def _inquire(self, message: Message, received: int) -> Message:
+        if self._ports.holdings is None:
+            raise InvalidTransaction("balances are not offered here")
+        member = verify_inquiry(message, self._rules, received)
+        holdings = await self._ports.holdings(member)
+        return approve(message, {54: balance_amounts(self._rules.directory().currency, holdings)})
+
+
+def _network(message: Message) -> Message:
+    code = message.fields.get(70, "")
+    if message.mti not in ("0800", "0801") or code not in _NETWORK_CODES:
+        raise InvalidTransaction(f"network management code {code or 'missing'}")
+    return approve(message)
+
+
+def _log_refusal(message: Message, failure: TillnetError) -> None:
+    _LOG.info(
+        "message.refused",
+        response_code=failure.response_code,
+        reason=type(failure).__name__,
+        detail=failure.detail,
+        **_names(message),
+    )
+
+
+def _names(message: Message) -> dict[str, str]:
+    return {"mti": message.mti, "terminal": terminal_id(message.fields), "stan": message.fields.get(11, "")}
+
+
+def _where(failure: Exception) -> str:
+    trace = failure.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"

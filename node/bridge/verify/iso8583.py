@@ -1,0 +1,194 @@
+"""From an ISO 8583 message to a payment, a reversal or an inquiry that its terminal really sent (docs/iso8583.md).
+
+Stage before: intake_iso8583. Stage after: journal. The checks come in the order of the response codes' table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from node.bridge.verify.digests import Proof, body_digest
+from node.bridge.verify.local_time import unix_time
+from node.bridge.verify.lookup import (
+    Credentials,
+    MemberOf,
+    Purchase,
+    Randomness,
+    Verified,
+    build_payment,
+    check_amount,
+    find_member,
+    find_merchant,
+    find_terminal,
+    split_of,
+)
+from node.bridge.verify.mac_keys import MacKeys
+from node.domain.directory import Directory, Merchant, Terminal
+from node.domain.errors import InvalidTransaction, MalformedMessage, UnknownMerchant, WrongMac
+from node.domain.ids import MemberId, MinorUnits, StreamId, TerminalId
+from node.domain.payment import OriginalKey, PaymentKey, Reversal
+from node.iso8583.basket import read_basket
+from node.iso8583.packager import MAC_CHARACTERS, MAC_ELEMENT, MAC_ELEMENT_2, Message
+from node.iso8583.retail_mac import RetailMac
+
+_PURCHASE_NEEDS: Final = (3, 4, 7, 11, 12, 13, 22, 25, 41, 42, 49)
+_REVERSAL_NEEDS: Final = (3, 4, 7, 11, 12, 13, 41, 42, 90)
+_INQUIRY_NEEDS: Final = (3, 7, 11, 12, 13, 41, 42)
+_NEEDS: Final = {"00": _PURCHASE_NEEDS}
+# what may differ between a message and its repeat (DE7, PIN block, security), or names a person (cards, tracks)
+_NOT_IN_BODY: Final = frozenset({2, 7, 14, 34, 35, 36, 45, 52, 53, MAC_ELEMENT, MAC_ELEMENT_2})
+_REVERSIBLE: Final = ("0200", "0201")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """What verify goes by. Without `mac_required`, a message without MAC is taken unless it debits."""
+
+    stream: StreamId
+    utc_offset: int
+    mac_required: bool
+    keys: MacKeys
+    directory: Callable[[], Directory]
+    member_of: MemberOf
+    randomness: Randomness
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parties:
+    """Who sent a message, and the directory in which they were found."""
+
+    terminal: Terminal
+    merchant: Merchant
+    directory: Directory
+
+
+def find_parties(message: Message, rules: Rules) -> Parties:
+    """The terminal and its merchant, once all elements that the message needs are there.
+
+    Raises MalformedMessage, UnknownTerminal, UnknownMerchant.
+    """
+    fields, directory = message.fields, rules.directory()
+    needs = _REVERSAL_NEEDS if message.mti[1] == "4" else _NEEDS.get(fields.get(3, "")[:2], _INQUIRY_NEEDS)
+    for number in needs:
+        if number not in fields:
+            raise MalformedMessage(f"DE{number} is missing")
+    terminal = find_terminal(directory, terminal_id(fields), rules.stream)
+    said = fields[42].strip(" ")
+    if not (said.isdecimal() and int(said) == terminal.merchant):
+        raise UnknownMerchant("DE42 is not the terminal's merchant")
+    return Parties(terminal=terminal, merchant=find_merchant(directory, terminal), directory=directory)
+
+
+def check_mac(message: Message, data: bytes, rules: Rules, *, required: bool) -> RetailMac | None:
+    """The key under which the message's MAC is right, None if it has none and needs none. Raises WrongMac.
+
+    The MAC is the last element; it covers every byte from the message type to just before itself.
+    """
+    fields = message.fields
+    number = MAC_ELEMENT_2 if MAC_ELEMENT_2 in fields else MAC_ELEMENT
+    if number not in fields:
+        if required:
+            raise WrongMac("there is none")
+        return None
+    if max(fields) != number or (number == MAC_ELEMENT_2 and MAC_ELEMENT in fields):
+        raise WrongMac("it is not the last element")
+    mac, covered = bytes.fromhex(fields[number]), data[:-MAC_CHARACTERS]
+    for key in rules.keys.of(terminal_id(fields)):
+        if key.verify(covered, mac):
+            return key
+    raise WrongMac()
+
+
+def terminal_id(fields: Mapping[int, str]) -> TerminalId:
+    """DE41 without its padding; empty where there is none."""
+    return TerminalId(fields.get(41, "").rstrip(" "))
+
+
+def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+    """A purchase (0200, processing code 00xx00). `received` is Unix seconds. Raises errors of the tree."""
+    fields, directory, terminal = message.fields, parties.directory, parties.terminal
+    amount = MinorUnits(int(fields[4]))
+    check_amount(directory, amount, fields[49])
+    member = find_member(rules.member_of, card_of(fields))
+    basket = read_basket(fields)
+    code = fields[3]
+    split = split_of(amount, code[2:4], basket.split)
+    if code[:2] != "00" or code[4:] != "00" or split is None:
+        raise InvalidTransaction(f"processing code {code}")
+    if key is None and (split.coin or split.stored_value):
+        raise WrongMac("what takes from a member needs one")
+    purchase = Purchase(
+        key=_key(message, terminal, amount),
+        transmission_time=fields[7],
+        body=body_digest([("type", message.mti[:3]), ("member", str(member)), *_content(fields)]),
+        time=_time(fields, rules, received),
+        member=member,
+        items=basket.items,
+        items_text=basket.text,
+        split=split,
+        pin_result=basket.pin_result,
+    )
+    return build_payment(
+        purchase,
+        directory=directory,
+        merchant=parties.merchant,
+        terminal=terminal,
+        credentials=None if key is None else Credentials(proof=Proof.MAC, evidence=_mac(fields)),
+        randomness=rules.randomness,
+    )
+
+
+def verify_reversal(message: Message, parties: Parties, rules: Rules, received: int) -> Verified:
+    """A reversal (0400, 0420 and their repeats) of all of the message that DE90 names. Raises errors of the tree."""
+    fields, terminal = message.fields, parties.terminal
+    if fields.get(95, "").strip(" 0CD"):
+        raise InvalidTransaction("a reversal undoes all of its original")
+    original = fields[90]
+    if original[:4] not in _REVERSIBLE:
+        raise InvalidTransaction(f"a message of type {original[:4]} cannot be reversed")
+    reversal = Reversal(
+        key=_key(message, terminal, MinorUnits(int(fields[4]))),
+        body=body_digest([("type", message.mti[:3]), *_content(fields)]),
+        original=OriginalKey(
+            terminal=terminal.id, mti_class=original[:3], stan=original[4:10], transmission_time=original[10:20]
+        ),
+        merchant=parties.merchant.id,
+        terminal=terminal.number,
+        time=_time(fields, rules, received),
+    )
+    return Verified(entry=reversal)
+
+
+def verify_inquiry(message: Message, rules: Rules, received: int) -> MemberId:
+    """Whose balance a balance inquiry asks for. Raises errors of the tree."""
+    _time(message.fields, rules, received)
+    return find_member(rules.member_of, card_of(message.fields))
+
+
+def card_of(fields: Mapping[int, str]) -> str:
+    """The card or loyalty id: DE2, else what stands before the separator of track 2; empty where there is none."""
+    card = fields.get(2, "")
+    return card or fields.get(35, "").replace("D", "=").partition("=")[0]
+
+
+def _key(message: Message, terminal: Terminal, amount: MinorUnits) -> PaymentKey:
+    fields = message.fields
+    return PaymentKey(
+        terminal=terminal.id,
+        stan=fields[11],
+        local_time=fields[13] + fields[12],
+        amount=amount,
+        mti_class=message.mti[:3],
+    )
+
+
+def _time(fields: Mapping[int, str], rules: Rules, received: int) -> int:
+    return unix_time(fields[13], fields[12], received=received, utc_offset=rules.utc_offset)
+
+
+def _content(fields: Mapping[int, str]) -> list[tuple[str, str]]:
+    return [(str(number), value) for number, value in fields.items() if number not in _NOT_IN_BODY]
+
+
+def _mac(fields: Mapping[int, str]) -> bytes:
+    return bytes.fromhex(fields[MAC_ELEMENT_2] if MAC_ELEMENT_2 in fields else fields[MAC_ELEMENT])
