@@ -1,0 +1,111 @@
+"""`till net`: make, start, stop and watch a network of validators. Click wiring only; the work is in node/network."""
+
+import json
+from collections import deque
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from node.domain.errors import Unusable
+from node.network.control import start, stop, wait_until_final
+from node.network.init import DEFAULT_CHAIN_ID, NetworkOrder, init_network
+from node.network.launch import START_ORDER, plan_processes
+from node.network.plan import read_plan
+from node.network.status import NetworkStatus, network_status
+
+FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+
+
+@click.group()
+def net() -> None:
+    """Make, start, stop and watch a network of validators."""
+
+
+@net.command()
+@FOLDER
+@click.option("--validators", default=4, show_default=True, help="How many; four survive the loss of one.")
+@click.option(
+    "--accounts", default=0, show_default=True, help="Funded accounts beside the operator's and the bridge's."
+)
+@click.option("--chain-id", default=DEFAULT_CHAIN_ID, show_default=True, type=click.IntRange(1, 2**53))
+@click.option("--fail-points", is_flag=True, hidden=True)
+def init(folder: Path, validators: int, accounts: int, chain_id: int, fail_points: bool) -> None:
+    """Make a network in the empty folder DIR: keys, genesis, settings."""
+    order = NetworkOrder(
+        folder=folder, validators=validators, accounts=accounts, chain_id=chain_id, fail_points=fail_points
+    )
+    plan = init_network(order, now=datetime.now(UTC), tell=lambda step: click.echo(f"  {step}"))
+    click.echo(f"A network of {validators} validators is in {plan.folder}; chain id {plan.chain_id}.")
+    click.echo(f"The operator's key is in {plan.folder / 'keys' / 'operator.json'}.")
+    click.echo(f"Start it with: till net up {folder}")
+
+
+@net.command()
+@FOLDER
+@click.option("--wait", default=120.0, show_default=True, help="Seconds to wait for a final block.")
+def up(folder: Path, wait: float) -> None:
+    """Start the network in DIR, and wait for its first final block."""
+    plan = read_plan(folder)
+    if not start(plan):
+        click.echo("It is up already.")
+    status = wait_until_final(plan, blocks=1, seconds=wait)
+    _print_status(status)
+
+
+@net.command()
+@FOLDER
+def down(folder: Path) -> None:
+    """Stop the network in DIR."""
+    click.echo("Stopped." if stop(read_plan(folder)) else "It was not running.")
+
+
+@net.command()
+@FOLDER
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(folder: Path, as_json: bool) -> None:
+    """Show the validators of the network in DIR."""
+    found = network_status(read_plan(folder))
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=2))
+    else:
+        _print_status(found)
+
+
+@net.command()
+@FOLDER
+@click.option("--validator", "name", help="Only this one's.")
+@click.option("--process", "kind", type=click.Choice([*START_ORDER, "supervisor"]), help="Only this kind's.")
+@click.option("-n", "lines", default=20, show_default=True, type=click.IntRange(1, 10_000), help="Lines of each log.")
+def logs(folder: Path, name: str | None, kind: str | None, lines: int) -> None:
+    """Show the ends of the logs of the network in DIR."""
+    plan = read_plan(folder)
+    chosen = [plan.validator(name)] if name else list(plan.validators)
+    files = [
+        (f"{validator.name} {process.kind}", process.log)
+        for validator in chosen
+        for process in plan_processes(plan, validator).values()
+        if kind in (None, process.kind)
+    ]
+    if kind in (None, "supervisor") and not name:
+        files.append(("supervisor", plan.run_folder / "supervisor.log"))
+    if not files:
+        raise Unusable("the supervisor is one for all validators; leave --validator out")
+    for title, path in files:
+        click.echo(f"== {title}: {path}")
+        if path.exists():
+            with path.open(errors="replace") as file:
+                click.echo("".join(deque(file, lines)), nl=False)
+
+
+def _print_status(found: NetworkStatus) -> None:
+    state = f"running, supervisor {found.supervisor_pid}" if found.running else "not running"
+    click.echo(f"Chain {found.chain_id}: {state}.")
+    click.echo(f"{'name':6}{'height':>9}  {'hash':12}{'age s':>7}{'MB':>6}  {'rpc':28}pids")
+    for validator in found.validators:
+        height = "-" if validator.height is None else str(validator.height)
+        age = "-" if validator.last_final_age_s is None else f"{validator.last_final_age_s:.1f}"
+        pids = " ".join(f"{kind}={pid}" for kind, pid in validator.pids.items()) or "none"
+        line = f"{validator.name:6}{height:>9}  {(validator.hash or '-')[:10]:12}{age:>7}{validator.memory_mb:>6}"
+        click.echo(f"{line}  {validator.rpc:28}{pids}")

@@ -1,0 +1,77 @@
+"""The door for transactions: checked once, put into geth's pool, remembered for gossip.
+
+Before it come the gateway (a client's transaction) and InsertTx (a peer's). After it geth's pool.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from node.consensus.engine import Engine
+from node.consensus.errors import EngineFailed, EngineUnreachable, TransactionRefused
+from node.consensus.gossip import Gossip
+from node.consensus.permissions import SenderPolicy
+from node.consensus.rules import ChainRules, Head, check_transaction
+from node.consensus.transactions import recover_sender
+
+ACCEPTED: Final = 0
+REFUSED: Final = 1
+RETRY: Final = 32_000
+"""CometBFT lets a transaction in again only after a code of 32,000 or more (abci/types, CodeTypeRetry)."""
+ALREADY_KNOWN: Final = "already known"
+# the pool's reasons that no later block can cure
+FINAL_REASONS: Final = (
+    "nonce too low",
+    "invalid sender",
+    "intrinsic gas too low",
+    "exceeds block gas limit",
+    "oversized data",
+    "transaction type not supported",
+    "max initcode size exceeded",
+    "tip higher than fee cap",
+)
+
+
+class Admission:
+    """Checks transactions and hands them to the pool. `head` gives the block whose state permissions are read in."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        rules: ChainRules,
+        policy: SenderPolicy,
+        gossip: Gossip,
+        head: Callable[[], Awaitable[Head]],
+    ) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._policy = policy
+        self._gossip = gossip
+        self._head = head
+
+    async def check(self, raw: bytes) -> None:
+        """Raises TransactionRefused unless the network takes this transaction from this sender."""
+        transaction = check_transaction(raw, self._rules)
+        sender = recover_sender(transaction)
+        if not self._policy.open_to_all and await self._policy.refused({sender}, at=(await self._head()).hash):
+            raise TransactionRefused("its sender has no permission to send")
+
+    def taken(self, raw: bytes, failure: str | None) -> None:
+        """The pool's answer to a client's transaction: what is in it, or was already, goes out to the others."""
+        if failure is None or failure.startswith(ALREADY_KNOWN):
+            self._gossip.offer(raw)
+
+    async def insert(self, raw: bytes) -> int:
+        """A peer's transaction; the code for CometBFT."""
+        try:
+            await self.check(raw)
+            await self._engine.send_transaction(raw)
+        except TransactionRefused:
+            return REFUSED
+        except EngineUnreachable:
+            return RETRY
+        except EngineFailed as failure:
+            if ALREADY_KNOWN not in failure.detail:
+                return REFUSED if any(reason in failure.detail for reason in FINAL_REASONS) else RETRY
+        self._gossip.heard(raw)
+        return ACCEPTED

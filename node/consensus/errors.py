@@ -1,0 +1,27 @@
+"""What can go wrong between consensus and execution. Part of the tree of node/domain/errors.py."""
+
+from node.domain.errors import Retryable, TillnetError
+
+
+class ProposalRefused(TillnetError):
+    """A proposed block is not in the one form that this network accepts."""
+
+
+class EngineUnreachable(Retryable):
+    """The execution engine does not answer."""
+
+
+class EngineFailed(TillnetError):
+    """The execution engine answered with an error."""
+
+    def __init__(self, detail: str, code: int = 0) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class EngineBehind(Retryable):
+    """The execution engine lacks the parent of this block, and has to be replayed to."""
+
+
+class TransactionRefused(TillnetError):
+    """This transaction is not accepted by the network."""

@@ -1,0 +1,128 @@
+"""WebSocket clients of the gateway: calls are answered as over HTTP, subscriptions are passed through to geth.
+
+Before it comes node/consensus/gateway.py; after it geth's own WebSocket, one connection for each client that
+subscribes. Source: geth's eth_subscribe (newHeads, logs, newPendingTransactions).
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+from node.consensus.rpc_policy import (
+    ALLOWED,
+    ALLOWED_ON_WEBSOCKET,
+    MAX_BODY_BYTES,
+    REFUSED,
+    UNREACHABLE,
+    Call,
+    error_answer,
+    read_call,
+)
+
+MAX_SOCKETS: Final = 128
+MAX_SUBSCRIPTIONS: Final = 32
+HEARTBEAT_SECONDS: Final = 20.0
+SEND_SECONDS: Final = 10.0
+SUBSCRIBING: Final = frozenset({"eth_subscribe", "eth_unsubscribe"})
+
+AnswerCall = Callable[[bytes | str, frozenset[str]], Awaitable[bytes]]
+
+
+class SocketProxy:
+    """Serves WebSocket clients. `url` is geth's loopback WebSocket; `answer_call` answers what is no subscription."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._open = 0
+
+    async def serve(self, request: web.BaseRequest, answer_call: AnswerCall) -> web.StreamResponse:
+        """One client, until it goes, or does not take its messages within 10 s, or answers no ping."""
+        if self._open >= MAX_SOCKETS:
+            return web.Response(status=503, text="Too many WebSocket connections.\n")
+        client = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_BODY_BYTES, compress=False)
+        await client.prepare(request)
+        self._open += 1
+        session = _Session(client, self._url, answer_call)
+        try:
+            await session.run()
+        finally:
+            self._open -= 1
+            await session.close()
+        return client
+
+
+class _Session:
+    def __init__(self, client: web.WebSocketResponse, url: str, answer_call: AnswerCall) -> None:
+        self._client = client
+        self._url = url
+        self._answer_call = answer_call
+        self._http: aiohttp.ClientSession | None = None
+        self._upstream: aiohttp.ClientWebSocketResponse | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._subscriptions = 0
+
+    async def run(self) -> None:
+        async for message in self._client:
+            if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+                break
+            call = self._subscription(message.data)
+            if call is None:
+                answer = await self._answer_call(message.data, ALLOWED)
+                await self._send(answer.decode())
+            elif call.answer is not None:
+                await self._send(json.dumps(call.answer))
+            else:
+                await self._pass_on(call)
+
+    async def close(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+        if self._upstream is not None:
+            await self._upstream.close()
+        if self._http is not None:
+            await self._http.close()
+        await self._client.close()
+
+    def _subscription(self, data: str | bytes) -> Call | None:
+        """The call if it is about subscriptions, None for anything else (also batches, which may not subscribe)."""
+        try:
+            item: Any = json.loads(data)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(item, dict) or item.get("method") not in SUBSCRIBING:
+            return None
+        return read_call(item, ALLOWED_ON_WEBSOCKET)
+
+    async def _pass_on(self, call: Call) -> None:
+        if call.method == "eth_subscribe":
+            self._subscriptions += 1
+            if self._subscriptions > MAX_SUBSCRIPTIONS:
+                text = f"at most {MAX_SUBSCRIPTIONS} subscriptions a connection"
+                await self._send(json.dumps(error_answer(call.id, REFUSED, text)))
+                return
+        try:
+            if self._upstream is None:
+                self._http = aiohttp.ClientSession()
+                self._upstream = await self._http.ws_connect(self._url, max_msg_size=0)
+                self._pump = asyncio.create_task(self._pump_back(self._upstream))
+            await self._upstream.send_str(json.dumps(call.to_json(call.id)))
+        except (aiohttp.ClientError, OSError):
+            text = "the validator's engine does not answer; try again"
+            await self._send(json.dumps(error_answer(call.id, UNREACHABLE, text)))
+
+    async def _pump_back(self, upstream: aiohttp.ClientWebSocketResponse) -> None:
+        try:
+            async for message in upstream:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    await self._send(message.data)
+        finally:
+            # the subscriptions are gone with geth's connection; a client that is told so subscribes again
+            await self._client.close()
+
+    async def _send(self, text: str) -> None:
+        async with asyncio.timeout(SEND_SECONDS):
+            await self._client.send_str(text)

@@ -1,0 +1,97 @@
+"""Transactions that CometBFT should carry to the other validators.
+
+Filled by admission (gateway and peers), emptied by ReapTxs, cleaned by FinalizeBlock. ReapTxs reaches only whoever is
+connected at that moment, so what stays pending is offered again from time to time: a validator that was away would
+otherwise never hear of it. Peers that saw it drop it unread (CometBFT's seen-cache).
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+FIRST_RETRY_SECONDS: Final = 5.0
+MAX_RETRY_SECONDS: Final = 80.0
+FORGET_AFTER_SECONDS: Final = 1800.0
+MAX_BYTES: Final = 64 * 1024 * 1024
+REAP_BYTES: Final = 2 * 1024 * 1024
+
+
+@dataclass(kw_only=True, slots=True)
+class _Pending:
+    raw: bytes
+    since: float
+    due: float
+    pause: float
+
+
+class Gossip:
+    """Pending transactions and when each is offered next. Times in seconds of a monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._pending: OrderedDict[bytes, _Pending] = OrderedDict()
+        self._fresh: list[bytes] = []
+        self._bytes = 0
+        self.on_fresh: Callable[[], None] = lambda: None
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether something waits that was never offered."""
+        return bool(self._fresh)
+
+    def offer(self, raw: bytes) -> None:
+        """A transaction that came in here: offered at once, even if it was before (its sender asked again)."""
+        key = self._remember(raw)
+        self._fresh.append(key)
+        self.on_fresh()
+
+    def heard(self, raw: bytes) -> None:
+        """A transaction that a peer offered: passed on only if it stays pending."""
+        self._remember(raw)
+
+    def reap(self, max_bytes: int = 0) -> list[bytes]:
+        """What to offer now: fresh ones first, then those that are due again. At most 2 MiB at a time."""
+        now = self._clock()
+        budget = min(max_bytes or REAP_BYTES, REAP_BYTES)
+        out: list[bytes] = []
+        fresh, self._fresh = self._fresh, []
+        due = [key for key, pending in self._pending.items() if pending.due <= now]
+        for place, key in enumerate([*fresh, *due]):
+            pending = self._pending.get(key)
+            if pending is None or (place >= len(fresh) and pending.due > now):
+                continue
+            if out and len(pending.raw) > budget:
+                self._fresh += fresh[place:]
+                break
+            budget -= len(pending.raw)
+            out.append(pending.raw)
+            pending.due = now + pending.pause
+            pending.pause = min(pending.pause * 2, MAX_RETRY_SECONDS)
+        return out
+
+    def included(self, transactions: Iterable[bytes]) -> None:
+        """These are in a block; and whatever has been pending for half an hour is given up."""
+        for raw in transactions:
+            self._forget(hashlib.sha256(raw).digest())
+        horizon = self._clock() - FORGET_AFTER_SECONDS
+        while self._pending and next(iter(self._pending.values())).since < horizon:
+            self._forget(next(iter(self._pending)))
+
+    def _remember(self, raw: bytes) -> bytes:
+        key = hashlib.sha256(raw).digest()
+        if key not in self._pending:
+            now = self._clock()
+            self._pending[key] = _Pending(
+                raw=raw, since=now, due=now + FIRST_RETRY_SECONDS, pause=FIRST_RETRY_SECONDS * 2
+            )
+            self._bytes += len(raw)
+            while self._bytes > MAX_BYTES:
+                self._forget(next(iter(self._pending)))
+        return key
+
+    def _forget(self, key: bytes) -> None:
+        pending = self._pending.pop(key, None)
+        if pending is not None:
+            self._bytes -= len(pending.raw)

@@ -1,0 +1,122 @@
+"""Making a block, and judging one: PrepareProposal's and ProcessProposal's work.
+
+Before it comes node/consensus/application.py; after it geth. Whatever is made here goes through the same check as
+what others propose.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from node.consensus.engine import Engine
+from node.consensus.errors import EngineFailed, ProposalRefused
+from node.consensus.payload import Payload, decode_payload, encode_payload
+from node.consensus.permissions import SenderPolicy
+from node.consensus.rules import ChainRules, Head, check_header, find_offenders, randao_after, timestamp_after
+
+BLOCK_SECONDS: Final = 1.0
+MAX_WAIT_SECONDS: Final = 1.0
+MAX_LEAD_SECONDS: Final = 0.5
+LIST_ATTEMPTS: Final = 3
+TRANSACTION_OVERHEAD: Final = 4
+"""Bytes that each transaction adds to the binary payload beside itself."""
+
+log = structlog.get_logger()
+
+
+class Proposals:
+    """Builds and checks blocks on top of a parent. Times in seconds since 1970."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        rules: ChainRules,
+        policy: SenderPolicy,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._engine = engine
+        self._rules = rules
+        self._policy = policy
+        self._clock = clock
+        self._sleep = sleep
+        self._build_seconds = 0.0
+
+    async def make(self, *, parent: Head, height: int, block_time: int, max_bytes: int) -> bytes:
+        """The binary payload of the next block: full if it passes its own check, else empty.
+
+        Waits until the clock is one second after the parent's timestamp, and starts building so much earlier as
+        the last build took. Raises only when not even an empty block can be built.
+        """
+        await self._pace(parent)
+        budget = min(max_bytes, self._rules.payload_bytes)
+        try:
+            payload = await self._build_full(parent, block_time, budget)
+            data = encode_payload(payload)
+            await self.check(data, parent=parent, height=height, block_time=block_time)
+        except Exception:
+            # Whatever it is: an error answered here would stop this validator's consensus, an empty block does not.
+            log.exception("proposal.empty", height=height)
+            data = encode_payload(await self._build(parent, block_time, []))
+        return data
+
+    async def check(self, data: bytes, *, parent: Head, height: int, block_time: int) -> Payload:
+        """The payload of a proposal that may become the block at `height`; raises ProposalRefused otherwise."""
+        if len(data) > self._rules.payload_bytes:
+            raise ProposalRefused(f"{len(data)} bytes, at most {self._rules.payload_bytes} are allowed")
+        payload = decode_payload(data)
+        check_header(payload, parent=parent, height=height, block_time=block_time, rules=self._rules)
+        offenders = await find_offenders(payload.transactions, parent=parent, rules=self._rules, policy=self._policy)
+        if offenders:
+            raise ProposalRefused(f"transaction {min(offenders)} must not be in it")
+        if not await self._engine.execute(payload):
+            raise ProposalRefused("geth finds it invalid")
+        return payload
+
+    async def _pace(self, parent: Head) -> None:
+        wait = parent.timestamp + BLOCK_SECONDS - self._build_seconds - self._clock()
+        if wait > 0:
+            await self._sleep(min(wait, MAX_WAIT_SECONDS))
+
+    async def _build_full(self, parent: Head, block_time: int, budget: int) -> Payload:
+        started = self._clock()
+        payload = await self._build(parent, block_time, None)
+        kept = await self._permitted(payload, parent, budget)
+        for _ in range(LIST_ATTEMPTS):
+            if len(kept) == len(payload.transactions):
+                break
+            try:
+                payload = await self._build(parent, block_time, kept)
+            except EngineFailed:
+                # one of them needed one that was left out; the first half stands on its own sooner or later
+                kept = kept[: len(kept) // 2]
+        else:
+            raise ProposalRefused("no list of transactions can be built")
+        self._build_seconds = min(max(self._clock() - started, 0.0), MAX_LEAD_SECONDS)
+        return payload
+
+    async def _permitted(self, payload: Payload, parent: Head, budget: int) -> Sequence[bytes]:
+        """The transactions of a built block that may stay, in their order, as many as fit into the budget."""
+        offenders = await find_offenders(payload.transactions, parent=parent, rules=self._rules, policy=self._policy)
+        size = len(encode_payload(payload)) - sum(len(raw) + TRANSACTION_OVERHEAD for raw in payload.transactions)
+        kept = []
+        for place, raw in enumerate(payload.transactions):
+            if place in offenders:
+                continue
+            size += len(raw) + TRANSACTION_OVERHEAD
+            if size > budget:
+                break
+            kept.append(raw)
+        return kept
+
+    async def _build(self, parent: Head, block_time: int, transactions: Sequence[bytes] | None) -> Payload:
+        return await self._engine.build(
+            parent=parent,
+            timestamp=timestamp_after(parent, block_time),
+            randao=randao_after(parent),
+            fee_recipient=self._rules.fee_recipient,
+            extra_data=self._rules.extra_data,
+            transactions=transactions,
+        )

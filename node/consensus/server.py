@@ -1,0 +1,113 @@
+"""The socket that CometBFT talks ABCI over: four connections, each answered in its own order.
+
+Before it comes CometBFT; after it node/consensus/application.py. Not gRPC: CometBFT's client takes at most 4 MB there,
+and its consensus dies unseen; with the socket CometBFT exits and the supervisor sees it.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any, Final
+
+import structlog
+
+from node.consensus.application import Application
+from node.consensus.gossip import Gossip
+from node.consensus.wire import MAX_MESSAGE_BYTES, BrokenFrame, abci, encode_frame, read_request
+from node.domain.errors import TillnetError
+
+REAP_PATIENCE_SECONDS: Final = 1.0
+READ_BUFFER: Final = 1024 * 1024
+assert READ_BUFFER < MAX_MESSAGE_BYTES
+
+log = structlog.get_logger()
+
+
+async def start_server(application: Application, gossip: Gossip, *, host: str, port: int) -> asyncio.Server:
+    """Listens for CometBFT. asyncio sets TCP_NODELAY by itself, and each answer is one write."""
+    connections: set[_Connection] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = _Connection(application, gossip, reader, writer)
+        connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            connections.discard(connection)
+
+    def wake() -> None:
+        for connection in connections:
+            connection.arrived.set()
+
+    gossip.on_fresh = wake
+    return await asyncio.start_server(serve, host, port, limit=READ_BUFFER)
+
+
+class _Connection:
+    def __init__(
+        self, application: Application, gossip: Gossip, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._application = application
+        self._gossip = gossip
+        self._reader = reader
+        self._writer = writer
+        self._inbox: deque[Any] = deque()
+        self._ended = False
+        self.arrived = asyncio.Event()
+
+    async def run(self) -> None:
+        reading = asyncio.create_task(self._read())
+        try:
+            while (request := await self._next()) is not None:
+                if request.HasField("reap_txs"):
+                    await self._wait_for_transactions()
+                self._writer.write(encode_frame(await self._application.answer(request)))
+                await self._writer.drain()
+        except (ConnectionError, BrokenFrame) as failure:
+            log.warning("abci.connection_lost", reason=str(failure))
+        except Exception as failure:
+            # CometBFT exits on this answer, the supervisor starts it anew, and it replays from geth's head.
+            log.error("abci.failed", reason=str(failure), exc_info=not isinstance(failure, TillnetError))
+            self._writer.write(encode_frame(abci.Response(exception=abci.ResponseException(error=str(failure)))))
+        finally:
+            reading.cancel()
+            self._writer.close()
+
+    async def _read(self) -> None:
+        try:
+            while (request := await read_request(self._reader)) is not None:
+                self._inbox.append(request)
+                self.arrived.set()
+        except (ConnectionError, BrokenFrame) as failure:
+            log.warning("abci.connection_lost", reason=str(failure))
+        finally:
+            self._ended = True
+            self.arrived.set()
+
+    async def _next(self) -> Any | None:
+        while not self._inbox:
+            if self._ended:
+                return None
+            self.arrived.clear()
+            await self.arrived.wait()
+        return self._inbox.popleft()
+
+    async def _wait_for_transactions(self) -> None:
+        """Holds ReapTxs back until there is something to say, up to a second: CometBFT asks every 20 ms.
+
+        The connection is in order, so anything else that CometBFT asks on it ends the wait. Only the Flush that
+        belongs to ReapTxs itself does not; a second one is the Flush that every block waits for.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + REAP_PATIENCE_SECONDS
+        while not self._gossip.has_fresh and not self._ended and not self._others_wait():
+            left = deadline - loop.time()
+            if left <= 0:
+                return
+            self.arrived.clear()
+            try:
+                await asyncio.wait_for(self.arrived.wait(), left)
+            except TimeoutError:
+                return
+
+    def _others_wait(self) -> bool:
+        return len(self._inbox) > 1 or (len(self._inbox) == 1 and not self._inbox[0].HasField("flush"))

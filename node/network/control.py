@@ -1,0 +1,124 @@
+"""Starting and stopping a network from a shell: the supervisor is a process of its own that outlives the command.
+
+Called by node/cli/net.py; before it node/network/init.py, after it node/network/supervise.py.
+"""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from node.domain.errors import Retryable, Unusable
+from node.network.launch import PROJECT, find_engine
+from node.network.plan import NetworkPlan
+from node.network.ports import check_ports
+from node.network.processes import is_alive, read_state, send, stop_all
+from node.network.status import NetworkStatus, network_status
+
+POLL_SECONDS: Final = 0.2
+STOP_SECONDS: Final = 90.0
+LEFTOVER_SECONDS: Final = 10.0
+
+
+class NotFinal(Retryable):
+    """The network was started, but does not make final blocks yet."""
+
+
+def start(plan: NetworkPlan) -> bool:
+    """Starts the supervisor; False when it runs already. Raises PortInUse, or Unusable without the engines.
+
+    Processes of a supervisor that was killed are ended first.
+    """
+    with _one_at_a_time(plan):
+        state = read_state(plan.run_folder)
+        if state is not None and is_alive(state.supervisor):
+            return False
+        if state is not None:
+            stop_all(state.all(), patience=LEFTOVER_SECONDS)
+        find_engine("geth"), find_engine("cometbft")
+        check_ports(plan)
+        with (plan.run_folder / "supervisor.log").open("ab") as file:
+            supervisor = subprocess.Popen(
+                [sys.executable, "-m", "node.network.supervise", str(plan.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                cwd=PROJECT,
+                env={**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"},
+                start_new_session=True,
+            )
+        _wait_until(
+            lambda: (
+                supervisor.poll() is not None
+                or ((state := read_state(plan.run_folder)) is not None and state.supervisor.pid == supervisor.pid)
+            ),
+            LEFTOVER_SECONDS,
+        )
+        if supervisor.poll() is not None:
+            raise Unusable(f"the supervisor ended at once; see {plan.run_folder / 'supervisor.log'}")
+        supervisor.returncode = 0  # it outlives this process; no warning that nobody waited for it
+    return True
+
+
+def wait_until_final(
+    plan: NetworkPlan, *, blocks: int, seconds: float, tell: Callable[[NetworkStatus], None] = lambda _: None
+) -> NetworkStatus:
+    """Waits until every validator has `blocks` more blocks than the lowest had at first. Raises NotFinal."""
+    target: int | None = None
+    status = network_status(plan)
+
+    def reached() -> bool:
+        nonlocal target, status
+        status = network_status(plan)
+        tell(status)
+        lowest = status.lowest()
+        if target is None and lowest >= 0:
+            target = lowest + blocks
+        return target is not None and lowest >= target
+
+    if not _wait_until(reached, seconds):
+        missing = [validator.name for validator in status.validators if (validator.height or 0) < (target or 1)]
+        raise NotFinal(f"after {seconds:.0f} s {', '.join(missing)} still wait; look at: till net logs {plan.folder}")
+    return status
+
+
+def stop(plan: NetworkPlan) -> bool:
+    """Stops supervisor and validators, gracefully where they let it; False when nothing ran."""
+    with _one_at_a_time(plan):
+        state = read_state(plan.run_folder)
+        if state is None:
+            return False
+        ran = is_alive(state.supervisor) or any(is_alive(running) for running in state.all())
+        supervisor = state.supervisor
+        send(supervisor, signal.SIGTERM)
+        if not _wait_until(lambda: not is_alive(supervisor), STOP_SECONDS):
+            send(supervisor, signal.SIGKILL)
+        # what it started after this state was read stands in the newer one
+        state = read_state(plan.run_folder) or state
+        stop_all(state.all(), patience=LEFTOVER_SECONDS)
+        return ran
+
+
+@contextmanager
+def _one_at_a_time(plan: NetworkPlan) -> Iterator[None]:
+    plan.run_folder.mkdir(parents=True, exist_ok=True)
+    with (plan.run_folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unusable(f"another till net up or down works on {plan.folder} now") from None
+        yield
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True

@@ -1,0 +1,178 @@
+"""How each process of a validator is started: command line, files, what tells that it is ready.
+
+Before it comes node/network/supervise.py, which runs these. The settings of geth and CometBFT here were measured; the
+reason stands beside each.
+"""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import node
+from node.domain.errors import Unusable
+from node.network.plan import NetworkPlan, ValidatorPlan
+
+PROJECT: Final = Path(node.__file__).parents[1]
+TOOLS: Final = PROJECT / ".till" / "tools" / "bin"
+GETH, APP, COMETBFT = "geth", "app", "cometbft"
+START_ORDER: Final = (GETH, APP, COMETBFT)
+"""Each needs the one before it; they are stopped in the opposite order."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProcessPlan:
+    """One process: its command, its log, the port it listens on once it is ready, the seconds it may take to stop."""
+
+    kind: str
+    command: tuple[str, ...]
+    log: Path
+    ready_port: int
+    stop_seconds: float
+
+
+def find_engine(name: str) -> str:
+    """The path of geth or cometbft: this project's own build, else the one on PATH. Raises Unusable without either."""
+    own = TOOLS / name
+    if own.is_file():
+        return str(own)
+    found = shutil.which(name)
+    if found is None:
+        raise Unusable(f"{name} is not built yet; run make setup")
+    return found
+
+
+def plan_processes(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ProcessPlan]:
+    """The three processes of a validator, by kind."""
+    home = plan.home(validator.name)
+    ports = validator.ports
+    logs = home / "logs"
+    return {
+        GETH: ProcessPlan(
+            kind=GETH,
+            command=geth_command(plan, validator),
+            log=logs / "geth.log",
+            ready_port=ports.geth,
+            stop_seconds=30,
+        ),
+        APP: ProcessPlan(
+            kind=APP,
+            command=(sys.executable, "-m", "node.consensus", str(home / "app.json")),
+            log=logs / "app.log",
+            ready_port=ports.abci,
+            stop_seconds=5,
+        ),
+        COMETBFT: ProcessPlan(
+            kind=COMETBFT,
+            command=(find_engine("cometbft"), "start", "--home", str(home / "cometbft")),
+            log=logs / "cometbft.log",
+            ready_port=ports.comet_rpc,
+            stop_seconds=10,
+        ),
+    }
+
+
+def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]:
+    """geth with no peers, on loopback only."""
+    home, ports, rules = plan.home(validator.name), validator.ports, plan.rules
+    flags = {
+        "datadir": home / "geth",
+        "networkid": plan.chain_id,
+        "syncmode": "full",
+        "state.scheme": "path",
+        # no write buffer: a SIGKILL then rewinds at most 128 blocks, not all that 256 MB can hold
+        "cache.gc": 0,
+        "cache": 256,
+        "history.transactions": 0,
+        "authrpc.addr": plan.host,
+        "authrpc.port": ports.engine,
+        "authrpc.jwtsecret": home / "jwt.hex",
+        "http.addr": plan.host,
+        "http.port": ports.geth,
+        # `testing` builds blocks for the application; the gateway never lets it through
+        "http.api": "eth,net,web3,txpool,testing",
+        "ws.addr": plan.host,
+        "ws.port": ports.geth,
+        "ws.api": "eth,net,web3",
+        "rpc.http-body-limit": 64 * 1024 * 1024,
+        "rpc.batch-request-limit": 1000,
+        "rpc.batch-response-max-size": 100_000_000,
+        "rpc.gascap": rules.gas_limit,
+        "rpc.txfeecap": 0,
+        # 0 would be replaced by a default that leaves cheap transactions out for ever
+        "miner.gasprice": 1,
+        # fixed, else it drifts to 60M
+        "miner.gaslimit": rules.gas_limit,
+        # bounds the time of building from a full pool
+        "miner.recommit": "400ms",
+        "txpool.pricelimit": 1,
+        # a bridge sends hundreds of transactions from one account
+        "txpool.accountslots": 4096,
+        "txpool.accountqueue": 4096,
+        "txpool.globalslots": 16384,
+        "txpool.globalqueue": 16384,
+        # it has no peers, and still listens for some: on a port of the system's choice
+        "port": 0,
+        "verbosity": 2,
+    }
+    # ipc: clients go through the gateway, and its path may be too long for a socket; locals: the bridge's journal and
+    # gossip send again what is not final
+    switches = ("--nodiscover", "--maxpeers=0", "--http", "--ws", "--ipcdisable", "--txpool.nolocals", "--nat=none")
+    return (find_engine("geth"), *(f"--{name}={value}" for name, value in flags.items()), *switches)
+
+
+def comet_config(plan: NetworkPlan, validator: ValidatorPlan) -> str:
+    """CometBFT's config.toml; what is not named in it keeps CometBFT's default."""
+    ports = validator.ports
+    others = [other for other in plan.validators if other.name != validator.name]
+    peers = ",".join(f"{other.node_id}@{plan.host}:{other.ports.p2p}" for other in others)
+    return f"""\
+proxy_app = "tcp://{plan.host}:{ports.abci}"
+abci = "socket"
+moniker = "{validator.name}"
+log_level = "error"
+filter_peers = true
+
+[rpc]
+laddr = "tcp://{plan.host}:{ports.comet_rpc}"
+
+[p2p]
+laddr = "tcp://{plan.host}:{ports.p2p}"
+external_address = "{plan.host}:{ports.p2p}"
+persistent_peers = "{peers}"
+unconditional_peer_ids = "{",".join(other.node_id for other in others)}"
+persistent_peers_max_dial_period = "1s"
+addr_book_strict = false
+allow_duplicate_ip = true
+pex = false
+# at the default of 5 MB/s sixty 128 KB transactions took 16.8 s to spread
+send_rate = 100000000
+recv_rate = 100000000
+max_packet_msg_payload_size = 16384
+
+[mempool]
+type = "app"
+max_tx_bytes = 262144
+max_batch_bytes = 1048576
+# the application holds its answer back until it has something (node/consensus/server.py)
+reap_interval = "20ms"
+
+[consensus]
+# more than this costs each block of a validator that is down
+timeout_propose = "1500ms"
+timeout_propose_delta = "500ms"
+timeout_prevote = "500ms"
+timeout_precommit = "500ms"
+# the application paces to one block a second; this only leaves time for the last votes
+timeout_commit = "200ms"
+
+[storage]
+discard_abci_responses = true
+
+[tx_index]
+indexer = "null"
+
+[instrumentation]
+prometheus = false
+"""

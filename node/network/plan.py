@@ -1,0 +1,118 @@
+"""A network's folder, described: who its validators are, which ports they use, where their files lie.
+
+Written once by `till net init` as DIR/network.json; read by everything else here. Pure but for reading and writing
+that file.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from node.consensus.rules import ChainRules
+from node.domain.errors import Unusable
+
+FORMAT: Final = 1
+PLAN_FILE: Final = "network.json"
+LOOPBACK: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ports:
+    """TCP ports of one validator. Clients use `gateway`; `p2p` is for the other validators; the rest is loopback."""
+
+    gateway: int
+    p2p: int
+    abci: int
+    geth: int
+    engine: int
+    comet_rpc: int
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        return ((field.name, getattr(self, field.name)) for field in fields(self))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidatorPlan:
+    """One validator. `node_id` is its p2p name, `address` its consensus name, `keep_blocks` 0 keeps all of them."""
+
+    name: str
+    node_id: str
+    address: str
+    public_key: str
+    ports: Ports
+    keep_blocks: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkPlan:
+    """A network in `folder`. `fail_points` lets tests kill an application at a named point (never set for real use)."""
+
+    folder: Path
+    chain_id: int
+    host: str
+    rules: ChainRules
+    fail_points: bool
+    validators: tuple[ValidatorPlan, ...]
+
+    def home(self, name: str) -> Path:
+        """The folder of one validator's files."""
+        return self.folder / "validators" / name
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the supervisor notes what runs."""
+        return self.folder / "run"
+
+    def validator(self, name: str) -> ValidatorPlan:
+        """A validator by its name; raises Unusable when there is none."""
+        for validator in self.validators:
+            if validator.name == name:
+                return validator
+        names = ", ".join(validator.name for validator in self.validators)
+        raise Unusable(f"there is no validator {name} here; there are {names}")
+
+    def rpc_url(self, validator: ValidatorPlan) -> str:
+        """Where clients reach a validator."""
+        return f"http://{self.host}:{validator.ports.gateway}"
+
+
+def write_plan(plan: NetworkPlan) -> None:
+    """Writes DIR/network.json. No secrets stand in it."""
+    text = {
+        "format": FORMAT,
+        "chain_id": plan.chain_id,
+        "host": plan.host,
+        "fail_points": plan.fail_points,
+        "rules": plan.rules.to_json(),
+        "validators": [asdict(validator) for validator in plan.validators],
+    }
+    (plan.folder / PLAN_FILE).write_text(json.dumps(text, indent=2) + "\n")
+
+
+def read_plan(folder: Path) -> NetworkPlan:
+    """The network in a folder; raises Unusable when there is none, or one that this version does not know."""
+    folder = folder.resolve()
+    path = folder / PLAN_FILE
+    try:
+        text: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise Unusable(f"there is no network in {folder}; make one with: till net init {folder}") from None
+    except (OSError, ValueError) as failure:
+        raise Unusable(f"{path} cannot be read: {failure}") from None
+    if text.get("format") != FORMAT:
+        raise Unusable(f"{path} has format {text.get('format')}, this program knows {FORMAT}")
+    try:
+        return NetworkPlan(
+            folder=folder,
+            chain_id=text["chain_id"],
+            host=text["host"],
+            fail_points=text["fail_points"],
+            rules=ChainRules.from_json(text["rules"]),
+            validators=tuple(
+                ValidatorPlan(**{**validator, "ports": Ports(**validator["ports"])}) for validator in text["validators"]
+            ),
+        )
+    except (KeyError, TypeError, ValueError) as failure:
+        raise Unusable(f"{path} is not complete: {failure}") from None

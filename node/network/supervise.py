@@ -1,0 +1,215 @@
+"""Keeps a network running: one supervisor process for all its validators, started by `till net up`.
+
+`python -m node.network.supervise DIR`. geth, application and CometBFT of a validator stand and fall together as far
+as they must: a dead geth may have gone back some blocks, which only a new start of CometBFT replays; CometBFT itself
+exits when the application goes. After it node/network/watch.py judges whether height advances.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from node.domain.errors import TillnetError
+from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
+from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
+from node.network.processes import Running, RunState, note, write_state
+from node.network.watch import Watch, trim_log
+
+READY_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.05
+FIRST_PAUSE_SECONDS: Final = 0.2
+LONGEST_PAUSE_SECONDS: Final = 10.0
+HEALTHY_SECONDS: Final = 30.0
+WATCH_SECONDS: Final = 5.0
+# what has to be started anew when one of the three is gone
+FALLS_WITH: Final = {GETH: START_ORDER, APP: (APP, COMETBFT), COMETBFT: (COMETBFT,)}
+
+log = structlog.get_logger()
+
+
+class ValidatorKeeper:
+    """Runs one validator's three processes until `stop`. `changed` is called whenever one starts or ends."""
+
+    def __init__(self, plan: NetworkPlan, validator: ValidatorPlan, changed: Callable[[], None]) -> None:
+        self.name = validator.name
+        self._plans = plan_processes(plan, validator)
+        self._host = plan.host
+        self._changed = changed
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._stopping = asyncio.Event()
+        self._restart = asyncio.Event()
+        self.running: dict[str, Running] = {}
+
+    async def run(self) -> None:
+        """Starts what is missing, waits until something ends, and so on, with a growing pause between failures."""
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                await self._start_missing()
+                await self._wait_for_an_end()
+            except TimeoutError:
+                log.error("validator.not_ready", validator=self.name, seconds=READY_SECONDS)
+                await self._end(START_ORDER)
+            if self._stopping.is_set():
+                break
+            await self._clear_fallen()
+            pause = FIRST_PAUSE_SECONDS if time.monotonic() - started > HEALTHY_SECONDS else pause
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        await self._end(START_ORDER)
+
+    def stop(self) -> None:
+        """Ends the validator gracefully: CometBFT first, geth (which writes its state down) last."""
+        self._stopping.set()
+
+    def restart(self) -> None:
+        """Ends all three and starts them anew."""
+        self._restart.set()
+
+    async def _start_missing(self) -> None:
+        for kind in (GETH, APP):
+            if kind not in self._processes:
+                await self._start(self._plans[kind])
+        # CometBFT tries again only after three seconds when nobody listens yet
+        await self._wait_for_port(GETH)
+        await self._wait_for_port(APP)
+        if COMETBFT not in self._processes and not self._stopping.is_set():
+            await self._start(self._plans[COMETBFT])
+
+    async def _start(self, plan: ProcessPlan) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        with plan.log.open("ab") as file:
+            process = await asyncio.create_subprocess_exec(
+                *plan.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env=environment,
+                cwd=PROJECT,
+                start_new_session=True,  # a Ctrl-C in the shell is not for it
+            )
+        self._processes[plan.kind] = process
+        with contextlib.suppress(ProcessLookupError):
+            self.running[plan.kind] = note(process.pid)
+        self._changed()
+        log.info("process.started", validator=self.name, process=plan.kind, pid=process.pid)
+
+    async def _wait_for_port(self, kind: str) -> None:
+        async with asyncio.timeout(READY_SECONDS):
+            while not self._stopping.is_set() and self._processes[kind].returncode is None:
+                try:
+                    _, writer = await asyncio.open_connection(self._host, self._plans[kind].ready_port)
+                except OSError:
+                    await asyncio.sleep(POLL_SECONDS)
+                    continue
+                writer.close()
+                return
+
+    async def _wait_for_an_end(self) -> None:
+        waits = [asyncio.ensure_future(process.wait()) for process in self._processes.values()]
+        waits += [asyncio.ensure_future(event.wait()) for event in (self._stopping, self._restart)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _clear_fallen(self) -> None:
+        """Ends whatever has to go with the processes that ended."""
+        if self._restart.is_set():
+            self._restart.clear()
+            await self._end(START_ORDER)
+        for kind in START_ORDER:
+            process = self._processes.get(kind)
+            if process is not None and process.returncode is not None:
+                log.warning("process.ended", validator=self.name, process=kind, code=process.returncode)
+                await self._end(FALLS_WITH[kind])
+
+    async def _end(self, kinds: tuple[str, ...]) -> None:
+        for kind in reversed(kinds):
+            process = self._processes.pop(kind, None)
+            self.running.pop(kind, None)
+            if process is None or process.returncode is not None:
+                continue
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), self._plans[kind].stop_seconds)
+            except TimeoutError:
+                log.warning("process.killed", validator=self.name, process=kind)
+                process.kill()
+                await process.wait()
+            log.info("process.stopped", validator=self.name, process=kind)
+        self._changed()
+
+
+async def supervise(plan: NetworkPlan) -> None:
+    """Runs all validators of a network until SIGTERM or SIGINT."""
+    me = note(os.getpid())
+
+    def record() -> None:
+        state = RunState(supervisor=me, validators={keeper.name: dict(keeper.running) for keeper in keepers})
+        write_state(plan.run_folder, state)
+
+    keepers: list[ValidatorKeeper] = []
+    keepers += [ValidatorKeeper(plan, validator, record) for validator in plan.validators]
+    record()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        for keeper in keepers:
+            group.create_task(keeper.run())
+        watching = group.create_task(_watch(plan, keepers))
+        await stop.wait()
+        watching.cancel()
+        log.info("network.stopping")
+        for keeper in keepers:
+            keeper.stop()
+    log.info("network.stopped")
+
+
+async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
+    watch = Watch(plan, clock=time.monotonic)
+    logs = [process.log for validator in plan.validators for process in plan_processes(plan, validator).values()]
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        stalled = await asyncio.to_thread(watch.look)
+        for keeper in keepers:
+            if keeper.name in stalled:
+                log.error("validator.stalled", validator=keeper.name)
+                keeper.restart()
+        for path in logs:
+            trim_log(path)
+
+
+def main() -> int:
+    """Returns the process's exit code."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        asyncio.run(supervise(read_plan(Path(sys.argv[1]))))
+    except (TillnetError, OSError) as failure:
+        log.error("supervisor.unusable", reason=str(failure))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
