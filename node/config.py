@@ -41,7 +41,6 @@ class ChainSettings:
     finality: str = setting("instant", choices=("instant", "finalized"))
     call_timeout_ms: int = setting(10_000, low=100, high=120_000)
     poll_ms: int = setting(250, low=20, high=60_000)
-    log_range: int = setting(500, low=1, high=10_000)
     attempts: int = setting(5, low=1, high=100)
 
 
@@ -80,11 +79,12 @@ class BatchSettings:
     pipeline: int = setting(4, low=1, high=64)
     waiting: int = setting(20_000, low=10, high=1_000_000)
     max_bytes: int = setting(120_000, low=2_000, high=130_000)
-    max_gas: int = setting(30_000_000, low=200_000, high=2**40)
-    gas_base: int = setting(250_000, low=21_000, high=10_000_000)
+    max_gas: int = setting(60_000_000, low=200_000, high=2**40)
+    gas_base: int = setting(1_200_000, low=21_000, high=10_000_000)
     gas_payment: int = setting(40_000, low=5_000, high=1_000_000)
-    gas_line: int = setting(15_000, low=1_000, high=1_000_000)
-    gas_refund_line: int = setting(250_000, low=20_000, high=2_000_000)
+    gas_line: int = setting(60_000, low=1_000, high=1_000_000)
+    gas_refund: int = setting(400_000, low=20_000, high=2_000_000)
+    enrol: bool = setting(False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

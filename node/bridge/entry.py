@@ -70,12 +70,50 @@ class BatchResult:
     batch: int
     kind: Kind
     block: int
-    gas_used: int
     processed: int
     root: Hash32
     leaves: bytes
     declined: dict[Sequence, int]
     given_back: tuple[Sequence, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Formed:
+    """A batch ready to be signed: its entries in its order, the calldata, and the gas it may use."""
+
+    kind: Kind
+    sequences: tuple[Sequence, ...]
+    data: bytes
+    gas: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransactionRow:
+    """A signed transaction as recorded before it is broadcast; fees in wei."""
+
+    hash: Hash32
+    batch: int
+    nonce: int
+    raw: bytes
+    max_fee: int
+    priority_fee: int
+    gas: int
+    created_at: int
+
+
+@dataclass(kw_only=True, slots=True)
+class Pending:
+    """A batch whose transaction no final block holds yet. `tried_at` in milliseconds; `turn` picks the gateway."""
+
+    batch: int
+    kind: Kind
+    sequences: tuple[int, ...]
+    rows: list[TransactionRow]
+    tried_at: int = 0
+    turn: int = 0
+    sent: bool = False
+    lookup: bool = False
+    """A gateway says that its nonce is used: one of its hashes must be in a block."""
 
 
 def pack_payment(payment: Payment, *, enrol: bool = False) -> bytes:

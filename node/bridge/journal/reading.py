@@ -6,8 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from node.bridge.entry import Kind, PaymentEntry, ReversalEntry, entry_of, member_of
-from node.bridge.journal.transitions import TransactionRow
+from node.bridge.entry import Kind, PaymentEntry, ReversalEntry, TransactionRow, entry_of, member_of
 from node.domain import ids
 from node.domain.ids import Hash32, MemberId
 from node.domain.payment import Status

@@ -69,7 +69,6 @@ batches: Final = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("final_at", BigInteger),
     Column("block", BigInteger),
-    Column("gas_used", BigInteger),
     Column("processed", Integer),
     Column("root", LargeBinary),
     # The leaves under the root, four words each, in the tree's order: what a reversal proves its original with.

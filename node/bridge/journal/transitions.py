@@ -5,32 +5,16 @@ The caller's SQL transaction makes them durable. A transition that is not legal 
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection
 
-from node.bridge.entry import BatchResult, Kind, ReversalEntry, member_of
+from node.bridge.entry import BatchResult, Kind, ReversalEntry, TransactionRow, member_of
 from node.domain import ids
 from node.domain.errors import BrokenInvariant
-from node.domain.ids import Hash32
 from node.domain.payment import TRANSITIONS, Status
 
 LAST_BLOCK: Final = "last_block"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TransactionRow:
-    """A signed transaction as recorded before it is broadcast; fees in wei."""
-
-    hash: Hash32
-    batch: int
-    nonce: int
-    raw: bytes
-    max_fee: int
-    priority_fee: int
-    gas: int
-    created_at: int
 
 
 def record_batch(connection: Connection, kind: Kind, sequences: Iterable[int], row: TransactionRow) -> None:
@@ -73,9 +57,9 @@ def settle(connection: Connection, block: int, results: Iterable[BatchResult], c
 
 def _settle_batch(connection: Connection, result: BatchResult, codes: dict[int, str], now: int) -> None:
     changed = connection.exec_driver_sql(
-        "UPDATE batches SET block = ?, gas_used = ?, processed = ?, root = ?, leaves = ?, final_at = ?"
+        "UPDATE batches SET block = ?, processed = ?, root = ?, leaves = ?, final_at = ?"
         " WHERE id = ? AND block IS NULL",
-        (result.block, result.gas_used, result.processed, result.root, result.leaves, now, result.batch),
+        (result.block, result.processed, result.root, result.leaves, now, result.batch),
     ).rowcount
     _check(changed, 1, "finished")
     mark_sent(connection, result.batch)

@@ -20,7 +20,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("final_at", sa.BigInteger),
         sa.Column("block", sa.BigInteger),
-        sa.Column("gas_used", sa.BigInteger),
         sa.Column("processed", sa.Integer),
         sa.Column("root", sa.LargeBinary),
         sa.Column("leaves", sa.LargeBinary),

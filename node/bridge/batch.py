@@ -1,0 +1,135 @@
+"""Puts journaled payments together into batches that the ledger takes (docs/batch.md), without I/O.
+
+Stage before: journal. Stage after: transaction. One payment of a member in a batch, and none overtakes an earlier one
+of the same member, nor a reversal that the member still waits for.
+"""
+
+import struct
+from collections.abc import Iterable
+from typing import Final
+
+from node.bridge.entry import Formed, Kind, PaymentEntry, ReversalEntry
+from node.chain.ledger import post_batch
+from node.config import BatchSettings
+from node.domain.batch_format import MAX_WINDOW_WORDS, VERSION, WINDOW_BITS
+from node.domain.ids import MemberId, Sequence, StreamId
+
+HEADER: Final = struct.Struct(">BIQBH")
+SECTION: Final = struct.Struct(">IH")
+OFFSET: Final = struct.Struct(">H")
+WINDOW: Final = WINDOW_BITS * MAX_WINDOW_WORDS
+GAS_MERCHANT: Final = 60_000
+"""Gas for a merchant's section, whatever it meets."""
+GAS_BYTE: Final = 16
+"""Gas of a byte of calldata that is not zero."""
+SCAN: Final = 4
+"""How many batches' worth of waiting payments are looked at for one batch."""
+
+
+class Batcher:
+    """Payments that wait for a batch, in the order of their sequence."""
+
+    def __init__(self, settings: BatchSettings, stream: StreamId) -> None:
+        self._settings = settings
+        self._stream = stream
+        self._waiting: dict[Sequence, PaymentEntry] = {}
+        self._held: dict[MemberId, set[Sequence]] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def oldest(self) -> int:
+        """When the payment came that waits longest, in milliseconds; 0 when none waits."""
+        return next(iter(self._waiting.values())).received_at if self._waiting else 0
+
+    def add(self, entry: PaymentEntry) -> None:
+        """A payment that was just journaled."""
+        self._waiting[entry.sequence] = entry
+
+    def give_back(self, entries: Iterable[PaymentEntry]) -> None:
+        """Payments that a batch left out for want of gas: they come first."""
+        self._waiting = dict(sorted(({entry.sequence: entry for entry in entries} | self._waiting).items()))
+
+    def hold(self, reversal: ReversalEntry) -> None:
+        """Later payments of this member wait until the reversal is on its way."""
+        self._held.setdefault(reversal.member, set()).add(reversal.sequence)
+
+    def release(self, reversal: ReversalEntry) -> None:
+        """The reversal is on its way, or needs no effect."""
+        held = self._held.get(reversal.member, set())
+        held.discard(reversal.sequence)
+        if not held:
+            self._held.pop(reversal.member, None)
+
+    def cancel(self, sequence: Sequence) -> PaymentEntry | None:
+        """Takes a payment out that is in no batch yet; None when it is too late."""
+        return self._waiting.pop(sequence, None)
+
+    def take(self) -> Formed | None:
+        """The next batch, None when nothing may go now."""
+        chosen, gas = self._choose()
+        if not chosen:
+            return None
+        for entry in chosen:
+            del self._waiting[entry.sequence]
+        chosen.sort(key=_by_merchant_and_rule)
+        return Formed(
+            kind=Kind.PAYMENT,
+            sequences=tuple(entry.sequence for entry in chosen),
+            data=post_batch(encode(self._stream, chosen)),
+            gas=gas,
+        )
+
+    def _choose(self) -> tuple[list[PaymentEntry], int]:
+        settings = self._settings
+        chosen: list[PaymentEntry] = []
+        members: set[MemberId] = set()
+        merchants: set[int] = set()
+        size, gas, end = HEADER.size, settings.gas_base, None
+        for looked_at, entry in enumerate(self._waiting.values()):
+            if len(chosen) >= settings.max_payments or looked_at >= SCAN * settings.max_payments:
+                break
+            if entry.member in members or self._is_held(entry):
+                members.add(entry.member)
+                continue
+            more = OFFSET.size + len(entry.packed) + (0 if entry.merchant in merchants else SECTION.size)
+            more_gas = settings.gas_payment + settings.gas_line * entry.lines + GAS_BYTE * more
+            more_gas += 0 if entry.merchant in merchants else GAS_MERCHANT
+            if end is None:
+                end = entry.sequence // WINDOW_BITS * WINDOW_BITS + WINDOW
+            if entry.sequence >= end or size + more > settings.max_bytes or gas + more_gas > settings.max_gas:
+                break
+            members.add(entry.member)
+            merchants.add(entry.merchant)
+            chosen.append(entry)
+            size, gas = size + more, gas + more_gas
+        return chosen, gas
+
+    def _is_held(self, entry: PaymentEntry) -> bool:
+        held = self._held.get(entry.member)
+        return held is not None and entry.sequence > min(held)
+
+
+def encode(stream: StreamId, entries: list[PaymentEntry]) -> bytes:
+    """The bytes of a batch (docs/batch.md, postBatch) of entries that are sorted by merchant."""
+    lowest = min(entry.sequence for entry in entries)
+    highest = max(entry.sequence for entry in entries)
+    first = lowest // WINDOW_BITS * WINDOW_BITS
+    words = (highest - first) // WINDOW_BITS + 1
+    counts: dict[int, int] = {}
+    for entry in entries:
+        counts[entry.merchant] = counts.get(entry.merchant, 0) + 1
+    parts = [HEADER.pack(VERSION, stream, first, words, len(counts))]
+    merchant = -1
+    for entry in entries:
+        if entry.merchant != merchant:
+            merchant = entry.merchant
+            parts.append(SECTION.pack(merchant, counts[merchant]))
+        parts.append(OFFSET.pack(entry.sequence - first))
+        parts.append(entry.packed)
+    return b"".join(parts)
+
+
+def _by_merchant_and_rule(entry: PaymentEntry) -> tuple[int, int, int]:
+    return entry.merchant, entry.rule, entry.sequence

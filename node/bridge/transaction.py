@@ -1,0 +1,173 @@
+"""Signs a batch's transaction, records it, and only then broadcasts it; sends the same bytes again as long as need be.
+
+Stage before: batch. Stage after: finality. Nonces are counted in the journal. "Already known" and "nonce too low" mean
+that the chain has these bytes or one of its hashes: finality looks them up; a new transaction is never made for them.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from node.bridge.entry import Formed, Pending, TransactionRow
+from node.bridge.failpoint import FailPoint
+from node.bridge.journal import transitions
+from node.bridge.journal.reading import OpenBatch
+from node.bridge.journal.store import Journal
+from node.chain.rpc import Rpc, SendResult
+from node.chain.signer import Call, Signer, calldata_of
+from node.config import TransactionSettings
+from node.domain.ids import Address, Hash32
+
+log = structlog.get_logger("transaction")
+
+
+class Sender:
+    """The transactions of one key on one chain, in the order of their nonces."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        rpc: Rpc,
+        signer: Signer,
+        chain_id: int,
+        to: Address,
+        settings: TransactionSettings,
+        clock: Callable[[], int],
+        failpoint: FailPoint,
+    ) -> None:
+        self._journal, self._rpc, self._signer = journal, rpc, signer
+        self._chain_id, self._to, self._settings = chain_id, to, settings
+        self._clock, self._failpoint = clock, failpoint
+        self._next_batch, self._next_nonce = 1, 0
+        self.base_fee = 1
+        self.pending: dict[int, Pending] = {}
+        self._hashes: dict[Hash32, int] = {}
+        self._order = asyncio.Lock()
+
+    def restore(self, batches: list[OpenBatch], *, next_batch: int, next_nonce: int) -> None:
+        """What the journal had open when the process started."""
+        self._next_batch, self._next_nonce = next_batch, next_nonce
+        for each in batches:
+            self._remember(
+                Pending(batch=each.id, kind=each.kind, sequences=each.sequences, rows=list(each.transactions))
+            )
+
+    def batch_of(self, transaction: Hash32) -> Pending | None:
+        """The pending batch of a transaction of ours."""
+        batch = self._hashes.get(transaction)
+        return None if batch is None else self.pending.get(batch)
+
+    def finished(self, batch: int) -> None:
+        """A final block holds the batch."""
+        done = self.pending.pop(batch)
+        for row in done.rows:
+            self._hashes.pop(row.hash, None)
+
+    async def send(self, formed: Formed) -> int:
+        """Signs, records, broadcasts; the batch's number. A broadcast that fails is repeated by `resend`.
+
+        Raises Unusable when the journal cannot be written.
+        """
+        async with self._order:
+            now = self._clock()
+            row = self._sign(self._next_batch, self._next_nonce, formed.data, formed.gas, now)
+            self._failpoint.passed("before-record")
+            await self._journal.insist(
+                lambda connection: transitions.record_batch(connection, formed.kind, formed.sequences, row)
+            )
+            self._failpoint.passed("after-record")
+            self._next_batch += 1
+            self._next_nonce += 1
+            pending = Pending(batch=row.batch, kind=formed.kind, sequences=formed.sequences, rows=[row])
+            self._remember(pending)
+            log.info("batched", batch=row.batch, nonce=row.nonce, tx="0x" + row.hash.hex(), count=len(formed.sequences))
+            await self._broadcast(pending)
+            return row.batch
+
+    async def resend(self) -> None:
+        """Gives every transaction that no block took in time to a gateway again, oldest nonce first; bumps its fee."""
+        async with self._order:
+            now = self._clock()
+            for pending in sorted(self.pending.values(), key=lambda each: each.rows[0].nonce):
+                if pending.batch not in self.pending or now - pending.tried_at < self._settings.resend_ms:
+                    continue
+                await self._bump_if_late(pending, now)
+                await self._broadcast(pending)
+
+    async def _bump_if_late(self, pending: Pending, now: int) -> None:
+        last = pending.rows[-1]
+        settings = self._settings
+        if now - last.created_at < settings.bump_ms or len(pending.rows) > settings.max_bumps or not pending.sent:
+            return
+        percent = 100 + settings.bump_percent
+        row = self._resign(last, last.max_fee * percent // 100 + 1, last.priority_fee * percent // 100 + 1, now)
+        await self._journal.insist(lambda connection: transitions.record_transaction(connection, row))
+        pending.rows.append(row)
+        self._hashes[row.hash] = pending.batch
+        log.warning("fee bumped", batch=row.batch, nonce=row.nonce, tx="0x" + row.hash.hex(), max_fee=row.max_fee)
+
+    async def _broadcast(self, pending: Pending) -> None:
+        row = pending.rows[-1]
+        answer = await self._rpc.send_raw(row.raw, turn=pending.turn)
+        self._failpoint.passed("after-send")
+        pending.tried_at = self._clock()
+        pending.turn += 1
+        if answer.result in (SendResult.ACCEPTED, SendResult.KNOWN):
+            if not pending.sent:
+                await self._mark_sent(pending)
+            return
+        if answer.result is SendResult.NONCE_USED:
+            pending.lookup = True
+            return
+        log.warning("not taken", batch=pending.batch, nonce=row.nonce, result=answer.result.value, reason=answer.text)
+
+    async def _mark_sent(self, pending: Pending) -> None:
+        pending.sent = True
+        await self._journal.insist(lambda connection: transitions.mark_sent(connection, pending.batch))
+        self._failpoint.passed("after-mark-sent")
+        log.info("sent", batch=pending.batch, nonce=pending.rows[-1].nonce)
+
+    def _remember(self, pending: Pending) -> None:
+        self.pending[pending.batch] = pending
+        for row in pending.rows:
+            self._hashes[row.hash] = pending.batch
+
+    def _sign(self, batch: int, nonce: int, data: bytes, gas: int, now: int) -> TransactionRow:
+        priority = self._settings.priority_fee
+        call = Call(
+            chain_id=self._chain_id,
+            nonce=nonce,
+            to=self._to,
+            data=data,
+            gas=gas,
+            max_fee=2 * self.base_fee + priority + self._settings.fee_headroom,
+            priority_fee=priority,
+        )
+        return self._row(batch, call, now)
+
+    def _resign(self, last: TransactionRow, max_fee: int, priority: int, now: int) -> TransactionRow:
+        call = Call(
+            chain_id=self._chain_id,
+            nonce=last.nonce,
+            to=self._to,
+            data=calldata_of(last.raw),
+            gas=last.gas,
+            max_fee=max(max_fee, 2 * self.base_fee + priority),
+            priority_fee=priority,
+        )
+        return self._row(last.batch, call, now)
+
+    def _row(self, batch: int, call: Call, now: int) -> TransactionRow:
+        signed = self._signer.sign(call)
+        return TransactionRow(
+            hash=signed.hash,
+            batch=batch,
+            nonce=call.nonce,
+            raw=signed.raw,
+            max_fee=call.max_fee,
+            priority_fee=call.priority_fee,
+            gas=call.gas,
+            created_at=now,
+        )
