@@ -102,15 +102,21 @@ def register_network(where: str) -> str:
     chain_id = ask_chain_id(url)
     name = f"tillnet-{chain_id}"
     CONFIG.networks[name] = {"id": name, "name": name, "host": url, "chainid": str(chain_id), "timeout": 60}
-    # read by scripts/session.py, in this same process
-    os.environ["TILLNET_FOLDER"] = str(folder or "")
+    if folder is not None:
+        os.environ["TILLNET_FOLDER"] = str(folder)  # read by scripts/session.py, in this same process
     return name
 
 
 def rpc_of_folder(folder: Path) -> str:
-    """The JSON-RPC address of the first validator of a network folder."""
-    network = json.loads((folder / "network.json").read_text())
-    return str(network["validators"][0]["rpc"])
+    """The JSON-RPC address of the first validator of a network folder. Ends the process when it cannot be read."""
+    from node.domain.errors import TillnetError
+    from node.network.plan import read_plan
+
+    try:
+        network = read_plan(folder)
+        return network.rpc_url(network.validators[0])
+    except TillnetError as failure:
+        sys.exit(str(failure))
 
 
 def ask_chain_id(url: str) -> int:

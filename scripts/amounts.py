@@ -1,0 +1,82 @@
+"""Numbers as people type and read them: money with two decimals, coins with six, rates in per cent.
+
+Decimal at this edge only; inside, money is int in minor units and coins are int in units of 10^-6.
+"""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from scripts.trouble import Trouble
+
+MINOR_DIGITS: Final = 2
+UNIT_DIGITS: Final = 6
+LONGEST: Final = 24  # characters of a number
+_NUMBER: Final = re.compile(r"[0-9][0-9,]*(\.[0-9]+)?")
+
+
+def read_money(text: str) -> int:
+    """Minor units of `1,234.50`. Raises Trouble for what is no amount above zero with two decimals at most."""
+    return _scaled(text, MINOR_DIGITS, "an amount of money such as 1234.50")
+
+
+def read_coins(text: str) -> int:
+    """Units of `12.5` coins. Raises Trouble for what is no amount above zero with six decimals at most."""
+    return _scaled(text, UNIT_DIGITS, "an amount of coins such as 12.5")
+
+
+def read_coefficient(text: str, units_per_minor_unit: int) -> int:
+    """Units of coin for one minor unit of money: `1%` of the price at par, or a plain number of units."""
+    if not text.endswith("%"):
+        return read_whole(text, "a coefficient such as 1% or 100", low=1)
+    units = _decimal(text[:-1], "a rate such as 1.5%") * units_per_minor_unit / 100
+    if units != int(units) or units <= 0:
+        raise Trouble(f"{text} is not a whole number of units for one minor unit of money")
+    return int(units)
+
+
+def read_multiplier(text: str) -> int:
+    """Basis points of `5x`, or a plain number of basis points."""
+    if not text.endswith("x"):
+        return read_whole(text, "a multiplier such as 5x or 50000", low=1)
+    points = _decimal(text[:-1], "a multiplier such as 1.5x") * 10_000
+    if points != int(points) or points <= 0:
+        raise Trouble(f"{text} is finer than a basis point")
+    return int(points)
+
+
+def read_whole(text: str, what: str, *, low: int = 0, high: int = 2**64 - 1) -> int:
+    """A whole number within bounds, decimal or 0x-hex. Raises Trouble naming `what` was expected."""
+    try:
+        number = int(text.replace(",", "").replace("_", ""), 16 if text.lower().startswith("0x") else 10)
+    except ValueError:
+        raise Trouble(f"{text!r} is not {what}") from None
+    if not low <= number <= high:
+        raise Trouble(f"{text} is out of bounds: {what} lies between {low} and {high}")
+    return number
+
+
+def money(minor: int) -> str:
+    """`1,234.50` for 123450 minor units."""
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{abs(minor) // 100:,}.{abs(minor) % 100:02d}"
+
+
+def coins(units: int) -> str:
+    """`12.500000` for 12500000 units."""
+    sign = "-" if units < 0 else ""
+    return f"{sign}{abs(units) // 10**6:,}.{abs(units) % 10**6:06d}"
+
+
+def _scaled(text: str, digits: int, what: str) -> int:
+    scaled = _decimal(text, what) * 10**digits
+    if scaled != int(scaled) or scaled <= 0:
+        raise Trouble(f"{text!r} is not {what}")
+    return int(scaled)
+
+
+def _decimal(text: str, what: str) -> Decimal:
+    # no exponents and no endless digits: 1e400000 is a number that takes a minute to multiply
+    if not _NUMBER.fullmatch(text) or len(text) > LONGEST:
+        raise Trouble(f"{text[:LONGEST]!r} is not {what}")
+    return Decimal(text.replace(",", ""))

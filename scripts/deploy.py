@@ -1,0 +1,123 @@
+"""Deploys Tillnet's contracts on a network and writes where they are.
+
+    brownie run deploy --network FOLDER                      a network made by till net init
+    brownie run deploy --network http://127.0.0.1:8545       anvil, or any chain (TILLNET_OPERATOR_KEY=file)
+    brownie run deploy main VALUES.toml --network FOLDER     with other values than scripts/deployment.toml
+
+Deploys NetworkAccess, CashToken, RewardToken (the ledger), Registry and RewardRules, connects them, and gives the
+operator the roles of operator and finance. Writes FOLDER/deployment.json:
+
+    {"format": 1, "chain_id": 4242, "block": 3, "operator": "0x..",
+     "contracts": {"RewardToken": {"address": "0x..", "artifact": "RewardToken.json", "block": 3}, ...}}
+
+`block` is the first block to look for events in; the artifacts lie in node/artifacts/contracts. Started again on a
+network that has a deployment, it refuses; remove deployment.json to deploy anew.
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from scripts.pipeline import Pipeline, Sent
+from scripts.session import Session, attach, open_session
+from scripts.tables import show
+from scripts.trouble import Trouble, told
+
+VALUES: Final = Path(__file__).with_name("deployment.toml")
+FORMAT: Final = 1
+TERMS: Final = (
+    "units_per_minor_unit",
+    "max_line_amount",
+    "epoch_start",
+    "epoch_length",
+    "utc_offset",
+    "clock_tolerance",
+)
+NEEDED: Final = {"cash": ("name", "symbol", "currency"), "ledger": ("name", "symbol", *TERMS)}
+OPERATOR_ROLE: Final = 1  # as INetworkAccess numbers them
+FINANCE_ROLE: Final = 2
+CREATION_GAS: Final = 9_000_000  # 24 KiB of code: 4.9 M for the code, 0.6 M for its bytes, the rest runs
+CALL_GAS: Final = 3_000_000
+
+
+@told
+def main(values: str = str(VALUES)) -> None:
+    """Deploys on the connected network and prints the addresses."""
+    session = open_session()
+    if session.persistent and session.deployment_file.exists():
+        raise Trouble(f"this network has a deployment: {session.deployment_file}; remove the file to deploy anew")
+    deployment = deploy(session, read_values(Path(values)))
+    rows = [(name, entry["address"], str(entry["block"])) for name, entry in deployment["contracts"].items()]
+    show("Deployed", ("contract", "address", "block"), rows)
+    print(f"Written to {session.deployment_file}")
+
+
+def deploy(session: Session, values: dict[str, Any]) -> dict[str, Any]:
+    """Deploys, connects, and writes deployment.json, whose content it returns. One wait for all transactions."""
+    pipeline = session.pipeline()
+    sent = create(pipeline, session.project, values)
+    connect(pipeline, session, {name: creation.created for name, creation in sent.items()})
+    receipts = pipeline.finish()
+    blocks = {receipt["contractAddress"]: receipt["blockNumber"] for receipt in receipts if receipt["contractAddress"]}
+    deployment = {
+        "format": FORMAT,
+        "chain_id": session.web3.eth.chain_id,
+        "block": min(blocks.values()),
+        "operator": session.operator.address,
+        "contracts": {
+            name: {"address": creation.created, "artifact": f"{name}.json", "block": blocks[creation.created]}
+            for name, creation in sent.items()
+        },
+    }
+    session.folder.mkdir(parents=True, exist_ok=True)
+    fresh = session.deployment_file.with_suffix(".new")
+    fresh.write_text(json.dumps(deployment, indent=2) + "\n")
+    fresh.replace(session.deployment_file)
+    return deployment
+
+
+def create(pipeline: Pipeline, project: Any, values: dict[str, Any]) -> dict[str, Sent]:
+    """Sends the creations in the order in which the contracts need each other's addresses."""
+    cash, ledger = values["cash"], values["ledger"]
+    made: dict[str, Sent] = {}
+
+    def make(name: str, *arguments: Any) -> str:
+        made[name] = pipeline.deploy(project[name], arguments, gas=CREATION_GAS)
+        return made[name].created
+
+    access = make("NetworkAccess", pipeline.account.address)
+    money = make("CashToken", access, cash["name"], cash["symbol"], cash["currency"])
+    coin = make("RewardToken", access, money, ledger["name"], ledger["symbol"], terms_of(ledger))
+    registry = make("Registry", access, coin)
+    make("RewardRules", access, coin, registry)
+    return made
+
+
+def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str]) -> None:
+    """Sends what gives every contract its doors, and the operator the roles of operator and finance."""
+    access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
+    others = [addresses[name] for name in ("RewardToken", "CashToken", "Registry", "RewardRules")]
+    pipeline.call("connect the contracts", access.connect, others, gas=CALL_GAS)
+    for role in (OPERATOR_ROLE, FINANCE_ROLE):
+        pipeline.call(f"give role {role}", access.grantRole, (role, session.operator.address, 0), gas=CALL_GAS)
+
+
+def terms_of(ledger: dict[str, Any]) -> tuple[int, ...]:
+    """The ledger's section of the values as IRewardToken.Terms."""
+    return tuple(int(ledger[name]) for name in TERMS)
+
+
+def read_values(file: Path) -> dict[str, Any]:
+    """The values in a TOML file. Raises Trouble when it is missing, no TOML, or lacks a value."""
+    try:
+        values = tomllib.loads(file.read_text())
+    except OSError as failure:
+        raise Trouble(f"{file} cannot be read: {failure.strerror}") from None
+    except ValueError as failure:
+        raise Trouble(f"{file} is no TOML: {failure}") from None
+    for section, names in NEEDED.items():
+        for name in names:
+            if name not in values.get(section, {}):
+                raise Trouble(f"{file} lacks {name} in [{section}]")
+    return values

@@ -1,0 +1,241 @@
+"""Onboards a merchant with its stores and terminals, or everything that a plan lists.
+
+brownie run onboard_merchant main NAME STORES [STREAM] [ADMIN] [FLOOR] --network FOLDER
+
+  NAME    up to 32 ASCII characters
+  STORES  "Main Street=S0000101,S0000102:0xSIGNER;Harbour=S0000201": stores by ';', a store's terminals by ',',
+          after ':' the address of the key by which a terminal signs JSON-RPC payments (ISO 8583 needs none)
+  STREAM  the number of the bridge's stream that the terminals belong to (1)
+  ADMIN   the merchant's administrator, who may then make offers (the operator)
+  FLOOR   what each terminal may sell offline, for instance 50.00 (0)
+
+brownie run onboard_merchant plan FILE.json --network FOLDER
+
+  {"streams": [{"stream": 1, "poster": "0x..", "daily_limit": 5000000}],
+   "merchants": [{"name": "Corner Shop", "coefficient": 100, "prepaid": 100000000,
+                  "multiplier_bps": 50000, "budget": 50000000000,
+                  "stores": [{"store": 101, "terminals": [{"id": "S0010101", "signer": null}]}]}],
+   "members": [123, 456], "product_set": ["826249", "..."]}
+
+Money in minor units, coins in units. Per merchant: onboarding, the base coefficient, one offer on the product
+set (if multiplier_bps and product_set are there), the purchase of prepaid points. Writes FOLDER/onboarding.json
+with the merchants' numbers and rule versions in the plan's order.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from node.domain.merkle import product_set_root
+from scripts.amounts import read_money, read_whole
+from scripts.fund_points import buy_points
+from scripts.names import ZERO, read_address, terminal_id, text32
+from scripts.pipeline import Pipeline
+from scripts.session import Session, open_session
+from scripts.set_rule import define_base, define_offer, publish
+from scripts.tables import show
+from scripts.trouble import Trouble, told
+
+RESULT: Final = "onboarding.json"
+STORE_GAS: Final = 120_000  # upper bounds; what is not used is not paid
+TERMINAL_GAS: Final = 220_000
+MEMBER_GAS: Final = 60_000
+MEMBERS_A_CALL: Final = 150
+TERMINALS_A_CALL: Final = 40
+COIN_GAS: Final = 21_000
+ALL_GROUPS: Final = 15
+
+Store = tuple[bytes, list[tuple[bytes, int, str, int]]]
+GAS_COIN: Final = 10**18  # wei; a network's fee is a few wei a gas
+
+
+@told
+def main(name: str, stores: str, stream: str = "1", admin: str = "", floor: str = "0") -> None:
+    """Onboards one merchant and prints its number."""
+    session = open_session()
+    number = read_whole(stream, "a stream's number", low=1, high=2**32 - 1)
+    limit = 0 if floor in ("", "0") else read_money(floor)
+    owner = read_address(admin) if admin else session.operator.address
+    parsed = parse_stores(stores, stream=number, floor=limit)
+    pipeline = session.pipeline()
+    merchant = next_merchant(session)
+    onboard(pipeline, session, merchant=merchant, name=name, admin=owner, stores=parsed)
+    give_gas(pipeline, session, owner)
+    pipeline.finish()
+    rows = [(store.rstrip(b"\0").decode(), str(len(terminals))) for store, terminals in parsed]
+    show(f"Merchant {merchant}: {name}, administrator {owner}", ("store", "terminals"), rows)
+
+
+@told
+def plan(file: str) -> None:
+    """Onboards everything that a plan lists, and writes onboarding.json."""
+    session = open_session()
+    result = onboard_plan(session, read_plan(Path(file)))
+    rows = [
+        (str(entry["merchant"]), entry["name"], str(entry["base_version"]), str(entry["rule_version"] or "-"))
+        for entry in result["merchants"]
+    ]
+    show(f"Onboarded, with {result['members']} members", ("merchant", "name", "base", "offer"), rows)
+    print(f"Written to {session.folder / RESULT}; {result['gas_used']:,} gas in {result['transactions']} transactions")
+
+
+def onboard_plan(session: Session, document: dict[str, Any]) -> dict[str, Any]:
+    """Puts a whole plan on chain and returns what onboarding.json holds. Waits only a few times in all."""
+    pipeline = session.pipeline()
+    for stream in document.get("streams", ()):
+        open_stream(pipeline, session, stream["stream"], stream["poster"], stream["daily_limit"])
+    enrol(pipeline, session, document.get("members", ()))
+    first = next_merchant(session)
+    products = document.get("product_set", ())
+    root = product_set_root(products) if products else None
+    catalogue = publish(session, products) if products else ""
+    merchants = [
+        _merchant_of_plan(pipeline, session, first + place, entry, root, catalogue)
+        for place, entry in enumerate(document.get("merchants", ()))
+    ]
+    buy_points(pipeline, session, {row["merchant"]: row.pop("prepaid") for row in merchants})
+    receipts = pipeline.finish()
+    result = {
+        "chain_id": session.web3.eth.chain_id,
+        "merchants": merchants,
+        "members": len(document.get("members", ())),
+        "product_set": f"0x{root.hex()}" if root else None,
+        "transactions": len(receipts),
+        "gas_used": pipeline.gas_used,
+    }
+    (session.folder / RESULT).write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def onboard(pipeline: Pipeline, session: Session, *, merchant: int, name: str, admin: str, stores: list[Store]) -> None:
+    """Sends one merchant's onboarding; stores beyond what one transaction bears follow in others."""
+    registry = session["Registry"]
+    chunks = split_stores(stores)
+    for place, chunk in enumerate(chunks):
+        gas = 400_000 + STORE_GAS * len(chunk) + TERMINAL_GAS * sum(len(terminals) for _, terminals in chunk)
+        if place == 0:
+            pipeline.call(f"onboard {name}", registry.onboardMerchant, (text32(name), admin, chunk), gas=gas)
+        else:
+            pipeline.call(f"add stores to {name}", registry.addStores, (merchant, chunk), gas=gas)
+
+
+def enrol(pipeline: Pipeline, session: Session, members: Any) -> None:
+    """Enrols members, many in one transaction."""
+    for place in range(0, len(members), MEMBERS_A_CALL):
+        chunk = [int(member) for member in members[place : place + MEMBERS_A_CALL]]
+        gas = 100_000 + MEMBER_GAS * len(chunk)
+        pipeline.call("enrol members", session["Registry"].enrolMembers, (chunk,), gas=gas)
+
+
+def open_stream(pipeline: Pipeline, session: Session, stream: int, poster: str, daily_limit: int) -> None:
+    """Lets a bridge's key post a stream and debit at most `daily_limit` minor units a day; gives it coin for gas."""
+    arguments = (stream, read_address(poster), daily_limit)
+    pipeline.call(f"open stream {stream}", session["RewardToken"].setStream, arguments, gas=200_000)
+    give_gas(pipeline, session, read_address(poster))
+
+
+def hand_to(pipeline: Pipeline, session: Session, merchant: int, admin: str) -> None:
+    """Makes an account the administrator of a merchant in the operator's place, and gives it coin for gas."""
+    registry = session["Registry"]
+    pipeline.call(
+        f"give merchant {merchant} to {admin}", registry.setGroups, (merchant, admin, ALL_GROUPS), gas=150_000
+    )
+    arguments = (merchant, session.operator.address, 0)
+    pipeline.call(f"take the operator out of merchant {merchant}", registry.setGroups, arguments, gas=150_000)
+    give_gas(pipeline, session, admin)
+
+
+def give_gas(pipeline: Pipeline, session: Session, account: str) -> None:
+    """Sends an account what it needs to pay for its transactions, unless it is the operator's own."""
+    if account != session.operator.address:
+        pipeline.send(f"give {account} coin for gas", to=account, data="0x", gas=COIN_GAS, value=GAS_COIN)
+
+
+def next_merchant(session: Session) -> int:
+    """The number that the next merchant gets."""
+    return int(session["Registry"].merchantCount()) + 1
+
+
+def split_stores(stores: list[Store]) -> list[list[Store]]:
+    """Stores in groups whose terminals fit into one transaction; at least one group."""
+    groups: list[list[Store]] = [[]]
+    count = 0
+    for store in stores:
+        if groups[-1] and count + len(store[1]) > TERMINALS_A_CALL:
+            groups.append([])
+            count = 0
+        groups[-1].append(store)
+        count += len(store[1])
+    return groups
+
+
+def parse_stores(text: str, *, stream: int, floor: int) -> list[Store]:
+    """`Main Street=S01,S02:0x..;Harbour=S03` as the Registry takes it. Raises Trouble for anything else."""
+    stores: list[Store] = []
+    for part in filter(None, (piece.strip() for piece in text.split(";"))):
+        name, equals, terminals = part.partition("=")
+        if not equals or not terminals.strip():
+            raise Trouble(f"store {part!r} has no terminals; write it as NAME=TERMINAL,TERMINAL")
+        stores.append((text32(name.strip()), [_terminal(item, stream, floor) for item in terminals.split(",")]))
+    if not stores:
+        raise Trouble("a merchant needs a store; write it as NAME=TERMINAL,TERMINAL")
+    return stores
+
+
+def read_plan(file: Path) -> dict[str, Any]:
+    """The plan in a file. Raises Trouble when it is missing or no JSON object."""
+    try:
+        document = json.loads(file.read_text())
+    except OSError as failure:
+        raise Trouble(f"{file} cannot be read: {failure.strerror}") from None
+    except ValueError as failure:
+        raise Trouble(f"{file} is no JSON: {failure}") from None
+    if not isinstance(document, dict):
+        raise Trouble(f"{file} is no plan: it holds no JSON object")
+    return document
+
+
+def _merchant_of_plan(
+    pipeline: Pipeline, session: Session, number: int, entry: dict[str, Any], root: bytes | None, catalogue: str
+) -> dict[str, Any]:
+    """Sends what one merchant of a plan needs, and returns its row of the result (with `prepaid` still to buy)."""
+    try:
+        stores = [_store_of_plan(store) for store in entry["stores"]]
+        operator = session.operator.address
+        onboard(pipeline, session, merchant=number, name=entry["name"], admin=operator, stores=stores)
+        base = version = 0
+        if entry.get("coefficient"):
+            base = version = define_base(pipeline, session, number, int(entry["coefficient"]), version=1)
+        if base and root and entry.get("multiplier_bps"):
+            terms = {"multiplier_bps": int(entry["multiplier_bps"]), "budget": int(entry.get("budget", 0))}
+            version = define_offer(pipeline, session, number, root, catalogue, version=2, **terms)
+        if entry.get("admin"):
+            hand_to(pipeline, session, number, read_address(entry["admin"]))
+        prepaid = int(entry.get("prepaid", 0))
+    except (KeyError, TypeError, ValueError) as failure:
+        raise Trouble(f"merchant {number} of the plan is not complete: {failure}") from None
+    return {
+        "merchant": number,
+        "name": entry["name"],
+        "base_version": base,
+        "rule_version": version if version != base else 0,
+        "prepaid": prepaid,
+    }
+
+
+def _store_of_plan(store: dict[str, Any]) -> Store:
+    terminals = [
+        (
+            terminal_id(terminal["id"]),
+            int(terminal.get("stream", 1)),
+            read_address(terminal["signer"]) if terminal.get("signer") else ZERO,
+            int(terminal.get("floor_limit", 0)),
+        )
+        for terminal in store["terminals"]
+    ]
+    return text32(str(store.get("name", store["store"]))), terminals
+
+
+def _terminal(item: str, stream: int, floor: int) -> tuple[bytes, int, str, int]:
+    identity, _, signer = item.strip().partition(":")
+    return terminal_id(identity), stream, read_address(signer) if signer else ZERO, floor

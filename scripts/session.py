@@ -1,0 +1,125 @@
+"""What every script works with: the connected chain, the operator's account, and the deployed contracts.
+
+`open_session()` is called inside `brownie run`, after brownie has connected. The operator's key comes from
+TILLNET_OPERATOR_KEY (a key file), else from the network folder's keys/operator.json; on anvil it is derived from a
+fixed text and given coin, because nothing of value is there.
+
+deployment.json lies in the network's folder; for a network named by a URL in TILLNET_FOLDER, else in
+out/networks/CHAINID.
+"""
+
+import dataclasses
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from web3 import Web3
+
+from node.domain.errors import TillnetError
+from node.network.keys import read_account
+from scripts.brownie_shim import ROOT
+from scripts.pipeline import Pipeline
+from scripts.trouble import Trouble
+
+DEPLOYMENT: Final = "deployment.json"
+CONTRACTS: Final = ("NetworkAccess", "CashToken", "RewardToken", "Registry", "RewardRules")
+DEVELOPMENT_KEY: Final = Web3.keccak(text="the operator of a Tillnet development chain")
+DEVELOPMENT_COIN: Final = 10**24  # wei
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """A connection. `folder` holds deployment.json; `persistent` is False for brownie's own short-lived anvil."""
+
+    web3: Web3
+    project: Any
+    folder: Path
+    operator: LocalAccount
+    persistent: bool
+
+    @cached_property
+    def contracts(self) -> dict[str, Any]:
+        """The deployed contracts by name, as brownie contracts. Raises Trouble when nothing is deployed here."""
+        return {name: self._attach(name, entry["address"]) for name, entry in self._deployment().items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.contracts[name]
+
+    def pipeline(self, account: LocalAccount | None = None) -> Pipeline:
+        """Sends transactions of the operator, or of another account."""
+        return Pipeline(web3=self.web3, account=account or self.operator)
+
+    @property
+    def deployment_file(self) -> Path:
+        return self.folder / DEPLOYMENT
+
+    def _deployment(self) -> dict[str, Any]:
+        try:
+            written = json.loads(self.deployment_file.read_text())
+            contracts: dict[str, Any] = written["contracts"]
+        except FileNotFoundError:
+            raise Trouble(
+                f"nothing is deployed on this network (no {self.deployment_file}); run deploy first"
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise Trouble(f"{self.deployment_file} is no deployment; run deploy again") from None
+        if written.get("chain_id") != self.web3.eth.chain_id:
+            raise Trouble(f"{self.deployment_file} belongs to chain {written.get('chain_id')}, not to this one")
+        return contracts
+
+    def _attach(self, name: str, address: str) -> Any:
+        if not self.web3.eth.get_code(Web3.to_checksum_address(address)):
+            raise Trouble(f"{name} is not at {address} on this chain; was the network made anew? run deploy again")
+        return attach(self.project, name, address)
+
+
+def attach(project: Any, name: str, address: str) -> Any:
+    """A brownie contract at an address, without any record of it on brownie's side."""
+    from brownie import Contract
+
+    return Contract.from_abi(name, Web3.to_checksum_address(address), project[name].abi, persist=False)
+
+
+def open_session() -> Session:
+    """The session of this process. Raises Trouble when the operator's key is missing or may not be used."""
+    from brownie import network, project
+    from brownie._config import CONFIG
+
+    if not network.is_connected():
+        raise Trouble("brownie is not connected; start the script with brownie run SCRIPT --network FOLDER")
+    web3 = network.web3
+    named = os.environ.get("TILLNET_FOLDER")
+    live = CONFIG.network_type == "live"
+    default = ROOT / "out" / "networks" / (str(web3.eth.chain_id) if live else "development")
+    folder = Path(named) if named else default
+    return Session(
+        web3=web3,
+        project=project.get_loaded_projects()[0],
+        folder=folder,
+        operator=_operator(web3, folder),
+        persistent=live,
+    )
+
+
+def _operator(web3: Web3, folder: Path) -> LocalAccount:
+    named, own = os.environ.get("TILLNET_OPERATOR_KEY"), folder / "keys" / "operator.json"
+    if named or own.exists():
+        return read_key(Path(named) if named else own)
+    if not web3.client_version.lower().startswith("anvil"):
+        raise Trouble("the operator's key is not known; name its file in TILLNET_OPERATOR_KEY")
+    operator: LocalAccount = Account.from_key(DEVELOPMENT_KEY)
+    web3.provider.make_request("anvil_setBalance", [operator.address, hex(DEVELOPMENT_COIN)])  # type: ignore[arg-type]
+    return operator
+
+
+def read_key(file: Path) -> LocalAccount:
+    """The account in a key file made by `till net init`. Raises Trouble when it is no such file."""
+    try:
+        account: LocalAccount = Account.from_key(read_account(file).private_key)
+    except TillnetError as failure:
+        raise Trouble(str(failure).rstrip(".")) from None
+    return account

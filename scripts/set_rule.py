@@ -1,0 +1,144 @@
+"""Sets what a merchant's payments earn: its base, or an offer on a set of products.
+
+    brownie run set_rule main MERCHANT COEFFICIENT --network FOLDER
+
+      COEFFICIENT  what every payment earns: 1% of the amount at par, or units of coin for one minor unit
+
+    brownie run set_rule offer MERCHANT MULTIPLIER PRODUCTS [BUDGET] [FROM] [UNTIL] [DAYCAP] --network FOLDER
+
+      MULTIPLIER   5x the base, for the products of the set
+      PRODUCTS     a file with one product code a line
+      BUDGET       coins that the offer may give above the base, for instance 50,000 (0 = no bound)
+      FROM, UNTIL  2026-11-01 or 2026-11-01T08:00, UTC; 0 = from the beginning, for ever
+      DAYCAP       coins above the base for one member and day (0 = no bound)
+
+The merchant's offers group may do this: the operator for merchants that it administers, else name the administrator's
+key file in TILLNET_OPERATOR_KEY. The set is published as FOLDER/product-sets/ROOT.txt, where the bridge reads it.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from node.domain.merkle import product_set_root
+from scripts.amounts import coins, read_coefficient, read_coins, read_multiplier, read_whole
+from scripts.names import read_products
+from scripts.pipeline import Pipeline
+from scripts.session import Session, open_session
+from scripts.tables import show
+from scripts.trouble import Trouble, told
+
+SETS: Final = "product-sets"
+BASE_GAS: Final = 400_000
+OFFER_GAS: Final = 600_000
+
+
+@told
+def main(merchant: str, coefficient: str) -> None:
+    """Sets a merchant's base and prints its version."""
+    session = open_session()
+    number = _merchant(session, merchant)
+    units = read_coefficient(coefficient, int(session["RewardToken"].unitsPerMinorUnit()))
+    pipeline = session.pipeline()
+    version = define_base(pipeline, session, number, units, version=_next_version(session, number))
+    pipeline.finish()
+    show(
+        f"Merchant {number}", ("", "now"), [("base version", str(version)), ("units for one minor unit", f"{units:,}")]
+    )
+
+
+@told
+def offer(
+    merchant: str,
+    multiplier: str,
+    products: str,
+    budget: str = "0",
+    starts: str = "0",
+    until: str = "0",
+    day_cap: str = "0",
+) -> None:
+    """Makes an offer on a product set and prints its version."""
+    session = open_session()
+    number = _merchant(session, merchant)
+    codes = read_products(Path(products))
+    root = product_set_root(codes)
+    terms = {
+        "multiplier_bps": read_multiplier(multiplier),
+        "budget": 0 if budget == "0" else read_coins(budget),
+        "starts": read_time(starts),
+        "until": read_time(until),
+        "day_cap": 0 if day_cap == "0" else read_coins(day_cap),
+    }
+    pipeline = session.pipeline()
+    version = _next_version(session, number)
+    define_offer(pipeline, session, number, root, publish(session, codes), version=version, **terms)
+    pipeline.finish()
+    rows = [
+        ("offer version", str(version)),
+        ("products", f"{len(codes):,}"),
+        ("root", f"0x{root.hex()}"),
+        ("multiplier", f"{terms['multiplier_bps'] / 10_000:g}x"),
+        ("budget", coins(terms["budget"]) if terms["budget"] else "no bound"),
+    ]
+    show(f"Merchant {number}", ("", "now"), rows)
+
+
+def define_base(pipeline: Pipeline, session: Session, merchant: int, coefficient: int, *, version: int) -> int:
+    """Sends a merchant's base: units of coin for one minor unit. `version` is the number that it gets; returned."""
+    what = f"set the base of merchant {merchant}"
+    pipeline.call(what, session["RewardRules"].defineBase, (merchant, coefficient, []), gas=BASE_GAS)
+    return version
+
+
+def define_offer(
+    pipeline: Pipeline,
+    session: Session,
+    merchant: int,
+    root: bytes,
+    catalogue: str,
+    *,
+    version: int,
+    multiplier_bps: int,
+    budget: int = 0,
+    starts: int = 0,
+    until: int = 0,
+    day_cap: int = 0,
+) -> int:
+    """Sends an offer on a product set; amounts in units, times in Unix seconds, 0 = none. Returns `version`."""
+    terms = (multiplier_bps, root, starts, until, budget, day_cap, [], catalogue)
+    pipeline.call(
+        f"make an offer of merchant {merchant}", session["RewardRules"].defineRule, (merchant, terms), gas=OFFER_GAS
+    )
+    return version
+
+
+def publish(session: Session, products: Sequence[str]) -> str:
+    """Writes a product set where the bridge reads it, and returns the catalogue's name that goes on chain."""
+    folder = session.folder / SETS
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{product_set_root(products).hex()}.txt"
+    (folder / name).write_text("".join(f"{product}\n" for product in sorted(products)))
+    return name
+
+
+def read_time(text: str) -> int:
+    """Unix seconds of an ISO date or time in UTC, or 0."""
+    if text == "0":
+        return 0
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Trouble(f"{text!r} is no time such as 2026-11-01 or 2026-11-01T08:00") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _merchant(session: Session, text: str) -> int:
+    number = read_whole(text, "a merchant's number", low=1, high=2**32 - 1)
+    if number > session["Registry"].merchantCount():
+        raise Trouble(f"there is no merchant {number}")
+    return number
+
+
+def _next_version(session: Session, merchant: int) -> int:
+    return int(session["RewardRules"].versionCount(merchant)) + 1

@@ -1,0 +1,97 @@
+"""The root of `till`: lazy groups, and one sentence for each failure."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from node.cli import main as till
+from node.domain.errors import UnknownMember
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        till.main(list(arguments))
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Puts a command named `block` in place whose body a test gives by `fails_with`."""
+    return monkeypatch
+
+
+def fails_with(command: pytest.MonkeyPatch, failure: BaseException | None) -> None:
+    @click.command()
+    def block() -> None:
+        if failure is not None:
+            raise failure
+
+    command.setattr(sys.modules[__name__], "block", block, raising=False)
+    command.setitem(till.COMMANDS, "block", (__name__, "block", ""))
+
+
+def test_main_lists_every_group_when_asked_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in till.COMMANDS)
+
+
+def test_main_imports_no_group_when_asked_for_help() -> None:
+    program = "import sys; from node.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    program += (
+        "print([m for m in sys.modules if m.startswith(('web3', 'node.cli.net', 'node.bridge'))], file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (UnknownMember("7"), "till: No member has this card or loyalty id: 7"),
+        (OSError(98, "Address already in use"), "till: Address already in use."),
+        (FileNotFoundError(2, "No such file or directory", "net.json"), "till: net.json: No such file or directory."),
+        (ModuleNotFoundError("no", name="web3"), "till: the part web3 is not installed; run make setup."),
+        (click.UsageError("no such option"), "Error: no such option"),
+    ],
+)
+def test_main_tells_a_failure_in_one_sentence(
+    failure: Exception, sentence: str, command: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails_with(command, failure)
+    assert run("block") in (1, 2)
+    shown = capsys.readouterr()
+    assert sentence in shown.err
+    assert "Traceback" not in shown.err + shown.out
+
+
+def test_main_keeps_the_traceback_when_something_unexpected_happens(
+    command: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    command.chdir(tmp_path)
+    fails_with(command, ZeroDivisionError("division by zero"))
+    assert run("block") == 1
+    assert "something unexpected happened (ZeroDivisionError: division by zero)" in capsys.readouterr().err
+    assert "Traceback" in (tmp_path / till.CRASH_LOG).read_text()
+
+
+def test_main_is_quiet_when_interrupted(command: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fails_with(command, KeyboardInterrupt())
+    assert run("block") == 130
+    assert capsys.readouterr().err.strip() == ""
+
+
+def test_main_is_quiet_when_the_reader_has_gone() -> None:
+    till_command = f"{sys.executable} -m node.cli.main --help"
+    ended = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{till_command} | true"], capture_output=True, text=True, check=False
+    )
+    assert ended.stderr == ""
+
+
+def test_main_refuses_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("nonsense") == 2
+    assert "No such command 'nonsense'" in capsys.readouterr().err
