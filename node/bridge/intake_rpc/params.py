@@ -1,0 +1,97 @@
+"""From JSON parameters to typed terms, strictly: every member once, of its type, and no other.
+
+Between the exchange and verify; pure.
+"""
+
+from typing import Any, Final
+
+from node.domain.errors import MalformedMessage
+from node.domain.ids import PaymentId, parse_payment_id
+from node.domain.terminal_terms import PaymentTerms, ReversalTerms
+
+_MAX_NUMBER: Final = 2**48
+_MAX_TEXT: Final = {"terminal": 8, "stan": 6, "card": 32, "currency": 3, "items": 65_536, "pinResult": 1}
+_OPTIONAL: Final[dict[str, Any]] = {"coin": 0, "storedValue": 0, "pinResult": "0", "items": ""}
+
+
+def payment_terms(params: object) -> tuple[PaymentTerms, bytes]:
+    """The terms and the signature of `payment_submit`. Raises MalformedMessage."""
+    members = ("terminal", "stan", "time", "card", "currency", "amount", "coin", "storedValue", "pinResult", "items")
+    given = _members(params, (*members, "signature"))
+    terms = PaymentTerms(
+        terminal=_text(given, "terminal"),
+        stan=_text(given, "stan"),
+        time=_number(given, "time"),
+        card=_text(given, "card"),
+        currency=_text(given, "currency"),
+        amount=_number(given, "amount"),
+        coin=_number(given, "coin"),
+        stored_value=_number(given, "storedValue"),
+        pin_result=_text(given, "pinResult"),
+        items=_text(given, "items"),
+    )
+    return terms, _signature(given)
+
+
+def reversal_terms(params: object) -> tuple[ReversalTerms, bytes]:
+    """The terms and the signature of `payment_reverse`. Raises MalformedMessage."""
+    members = ("terminal", "stan", "time", "originalStan", "originalTime", "amount")
+    given = _members(params, (*members, "signature"))
+    terms = ReversalTerms(
+        terminal=_text(given, "terminal"),
+        stan=_text(given, "stan"),
+        time=_number(given, "time"),
+        original_stan=_text(given, "originalStan"),
+        original_time=_number(given, "originalTime"),
+        amount=_number(given, "amount"),
+    )
+    return terms, _signature(given)
+
+
+def payment_named(params: object) -> PaymentId:
+    """The payment id of `payment_status`. Raises MalformedMessage."""
+    text = _members(params, ("paymentId",))["paymentId"]
+    try:
+        parse_payment_id(text if isinstance(text, str) else "")
+    except ValueError:
+        raise MalformedMessage("paymentId looks like 1-42") from None
+    return PaymentId(text)
+
+
+def _members(params: object, names: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(params, dict):
+        raise MalformedMessage("the parameters are an object")
+    unknown = sorted(str(name) for name in params if name not in names)
+    if unknown:
+        raise MalformedMessage(f"there is no parameter {unknown[0][:32]}")
+    given = {**{name: value for name, value in _OPTIONAL.items() if name in names}, **params}
+    for name in names:
+        if name not in given:
+            raise MalformedMessage(f"the parameter {name} is missing")
+    return given
+
+
+def _text(given: dict[str, Any], name: str) -> str:
+    value = given[name]
+    longest = _MAX_TEXT.get(name, 6)
+    if not isinstance(value, str) or len(value) > longest or not value.isascii():
+        raise MalformedMessage(f"{name} is an ASCII text of at most {longest} characters")
+    return value
+
+
+def _number(given: dict[str, Any], name: str) -> int:
+    value = given[name]
+    # bool is an int to Python
+    if type(value) is not int or not 0 <= value < _MAX_NUMBER:
+        raise MalformedMessage(f"{name} is a whole number from 0 on")
+    return value
+
+
+def _signature(given: dict[str, Any]) -> bytes:
+    value = given["signature"]
+    try:
+        if isinstance(value, str) and value.startswith("0x") and len(value) == 132 and value.isascii():
+            return bytes.fromhex(value[2:])
+    except ValueError:
+        pass
+    raise MalformedMessage("the signature is 0x and 130 hexadecimal digits")

@@ -1,0 +1,137 @@
+"""The JSON-RPC listener: binds, serves until cancelled, bounds bodies, connections and requests under way.
+
+First stage of the bridge, beside the ISO 8583 listener; node/bridge/service.py starts it.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.web_request import BaseRequest
+
+from node.bridge.acknowledge import rpc_error
+from node.bridge.intake_ports import Ports, cannot_listen
+from node.bridge.intake_rpc.exchange import INVALID_REQUEST, RpcExchange, encode
+from node.bridge.intake_rpc.guard import Guards
+from node.bridge.verify.lookup import Randomness
+from node.bridge.verify.rpc import SignedRules
+from node.config import RpcSettings
+from node.domain.errors import Overloaded, Unusable
+from node.domain.ids import Address
+from node.domain.terminal_terms import domain_separator
+
+_LOG = structlog.get_logger(__name__)
+_SWEEP_SECONDS: Final = 1.0
+_BACKLOG: Final = 512
+_KEEPALIVE_SECONDS: Final = 75.0
+
+
+async def serve_rpc(
+    settings: RpcSettings,
+    ports: Ports,
+    *,
+    bound: Callable[[str, int], None] = lambda host, port: None,
+    clock: Callable[[], float] = time.time,
+    randomness: Randomness = os.urandom,
+) -> None:
+    """Serves until cancelled. Calls `bound(host, port)` once it listens.
+
+    Raises Unusable when the port is in use or the ledger's address is none.
+    """
+    exchange = RpcExchange(ports, _rules(settings, ports, randomness), max_batch=settings.max_batch, clock=clock)
+    handler = _Handler(exchange, settings)
+    server = web.Server(handler, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS)
+    guards = Guards(settings.max_connections, server)
+    handler.guards = guards
+    loop = asyncio.get_running_loop()
+    try:
+        listener = await loop.create_server(guards, settings.host, settings.port, backlog=_BACKLOG)
+    except OSError as failure:
+        raise cannot_listen(settings.host, settings.port, failure) from None
+    host, port = listener.sockets[0].getsockname()[:2]
+    _LOG.info("rpc.listening", host=host, port=port)
+    bound(host, port)
+    try:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            guards.sweep(loop.time(), settings.read_seconds)
+    finally:
+        listener.close()
+        await server.shutdown(timeout=0)
+
+
+def _rules(settings: RpcSettings, ports: Ports, randomness: Randomness) -> SignedRules:
+    try:
+        ledger = Address(bytes.fromhex(settings.ledger.removeprefix("0x")))
+    except ValueError:
+        raise Unusable(f"rpc.ledger is an address, not {settings.ledger}") from None
+    return SignedRules(
+        stream=ports.stream,
+        utc_offset=settings.utc_offset,
+        domain=domain_separator(settings.chain_id, ledger),
+        replay_seconds=settings.replay_seconds,
+        ahead_seconds=settings.ahead_seconds,
+        directory=ports.directory,
+        member_of=ports.member_of,
+        randomness=randomness,
+    )
+
+
+class _Handler:
+    """One HTTP request after another, whichever connection it comes on."""
+
+    guards: Guards
+
+    def __init__(self, exchange: RpcExchange, settings: RpcSettings) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        self._under_way = 0
+
+    async def __call__(self, request: BaseRequest) -> web.StreamResponse:
+        self.guards.begun(request)
+        if request.method != "POST":
+            return _plain(405, "POST a JSON-RPC 2.0 request", allow="POST")
+        if self._under_way >= self._settings.max_in_flight:
+            return _json(encode({"jsonrpc": "2.0", "id": None, "error": rpc_error(Overloaded())}), 503)
+        self._under_way += 1
+        try:
+            async with asyncio.timeout(self._settings.read_seconds):
+                body = await self._body(request)
+            if body is None:
+                message = f"A body has at most {self._settings.max_body} bytes"
+                error = {"code": INVALID_REQUEST, "message": message}
+                return _json(encode({"jsonrpc": "2.0", "id": None, "error": error}), 413)
+            reply = await self._exchange.answer(body)
+            return _json(reply) if reply else web.Response(status=204)
+        except TimeoutError:
+            return _plain(408, "The body took too long to arrive")
+        finally:
+            self._under_way -= 1
+
+    async def _body(self, request: BaseRequest) -> bytes | None:
+        limit = self._settings.max_body
+        if (request.content_length or 0) > limit:
+            return None
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > limit:
+                return None
+        return bytes(body)
+
+
+def _json(body: bytes, status: int = 200) -> web.Response:
+    response = web.Response(body=body, status=status, content_type="application/json")
+    if status != 200:
+        response.force_close()
+    return response
+
+
+def _plain(status: int, text: str, **headers: str) -> web.Response:
+    response = web.Response(text=text + "\n", status=status, headers=headers)
+    response.force_close()
+    return response
