@@ -16,6 +16,7 @@ import json
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from urllib.request import Request, urlopen
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / ".till" / "brownie"
 BIN: Final = ROOT / ".till" / "tools" / "bin"
+# a block as large as the validators', so that a batch that fits there fits here
+DEVELOPMENT: Final = {"gas_limit": 100_000_000, "evm_version": "cancun"}
 ANSWER_LIMIT: Final = 1_000_000  # bytes of a JSON-RPC answer that are read
 PATIENCE: Final = 5  # seconds for a node to answer at all
 
@@ -57,9 +60,11 @@ def prepare() -> None:
     from brownie._config import CONFIG
     from brownie.network import contract
 
-    CONFIG.networks["development"]["cmd_settings"]["port"] = free_port()
+    CONFIG.networks["development"]["cmd_settings"] |= {"port": free_port(), **DEVELOPMENT}
     if not hasattr(contract._add_deployment, "repaired"):
         contract._add_deployment = _repaired(contract._add_deployment)
+    # brownie's own call, told to whoever starts a development chain
+    warnings.filterwarnings("ignore", message=r"rpc\.snapshot should not be called directly")
     assert brownie.__file__
 
 

@@ -26,7 +26,11 @@ def read_address(text: str) -> str:
     """A checksummed address. Raises Trouble for anything else, and for a checksum that is wrong."""
     if not Web3.is_address(text):
         raise Trouble(f"{text!r} is no address")
-    return str(Web3.to_checksum_address(text))
+    checksummed = str(Web3.to_checksum_address(text))
+    # EIP-55: mixed case carries a checksum, one case carries none
+    if text[2:] not in (text[2:].lower(), text[2:].upper(), checksummed[2:]):
+        raise Trouble(f"{text} is mistyped: its checksum is wrong")
+    return checksummed
 
 
 def read_products(file: Path) -> list[str]:

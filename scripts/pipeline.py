@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from eth_abi.exceptions import DecodingError
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
@@ -131,10 +130,9 @@ class Pipeline:
             again["to"] = sent.request["to"]
         try:
             self.web3.eth.call(again, receipt["blockNumber"])
-        except ContractLogicError as refusal:
-            return explain_revert(refusal.data)
-        except (Web3RPCError, ValueError, DecodingError) as refusal:
-            return _message(refusal)
+        except (ContractLogicError, Web3RPCError, ValueError) as refusal:
+            data = _error(refusal).get("data") or getattr(refusal, "data", None)
+            return explain_revert(data) if data else _message(refusal)
         return "it was refused by the state of that moment"
 
 
@@ -148,7 +146,12 @@ def created_address(sender: str, nonce: int) -> str:
 
 def _message(refusal: Exception) -> str:
     """The node's own words, without web3's wrapping."""
-    response = getattr(refusal, "rpc_response", None)
-    if isinstance(response, dict) and "error" in response:
-        return str(response["error"].get("message", refusal))
-    return str(refusal)
+    return str(_error(refusal).get("message", refusal))
+
+
+def _error(refusal: Exception) -> dict[str, Any]:
+    """The JSON-RPC error object behind an exception; brownie's middleware hands it on as the first argument."""
+    response = getattr(refusal, "rpc_response", None) or {}
+    first = refusal.args[0] if refusal.args else None
+    error = response.get("error") or first
+    return error if isinstance(error, dict) else {}
