@@ -1,0 +1,138 @@
+"""The scripts as a person runs them, on anvil and on a real validator: each command's effect, or its one sentence."""
+
+import json
+from pathlib import Path
+
+import pytest
+from web3 import Web3
+
+from tests.scripts.conftest import Chain
+
+SIGNER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+POSTER = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+MEMBERS = [7, 2**64 - 1, *range(1000, 1300)]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("anvil", marks=pytest.mark.anvil),
+        pytest.param("validators", marks=[pytest.mark.chain, pytest.mark.slow]),
+    ],
+)
+def chain(request: pytest.FixtureRequest) -> Chain:
+    """A chain on which nothing is deployed yet; the tests below run in their order on it."""
+    found: Chain = request.getfixturevalue(request.param)
+    return found
+
+
+def told(chain: Chain, *arguments: str) -> str:
+    """What a script that fails tells: one sentence on stderr, exit code 1, no traceback."""
+    ended = chain.brownie(*arguments)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    # brownie itself writes `File "...", line ...` for what escapes a script
+    assert 'File "' not in ended.stderr
+    sentence = ended.stderr.strip().splitlines()[-1]
+    assert sentence.endswith(".")
+    return sentence
+
+
+def shown(chain: Chain, *arguments: str) -> str:
+    """What a script that works prints."""
+    ended = chain.brownie(*arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_scripts_tell_what_is_missing_when_nothing_is_deployed(chain: Chain) -> None:
+    assert "run deploy first" in told(chain, "show_member", "main", "7")
+
+
+def test_deploy_tells_what_is_wrong_when_the_values_cannot_be_read(chain: Chain, tmp_path: Path) -> None:
+    values = tmp_path / "values.toml"
+    assert "cannot be read" in told(chain, "deploy", "main", str(values))
+    values.write_text("[cash]\nname = 'Cash'\n")
+    assert "lacks symbol in [cash]" in told(chain, "deploy", "main", str(values))
+    assert not (chain.folder / "deployment.json").exists()
+
+
+def test_deploy_writes_where_everything_is(chain: Chain) -> None:
+    out = shown(chain, "deploy")
+    deployment = json.loads((chain.folder / "deployment.json").read_text())
+    assert set(deployment["contracts"]) == {"NetworkAccess", "CashToken", "RewardToken", "Registry", "RewardRules"}
+    assert all(Web3.is_checksum_address(entry["address"]) for entry in deployment["contracts"].values())
+    assert all(entry["address"] in out for entry in deployment["contracts"].values())
+    assert deployment["block"] <= min(entry["block"] for entry in deployment["contracts"].values())
+
+
+def test_deploy_refuses_when_there_is_a_deployment(chain: Chain) -> None:
+    assert "has a deployment" in told(chain, "deploy")
+
+
+def test_onboard_merchant_prints_its_number(chain: Chain) -> None:
+    stores = f"Main Street=S0000101,S0000102:{SIGNER};Harbour=S0000201"
+    assert "Merchant 1: Corner Shop" in shown(chain, "onboard_merchant", "main", "Corner Shop", stores)
+
+
+def test_onboard_merchant_tells_the_contract_s_error_when_a_terminal_exists(chain: Chain) -> None:
+    told_it = told(chain, "onboard_merchant", "main", "Other Shop", "Quay=S0000101")
+    assert "Could not onboard Other Shop: TerminalExists(id=S0000101)" in told_it
+
+
+def test_set_rule_prints_the_version(chain: Chain, tmp_path: Path) -> None:
+    assert "100" in shown(chain, "set_rule", "main", "1", "1%")
+    products = tmp_path / "products.txt"
+    products.write_text("1001\n1002\n")
+    out = shown(chain, "set_rule", "offer", "1", "5x", str(products), "50,000")
+    assert "50,000.000000" in out
+    assert list((chain.folder / "product-sets").glob("*.txt"))
+
+
+def test_set_rule_tells_what_is_wrong(chain: Chain) -> None:
+    assert "There is no merchant 9" in told(chain, "set_rule", "main", "9", "1%")
+    assert "a rate such as 1.5%" in told(chain, "set_rule", "main", "1", "much%")
+
+
+def test_fund_points_buys_at_par(chain: Chain) -> None:
+    assert "10,000.000000" in shown(chain, "fund_points", "main", "1", "10,000.00")
+
+
+def test_show_member_tells_when_there_is_none(chain: Chain) -> None:
+    assert "No member 7 is registered" in told(chain, "show_member", "main", "7")
+
+
+def test_plan_onboards_everything_that_it_lists(chain: Chain, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    stores = [
+        {"store": store, "terminals": [{"id": f"S{store:05d}01", "signer": SIGNER if store % 7 == 0 else None}]}
+        for store in range(200, 260)
+    ]
+    shops = [
+        {"name": "North", "coefficient": 100, "multiplier_bps": 50_000, "budget": 10**9, "prepaid": 10**6},
+        {"name": "South", "coefficient": 50, "prepaid": 0},
+    ]
+    document = {
+        "streams": [{"stream": 1, "poster": POSTER, "daily_limit": 5_000_000}],
+        "merchants": [{**shop, "stores": stores[place::2]} for place, shop in enumerate(shops)],
+        "members": MEMBERS,
+        "product_set": ["2001", "2002"],
+    }
+    plan.write_text(json.dumps(document))
+    out = shown(chain, "onboard_merchant", "plan", str(plan))
+    assert f"with {len(MEMBERS)} members" in out
+    result = json.loads((chain.folder / "onboarding.json").read_text())
+    assert [(row["merchant"], row["base_version"], row["rule_version"]) for row in result["merchants"]] == [
+        (2, 1, 2),
+        (3, 1, 0),
+    ]
+    assert "active" in shown(chain, "show_member", "main", hex(MEMBERS[1]))
+
+
+def test_plan_tells_what_is_wrong_when_it_cannot_be_read(chain: Chain, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    assert "cannot be read" in told(chain, "onboard_merchant", "plan", str(plan))
+    plan.write_text("{")
+    assert "is no JSON" in told(chain, "onboard_merchant", "plan", str(plan))
+    plan.write_text('{"merchants": [{"name": "North"}]}')
+    assert "merchant 4 of the plan is not complete" in told(chain, "onboard_merchant", "plan", str(plan))
