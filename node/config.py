@@ -32,12 +32,17 @@ def setting(default: Any = MISSING, *, low: int = 0, high: int = 2**31, choices:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChainSettings:
-    """Where the chain is. `finality` is "instant" where a block is final when it appears, else "finalized"."""
+    """Where the chain is. `finality` is "instant" where a block is final when it appears, else "finalized".
+
+    `product_sets` is the folder of published product lists, else `product-sets` beside the deployment; `currency` the
+    ISO 4217 number of the network's.
+    """
 
     rpc: tuple[str, ...] = setting(low=1, high=16)
     websocket: str = setting("", high=200)
     deployment: Path = setting()
     product_sets: Path | None = setting(None)
+    currency: str = setting("840", low=3, high=3)
     finality: str = setting("instant", choices=("instant", "finalized"))
     call_timeout_ms: int = setting(10_000, low=100, high=120_000)
     poll_ms: int = setting(250, low=20, high=60_000)
@@ -69,20 +74,19 @@ class JournalSettings:
 class BatchSettings:
     """How payments are put together. `waiting` bounds what is journaled but not yet in a batch.
 
-    While `pipeline` transactions are not final, batches wait until they are full: under load they grow by themselves.
+    A batch waits `max_wait_ms` once more for each transaction that is not final: under load batches grow by themselves.
     """
 
     max_payments: int = setting(500, low=1, high=2_000)
     max_refunds: int = setting(20, low=1, high=200)
     max_wait_ms: int = setting(50, low=1, high=60_000)
     in_flight: int = setting(16, low=1, high=64)
-    pipeline: int = setting(4, low=1, high=64)
     waiting: int = setting(20_000, low=10, high=1_000_000)
     max_bytes: int = setting(120_000, low=2_000, high=130_000)
-    max_gas: int = setting(60_000_000, low=200_000, high=2**40)
-    gas_base: int = setting(1_200_000, low=21_000, high=10_000_000)
-    gas_payment: int = setting(40_000, low=5_000, high=1_000_000)
-    gas_line: int = setting(60_000, low=1_000, high=1_000_000)
+    max_gas: int = setting(16_700_000, low=200_000, high=2**40)
+    gas_base: int = setting(1_000_000, low=21_000, high=10_000_000)
+    gas_payment: int = setting(22_000, low=5_000, high=1_000_000)
+    gas_line: int = setting(7_000, low=1_000, high=1_000_000)
     gas_refund: int = setting(400_000, low=20_000, high=2_000_000)
     enrol: bool = setting(False)
 

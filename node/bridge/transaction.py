@@ -14,9 +14,10 @@ from node.bridge.failpoint import FailPoint
 from node.bridge.journal import transitions
 from node.bridge.journal.reading import OpenBatch
 from node.bridge.journal.store import Journal
-from node.chain.rpc import Rpc, SendResult
+from node.chain.rpc import Rpc, RpcRefused, SendResult
 from node.chain.signer import Call, Signer, calldata_of
 from node.config import TransactionSettings
+from node.domain.errors import ChainUnreachable
 from node.domain.ids import Address, Hash32
 
 log = structlog.get_logger("transaction")
@@ -59,11 +60,26 @@ class Sender:
         batch = self._hashes.get(transaction)
         return None if batch is None else self.pending.get(batch)
 
-    def finished(self, batch: int) -> None:
+    def finished(self, batch: int) -> Pending:
         """A final block holds the batch."""
         done = self.pending.pop(batch)
         for row in done.rows:
             self._hashes.pop(row.hash, None)
+        return done
+
+    async def is_mined(self, pending: Pending) -> bool:
+        """Whether one of a batch's transactions is in a block, after a gateway said that its nonce is used.
+
+        Asked once for each such answer; the next `resend` asks the gateway again.
+        """
+        pending.lookup = False
+        for row in pending.rows:
+            try:
+                if await self._rpc.call("eth_getTransactionReceipt", "0x" + row.hash.hex()) is not None:
+                    return True
+            except (ChainUnreachable, RpcRefused):
+                return True  # nothing is known; ask again later
+        return pending.batch not in self.pending
 
     async def send(self, formed: Formed) -> int:
         """Signs, records, broadcasts; the batch's number. A broadcast that fails is repeated by `resend`.

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from node.chain.rpc import Rpc
+from node.chain.rpc import Rpc, RpcRefused
 from node.config import ChainSettings
 from node.domain.errors import ChainUnreachable
 from node.domain.ids import Address, Hash32
@@ -76,7 +76,7 @@ class Blocks:
                             break
                         yield block
                         number += 1
-                except ChainUnreachable:
+                except (ChainUnreachable, RpcRefused):
                     pass  # named by the stages that call; here the next poll asks again
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), self._settings.poll_ms / 1000)

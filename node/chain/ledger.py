@@ -6,13 +6,13 @@ Types as in interfaces/IPaymentProcessor.sol and IRewardToken.sol; an ABI of its
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 from eth_abi.abi import decode, encode
 
 from node.chain.rpc import Rpc
+from node.chain.views import Views, selector
 from node.domain.ids import Address, Hash32, MemberId, MinorUnits, Sequence, StreamId, Units
-from node.domain.merkle import keccak
 
 LEAF_BYTES: Final = 128
 
@@ -54,13 +54,10 @@ class Account:
     flags: int
 
 
-def selector(signature: str) -> bytes:
-    """The first four bytes of calldata."""
-    return keccak(signature.encode())[:4]
-
-
 _LEAF: Final = "(bytes32,bytes32,bytes32,bytes32)"
 _REFUNDS: Final = f"(uint64,uint8,({_LEAF},uint48,bytes32,bytes32[])[])[]"
+_STREAM: Final = "(address,uint40,uint16,uint40,uint40)"
+_ACCOUNT: Final = "(uint56,uint56,uint56,uint48,uint16,uint8,uint16)"
 _POST_BATCH: Final = selector("postBatch(bytes)")
 _POST_REFUNDS: Final = selector(f"postRefunds(uint32,{_REFUNDS})")
 
@@ -100,36 +97,29 @@ def refunds_in(calldata: bytes) -> list[tuple[Sequence, bytes]]:
 
 
 class Ledger:
-    """The deployed ledger's views, asked over JSON-RPC at the latest block."""
+    """The deployed ledger's views, asked over JSON-RPC at the latest block. Each raises ChainUnreachable, RpcRefused."""
 
     def __init__(self, rpc: Rpc, address: Address) -> None:
-        self._rpc = rpc
+        self._views = Views(rpc, address)
         self.address = address
 
     async def poster(self, stream: StreamId) -> Address:
         """Who may post this stream; 20 zero bytes for nobody."""
-        words = await self._view("stream(uint32)", stream, ["address", "uint40", "uint16", "uint40", "uint40"])
-        return Address(bytes.fromhex(str(words[0])[2:]))
+        ((poster, *_),) = await self._views.ask("stream(uint32)", stream, returns=f"({_STREAM})")
+        return Address(bytes.fromhex(str(poster)[2:]))
 
     async def is_posted(self, stream: StreamId, sequence: Sequence) -> bool:
         """Whether a sequence of a stream is consumed."""
-        data = selector("isPosted(uint32,uint64)") + encode(["uint32", "uint64"], [stream, sequence])
-        return int(await self._call(data), 16) != 0
+        (posted,) = await self._views.ask("isPosted(uint32,uint64)", stream, sequence, returns="(bool)")
+        return bool(posted)
 
     async def account(self, member: MemberId) -> Account:
         """A member's account, its epoch rolled to now."""
-        shape = ["uint56", "uint56", "uint56", "uint48", "uint16", "uint8", "uint16"]
-        value, current, previous, _, _, tier, flags = await self._view("account(uint64)", member, shape)
+        (row,) = await self._views.ask("account(uint64)", member, returns=f"({_ACCOUNT})")
+        value, current, previous, _, _, tier, flags = row
         return Account(value=MinorUnits(value), coins=Units(current + previous), tier=tier, flags=flags)
 
-    async def number(self, view: str) -> int:
-        """A view without arguments that returns one number, such as `unitsPerMinorUnit`."""
-        return int(await self._call(selector(f"{view}()")), 16)
-
-    async def _view(self, signature: str, argument: int, shape: list[str]) -> tuple[Any, ...]:
-        answer = await self._call(selector(signature) + int(argument).to_bytes(32, "big"))
-        return tuple(decode(shape, bytes.fromhex(answer[2:])))
-
-    async def _call(self, data: bytes) -> str:
-        call = {"to": "0x" + self.address.hex(), "data": "0x" + data.hex()}
-        return str(await self._rpc.call("eth_call", call, "latest"))
+    async def units_per_minor_unit(self) -> int:
+        """Par: units of coin that one minor unit of money buys and redeems."""
+        (units,) = await self._views.ask("unitsPerMinorUnit()", returns="(uint64)")
+        return int(units)

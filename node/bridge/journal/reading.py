@@ -1,6 +1,7 @@
 """What is read from the journal: everything open at a start, stored answers, originals of reversals, and the status."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,8 +40,9 @@ class Original:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """What the journal knows of an entry when its message comes again."""
+    """What the journal knows of an entry, to answer its message (again)."""
 
+    sequence: int
     status: Status
     response_code: str | None
     reason: int | None
@@ -48,23 +50,38 @@ class Stored:
     leaves: bytes
 
 
-def journaled(connection: Connection) -> Iterator[PaymentEntry | ReversalEntry]:
-    """Entries that are in no batch, in the order of their sequence."""
+def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry | ReversalEntry]]:
+    """Entries that are not settled, in the order of their sequence."""
     rows = connection.exec_driver_sql(
-        "SELECT e.sequence, e.kind, e.merchant, e.packed, e.debits, e.received_at, e.original, o.packed"
+        "SELECT e.status, e.sequence, e.kind, e.merchant, e.packed, e.debits, e.received_at, e.original, o.packed"
         " FROM entries e LEFT JOIN entries o ON o.sequence = e.original"
-        " WHERE e.status = 'journaled' ORDER BY e.sequence"
+        " WHERE e.status IN ('journaled', 'batched', 'sent') ORDER BY e.sequence"
     )
-    for sequence, kind, merchant, packed, debits, received_at, original, of in rows:
+    for status, sequence, kind, merchant, packed, debits, received_at, original, of in rows:
+        entry: PaymentEntry | ReversalEntry
         if kind == Kind.PAYMENT:
-            yield entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
+            entry = entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
         else:
-            yield ReversalEntry(
+            entry = ReversalEntry(
                 sequence=ids.Sequence(sequence),
                 original=ids.Sequence(original),
                 member=member_of(of) if of else MemberId(0),
                 received_at=received_at,
             )
+        yield Status(status), entry
+
+
+def payments(connection: Connection, sequences: Iterable[int]) -> list[PaymentEntry]:
+    """These payments, in the order of their sequence."""
+    rows = connection.exec_driver_sql(
+        "SELECT sequence, merchant, packed, received_at, debits FROM entries"
+        " WHERE kind = 0 AND sequence IN (SELECT value FROM json_each(?)) ORDER BY sequence",
+        (json.dumps(list(sequences)),),
+    )
+    return [
+        entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
+        for sequence, merchant, packed, received_at, debits in rows
+    ]
 
 
 def unanswered(connection: Connection) -> dict[int, int]:
@@ -108,14 +125,25 @@ def original_of(connection: Connection, sequence: int) -> Original:
     return Original(sequence=sequence, status=Status(status), root=Hash32(root or b""), leaves=leaves or b"")
 
 
-def stored(connection: Connection, sequence: int) -> Stored:
-    """What is known of an entry."""
-    status, code, reason, block, leaves = connection.exec_driver_sql(
-        "SELECT e.status, e.response_code, e.reason, b.block, b.leaves"
-        " FROM entries e LEFT JOIN batches b ON b.id = e.batch WHERE e.sequence = ?",
-        (sequence,),
-    ).one()
-    return Stored(status=Status(status), response_code=code, reason=reason, block=block, leaves=leaves or b"")
+def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored]:
+    """What is known of these entries; one that does not exist is not in the answer."""
+    rows = connection.exec_driver_sql(
+        "SELECT e.sequence, e.status, e.response_code, e.reason, b.block, CASE WHEN e.kind = 0 THEN b.leaves END"
+        " FROM entries e LEFT JOIN batches b ON b.id = e.batch"
+        " WHERE e.sequence IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(sequences)),),
+    )
+    return {
+        sequence: Stored(
+            sequence=sequence,
+            status=Status(status),
+            response_code=code,
+            reason=reason,
+            block=block,
+            leaves=leaves or b"",
+        )
+        for sequence, status, code, reason, block, leaves in rows
+    }
 
 
 def meta(connection: Connection) -> dict[str, str]:

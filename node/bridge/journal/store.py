@@ -15,7 +15,7 @@ from node.bridge.entry import Admitted, ReversalEntry
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.admission import Admission, Admitter
 from node.bridge.journal.schema import migrate, open_engine
-from node.bridge.journal.writer import Writer
+from node.bridge.journal.writer import OnEntry, Writer
 from node.config import JournalSettings
 from node.domain.errors import JournalUnwritable, Unusable
 
@@ -27,20 +27,29 @@ PAUSE: Final = 1.0
 class Journal:
     """Open one with `Journal.open`. One process at a time: the writer holds a lock on the file beside it."""
 
-    def __init__(self, engine: Engine, settings: JournalSettings, admitter: Admitter) -> None:
+    def __init__(self, engine: Engine, settings: JournalSettings, admitter: Admitter, on_entry: OnEntry) -> None:
         self.engine = engine
         self._settings = settings
         self._admitter = admitter
-        self._writer = Writer(engine, admitter, limit=settings.queue, group=settings.group)
+        self._writer = Writer(engine, admitter, limit=settings.queue, group=settings.group, on_entry=on_entry)
 
     @staticmethod
-    async def open(settings: JournalSettings, *, enrol: bool = False, first_sequence: int = 1) -> "Journal":
-        """Opens (or makes) the journal's file, brings its schema up to date, and starts the writer."""
+    async def open(
+        settings: JournalSettings,
+        *,
+        on_entry: OnEntry = lambda entry: None,
+        enrol: bool = False,
+        first_sequence: int = 1,
+    ) -> "Journal":
+        """Opens (or makes) the journal's file, brings its schema up to date, and starts the writer.
+
+        `on_entry` is called in the event loop with each new entry, in the order of the sequences.
+        """
         engine = open_engine(settings.path, busy_timeout_ms=settings.busy_timeout_ms)
         migrate(engine)
         with engine.connect() as connection:
             sequence, _, _ = reading.next_numbers(connection)
-        return Journal(engine, settings, Admitter(max(sequence, first_sequence), enrol=enrol))
+        return Journal(engine, settings, Admitter(max(sequence, first_sequence), enrol=enrol), on_entry)
 
     @property
     def waiting(self) -> int:

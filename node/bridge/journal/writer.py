@@ -14,10 +14,12 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal.admission import Admission, Admitter
 from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError
 
 Operation = Callable[[Connection], Any]
+OnEntry = Callable[[PaymentEntry | ReversalEntry], None]
 STOP: Final = None
 
 
@@ -32,14 +34,15 @@ class Job:
 class Writer:
     """Takes jobs from the event loop, and resolves their futures once they are on the disk.
 
-    `limit` bounds the waiting jobs, `group` those of one SQL transaction.
+    `limit` bounds the waiting jobs, `group` those of one SQL transaction. `on_entry` is told each new entry, in order.
     """
 
-    def __init__(self, engine: Engine, admitter: Admitter, *, limit: int, group: int) -> None:
+    def __init__(self, engine: Engine, admitter: Admitter, *, limit: int, group: int, on_entry: OnEntry) -> None:
         self._connection = engine.connect()
         self._admitter = admitter
         self._limit = limit
         self._group = group
+        self._on_entry = on_entry
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -80,7 +83,7 @@ class Writer:
                 job = self._queue.get()
             if jobs:
                 results = self._commit(jobs)
-                self._loop.call_soon_threadsafe(_deliver, jobs, results)
+                self._loop.call_soon_threadsafe(self._deliver, jobs, results)
 
     def _commit(self, jobs: list[Job]) -> list[Any]:
         """The results of a group of jobs, committed; one failure for all of them if the disk refuses."""
@@ -119,12 +122,14 @@ class Writer:
                 start += 1
         return results
 
-
-def _deliver(jobs: list[Job], results: list[Any]) -> None:
-    for job, result in zip(jobs, results, strict=True):
-        if job.future.done():
-            continue
-        if isinstance(result, TillnetError | BrokenInvariant):
-            job.future.set_exception(result)
-        else:
-            job.future.set_result(result)
+    def _deliver(self, jobs: list[Job], results: list[Any]) -> None:
+        """In the event loop: new entries go on even if whoever sent the message is gone."""
+        for job, result in zip(jobs, results, strict=True):
+            if isinstance(result, Admitted) and result.entry is not None:
+                self._on_entry(result.entry)
+            if job.future.done():
+                continue
+            if isinstance(result, TillnetError | BrokenInvariant):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result(result)

@@ -1,0 +1,107 @@
+"""Who waits for the chain's word on a payment that debits, until when, and what they are told."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from node.bridge.journal.reading import Stored
+from node.bridge.leaves import leaf_points, leaves_of
+from node.domain import ids
+from node.domain.answer import Answer
+from node.domain.ids import Sequence, StreamId, Units, payment_id
+from node.domain.payment import Status
+
+TEXTS: Final[Mapping[int, str]] = {
+    3: "EARNING IS PAUSED",
+    4: "MERCHANT NOT ACTIVE",
+    5: "TERMINAL NOT ACTIVE",
+    6: "UNKNOWN MEMBER",
+    7: "CARD FROZEN",
+    8: "AMOUNT NOT ALLOWED",
+    11: "CARD LOCKED",
+    12: "NOT AUTHORISED",
+    13: "LIMIT OF THE DAY REACHED",
+    14: "NOT ENOUGH STORED VALUE",
+    15: "NOT ENOUGH COINS",
+}
+"""For the receipt, by the ledger's reason."""
+APPROVED: Final = "00"
+TOO_LATE: Final = "91"
+
+
+class Waiting:
+    """Payments whose answer waits for finality, each with its deadline in milliseconds."""
+
+    def __init__(self, stream: StreamId, patience_ms: int) -> None:
+        self._stream = stream
+        self._patience = patience_ms
+        self._futures: dict[Sequence, asyncio.Future[Answer]] = {}
+        self._deadlines: dict[Sequence, int] = {}
+
+    def __contains__(self, sequence: object) -> bool:
+        return sequence in self._futures
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+    def expect(self, sequence: Sequence, received_at: int) -> None:
+        """A payment that debits was journaled."""
+        if sequence not in self._futures:
+            self._futures[sequence] = asyncio.get_running_loop().create_future()
+            self._deadlines[sequence] = received_at + self._patience
+
+    async def answer(self, sequence: Sequence) -> Answer:
+        """The answer, once there is one; many may wait for the same."""
+        return await asyncio.shield(self._futures[sequence])
+
+    def expired(self, now: int) -> list[Sequence]:
+        """Payments whose deadline has passed; each is named once."""
+        late = [sequence for sequence, deadline in self._deadlines.items() if deadline <= now]
+        for sequence in late:
+            del self._deadlines[sequence]
+        return late
+
+    def resolve(self, answer: Answer, sequence: Sequence) -> None:
+        """Tells whoever waits."""
+        self._deadlines.pop(sequence, None)
+        future = self._futures.pop(sequence, None)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+
+def answer_of(stream: StreamId, stored: Stored, *, duplicate: bool) -> Answer:
+    """The answer to the message of a journaled payment that has one."""
+    points: Units | None = None
+    if stored.status is Status.FINAL and stored.leaves:
+        points = Units(sum(leaf_points(leaf) for _, leaf in leaves_of(stored.leaves, stored.sequence)))
+    code = stored.response_code or TOO_LATE
+    return Answer(
+        response_code=code,
+        payment_id=payment_id(stream, ids.Sequence(stored.sequence)),
+        status=stored.status,
+        points=points,
+        balance=None,
+        duplicate=duplicate,
+        text=""
+        if code == APPROVED
+        else TEXTS.get(stored.reason or 0, "NOT POSTED IN TIME" if code == TOO_LATE else ""),
+    )
+
+
+def journaled_answer(stream: StreamId, sequence: Sequence | None, status: Status, *, duplicate: bool) -> Answer:
+    """The answer 00 to what is only journaled: a payment that earns, or a reversal."""
+    return Answer(
+        response_code=APPROVED,
+        payment_id=None if sequence is None else payment_id(stream, sequence),
+        status=status,
+        points=None,
+        balance=None,
+        duplicate=duplicate,
+        text="",
+    )
+
+
+def _text(code: str, reason: int) -> str:
+    if code == APPROVED:
+        return ""
+    return TEXTS.get(reason, "NOT POSTED IN TIME" if code == TOO_LATE else "")

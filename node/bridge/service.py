@@ -1,0 +1,211 @@
+"""The bridge: calls its stages in turn, and answers in time.
+
+    intake -> verify -> submit() -> journal -> batch -> transaction -> block -> finality -> answer
+
+start.py makes one from settings; `Bridge.run` runs it until it is told to stop.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from node.bridge.answers import answer_of, journaled_answer
+from node.bridge.entry import PaymentEntry, ReversalEntry
+from node.bridge.journal import reading
+from node.bridge.journal.admission import Admission
+from node.bridge.settlement import Settlement
+from node.bridge.stages import Stages, log
+from node.bridge.undo import Undo
+from node.config import BridgeSettings
+from node.domain.answer import Answer
+from node.domain.errors import BrokenInvariant, MalformedMessage, Overloaded, TillnetError, Unusable
+from node.domain.ids import Address, PaymentId, parse_payment_id, payment_id
+from node.domain.payment import Payment, Reversal
+
+TICK: Final = 0.05
+"""Seconds between two looks at deadlines and at transactions that no block takes."""
+LOOKUPS: Final = 30
+"""How often a transaction whose nonce is used is looked for before the key is called shared."""
+STALE_MS: Final = 15_000
+"""Without a new block for so long the bridge calls itself unhealthy."""
+
+
+class Bridge:
+    """One stream's bridge, from journal to answer; what the intakes call is `submit`, `status` and `health`."""
+
+    def __init__(self, settings: BridgeSettings, ledger: Address, stages: Stages, *, last_block: int) -> None:
+        self._settings = settings
+        self._stages = stages
+        self._undo = Undo(stages, self._spawn)
+        self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lookups = 0
+
+    async def submit(self, entry: Payment | Reversal, sealed: bytes) -> Answer:
+        """Takes a verified message in and answers it: at once if it only earns or reverses, when final if it debits.
+
+        Raises Overloaded, JournalUnwritable, DuplicateOtherBody, ReversedBefore, MalformedMessage.
+        """
+        stages = self._stages
+        if len(stages.batcher) >= self._settings.batch.waiting:
+            raise Overloaded("too many payments wait for the chain")
+        if len(sealed) > self._settings.journal.sealed_bytes:
+            raise MalformedMessage(f"{len(sealed)} bytes of line items")
+        stages.failpoint.passed("before-admit")
+        try:
+            admitted = await stages.journal.admit(Admission(entry, sealed, stages.clock()))
+        except TillnetError:
+            stages.counters.refused.inc()
+            raise
+        (stages.counters.duplicate if admitted.duplicate else stages.counters.new).inc()
+        sequence = admitted.sequence
+        if sequence is None or isinstance(entry, Reversal):
+            return journaled_answer(stages.stream, sequence, admitted.status, duplicate=admitted.duplicate)
+        if admitted.response_code is None and sequence in stages.waiting:
+            answer = await stages.waiting.answer(sequence)
+            return replace(answer, duplicate=True) if admitted.duplicate else answer
+        if not admitted.duplicate and admitted.response_code is not None:
+            return journaled_answer(stages.stream, sequence, admitted.status, duplicate=False)
+        found = await stages.journal.run(lambda connection: reading.stored(connection, [sequence]))
+        return answer_of(stages.stream, found[sequence], duplicate=admitted.duplicate)
+
+    def on_entry(self, entry: PaymentEntry | ReversalEntry) -> None:
+        """A new entry is on the disk; the journal calls this in the order of the sequences."""
+        stages = self._stages
+        stages.failpoint.passed("after-admit")
+        log.debug("journaled", payment_id=payment_id(stages.stream, entry.sequence))
+        if isinstance(entry, PaymentEntry):
+            if entry.debits:
+                stages.waiting.expect(entry.sequence, entry.received_at)
+            stages.received_at[entry.sequence] = entry.received_at
+            stages.batcher.add(entry)
+        else:
+            self._undo.begin(entry)
+        stages.news.set()
+
+    async def status(self, payment: PaymentId) -> Answer | None:
+        """What the journal knows of a payment; None for one that is not of this stream, or unknown."""
+        try:
+            stream, sequence = parse_payment_id(payment)
+        except ValueError:
+            return None
+        if stream != self._stages.stream or sequence >= 2**63:
+            return None
+        found = await self._stages.journal.run(lambda connection: reading.stored(connection, [sequence]))
+        return answer_of(stream, found[sequence], duplicate=True) if sequence in found else None
+
+    async def health(self) -> Mapping[str, object]:
+        """How the bridge is: `ok` is false when the chain stands still or the queue is full."""
+        stages = self._stages
+        age = stages.clock() - self._settlement.block_seen_at
+        waiting = len(stages.batcher)
+        return {
+            "ok": age < STALE_MS and waiting < self._settings.batch.waiting,
+            "stream": int(stages.stream),
+            "waiting": waiting,
+            "unanswered": len(stages.waiting),
+            "reversals": len(stages.reversals),
+            "in_flight": len(stages.sender.pending),
+            "journal_queue": stages.journal.waiting,
+            "last_block": self._settlement.last_block,
+            "last_block_age_ms": age,
+        }
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Runs until `stopping` is set; what is recorded goes on at the next start.
+
+        Raises Unusable or BrokenInvariant when it cannot go on.
+        """
+        loops = (self._batches(), self._settlement.follow(), self._overdue(), _until(stopping))
+        tasks = [asyncio.create_task(loop) for loop in loops]
+        try:
+            done, _ = await asyncio.wait([*tasks, self._failure], return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                each.result()
+        finally:
+            for task in (*tasks, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+
+    async def _batches(self) -> None:
+        """Forms and sends batches: full ones at once, others when the oldest payment has waited long enough."""
+        stages, settings = self._stages, self._settings.batch
+        batcher, pending = stages.batcher, stages.sender.pending
+        while True:
+            if len(pending) >= settings.in_flight or not (len(batcher) or stages.refunds.ready):
+                await self._news(None)
+                continue
+            due = batcher.oldest + settings.max_wait_ms * (1 + len(pending)) - stages.clock()
+            if len(batcher) and len(batcher) < settings.max_payments and due > 0:
+                await self._news(due / 1000)
+                continue
+            sent = await self._send_refunds()
+            sent += await self._send_payments()
+            if not sent:
+                await self._news(TICK)  # all that waits waits for a reversal
+
+    async def _news(self, seconds: float | None) -> None:
+        self._stages.news.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stages.news.wait(), seconds)
+
+    async def _send_payments(self) -> int:
+        formed = self._stages.batcher.take()
+        if formed is None:
+            return 0
+        batch = await self._stages.sender.send(formed)
+        self._stages.counters.batches.labels("payments").inc()
+        self._stages.log_transition("sent", formed.sequences, batch=batch)
+        return 1
+
+    async def _send_refunds(self) -> int:
+        taken = self._stages.refunds.take()
+        if taken is None:
+            return 0
+        formed, reversals = taken
+        batch = await self._stages.sender.send(formed)
+        for reversal in reversals:
+            self._stages.batcher.release(reversal)
+        self._stages.counters.batches.labels("refunds").inc()
+        self._stages.log_transition("sent", formed.sequences, batch=batch)
+        return 1
+
+    async def _overdue(self) -> None:
+        """Answers those whose deadline has passed, and repeats broadcasts that no block took."""
+        stages = self._stages
+        while True:
+            await asyncio.sleep(TICK)
+            for sequence in stages.waiting.expired(stages.clock()):
+                self._spawn(self._undo.too_late(sequence))
+            await stages.sender.resend()
+            for pending in [each for each in stages.sender.pending.values() if each.lookup]:
+                if await stages.sender.is_mined(pending):
+                    self._lookups = 0
+                    continue
+                self._lookups += 1
+                if self._lookups > LOOKUPS:
+                    raise Unusable(
+                        f"nonce {pending.rows[0].nonce} of the stream's key was used by a transaction that is not this"
+                        " bridge's; nothing else may send with this key"
+                    )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs something beside the loops; its failure is the bridge's."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or self._failure.done():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failure.set_exception(error if isinstance(error, Exception) else BrokenInvariant(repr(error)))
+
+
+async def _until(stopping: asyncio.Event) -> None:
+    await stopping.wait()

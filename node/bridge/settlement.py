@@ -1,0 +1,118 @@
+"""Follows final blocks, has what they did journaled, and tells everybody who waits for it.
+
+Between finality and answer.
+"""
+
+import asyncio
+
+from node.bridge import finality
+from node.bridge.entry import BatchResult, Kind, Pending
+from node.bridge.journal import reading, transitions
+from node.bridge.stages import Stages, log
+from node.bridge.undo import Undo
+from node.chain.blocks import Block
+from node.chain.rpc import RpcRefused
+from node.config import ChainSettings
+from node.domain.errors import ChainUnreachable, Unusable
+from node.domain.ids import Address, Sequence, payment_id
+
+
+class Settlement:
+    """The following of one ledger's blocks after `last_block`."""
+
+    def __init__(self, stages: Stages, undo: Undo, ledger: Address, settings: ChainSettings, last_block: int) -> None:
+        self._stages, self._undo, self._ledger, self._settings = stages, undo, ledger, settings
+        self.last_block = last_block
+        self.block_seen_at = stages.clock()
+
+    async def follow(self) -> None:
+        """Settles every final block, in order, for ever."""
+        async for block in self._stages.blocks.follow(self.last_block):
+            mined = await self._mined(block)
+            results = []
+            for each in mined:
+                results.append(finality.result_of(each, block, self._stages.rebuild))
+                await asyncio.sleep(0)  # a batch takes milliseconds: messages come in between
+            await self._settle(block, results)
+
+    async def _mined(self, block: Block) -> list[finality.Mined]:
+        stages = self._stages
+        while True:
+            try:
+                return await finality.mined_in(block, stages.blocks, self._ledger, stages.sender.batch_of)
+            except (ChainUnreachable, RpcRefused) as error:
+                # A gateway that lags behind refuses; nothing can go on before one answers.
+                log.warning("logs not there yet", block=block.number, reason=str(error))
+                await asyncio.sleep(self._settings.poll_ms / 1000)
+
+    async def _settle(self, block: Block, results: list[BatchResult]) -> None:
+        stages, now = self._stages, self._stages.clock()
+        codes = dict(finality.RESPONSE_CODES)
+        if results:
+            stages.failpoint.passed("before-settle")
+        await stages.journal.insist(
+            lambda connection: transitions.settle(connection, block.number, results, codes, now)
+        )
+        if results:
+            stages.failpoint.passed("after-settle")
+        self.last_block, self.block_seen_at = block.number, now
+        stages.sender.base_fee = block.base_fee
+        for result in results:
+            await self._settled(result, now)
+        counters = stages.counters
+        counters.block.set(block.number)
+        counters.waiting.set(len(stages.batcher))
+        counters.in_flight.set(len(stages.sender.pending))
+        stages.news.set()
+
+    async def _settled(self, result: BatchResult, now: int) -> None:
+        stages = self._stages
+        pending = stages.sender.finished(result.batch)
+        back = set(result.given_back)
+        if result.kind is Kind.REVERSAL:
+            self._reversals_settled(pending, back)
+        else:
+            if back:
+                entries = await stages.journal.insist(lambda connection: reading.payments(connection, back))
+                stages.batcher.give_back(entries)
+            await self._payments_settled([Sequence(each) for each in pending.sequences if each not in back], now)
+        self._report(result, [each for each in pending.sequences if each not in back and each not in result.declined])
+        if back and not result.processed:
+            raise Unusable(
+                f"block {result.block} refused the whole of batch {result.batch}; is this bridge's key still the"
+                f" poster of stream {stages.stream}?"
+            )
+
+    def _reversals_settled(self, pending: Pending, back: set[Sequence]) -> None:
+        for number in pending.sequences:
+            reversal = self._stages.reversals.get(Sequence(number))
+            if reversal is not None and number in back:
+                self._undo.wait_for_original(reversal)
+            elif reversal is not None:
+                self._undo.end(reversal)
+
+    async def _payments_settled(self, sequences: list[Sequence], now: int) -> None:
+        """Answers who waits, and lets the reversals go that waited for these payments."""
+        stages = self._stages
+        observe = stages.counters.latency.observe
+        for sequence in sequences:
+            received_at = stages.received_at.pop(sequence, None)
+            if received_at is not None:
+                observe((now - received_at) / 1000)
+        await stages.answer(sequences)
+        for sequence in sequences:
+            reversal = stages.refunds.awaiting.get(sequence)
+            if reversal is not None:
+                await self._undo.look_at_original(reversal)
+
+    def _report(self, result: BatchResult, final: list[int]) -> None:
+        stages = self._stages
+        stages.counters.settled.labels("final").inc(len(final))
+        stages.counters.settled.labels("declined").inc(len(result.declined))
+        stages.counters.settled.labels("given back").inc(len(result.given_back))
+        if result.kind is Kind.PAYMENT:
+            stages.log_transition("final", final, batch=result.batch, block=result.block)
+        stages.log_transition("given back", result.given_back, batch=result.batch, block=result.block)
+        for number, reason in result.declined.items():
+            name = payment_id(stages.stream, Sequence(number))
+            log.warning("declined", payment_id=name, reason=reason, batch=result.batch, block=result.block)

@@ -1,0 +1,60 @@
+"""The bridge's stages, put together by start.py and called by service.py; and the log lines that they share."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import structlog
+
+from node.bridge.answers import Waiting, answer_of
+from node.bridge.batch import Batcher
+from node.bridge.counters import Counters
+from node.bridge.entry import ReversalEntry
+from node.bridge.failpoint import FailPoint
+from node.bridge.finality import Rebuild
+from node.bridge.journal import reading
+from node.bridge.journal.store import Journal
+from node.bridge.refunds import Refunds
+from node.bridge.transaction import Sender
+from node.chain.blocks import Blocks
+from node.domain.ids import Sequence, StreamId, payment_id
+
+log = structlog.get_logger("bridge")
+
+
+@dataclass(kw_only=True, slots=True)
+class Stages:
+    """One stream's stages. `clock` gives milliseconds of the Unix clock; `news` is set when a batch may go.
+
+    `received_at` and `reversals` hold what the chain has not settled yet.
+    """
+
+    stream: StreamId
+    journal: Journal
+    batcher: Batcher
+    refunds: Refunds
+    sender: Sender
+    blocks: Blocks
+    waiting: Waiting
+    failpoint: FailPoint
+    counters: Counters
+    rebuild: Rebuild
+    clock: Callable[[], int]
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    received_at: dict[Sequence, int] = field(default_factory=dict)
+    reversals: dict[Sequence, ReversalEntry] = field(default_factory=dict)
+
+    async def answer(self, sequences: Iterable[Sequence]) -> None:
+        """Tells those who wait for these payments what the journal says."""
+        wanted = [sequence for sequence in sequences if sequence in self.waiting]
+        if not wanted:
+            return
+        found = await self.journal.insist(lambda connection: reading.stored(connection, wanted))
+        for sequence in wanted:
+            self.waiting.resolve(answer_of(self.stream, found[sequence], duplicate=False), sequence)
+
+    def log_transition(self, event: str, sequences: Iterable[int], **facts: object) -> None:
+        """One line for a transition that payments made together; `payment_id` names them all."""
+        names = " ".join([payment_id(self.stream, Sequence(sequence)) for sequence in sequences])
+        if names:
+            log.info(event, payment_id=names, **facts)

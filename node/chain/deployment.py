@@ -1,0 +1,44 @@
+"""Where a network's contracts are: reads the deployment.json that scripts/deploy.py wrote."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.domain.errors import Unusable
+from node.domain.ids import Address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """The contracts of one network; `block` is the first that may hold an event of theirs."""
+
+    chain_id: int
+    block: int
+    ledger: Address
+    registry: Address
+    rules: Address
+
+
+def load_deployment(path: Path) -> Deployment:
+    """The deployment in a file. Raises Unusable when it is missing or is not one."""
+    try:
+        document = json.loads(path.read_text())
+        contracts = document["contracts"]
+        return Deployment(
+            chain_id=int(document["chain_id"]),
+            block=int(document["block"]),
+            ledger=_address(contracts["RewardToken"]["address"]),
+            registry=_address(contracts["Registry"]["address"]),
+            rules=_address(contracts["RewardRules"]["address"]),
+        )
+    except FileNotFoundError:
+        raise Unusable(f"there is no deployment {path}; run scripts/deploy.py on this network") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Unusable(f"{path} is not a deployment of Tillnet ({type(error).__name__}: {error})") from None
+
+
+def _address(text: str) -> Address:
+    address = bytes.fromhex(text.removeprefix("0x"))
+    if len(address) != 20:
+        raise ValueError(f"{text} is not an address")
+    return Address(address)
