@@ -30,8 +30,17 @@ def compile_contracts(work: Work) -> None:
 
     Raises SetupError with the compiler's first error, or when a contract is larger than a block may deploy.
     """
+    forget_stale_builds(work.layout)
     work.run(work.layout.bin / "brownie", "compile")
     write_artifacts(work.layout)
+
+
+def forget_stale_builds(layout: Layout) -> None:
+    """Removes brownie's output of contracts that were built from a file that is gone: brownie stumbles over them."""
+    for file in (layout.root / "build" / "contracts").glob("*.json"):
+        paths = json.loads(file.read_text()).get("allSourcePaths", {}).values()
+        if not all((layout.root / path).exists() for path in paths):
+            file.unlink()
 
 
 def write_artifacts(layout: Layout) -> None:

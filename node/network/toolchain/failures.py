@@ -44,6 +44,8 @@ SYMPTOMS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     ),
 )
 
+COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
+COMPILER_ERROR: Final = re.compile(r"^(\w*Error: .+)\n\s*--> (\S+?):?$", re.M)
 TAIL: Final = 20_000  # characters of a log that are looked at
 
 
@@ -54,9 +56,16 @@ class SetupError(Exception):
 def explain(title: str, log: Path) -> SetupError:
     """Reads the end of a failed step's log and says in one sentence what happened and where to read more."""
     text = log.read_text(errors="replace") if log.is_file() else ""
-    text = text.rpartition("\n$ ")[2][-TAIL:]  # only the last command failed
+    text = COLOUR.sub("", text.rpartition("\n$ ")[2][-TAIL:])  # only the last command failed
     for pattern, sentence in SYMPTOMS:
         if pattern.search(text):
             return SetupError(f"{title}: {sentence} (details: {log}).")
-    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
-    return SetupError(f"{title} failed: {last[:200]} (details: {log}).")
+    return SetupError(f"{title} failed: {_gist(text)[:200]} (details: {log}).")
+
+
+def _gist(text: str) -> str:
+    """The compiler's first error with its place, else the last line that says something."""
+    error = COMPILER_ERROR.search(text)
+    if error:
+        return f"{error.group(1).rstrip('.')} at {error.group(2)}"
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "it said nothing")

@@ -37,6 +37,17 @@ def test_explain_says_what_happened(said: str, sentence: str, tmp_path: Path) ->
     assert "\n" not in told
 
 
+def test_explain_names_the_place_when_a_contract_does_not_compile(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    shown = "\x1b[34m3\x1b[0m"
+    log.write_text(
+        f"solc returned:\n\nParserError: Expected expression.\n --> contracts/A.sol:{shown}:31:\n  |\n  | ^\n"
+    )
+    assert "Contracts failed: ParserError: Expected expression at contracts/A.sol:3:31 " in str(
+        explain("Contracts", log)
+    )
+
+
 def test_explain_reads_only_the_command_that_failed(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     log.write_text("$ first\nretrying: connection refused\n$ second\ncompiler error: no such type\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.network.toolchain import steps as setup
-from node.network.toolchain.contracts import artifact_of, is_ours
+from node.network.toolchain.contracts import artifact_of, forget_stale_builds, is_ours
 from node.network.toolchain.failures import SetupError
 from node.network.toolchain.layout import Layout
 from node.network.toolchain.progress import Progress
@@ -107,6 +107,16 @@ def test_artifact_of_refuses_a_contract_when_it_is_too_large_to_deploy() -> None
     compiled = {"contractName": "Big", "sourcePath": "contracts/Big.sol", "abi": [], "deployedBytecode": "00" * 24_577}
     with pytest.raises(SetupError, match="Big is 24577 bytes"):
         artifact_of(compiled)
+
+
+def test_forget_stale_builds_removes_what_was_built_from_a_file_that_is_gone(layout: Layout) -> None:
+    build = layout.root / "build" / "contracts"
+    build.mkdir(parents=True)
+    (layout.root / "A.sol").write_text("")
+    (build / "A.json").write_text('{"allSourcePaths": {"0": "A.sol"}}')
+    (build / "B.json").write_text('{"allSourcePaths": {"0": "A.sol", "1": "Gone.sol"}}')
+    forget_stale_builds(layout)
+    assert [file.name for file in build.iterdir()] == ["A.json"]
 
 
 def test_is_ours_leaves_libraries_out() -> None:
