@@ -39,7 +39,7 @@ class RpcTerminal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RpcReply:
-    """A reply: `result` or `error` as JSON-RPC has them; `sent_at` and `received_at` are the client's clock, seconds."""
+    """A reply: `result` or `error` as JSON-RPC has them; `sent_at` and `received_at` are the clock's, seconds."""
 
     result: Mapping[str, Any] | None
     error: Mapping[str, Any] | None

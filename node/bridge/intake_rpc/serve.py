@@ -28,6 +28,8 @@ _LOG = structlog.get_logger(__name__)
 _SWEEP_SECONDS: Final = 1.0
 _BACKLOG: Final = 512
 _KEEPALIVE_SECONDS: Final = 75.0
+# how long what is left of a refused body is still read, so that the refusal arrives before the reset
+_LINGER_SECONDS: Final = 0.5
 
 
 async def serve_rpc(
@@ -44,7 +46,7 @@ async def serve_rpc(
     """
     exchange = RpcExchange(ports, _rules(settings, ports, randomness), max_batch=settings.max_batch, clock=clock)
     handler = _Handler(exchange, settings)
-    server = web.Server(handler, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS)
+    server = web.Server(handler, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS, lingering_time=_LINGER_SECONDS)
     guards = Guards(settings.max_connections, server)
     handler.guards = guards
     loop = asyncio.get_running_loop()

@@ -1,0 +1,443 @@
+"""The ISO 8583 listener over real TCP, with a journal that is none: every bad input, and its response code."""
+
+import asyncio
+import socket
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from node.bridge.intake_iso8583 import serve_iso8583
+from node.bridge.intake_iso8583.exchange import Exchange
+from node.bridge.intake_ports import Ports
+from node.bridge.verify.digests import Proof, authorisation, unseal
+from node.bridge.verify.iso8583 import Rules
+from node.bridge.verify.mac_keys import MacKeys
+from node.config import Iso8583Settings
+from node.domain.assignment import Item
+from node.domain.errors import ChainUnreachable, DuplicateOtherBody, Overloaded, Unusable
+from node.domain.ids import MinorUnits
+from node.domain.merkle import items_root
+from node.domain.payment import Line, OriginalKey, Payment, Reversal, Tender
+from node.iso8583.framing import Framing, frame
+from node.iso8583.packager import UnreadableMessage, unpack
+from node.iso8583.retail_mac import RetailMac
+from node.pos import messages
+from node.pos.connection import TPDU, PosConnection, ReplyTimeout
+from node.pos.messages import PosTerminal, Request
+from tests.offchain.bridge_in.conftest import CARD, CURRENCY, LIMIT, MAC_KEY, MEMBER, OLD_MAC_KEY, STREAM, FakeJournal
+
+LOCAL = datetime(2026, 6, 1, 12, 30, 15, tzinfo=UTC)
+GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
+
+
+def purchase(terminal: PosTerminal, *, drop: tuple[int, ...] = (), **changes: object) -> Request:
+    """A purchase, good but for the changes; `DE<n>` sets an element, `drop` leaves some out."""
+    elements = {int(name[2:]): changes.pop(name) for name in tuple(changes) if name.startswith("DE")}
+    known = {"stan": "000001", "local": LOCAL, "transmitted": LOCAL, **GOOD, **changes}
+    request = messages.purchase(terminal, **known)
+    fields = {number: text for number, text in request.message.fields.items() if number not in (64, 128, *drop)}
+    return messages.seal(request.message.mti, {**fields, **elements}, terminal)
+
+
+async def test_purchase_is_journaled_and_answered_with_what_a_gateway_needs(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal, basket: tuple[Item, ...]
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    reply = await pos.purchase(terminal, **GOOD, items=basket, local=now)
+    assert (reply.mti, reply.response_code, reply.text, reply.payment_id) == ("0210", "00", "Thank you", "1-1")
+    assert reply.fields[38] == "000001" and reply.points == 1_234_000 and not reply.duplicate
+    sent = reply.request.message.fields
+    assert {n: reply.fields[n].strip() for n in (3, 4, 7, 11, 12, 13, 41, 42, 49)} == {
+        n: sent[n] for n in (3, 4, 7, 11, 12, 13, 41, 42, 49)
+    }
+    assert reply.mac_right and 2 not in reply.fields
+    payment = journal.entries[0]
+    assert isinstance(payment, Payment)
+    assert (payment.member, payment.merchant, payment.terminal) == (MEMBER, 42, 1)
+    assert payment.time == int(now.timestamp())
+    assert payment.lines == (
+        Line(amount=MinorUnits(699), rule_version=1, tender=Tender.EXTERNAL),
+        Line(amount=MinorUnits(501), rule_version=2, tender=Tender.EXTERNAL),
+    )
+    sealed = unseal(journal.sealed[0])
+    assert sealed is not None and sealed.items == basket
+    assert payment.items_root == items_root(basket, sealed.salt)
+    assert payment.authorisation is None
+    assert CARD.encode() not in journal.sealed[0]
+
+
+async def test_purchase_debits_with_an_authorisation_when_it_is_paid_in_tenders(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    split = await pos.purchase(terminal, **GOOD, coin=200, stored_value=300, pin_result="1")
+    coins = await pos.purchase(terminal, **GOOD, processing_code=messages.ALL_COIN)
+    value = await pos.purchase(terminal, **GOOD, processing_code=messages.ALL_STORED_VALUE)
+    assert split.approved and coins.approved and value.approved
+    tenders = [{line.tender: line.amount for line in entry.lines} for entry in journal.entries]
+    assert tenders == [{1: 200, 2: 300, 0: 700}, {1: 1_200}, {2: 1_200}]
+    mac = bytes.fromhex(unpack(split.request.content).fields[64])
+    assert journal.entries[0].authorisation == authorisation(Proof.MAC, "1", journal.entries[0].body, mac)
+
+
+async def test_network_messages_are_answered(pos: PosConnection, terminal: PosTerminal) -> None:
+    replies = [await pos.sign_on(terminal), await pos.echo(terminal), await pos.sign_off(terminal)]
+    assert [(each.mti, each.response_code, each.fields[70], each.mac_right) for each in replies] == [
+        ("0810", "00", code, True) for code in ("001", "301", "002")
+    ]
+    unknown = await pos.send(messages.network("161", stan="000777", transmitted=LOCAL, terminal=terminal))
+    assert unknown.response_code == "12"
+
+
+async def test_reversal_names_its_original_by_de90(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    original = await pos.purchase(terminal, **GOOD)
+    first = await pos.reverse(original.request, mti="0420", timed_out=True)
+    again = await pos.repeat(first.request)
+    cancelled = await pos.reverse(original.request)
+    assert [each.mti for each in (first, again, cancelled)] == ["0430", "0430", "0410"]
+    assert first.approved and again.approved and again.duplicate and first.mac_right
+    reversal = journal.entries[1]
+    assert isinstance(reversal, Reversal) and len(journal.entries) == 3
+    was = original.request.message.fields
+    assert reversal.original == OriginalKey(
+        terminal="TILL0001", mti_class="020", stan=was[11], transmission_time=was[7]
+    )
+    assert journal.entries[0].transmission_time == was[7]
+    assert reversal.key.mti_class == "042" and journal.entries[2].key.mti_class == "040"
+
+
+async def test_repeat_has_the_same_key_and_body_when_digit_time_and_mac_differ(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal, basket: tuple[Item, ...]
+) -> None:
+    first = await pos.purchase(terminal, **GOOD, items=basket)
+    again = await pos.repeat(first.request)
+    as_jpos = await pos.repeat(first.request, same_mti=True)
+    later = {**first.request.message.fields, 7: "0101000000"}
+    del later[64]
+    resent = await pos.send(messages.seal("0201", later, terminal))
+    assert [each.duplicate for each in (first, again, as_jpos, resent)] == [False, True, True, True]
+    assert len(journal.entries) == 1 and again.mti == "0210"
+    other = {**first.request.message.fields, 22: "051"}
+    del other[64]
+    bodies = {journal.entries[0].body}
+    journal.seen.clear()
+    await pos.send(messages.seal("0200", other, terminal))
+    assert journal.entries[1].body not in bodies
+
+
+BAD_PURCHASES = {
+    "zero amount": ({"amount": 0}, "13"),
+    "above the limit": ({"amount": int(LIMIT) + 1}, "13"),
+    "another currency": ({"currency": "978"}, "13"),
+    "items that do not add up": ({"items": (Item(product="p", quantity=1, amount=MinorUnits(1)),)}, "13"),
+    "tenders above the amount": ({"coin": 700, "stored_value": 501}, "13"),
+    "unknown card": ({"card": "1111222233334444"}, "14"),
+    "no card": ({"drop": (2,)}, "14"),
+    "another merchant": ({"DE42": "41"}, "03"),
+    "no merchant number": ({"DE42": "SHOP"}, "03"),
+    "unknown terminal": ({"DE41": "NOWHERE"}, "58"),
+    "closed terminal": ({"DE41": "CLOSED"}, "58"),
+    "terminal of another bridge": ({"DE41": "ELSEWHER"}, "58"),
+    "inactive merchant": ({"DE41": "ORPHAN", "DE42": "43"}, "03"),
+    "refund": ({"processing_code": "200000"}, "12"),
+    "unknown account": ({"processing_code": "004000"}, "12"),
+    "tenders said twice": ({"processing_code": "009000", "coin": 1}, "12"),
+    "no date": ({"DE13": "0230"}, "30"),
+    "no time": ({"DE12": "250000"}, "30"),
+    "broken private elements": ({"DE62": "LI9999p,,1;"}, "30"),
+    "broken items": ({"DE48": "LI0004p,1;"}, "30"),
+    **{f"without DE{n}": ({"drop": (n,)}, "30") for n in (3, 4, 7, 11, 12, 13, 22, 25, 42, 49)},
+}
+
+
+@pytest.mark.parametrize(("changes", "code"), BAD_PURCHASES.values(), ids=BAD_PURCHASES)
+async def test_purchase_gets_its_response_code_when_it_is_bad(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal, changes: dict[str, object], code: str
+) -> None:
+    request = purchase(terminal, **changes)
+    pos.send_raw(frame(Framing.NAC, request.content))
+    reply = await pos.unmatched()
+    assert (reply.mti, reply.response_code) == ("0210", code), reply.text
+    assert journal.entries == [] and 38 not in reply.fields and CARD not in reply.text
+    assert (await pos.purchase(terminal, **GOOD)).approved
+
+
+async def test_purchase_without_a_terminal_is_answered_30(pos: PosConnection, terminal: PosTerminal) -> None:
+    pos.send_raw(frame(Framing.NAC, purchase(terminal, drop=(41,)).content))
+    assert (await pos.unmatched()).response_code == "30"
+
+
+@pytest.mark.parametrize("mti", ["0220", "0221", "0600", "0202", "1200"])
+async def test_other_messages_are_answered_12(pos: PosConnection, terminal: PosTerminal, mti: str) -> None:
+    fields = {n: text for n, text in purchase(terminal).message.fields.items() if n != 64}
+    pos.send_raw(frame(Framing.NAC, messages.seal(mti, fields, terminal).content))
+    assert (await pos.unmatched()).response_code == "12"
+
+
+async def test_wrong_mac_is_answered_97(
+    pos: PosConnection, thief: PosTerminal, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    forged = await pos.purchase(thief, **GOOD)
+    nobody = await pos.purchase(replace(terminal, mac=None), **GOOD)
+    misplaced = await pos.send(messages.seal("0200", {**purchase(terminal).message.fields, 70: "001"}, terminal))
+    tampered = bytearray(purchase(terminal, stan="000009").content)
+    tampered[tampered.index(b"000000001200") + 11] ^= 1
+    pos.send_raw(frame(Framing.NAC, bytes(tampered)))
+    changed = await pos.unmatched()
+    signed_on = await pos.sign_on(thief)
+    codes = [each.response_code for each in (forged, nobody, misplaced, changed, signed_on)]
+    assert codes == ["97"] * 5 and journal.entries == []
+    assert 64 not in forged.fields and 128 not in forged.fields
+
+
+async def test_the_key_before_is_taken_and_answered_under(pos: PosConnection, terminal: PosTerminal) -> None:
+    late = replace(terminal, mac=RetailMac(OLD_MAC_KEY))
+    reply = await pos.purchase(late, **GOOD)
+    assert reply.approved and reply.mac_right
+
+
+async def test_without_mac_a_purchase_passes_and_a_debit_does_not_when_macs_are_optional(
+    listen, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    plain = replace(terminal, mac=None)
+    async with listen(mac_required=False) as listener:
+        pos = await listener.connect()
+        assert (await pos.purchase(plain, **GOOD)).approved
+        assert (await pos.purchase(plain, **GOOD, coin=1)).response_code == "97"
+        assert (await pos.purchase(terminal, **GOOD, coin=1)).approved
+    assert [entry.debits for entry in journal.entries] == [False, True]
+
+
+async def test_reversal_gets_its_response_code_when_it_is_bad(pos: PosConnection, terminal: PosTerminal) -> None:
+    good = messages.reversal(purchase(terminal), stan="000002", local=LOCAL, transmitted=LOCAL)
+    fields = {n: text for n, text in good.message.fields.items() if n != 128}
+    for changes, code in (
+        ({90: "0800" + "0" * 38}, "12"),
+        ({95: "000000000100" + "0" * 30}, "12"),
+        ({13: "0000"}, "30"),
+        ({41: "NOWHERE"}, "58"),
+        ({42: "1"}, "03"),
+    ):
+        reply = await pos.send(messages.seal("0400", {**fields, **changes}, terminal))
+        assert reply.response_code == code, changes
+    del fields[90]
+    assert (await pos.send(messages.seal("0400", fields, terminal))).response_code == "30"
+    assert (await pos.send(good)).approved
+
+
+async def test_balance_inquiry_is_answered_with_de54(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    reply = await pos.inquire(terminal, card=CARD)
+    assert (reply.mti, reply.response_code) == ("0110", "00")
+    assert reply.fields[54] == "6002840C000000001250" + "9002840C000000000099"
+    assert (await pos.inquire(terminal, card="1")).response_code == "14"
+    assert journal.entries == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (Overloaded(), "96"),
+        (ChainUnreachable(), "91"),
+        (DuplicateOtherBody(), "94"),
+        (RuntimeError(f"card {CARD} of key {MAC_KEY.hex()}"), "96"),
+    ],
+)
+async def test_failures_behind_the_intake_are_answered_and_the_connection_goes_on(
+    pos: PosConnection,
+    terminal: PosTerminal,
+    journal: FakeJournal,
+    failure: Exception,
+    code: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    journal.failure = failure
+    refused = await pos.purchase(terminal, **GOOD)
+    journal.failure = None
+    assert refused.response_code == code and CARD not in refused.text and refused.mac_right
+    assert (await pos.purchase(terminal, **GOOD)).approved
+    output = capsys.readouterr()
+    assert CARD not in output.out + output.err and MAC_KEY.hex() not in output.out + output.err
+
+
+@pytest.mark.parametrize("framing", ["nac", "post", "ascii"])
+async def test_every_framing_carries_the_same_messages(listen, terminal: PosTerminal, framing: str) -> None:
+    async with listen(framing=framing) as listener:
+        pos = await listener.connect()
+        assert (await pos.purchase(terminal, **GOOD)).approved
+        pos.send_raw(frame(listener.framing, b"") + frame(listener.framing, purchase(terminal).content))
+        assert (await pos.unmatched()).approved
+
+
+async def test_tpdu_is_swapped_in_the_reply(listen, terminal: PosTerminal) -> None:
+    async with listen() as listener:
+        pos = await listener.connect(tpdu=TPDU)
+        assert (await pos.purchase(terminal, **GOOD)).approved
+        assert pos.last_tpdu == bytes.fromhex("6000000003")
+
+
+async def test_pipelined_messages_are_answered_as_they_finish_and_bounded_in_flight(
+    listen, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    journal.gate = asyncio.Event()
+    async with listen(max_in_flight=8) as listener:
+        pos = await listener.connect()
+        waiting = [asyncio.ensure_future(pos.purchase(terminal, **GOOD)) for _ in range(40)]
+        async with asyncio.timeout(5):
+            while journal.waiting < 8:
+                await asyncio.sleep(0)
+        # another gateway is not held up by this one, and the bound of the first one holds
+        other = await listener.connect()
+        assert (await other.sign_on(terminal)).approved
+        assert journal.waiting == 8
+        journal.gate.set()
+        replies = await asyncio.gather(*waiting)
+    assert all(reply.approved for reply in replies)
+    assert len({reply.payment_id for reply in replies}) == 40
+
+
+async def test_a_slow_answer_does_not_hold_up_the_next_message(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    journal.gate = asyncio.Event()
+    slow = asyncio.ensure_future(pos.purchase(terminal, **GOOD))
+    assert (await pos.echo(terminal)).approved
+    assert not slow.done()
+    journal.gate.set()
+    assert (await slow).approved
+
+
+@pytest.mark.parametrize(
+    ("framing", "claim"), [("nac", b"\xff\xff"), ("post", b"\xff\xff"), ("ascii", b"9999"), ("ascii", b"GET ")]
+)
+async def test_a_message_of_1_mb_closes_the_connection_at_once(
+    listen, terminal: PosTerminal, framing: str, claim: bytes
+) -> None:
+    async with listen(framing=framing) as listener:
+        bad, good = await listener.connect(), await listener.connect()
+        bad.send_raw(claim + b"0" * 1_000_000)
+        async with asyncio.timeout(3):
+            await bad.closed.wait()
+        assert (await good.purchase(terminal, **GOOD)).approved
+
+
+async def test_a_message_that_arrives_a_byte_at_a_time_is_dropped(listen, terminal: PosTerminal) -> None:
+    async with listen(read_seconds=1) as listener:
+        slow, good = await listener.connect(), await listener.connect()
+        slow.send_raw(b"\0")
+        async with asyncio.timeout(5):
+            await slow.closed.wait()
+        assert (await good.purchase(terminal, **GOOD)).approved
+
+
+async def test_a_silent_connection_is_dropped_and_one_that_waits_for_an_answer_is_not(
+    listen, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    journal.gate = asyncio.Event()
+    async with listen(idle_seconds=1) as listener:
+        silent, waiting = await listener.connect(), await listener.connect()
+        payment = asyncio.ensure_future(waiting.purchase(terminal, **GOOD))
+        async with asyncio.timeout(5):
+            await silent.closed.wait()
+        journal.gate.set()
+        assert (await payment).approved
+
+
+async def test_connections_are_bounded(listen, terminal: PosTerminal) -> None:
+    async with listen(max_connections=2) as listener:
+        first, second, third = [await listener.connect() for _ in range(3)]
+        async with asyncio.timeout(5):
+            await third.closed.wait()
+        assert (await first.purchase(terminal, **GOOD)).approved
+        await second.close()
+        async with asyncio.timeout(5):
+            while True:
+                again = await listener.connect()
+                try:
+                    assert (await again.sign_on(terminal)).approved
+                    break
+                except ChainUnreachable:
+                    await asyncio.sleep(0)
+
+
+async def test_what_is_no_message_gets_no_reply_and_three_of_it_close_the_connection(
+    pos: PosConnection, terminal: PosTerminal
+) -> None:
+    for _ in range(2):
+        pos.send_raw(frame(Framing.POST, b"0HELLO"))
+    assert (await pos.purchase(terminal, **GOOD)).approved
+    pos.send_raw(frame(Framing.POST, b"0HELLO"))
+    async with asyncio.timeout(5):
+        await pos.closed.wait()
+
+
+async def test_a_reply_that_is_sent_to_the_bridge_is_ignored(pos: PosConnection, terminal: PosTerminal) -> None:
+    fields = {n: text for n, text in purchase(terminal).message.fields.items() if n != 64}
+    with pytest.raises(ReplyTimeout):
+        await pos.send(messages.seal("0210", fields, terminal), timeout=0.1)
+    assert (await pos.purchase(terminal, **GOOD)).approved and pos.late == 0
+
+
+async def test_a_message_that_breaks_off_inside_is_answered_30_with_what_was_read(
+    pos: PosConnection, terminal: PosTerminal
+) -> None:
+    pos.send_raw(frame(Framing.NAC, purchase(terminal, stan="000321").content[:-30]))
+    reply = await pos.unmatched()
+    assert (reply.mti, reply.response_code, reply.fields[11]) == ("0210", "30", "000321")
+    assert reply.fields[41] == "TILL0001"
+
+
+async def test_a_port_in_use_is_one_sentence(ports: Ports, key_file: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = Iso8583Settings(port=taken.getsockname()[1], mac_key_file=key_file)
+        with pytest.raises(Unusable, match=r"cannot listen on 127.0.0.1 port \d+: address already in use$"):
+            await serve_iso8583(settings, ports)
+
+
+@pytest.fixture
+def exchange(ports: Ports, key_file: Path) -> Exchange:
+    rules = Rules(
+        stream=STREAM,
+        utc_offset=0,
+        mac_required=False,
+        keys=MacKeys(key_file),
+        directory=ports.directory,
+        member_of=ports.member_of,
+        randomness=lambda size: bytes(size),
+    )
+    return Exchange(ports, rules, Framing.NAC)
+
+
+def never_approved(exchange: Exchange, content: bytes) -> None:
+    try:
+        reply = asyncio.run(exchange.answer(content))
+    except UnreadableMessage:
+        return
+    assert reply is None or unpack(reply).fields[39] not in ("00", "10")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=st.binary(max_size=300))
+def test_no_bytes_crash_the_exchange_or_read_as_approval(exchange: Exchange, content: bytes) -> None:
+    never_approved(exchange, content)
+    never_approved(exchange, b"0200" + content)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_no_flipped_byte_of_a_message_with_mac_reads_as_approval(exchange: Exchange, data: st.DataObject) -> None:
+    terminal = PosTerminal(id="TILL0001", merchant=42, mac=RetailMac(MAC_KEY))
+    content = bytearray(purchase(terminal, coin=100).content)
+    position = data.draw(st.integers(0, len(content) - 1))
+    # hexadecimal digits are the same in both cases
+    flip = data.draw(st.integers(1, 255).filter(lambda bits: bits != 0x20))
+    content[position] ^= flip
+    never_approved(exchange, bytes(content))
