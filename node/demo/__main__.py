@@ -14,7 +14,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from node.chain.deployment import read_deployment
+from node.chain.deployment import load_deployment
 from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
 from node.demo.check import compare_points, dead_baskets, make_report
@@ -91,7 +91,7 @@ def _run(stand: Stand, console: Console, days: int, rate: int) -> Report:
 async def _replay_and_check(
     stand: Stand, network: NetworkPlan, plan: Plan, ports: BridgePorts, sold: list[Basket], rate: int, days: int
 ) -> Report:
-    address = read_deployment(stand.network_folder / "deployment.json").ledger
+    address = load_deployment(stand.network_folder / "deployment.json").ledger
     url = network.rpc_url(network.validators[0])
     async with Rpc([url]) as rpc, Witness(rpc, address, url.replace("http", "ws", 1)) as witness:
         with _progress() as progress:

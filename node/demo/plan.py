@@ -35,6 +35,7 @@ class Till:
 
     id: TerminalId
     store: int
+    stream: int = 1
     mac_key: bytes | None
     signing_key: bytes | None
 
@@ -119,10 +120,15 @@ def _till(store: int, random: RandomBytes) -> Till:
     )
 
 
-def write_onboarding(plan: Plan, path: Path, *, stream: int, poster: str) -> None:
-    """Writes what scripts/onboard_merchant.py takes; no card and no key is in it."""
+def write_onboarding(plan: Plan, path: Path, *, posters: Mapping[int, str]) -> None:
+    """Writes what scripts/onboard_merchant.py takes, with the posting address of each stream.
+
+    No card and no key is in it.
+    """
     document = {
-        "streams": [{"stream": stream, "poster": poster, "daily_limit": DAILY_LIMIT_CENTS}],
+        "streams": [
+            {"stream": stream, "poster": poster, "daily_limit": DAILY_LIMIT_CENTS} for stream, poster in posters.items()
+        ],
         "merchants": [
             {
                 "name": shop.name,
@@ -131,7 +137,8 @@ def write_onboarding(plan: Plan, path: Path, *, stream: int, poster: str) -> Non
                 "budget": shop.budget,
                 "prepaid": shop.prepaid_cents,
                 "stores": [
-                    {"store": till.store, "terminals": [{"id": till.id, "signer": till.signer}]} for till in shop.tills
+                    {"store": till.store, "terminals": [{"id": till.id, "stream": till.stream, "signer": till.signer}]}
+                    for till in shop.tills
                 ],
             }
             for shop in plan.shops

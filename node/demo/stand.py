@@ -10,11 +10,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from node.demo.plan import Plan, write_onboarding
@@ -76,11 +77,14 @@ class Stand:
         """The contracts, by scripts/deploy.py."""
         self._script("deploy", "main")
 
-    def onboard(self, plan: Plan) -> None:
-        """Merchants, terminals, members, rules and prepaid points, by scripts/onboard_merchant.py."""
+    def onboard(self, plan: Plan, *, other_streams: Mapping[int, str] = MappingProxyType({})) -> None:
+        """Merchants, terminals, members, rules and prepaid points, by scripts/onboard_merchant.py.
+
+        `other_streams` are posting addresses beside the bridge's, which posts stream 1.
+        """
         order = self.folder / "plan.json"
         poster = read_account(self.network_folder / "keys" / "bridge.json").address
-        write_onboarding(plan, order, stream=STREAM, poster=poster)
+        write_onboarding(plan, order, posters={STREAM: poster, **other_streams})
         self._script("onboard_merchant", "plan", str(order))
 
     def start_bridge(self, network: NetworkPlan, plan: Plan, **tables: dict[str, Any]) -> BridgePorts:

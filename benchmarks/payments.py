@@ -1,0 +1,285 @@
+"""`make bench`: final payments a second through the whole path, beside a plain web3.py loop and the chain's ceiling.
+
+All in one run, on one network of four validators on this machine, with the load's own work on the same cores:
+
+1. ceiling: batches packed and signed beforehand, sent as fast as the gateways take them;
+2. plain web3.py: the same payments, one transaction each, pipelined with explicit nonces;
+3. the bridge: ISO 8583 over TCP, MACs checked, every payment journaled durably before its reply; as many payments on
+   their way as `IN_FLIGHT`, for `SECONDS`; then 200 a second, for the latency of a day's normal load.
+
+Latency is from the message's sending to the moment at which a witness sees the block. Writes out/bench/payments.json.
+"""
+
+import asyncio
+import json
+import os
+import random
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.load import Load
+from node.chain.deployment import load_deployment
+from node.chain.ledger import post_batch
+from node.chain.rpc import Rpc, SendResult
+from node.chain.signer import Call, Signer
+from node.demo.plan import Plan, Shop, Till, draw_card, draw_member
+from node.demo.stand import PROJECT, Stand
+from node.demo.witness import Witness
+from node.domain.batch_format import BatchPayment, encode_batch, make_batch
+from node.domain.errors import TillnetError, Unusable
+from node.domain.ids import (
+    Address,
+    MemberId,
+    MerchantId,
+    MinorUnits,
+    RuleVersion,
+    StreamId,
+    TerminalId,
+    TerminalNumber,
+    payment_id,
+)
+from node.domain.ids import (
+    Sequence as Number,
+)
+from node.domain.payment import Line, Tender
+from node.network.keys import Account, read_account
+from node.network.plan import NetworkPlan
+
+RESULT: Final = PROJECT / "out" / "bench" / "payments.json"
+FOLDER: Final = PROJECT / ".till" / "bench"
+VALIDATORS: Final = 4
+MERCHANTS: Final = 10
+BRIDGE_TILLS: Final = 3
+MEMBERS: Final = 5_000
+CEILING_STREAM: Final = StreamId(2)
+PLAIN_STREAM: Final = StreamId(3)
+CEILING_TILL: Final = TerminalNumber(BRIDGE_TILLS)
+PLAIN_TILL: Final = TerminalNumber(BRIDGE_TILLS + 1)
+CEILING_PAYMENTS: Final = 30_000
+CEILING_BATCH: Final = 500
+PLAIN_PAYMENTS: Final = 1_000
+IN_FLIGHT: Final = 3_000
+STEADY_RATE: Final = 200
+SECONDS: Final = int(os.environ.get("BENCH_SECONDS", "30"))
+PATIENCE: Final = 120.0
+MAX_FEE: Final = 10**9
+POOL_ROOM: Final = 60
+"""Transactions of one account on their way at once: geth takes 64 without objection."""
+
+
+def main() -> int:
+    """Runs the benchmark; 0 when everything that was sent became final."""
+    console = Console(highlight=False)
+    stand = Stand(FOLDER, tell=lambda step: console.print(f"  {step}", style="dim"))
+    try:
+        stand.clear()
+        network = stand.start_network(VALIDATORS)
+        console.print("  deploying and onboarding", style="dim")
+        stand.deploy()
+        plan = bench_plan()
+        accounts = [read_account(stand.network_folder / "keys" / "accounts" / f"{n}.json") for n in (1, 2)]
+        ceiling, plain = accounts
+        stand.onboard(plan, other_streams={CEILING_STREAM: ceiling.address, PLAIN_STREAM: plain.address})
+        ports = stand.start_bridge(network, plan)
+        bench = Bench(stand, network, plan, ceiling=ceiling, plain=plain, console=console)
+        figures = asyncio.run(bench.run(ports.iso8583))
+    except TillnetError as failure:
+        console.print(f"The benchmark stopped: {failure}", style="bold red", markup=False)
+        return 1
+    finally:
+        stand.stop()
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(figures, indent=2) + "\n")
+    print_figures(figures, console)
+    return 0
+
+
+def bench_plan() -> Plan:
+    """Ten merchants with three tills on the bridge's stream, and one on each of the other two."""
+    shops = []
+    for merchant in range(MERCHANTS):
+        tills = [
+            Till(
+                id=TerminalId(f"B{merchant:03d}{number:04d}"),
+                store=merchant * 10 + number,
+                stream=1 if number < BRIDGE_TILLS else number - BRIDGE_TILLS + CEILING_STREAM,
+                mac_key=secrets.token_bytes(16) if number < BRIDGE_TILLS else None,
+                signing_key=None,
+            )
+            for number in range(BRIDGE_TILLS + 2)
+        ]
+        shops.append(
+            Shop(
+                name=f"Merchant {merchant + 1}",
+                coefficient=100,
+                multiplier=1,
+                budget=0,
+                prepaid_cents=10**10,
+                tills=tuple(tills),
+            )
+        )
+    members = {number: draw_member(secrets.token_bytes) for number in range(MEMBERS)}
+    cards = {number: draw_card(secrets.token_bytes) for number in members}
+    return Plan(shops=tuple(shops), members=members, cards=cards, product_set=())
+
+
+class Bench:
+    """The three measurements, over one network."""
+
+    def __init__(
+        self, stand: Stand, network: NetworkPlan, plan: Plan, *, ceiling: Account, plain: Account, console: Console
+    ) -> None:
+        self._network = network
+        self._plan = plan
+        self._members = list(plan.members.values())
+        self._ceiling, self._plain = Signer(ceiling.private_key), plain
+        self._console = console
+        self._ledger = load_deployment(stand.network_folder / "deployment.json").ledger
+        self._dice = random.Random(20_170_615)
+
+    async def run(self, port: int) -> dict[str, Any]:
+        """All figures, under the names of out/bench/payments.json."""
+        urls = [self._network.rpc_url(validator) for validator in self._network.validators]
+        async with Rpc(urls, timeout=60) as rpc, Witness(rpc, self._ledger, urls[0].replace("http", "ws", 1)) as seen:
+            self._say("the chain's ceiling: batches packed beforehand")
+            ceiling, gas = await self._measure_ceiling(rpc, seen)
+            self._say("a plain web3.py loop, one transaction a payment")
+            plain = await self._measure_plain(urls[0], seen)
+            load = Load(self._plan, port, seen)
+            self._say(f"the bridge, {IN_FLIGHT:,} payments on their way, {SECONDS} s")
+            full = await load.run(seconds=SECONDS, in_flight=IN_FLIGHT, patience=PATIENCE)
+            self._say(f"the bridge, {STEADY_RATE} a second, {SECONDS} s")
+            steady = await load.run(seconds=SECONDS, in_flight=IN_FLIGHT, patience=PATIENCE, rate=STEADY_RATE)
+        return {
+            "payments_per_second": round(full.per_second),
+            "plain_web3_per_second": round(plain),
+            "ceiling_per_second": round(ceiling),
+            "latency_p50_ms": full.to_final_p50,
+            "latency_p99_ms": full.to_final_p99,
+            "reply_p50_ms": full.to_reply_p50,
+            "reply_p99_ms": full.to_reply_p99,
+            "at_200_p50_ms": steady.to_final_p50,
+            "at_200_p99_ms": steady.to_final_p99,
+            "at_200_reply_p99_ms": steady.to_reply_p99,
+            "payments": full.final,
+            "ceiling_mgas_per_second": round(gas / 1e6, 1),
+            "validators": VALIDATORS,
+        }
+
+    async def _measure_ceiling(self, rpc: Rpc, seen: Witness) -> tuple[float, float]:
+        count = CEILING_PAYMENTS // CEILING_BATCH
+        chunks = [self._batch(CEILING_STREAM, CEILING_TILL, n * CEILING_BATCH, CEILING_BATCH) for n in range(count)]
+        signed = [self._sign(self._ceiling, nonce, chunk) for nonce, chunk in enumerate(chunks)]
+        before = seen.diary.batch_gas
+        start = time.time()
+        names = [payment_id(CEILING_STREAM, Number(number)) for number in range(CEILING_PAYMENTS)]
+        for place, raw in enumerate(signed):
+            if place >= POOL_ROOM:
+                # the account's oldest must be final before the pool takes more
+                await self._finish(seen, names[: (place - POOL_ROOM + 1) * CEILING_BATCH])
+            answer = await rpc.send_raw(raw, turn=place % VALIDATORS)
+            if answer.result is not SendResult.ACCEPTED:
+                raise Unusable(f"a gateway refused a batch: {answer.text}")
+        took = await self._finish(seen, names) - start
+        return CEILING_PAYMENTS / took, (seen.diary.batch_gas - before) / took
+
+    async def _measure_plain(self, url: str, seen: Witness) -> float:
+        chunks = [self._batch(PLAIN_STREAM, PLAIN_TILL, number, 1) for number in range(PLAIN_PAYMENTS)]
+        start = time.time()
+        await asyncio.to_thread(_plain_loop, url, self._plain, self._network.chain_id, self._ledger, chunks)
+        names = [payment_id(PLAIN_STREAM, Number(number)) for number in range(PLAIN_PAYMENTS)]
+        return PLAIN_PAYMENTS / (await self._finish(seen, names) - start)
+
+    async def _finish(self, seen: Witness, names: Sequence[Any]) -> float:
+        missing = await seen.wait_for(set(names), seconds=PATIENCE)
+        if missing:
+            raise Unusable(f"{len(missing)} payments are not final after {PATIENCE:.0f} s")
+        if any(seen.diary.sightings[name].skipped for name in names):
+            raise Unusable("the ledger skipped a payment of the benchmark")
+        return max(seen.diary.sightings[name].seen_at for name in names)
+
+    def _batch(self, stream: StreamId, till: TerminalNumber, first: int, count: int) -> bytes:
+        now = int(time.time())
+        members = self._dice.sample(self._members, count)
+        payments = [
+            BatchPayment(
+                sequence=Number(first + place),
+                merchant=MerchantId(place * MERCHANTS // count + 1 if count > 1 else first % MERCHANTS + 1),
+                terminal=till,
+                member=MemberId(member),
+                time=now,
+                lines=(Line(amount=MinorUnits(1_000), rule_version=RuleVersion(1), tender=Tender.EXTERNAL),),
+            )
+            for place, member in enumerate(members)
+        ]
+        return encode_batch(make_batch(stream, payments))
+
+    def _sign(self, signer: Signer, nonce: int, batch: bytes) -> bytes:
+        return signer.sign(
+            Call(
+                chain_id=self._network.chain_id,
+                nonce=nonce,
+                to=self._ledger,
+                data=post_batch(batch),
+                gas=self._network.rules.transaction_gas_cap,
+                max_fee=MAX_FEE,
+                priority_fee=1,
+            )
+        ).raw
+
+    def _say(self, what: str) -> None:
+        self._console.print(f"  {what}", style="dim")
+
+
+def _plain_loop(url: str, poster: Account, chain_id: int, ledger: Address, batches: Sequence[bytes]) -> None:
+    """What a program without a bridge does: a contract call a payment, signed and sent, not waiting for each."""
+    from web3 import Web3
+
+    web3 = Web3(Web3.HTTPProvider(url))
+    account = web3.eth.account.from_key(poster.private_key)
+    abi = json.loads((PROJECT / "node" / "artifacts" / "contracts" / "RewardToken.json").read_text())["abi"]
+    contract = web3.eth.contract(Web3.to_checksum_address("0x" + ledger.hex()), abi=abi)
+    for nonce, batch in enumerate(batches):
+        transaction = contract.functions.postBatch(batch).build_transaction(
+            {
+                "chainId": chain_id,
+                "nonce": nonce,  # type: ignore[typeddict-item]
+                "gas": 400_000,
+                "maxFeePerGas": Web3.to_wei(1, "gwei"),
+                "maxPriorityFeePerGas": Web3.to_wei(1, "wei"),
+            }
+        )
+        web3.eth.send_raw_transaction(account.sign_transaction(transaction).raw_transaction)
+
+
+def print_figures(figures: dict[str, Any], console: Console) -> None:
+    """The figures as people read them, in rows that the README quotes."""
+    table = Table(title="Payments over four validators on one machine", title_justify="left", box=None)
+    for name in ("", "final payments a second", "message to finality p50 / p99", "message to reply p50 / p99"):
+        table.add_column(name, justify="left" if not name else "right")
+    table.add_row(
+        "Tillnet, ISO 8583 over TCP",
+        f"{figures['payments_per_second']:,}",
+        f"{figures['latency_p50_ms']:,} / {figures['latency_p99_ms']:,} ms",
+        f"{figures['reply_p50_ms']:,} / {figures['reply_p99_ms']:,} ms",
+    )
+    table.add_row(
+        f"the same at {STEADY_RATE} a second",
+        f"{STEADY_RATE}",
+        f"{figures['at_200_p50_ms']:,} / {figures['at_200_p99_ms']:,} ms",
+        f"- / {figures['at_200_reply_p99_ms']:,} ms",
+    )
+    table.add_row("plain web3.py, one transaction a payment", f"{figures['plain_web3_per_second']:,}", "", "")
+    table.add_row("the chain's ceiling, batches packed beforehand", f"{figures['ceiling_per_second']:,}", "", "")
+    console.print(table)
+    console.print(f"Written to {RESULT.relative_to(PROJECT)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
