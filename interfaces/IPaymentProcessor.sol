@@ -77,6 +77,9 @@ interface IPaymentProcessor {
         uint64 arrears
     );
 
+    /// @notice The guarantee fund paid for a merchant, minor units; its next deposit fills the fund up first.
+    event Guaranteed(uint32 indexed merchant, uint64 amount);
+
     /// @notice The sender does not post for this stream.
     error NotPoster(uint32 stream, address sender);
     /// @notice The batch's format is not known.
@@ -91,8 +94,6 @@ interface IPaymentProcessor {
     error BadLength(uint256 length);
     /// @notice A refund is refused; postRefunds turns it into Skipped.
     error RefundRefused(uint8 reason);
-    /// @notice Only the ledger itself calls this.
-    error OnlySelf();
 
     /// @notice Posts a batch of payments for the stream named in it.
     /// @dev Reverts only for what makes the batch as a whole unreadable or unauthorised.

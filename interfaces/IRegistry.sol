@@ -59,7 +59,7 @@ interface IRegistry {
     event TerminalKeyRotated(bytes8 indexed id, address signer, address previousSigner);
     event TerminalKeyRetired(bytes8 indexed id, address previousSigner);
     event FloorLimitSet(bytes8 indexed id, uint64 floorLimit);
-    event GroupsSet(uint32 indexed merchant, address indexed account, uint8 groups);
+    event GroupsSet(uint32 indexed merchant, address indexed account, uint8 groups, address indexed by);
     event MemberKeySet(uint64 indexed member, address key);
 
     /// @notice No such merchant.
@@ -99,9 +99,11 @@ interface IRegistry {
     function retireTerminalKey(bytes8 id) external;
     /// @notice Sets what a terminal may sell offline, minor units. Operator only.
     function setFloorLimit(bytes8 id, uint64 floorLimit) external;
-    /// @notice Sets the groups of an account in a merchant (1 admin, 2 offers, 4 terminals, 8 finance; 0 none).
-    /// The merchant's admin group, or the operator (an admin's lost key).
+    /// @notice Sets the groups of an account in a merchant (1 admin, 2 offers, 4 terminals, 8 finance; 0 none). The
+    /// merchant's admin group.
     function setGroups(uint32 merchant, address account, uint8 groups) external;
+    /// @notice The same by the operator: for a merchant that lost its admin's key.
+    function resetGroups(uint32 merchant, address account, uint8 groups) external;
     /// @notice Enrols members. Operator only.
     function enrolMembers(uint64[] calldata members) external;
     /// @notice Locks (no debit) or unlocks a member, and freezes (neither debit nor earning) or not. Operator only.

@@ -109,8 +109,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     event ExpiredClaimed(uint32 indexed merchant, uint16 indexed epoch, uint64 points);
     /// @notice A member's stored value was recharged.
     event Recharged(uint64 indexed member, address indexed payer, uint64 amount);
-    /// @notice A deposit was paid; merchant 0 is the guarantee fund.
-    event DepositAdded(uint32 indexed merchant, address indexed payer, uint64 amount);
+    /// @notice A deposit was paid; merchant 0 is the guarantee fund. `toFund` of it went back to the fund.
+    event DepositAdded(uint32 indexed merchant, address indexed payer, uint64 amount, uint64 toFund);
     /// @notice Earning was stopped.
     event Paused(address indexed by);
     /// @notice Earning goes on.
@@ -136,6 +136,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     error ZeroAmount();
     /// @notice More money or points than the words can hold.
     error TooMuch(uint256 amount);
+    /// @notice Earning is paused.
+    error EarningPaused();
     /// @notice Nothing is owed, in arrears or left to claim.
     error NothingDue();
     /// @notice Points of this epoch have not expired yet.
@@ -147,7 +149,7 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     /// @notice An ERC-3009 authorisation is too early or too late.
     error AuthorizationOutOfTime(uint256 validAfter, uint256 validBefore);
     /// @notice An ERC-3009 authorisation was used or cancelled before.
-    error AuthorizationUsed(address authorizer, bytes32 nonce);
+    error AuthorizationSpent(address authorizer, bytes32 nonce);
     /// @notice An ERC-3009 authorisation is not signed by its giver.
     error BadSignature(address signer, address authorizer);
     /// @notice An ERC-3009 receiver takes for itself only.
@@ -181,7 +183,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     function claimExpired(uint32 merchant, uint16 epoch) external returns (uint256 points);
     /// @notice Adds to a member's stored value; the sender pays `amount` minor units of cash.
     function recharge(uint64 member, uint64 amount) external;
-    /// @notice Adds to a merchant's deposit; merchant 0 is the guarantee fund. The sender pays.
+    /// @notice Adds to a merchant's deposit; merchant 0 is the guarantee fund. The sender pays. What the fund paid for
+    /// the merchant before goes back to the fund first.
     function addDeposit(uint32 merchant, uint64 amount) external;
     /// @notice Stops earning; refunds go on.
     function pause() external;
@@ -212,6 +215,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     function arrears(uint32 merchantId, uint64 member) external view returns (uint256);
     /// @notice A merchant's deposit, minor units; merchant 0 is the guarantee fund.
     function deposits(uint32 merchantId) external view returns (uint256);
+    /// @notice What the guarantee fund paid for a merchant and has not got back, minor units.
+    function guaranteed(uint32 merchantId) external view returns (uint256);
     /// @notice The bonus that a member got today by a capped rule, units.
     function usedOfCap(uint32 merchantId, uint16 version, uint64 member) external view returns (uint256);
     /// @notice What all merchants issued in a closed epoch, and what of the coins earned in it expired; units.

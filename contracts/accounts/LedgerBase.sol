@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {
+    EPOCH,
+    ISSUED,
+    MAX_56,
+    MEMBER,
+    MERCHANT,
+    MERCHANT_KNOWN,
+    POSTED,
+    FLAG_REGISTERED,
+    SUPPLY,
+    TOTALS,
+    load,
+    store
+} from "../libraries/Slots.sol";
+import {Words} from "../libraries/Words.sol";
+
+/// @title What all parts of the ledger share: the network's terms, epochs, and the words that roll with them
+/// @dev Money and points are bounded here, where they come in: all cash held and all points ever in circulation fit
+/// 56 bits, so no field of a word overflows and the posting path need not check.
+abstract contract LedgerBase {
+    using SafeERC20 for IERC20;
+    using Words for uint256;
+
+    address internal immutable _cash;
+    uint256 internal immutable _par; // units for a minor unit
+    uint256 internal immutable _maxLineAmount;
+    uint256 internal immutable _epochStart;
+    uint256 internal immutable _epochLength;
+    int256 internal immutable _utcOffset;
+    uint256 internal immutable _clockTolerance;
+
+    /// @dev With this bound what a line is due fits 56 bits, whatever its rule: 10^8 * 2^40 * 65,535 / 10^8 < 2^56.
+    uint48 private constant LARGEST_LINE = 100_000_000;
+
+    constructor(address cash_, IRewardToken.Terms memory terms) {
+        bool fits = terms.unitsPerMinorUnit != 0 && terms.unitsPerMinorUnit <= 1e12 && terms.maxLineAmount != 0
+            && terms.maxLineAmount <= LARGEST_LINE && terms.epochStart <= block.timestamp && terms.utcOffset <= 1 days
+            && terms.utcOffset >= -1 days && terms.clockTolerance <= 30 days;
+        if (!fits || cash_ == address(0)) revert IRewardToken.BadTerms();
+        _cash = cash_;
+        _par = terms.unitsPerMinorUnit;
+        _maxLineAmount = terms.maxLineAmount;
+        _epochStart = terms.epochStart;
+        _epochLength = terms.epochLength;
+        _utcOffset = terms.utcOffset;
+        _clockTolerance = terms.clockTolerance;
+    }
+
+    function _epoch() internal view returns (uint256) {
+        return _epochLength == 0 ? 0 : uint16((block.timestamp - _epochStart) / _epochLength);
+    }
+
+    function _day() internal view returns (uint256) {
+        return uint16(uint256(int256(block.timestamp) + _utcOffset) / 1 days);
+    }
+
+    // --- words that roll with the epoch ---------------------------------------------------------------------------
+
+    /// @dev The account of `holder` in this epoch, not stored yet; what expired on the way is logged.
+    function _touch(uint256 slot) internal returns (uint256 word) {
+        uint256 expired;
+        (word, expired) = load(slot).rolled(_epoch());
+        if (expired != 0) emit IERC20.Transfer(address(uint160(slot)), address(0), expired);
+    }
+
+    /// @dev The supply in this epoch, stored if it rolled, with what expired booked to the epochs it was earned in.
+    function _touchSupply() internal returns (uint256 word) {
+        word = load(SUPPLY);
+        uint256 epoch = _epoch();
+        uint256 from = word.supplyEpoch();
+        if (from == epoch) return word;
+        if (from != 0) store(EPOCH | (from - 1), load(EPOCH | (from - 1)) | word.supplyPrevious());
+        bool skippedOne = epoch > from + 1;
+        store(EPOCH | from, (word.supplyIssued() << 64) | (skippedOne ? word.supplyCurrent() : 0));
+        word = Words.supplyWord(0, skippedOne ? 0 : word.supplyCurrent(), 0, epoch, word.supplyFlags());
+        store(SUPPLY, word);
+    }
+
+    /// @dev A merchant in this epoch, not stored yet; what it issued in an epoch that has closed is kept aside.
+    function _touchMerchant(uint32 id) internal returns (uint256 word) {
+        word = load(MERCHANT | id);
+        if (word & MERCHANT_KNOWN == 0) revert IRewardToken.UnknownMerchant(id);
+        uint256 from = word.merchantEpoch();
+        uint256 epoch = _epoch();
+        if (from == epoch) return word;
+        if (word.issued() != 0) store(ISSUED | (uint256(id) << 16) | from, word.issued());
+        word = (word.withIssued(0) & ~uint256(0xffff00)) | (epoch << 8);
+    }
+
+    // --- coins ----------------------------------------------------------------------------------------------------
+
+    /// @dev Mints to an account word that was touched: `units` as current, `old` as previous.
+    function _mintTo(uint256 slot, uint256 word, uint256 units, uint256 old) internal returns (uint256) {
+        uint256 all = _touchSupply();
+        store(SUPPLY, all + (units << 192) + (old << 128));
+        emit IERC20.Transfer(address(0), address(uint160(slot)), units + old);
+        return word.withCoins(word.current() + units, word.previous() + old);
+    }
+
+    /// @dev Burns from an account word that was touched; the caller has checked the balance.
+    function _burnFrom(uint256 slot, uint256 word, uint256 units, uint256 old) internal returns (uint256) {
+        uint256 all = _touchSupply();
+        store(SUPPLY, all - (units << 192) - (old << 128));
+        emit IERC20.Transfer(address(uint160(slot)), address(0), units + old);
+        return word.withCoins(word.current() - units, word.previous() - old);
+    }
+
+    /// @dev Books points that a merchant gives in this epoch.
+    function _addIssued(uint256 units) internal {
+        uint256 all = _touchSupply();
+        uint256 sum = all.supplyIssued() + units;
+        store(
+            SUPPLY,
+            Words.supplyWord(all.supplyCurrent(), all.supplyPrevious(), sum, all.supplyEpoch(), all.supplyFlags())
+        );
+    }
+
+    /// @dev Takes back what _addIssued booked in this epoch.
+    function _subIssued(uint256 units) internal {
+        uint256 all = _touchSupply();
+        store(SUPPLY, all - (units << 64));
+    }
+
+    // --- money ----------------------------------------------------------------------------------------------------
+
+    /// @dev Takes cash from the sender and adds it to one of the totals (by its place in the word).
+    function _takeCash(uint256 amount, uint256 place) internal {
+        if (amount == 0) revert IRewardToken.ZeroAmount();
+        uint256 word = load(TOTALS);
+        if (amount > MAX_56 || _held(word) + amount > MAX_56) revert IRewardToken.TooMuch(amount);
+        store(TOTALS, word + (amount << place));
+        IERC20(_cash).safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    function _held(uint256 word) private pure returns (uint256) {
+        return (word >> 192) + uint64(word >> 128) + uint64(word >> 64) + uint64(word);
+    }
+
+    // --- places ---------------------------------------------------------------------------------------------------
+
+    /// @dev The slot of a registered member.
+    function _memberSlot(uint64 member) internal view returns (uint256 slot) {
+        slot = MEMBER | member;
+        if (load(slot) & FLAG_REGISTERED == 0) revert IRewardToken.UnknownMember(member);
+    }
+
+    function _pair(uint32 merchantId, uint64 member) internal pure returns (uint256) {
+        return (uint256(merchantId) << 64) | member;
+    }
+
+    function _postedSlot(uint32 streamId, uint64 sequence) internal pure returns (uint256) {
+        return POSTED | (uint256(streamId) << 56) | (sequence >> 8);
+    }
+
+    /// @dev What a word with `limit 40 | day 16 | used 40` in its low bits leaves for today.
+    function _leftOfDay(uint256 word, uint256 day) internal pure returns (uint256) {
+        uint256 limit = uint40(word >> 56);
+        uint256 used = uint16(word >> 40) == day ? uint40(word) : 0;
+        return limit > used ? limit - used : 0;
+    }
+}
