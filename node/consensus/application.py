@@ -12,7 +12,7 @@ import structlog
 
 from node.consensus.admission import Admission
 from node.consensus.engine import Engine
-from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable, ProposalRefused
+from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable, ProposalRefused, explain
 from node.consensus.failpoints import BEFORE_COMMIT, FailPoints
 from node.consensus.gossip import Gossip
 from node.consensus.payload import decode_payload
@@ -94,6 +94,7 @@ class Application:
         """geth's head; CometBFT replays what comes after it."""
         self._head = await self._wait_for_engine()
         self._finalized = None
+        self._proposals.forget()
         log.info("abci.info", height=self._head.number, hash=self._head.hash.hex())
         at_genesis = self._head.number == 0
         return abci.ResponseInfo(
@@ -141,9 +142,9 @@ class Application:
                 block_time=request.time.seconds,
                 max_bytes=request.max_tx_bytes,
             )
-        except Exception:
+        except Exception as failure:
             # an error answered here would end this validator's consensus for good
-            log.exception("proposal.none", height=request.height)
+            log.error("proposal.none", height=request.height, **explain(failure))
             return abci.ResponsePrepareProposal()
         return abci.ResponsePrepareProposal(txs=[data])
 
@@ -169,7 +170,7 @@ class Application:
         payload = decode_payload(data)
         if payload.number != request.height:
             raise Unusable(f"block {payload.number} was decided at height {request.height}")
-        if not await self._engine.execute(payload):
+        if not await self._proposals.execute(data, payload):
             raise Unusable(f"geth finds the decided block {request.height} invalid")
         self._finalized = Head(number=payload.number, hash=payload.block_hash, timestamp=payload.timestamp)
         self._gossip.included(payload.transactions)

@@ -4,7 +4,6 @@ Before it come the application and the gateway; after it two loopback listeners 
 src/engine/{authentication,cancun}.md; geth v1.17.8 eth/catalyst/api_testing.go.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -135,7 +134,7 @@ class Engine:
                 if response.status != 200:
                     _refuse_status(response.status, text)
                 return text
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as failure:
+        except (TimeoutError, aiohttp.ClientError, OSError) as failure:
             raise EngineUnreachable(f"{type(failure).__name__} {failure}") from None
 
     def _fresh_token(self) -> str:

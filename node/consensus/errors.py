@@ -1,5 +1,7 @@
 """What can go wrong between consensus and execution. Part of the tree of node/domain/errors.py."""
 
+from typing import Any
+
 from node.domain.errors import Retryable, TillnetError
 
 
@@ -25,3 +27,8 @@ class EngineBehind(Retryable):
 
 class TransactionRefused(TillnetError):
     """This transaction is not accepted by the network."""
+
+
+def explain(failure: Exception) -> dict[str, Any]:
+    """Log fields of a failure: an expected one in a sentence, any other with its traceback."""
+    return {"reason": str(failure) or type(failure).__name__, "exc_info": not isinstance(failure, TillnetError)}

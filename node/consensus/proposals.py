@@ -4,13 +4,15 @@ Before it comes node/consensus/application.py; after it geth. Whatever is made h
 what others propose.
 """
 
+import hashlib
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
 
 from node.consensus.engine import Engine
-from node.consensus.errors import EngineFailed, ProposalRefused
+from node.consensus.errors import EngineFailed, ProposalRefused, explain
 from node.consensus.payload import Payload, decode_payload, encode_payload
 from node.consensus.permissions import SenderPolicy
 from node.consensus.rules import ChainRules, Head, check_header, find_offenders, randao_after, timestamp_after
@@ -21,6 +23,8 @@ MAX_LEAD_SECONDS: Final = 0.5
 LIST_ATTEMPTS: Final = 3
 TRANSACTION_OVERHEAD: Final = 4
 """Bytes that each transaction adds to the binary payload beside itself."""
+
+EXECUTED_REMEMBERED: Final = 8
 
 log = structlog.get_logger()
 
@@ -43,6 +47,7 @@ class Proposals:
         self._clock = clock
         self._sleep = sleep
         self._build_seconds = 0.0
+        self._executed: deque[bytes] = deque(maxlen=EXECUTED_REMEMBERED)
 
     async def make(self, *, parent: Head, height: int, block_time: int, max_bytes: int) -> bytes:
         """The binary payload of the next block: full if it passes its own check, else empty.
@@ -56,9 +61,9 @@ class Proposals:
             payload = await self._build_full(parent, block_time, budget)
             data = encode_payload(payload)
             await self.check(data, parent=parent, height=height, block_time=block_time)
-        except Exception:
+        except Exception as failure:
             # Whatever it is: an error answered here would stop this validator's consensus, an empty block does not.
-            log.exception("proposal.empty", height=height)
+            log.error("proposal.empty", height=height, **explain(failure))
             data = encode_payload(await self._build(parent, block_time, []))
         return data
 
@@ -71,9 +76,28 @@ class Proposals:
         offenders = await find_offenders(payload.transactions, parent=parent, rules=self._rules, policy=self._policy)
         if offenders:
             raise ProposalRefused(f"transaction {min(offenders)} must not be in it")
-        if not await self._engine.execute(payload):
+        if not await self.execute(data, payload):
             raise ProposalRefused("geth finds it invalid")
         return payload
+
+    async def execute(self, data: bytes, payload: Payload) -> bool:
+        """Has geth execute a payload (`data` is its binary form) without making it the head; whether it is valid.
+
+        The proposer checks its own block, CometBFT has it judged, and then decided: megabytes of JSON each time. So
+        what this geth was just found to have executed is not sent again. Should geth have lost it since, Commit
+        sees that, and CometBFT starts anew from geth's head.
+        """
+        digest = hashlib.sha256(data).digest()
+        if digest in self._executed:
+            return True
+        valid = await self._engine.execute(payload)
+        if valid:
+            self._executed.append(digest)
+        return valid
+
+    def forget(self) -> None:
+        """Forgets what was executed: CometBFT starts anew, and so perhaps did geth."""
+        self._executed.clear()
 
     async def _pace(self, parent: Head) -> None:
         wait = parent.timestamp + BLOCK_SECONDS - self._build_seconds - self._clock()

@@ -11,9 +11,9 @@ from typing import Any, Final
 import structlog
 
 from node.consensus.application import Application
+from node.consensus.errors import explain
 from node.consensus.gossip import Gossip
 from node.consensus.wire import MAX_MESSAGE_BYTES, BrokenFrame, abci, encode_frame, read_request
-from node.domain.errors import TillnetError
 
 REAP_PATIENCE_SECONDS: Final = 1.0
 READ_BUFFER: Final = 1024 * 1024
@@ -66,7 +66,7 @@ class _Connection:
             log.warning("abci.connection_lost", reason=str(failure))
         except Exception as failure:
             # CometBFT exits on this answer, the supervisor starts it anew, and it replays from geth's head.
-            log.error("abci.failed", reason=str(failure), exc_info=not isinstance(failure, TillnetError))
+            log.error("abci.failed", **explain(failure))
             self._writer.write(encode_frame(abci.Response(exception=abci.ResponseException(error=str(failure)))))
         finally:
             reading.cancel()

@@ -83,7 +83,7 @@ def _fill(folder: Path, order: NetworkOrder, now: datetime, tell: Callable[[str]
     genesis = folder / "genesis.json"
     genesis.write_text(json.dumps(geth_genesis(chain_id=order.chain_id, balances=balances), indent=2) + "\n")
     geth_homes = [folder / "validators" / name / "geth" for name in names]
-    genesis_hash = _init_geth(geth_homes[0], genesis)
+    genesis_hash = init_geth(geth_homes[0], genesis)
     for home in geth_homes[1:]:
         shutil.copytree(geth_homes[0], home)
     rules = ChainRules(
@@ -149,7 +149,7 @@ def _make_validators(folder: Path, names: list[str], host: str) -> list[Validato
     return validators
 
 
-def _init_geth(home: Path, genesis: Path) -> Hash32:
+def init_geth(home: Path, genesis: Path) -> Hash32:
     """Writes block 0 into a data folder and returns its hash."""
     answer = subprocess.run(
         [

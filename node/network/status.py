@@ -18,7 +18,7 @@ MEGABYTE: Final = 1_000_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValidatorStatus:
-    """One validator now. `height`, `hash` and `last_final_age_s` are None when it does not answer; memory in MB."""
+    """One validator now. `height`, `hash` and `last_final_age_s` are None when there is no answer; memory in MB."""
 
     name: str
     height: int | None
@@ -70,8 +70,13 @@ def _validator(
         rpc=plan.rpc_url(validator),
         pids={kind: running.pid for kind, running in alive.items()},
         memory_mb=sum(memory_bytes(running) for running in alive.values()) // MEGABYTE,
-        last_final_age_s=round(clock() - int(block["timestamp"], 16), 1) if block else None,
+        last_final_age_s=_age(block, clock()),
     )
+
+
+def _age(block: dict[str, Any] | None, now: float) -> float | None:
+    # block 0 has no time
+    return round(now - int(block["timestamp"], 16), 1) if block and int(block["number"], 16) else None
 
 
 def _final_block(url: str) -> dict[str, Any] | None:

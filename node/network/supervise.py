@@ -20,6 +20,7 @@ import structlog
 
 from node.domain.errors import TillnetError
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
+from node.network.mend import renew_geth, was_thrown_back
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, RunState, note, write_state
 from node.network.watch import Watch, trim_log
@@ -27,7 +28,7 @@ from node.network.watch import Watch, trim_log
 READY_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
 FIRST_PAUSE_SECONDS: Final = 0.2
-LONGEST_PAUSE_SECONDS: Final = 10.0
+LONGEST_PAUSE_SECONDS: Final = 5.0
 HEALTHY_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
 # what has to be started anew when one of the three is gone
@@ -41,6 +42,8 @@ class ValidatorKeeper:
 
     def __init__(self, plan: NetworkPlan, validator: ValidatorPlan, changed: Callable[[], None]) -> None:
         self.name = validator.name
+        self._plan = plan
+        self._validator = validator
         self._plans = plan_processes(plan, validator)
         self._host = plan.host
         self._changed = changed
@@ -57,8 +60,8 @@ class ValidatorKeeper:
             try:
                 await self._start_missing()
                 await self._wait_for_an_end()
-            except TimeoutError:
-                log.error("validator.not_ready", validator=self.name, seconds=READY_SECONDS)
+            except (TimeoutError, TillnetError, OSError) as failure:
+                log.error("validator.not_ready", validator=self.name, reason=str(failure) or "it took too long")
                 await self._end(START_ORDER)
             if self._stopping.is_set():
                 break
@@ -78,11 +81,18 @@ class ValidatorKeeper:
         self._restart.set()
 
     async def _start_missing(self) -> None:
+        fresh_geth = GETH not in self._processes
         for kind in (GETH, APP):
             if kind not in self._processes:
                 await self._start(self._plans[kind])
-        # CometBFT tries again only after three seconds when nobody listens yet
         await self._wait_for_port(GETH)
+        if fresh_geth and await asyncio.to_thread(was_thrown_back, self._plan, self._validator):
+            log.warning("geth.thrown_back", validator=self.name)
+            await self._end((GETH,))
+            await asyncio.to_thread(renew_geth, self._plan, self._validator)
+            await self._start(self._plans[GETH])
+            await self._wait_for_port(GETH)
+        # CometBFT tries again only after three seconds when nobody listens yet
         await self._wait_for_port(APP)
         if COMETBFT not in self._processes and not self._stopping.is_set():
             await self._start(self._plans[COMETBFT])

@@ -1,0 +1,49 @@
+"""Faults on purpose, for tests and soak runs: kills named processes of a running network, without warning (SIGKILL).
+
+The supervisor is expected to mend everything that is broken here but its own death.
+"""
+
+import signal
+
+from node.domain.errors import Unusable
+from node.network.launch import START_ORDER
+from node.network.plan import NetworkPlan
+from node.network.processes import Running, is_alive, read_state, send
+
+
+def kill_process(plan: NetworkPlan, validator: str, kind: str) -> Running:
+    """Kills one process of a validator, and returns which; raises Unusable when it does not run."""
+    running = _processes(plan, validator).get(kind)
+    if running is None or not is_alive(running):
+        raise Unusable(f"{kind} of {validator} does not run")
+    send(running, signal.SIGKILL)
+    return running
+
+
+def kill_validator(plan: NetworkPlan, validator: str) -> None:
+    """Kills all three processes of a validator."""
+    for kind in START_ORDER:
+        kill_process(plan, validator, kind)
+
+
+def kill_everything(plan: NetworkPlan, *, supervisor: bool = False) -> None:
+    """Kills every process of every validator; with `supervisor` that one first, as when a machine loses power."""
+    state = read_state(plan.run_folder)
+    if state is None:
+        raise Unusable("the network does not run")
+    for running in [*([state.supervisor] if supervisor else []), *state.all()]:
+        send(running, signal.SIGKILL)
+
+
+def arm_fail_point(plan: NetworkPlan, validator: str, point: str) -> None:
+    """Lets a validator's application be killed when it reaches a point next (node/consensus/failpoints.py)."""
+    if not plan.fail_points:
+        raise Unusable("this network was made without fail points")
+    (plan.home(validator) / "fail_points" / point).touch()
+
+
+def _processes(plan: NetworkPlan, validator: str) -> dict[str, Running]:
+    state = read_state(plan.run_folder)
+    if state is None or validator not in state.validators:
+        raise Unusable(f"{validator} does not run")
+    return state.validators[validator]
