@@ -1,0 +1,75 @@
+"""The tables of docs/iso8583.md, made from the code: `python -m node.iso8583.document docs/iso8583.md` writes them.
+
+A test checks that the page is current.
+"""
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from node.domain import errors
+from node.domain.errors import TillnetError
+from node.iso8583.table import TABLE, Element, Kind
+
+_PLACE: Final = "<!-- {0}: generated -->\n{1}\n<!-- {0}: end -->"
+_KINDS: Final = {Kind.NUMERIC: "n", Kind.TEXT: "an", Kind.BINARY: "b", Kind.SIGNED: "x+n"}
+
+
+def elements() -> str:
+    """Every data element, alike neighbours in one row."""
+    rows = ["| DE | name | format |", "| --- | --- | --- |"]
+    group: list[Element] = []
+    for element in [*TABLE.values(), None]:
+        if group and (element is None or _alike(element) != _alike(group[0])):
+            first, last = group[0], group[-1]
+            numbers = str(first.number) if first is last else f"{first.number} - {last.number}"
+            rows.append(f"| {numbers} | {first.name} | {_format(first)} |")
+            group = []
+        if element is not None:
+            group.append(element)
+    return "\n".join(rows)
+
+
+def response_codes() -> str:
+    """DE39 and JSON-RPC code of each failure that a message can meet."""
+    rows = ["| DE39 | JSON-RPC | failure | meaning |", "| --- | --- | --- | --- |"]
+    for failure in sorted(_tree(TillnetError), key=lambda each: (each.response_code, each.rpc_code)):
+        meaning = (failure.__doc__ or "").strip().splitlines()[0]
+        rows.append(f"| {failure.response_code} | {failure.rpc_code} | {failure.__name__} | {meaning} |")
+    return "\n".join(rows)
+
+
+def current(page: str) -> str:
+    """The page with its generated parts made anew. Raises ValueError when a place for one is missing."""
+    for name, text in (("elements", elements()), ("response codes", response_codes())):
+        place = re.search(rf"<!-- {name}: generated -->\n.*?<!-- {name}: end -->", page, re.DOTALL)
+        if place is None:
+            raise ValueError(f"the page has no place for {name}")
+        page = page[: place.start()] + _PLACE.format(name, text) + page[place.end() :]
+    return page
+
+
+def _alike(element: Element) -> tuple[str, Kind, int, int]:
+    return element.name, element.kind, element.length, element.prefix
+
+
+def _format(element: Element) -> str:
+    kind = _KINDS[element.kind]
+    if element.prefix:
+        return f"{kind} {'L' * element.prefix}VAR, up to {element.length}"
+    return f"{kind} {element.length}" + (" bytes, as hexadecimal digits" if element.kind is Kind.BINARY else "")
+
+
+def _tree(root: type[TillnetError]) -> Iterable[type[TillnetError]]:
+    for each in root.__subclasses__():
+        # what stops the program never answers a message; other modules' refinements say the same as their parent
+        if each.__module__ == errors.__name__ and each.__name__ not in ("Declined", "Retryable", "Unusable"):
+            yield each
+        yield from _tree(each)
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(current(path.read_text()))
