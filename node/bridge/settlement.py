@@ -57,6 +57,7 @@ class Settlement:
             stages.failpoint.passed("after-settle")
         self.last_block, self.block_seen_at = block.number, now
         stages.sender.base_fee = block.base_fee
+        stages.on_block(block)
         for result in results:
             await self._settled(result, now)
         counters = stages.counters

@@ -16,7 +16,7 @@ from node.bridge.journal import reading
 from node.bridge.journal.store import Journal
 from node.bridge.refunds import Refunds
 from node.bridge.transaction import Sender
-from node.chain.blocks import Blocks
+from node.chain.blocks import Block, Blocks
 from node.domain.ids import Sequence, StreamId, payment_id
 
 log = structlog.get_logger("bridge")
@@ -26,7 +26,7 @@ log = structlog.get_logger("bridge")
 class Stages:
     """One stream's stages. `clock` gives milliseconds of the Unix clock; `news` is set when a batch may go.
 
-    `received_at` and `reversals` hold what the chain has not settled yet.
+    `on_block` is told each settled block. `received_at` and `reversals` hold what the chain has not settled yet.
     """
 
     stream: StreamId
@@ -40,6 +40,7 @@ class Stages:
     counters: Counters
     rebuild: Rebuild
     clock: Callable[[], int]
+    on_block: Callable[[Block], None]
     news: asyncio.Event = field(default_factory=asyncio.Event)
     received_at: dict[Sequence, int] = field(default_factory=dict)
     reversals: dict[Sequence, ReversalEntry] = field(default_factory=dict)

@@ -69,7 +69,8 @@ class DirectoryReader:
             return False
         (count,) = await self._registry.ask("merchantCount()", returns="(uint32)")
         # Events of one terminal or product set do not name the merchant; there are few of them, and they are rare.
-        await self._read_merchants(block.number, range(1, count + 1) if _any_without_merchant(logs) else _named(logs))
+        everyone = set(range(1, count + 1))
+        await self._read_merchants(block.number, everyone if _any_without_merchant(logs) else everyone & _named(logs))
         return True
 
     async def _read_merchants(self, block: int, numbers: Iterable[int]) -> None:

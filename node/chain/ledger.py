@@ -97,7 +97,7 @@ def refunds_in(calldata: bytes) -> list[tuple[Sequence, bytes]]:
 
 
 class Ledger:
-    """The deployed ledger's views, asked over JSON-RPC at the latest block. Each raises ChainUnreachable, RpcRefused."""
+    """The deployed ledger's views, asked at the latest block. Each raises ChainUnreachable or RpcRefused."""
 
     def __init__(self, rpc: Rpc, address: Address) -> None:
         self._views = Views(rpc, address)

@@ -1,0 +1,127 @@
+"""Which member has which card: a table of tokens, so that a card's number is neither stored nor logged.
+
+token = HMAC-SHA256(key file, card). Loaded by `till bridge cards import`, asked by verify through `Cards.member_of`.
+"""
+
+import csv
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
+
+from node.domain.errors import Unusable
+from node.domain.ids import MemberId
+
+KEY_BYTES: Final = 32
+CACHE: Final = 100_000
+"""Cards kept in memory."""
+CHUNK: Final = 5_000
+"""Cards of one SQL transaction."""
+MAX_CARD: Final = 37
+"""Characters of a card or loyalty id."""
+
+
+class Cards:
+    """The cards of one journal, by one key."""
+
+    def __init__(self, engine: Engine, key: bytes) -> None:
+        self._key = key
+        self._connection = engine.connect()
+        self._known: dict[bytes, MemberId] = {}
+
+    def member_of(self, card: str) -> MemberId | None:
+        """The member with this card or loyalty id; None when nobody has it."""
+        token = token_of(self._key, card)
+        member = self._known.get(token)
+        if member is None:
+            member = self._look_up(token)
+            if member is not None:
+                if len(self._known) >= CACHE:
+                    self._known.clear()
+                self._known[token] = member
+        return member
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._connection.close()
+
+    def _look_up(self, token: bytes) -> MemberId | None:
+        with self._connection.begin():
+            found = self._connection.exec_driver_sql("SELECT member FROM cards WHERE token = ?", (token,)).scalar()
+        return None if found is None else MemberId(int.from_bytes(found, "big"))
+
+
+def token_of(key: bytes, card: str) -> bytes:
+    """What stands for a card in the journal."""
+    return hmac.digest(key, card.encode(), "sha256")
+
+
+def load_key(path: Path | None, *, make: bool = False) -> bytes:
+    """The cards' key from its file (32 bytes as hex, mode 0600), made there if `make` and it is missing.
+
+    Without a path a key of no use: no card is known then. Raises Unusable when the file is no good.
+    """
+    if path is None:
+        return bytes(KEY_BYTES)
+    if make and not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+    try:
+        if path.stat().st_mode & 0o077:
+            raise Unusable(f"the card key file {path} can be read by others; chmod 600 it")
+        key = bytes.fromhex(path.read_text().strip())
+    except FileNotFoundError:
+        raise Unusable(f"there is no card key file {path}; till bridge cards import makes one") from None
+    except (OSError, ValueError):
+        raise Unusable(f"the card key file {path} cannot be read") from None
+    if len(key) != KEY_BYTES:
+        raise Unusable(f"the card key file {path} holds {len(key)} bytes, not {KEY_BYTES}")
+    return key
+
+
+def import_cards(engine: Engine, key: bytes, file: Path) -> int:
+    """Loads a CSV file with the columns card and member (a header line may be there); the number of cards.
+
+    A card that is known already gets its new member. Raises Unusable for a line that cannot be read, by its number:
+    a card's number never gets into a message.
+    """
+    try:
+        with file.open(newline="") as lines:
+            return sum(_store(engine, chunk) for chunk in _chunks(_rows(key, csv.reader(lines), file)))
+    except (OSError, UnicodeDecodeError):
+        raise Unusable(f"the file of cards {file} cannot be read") from None
+
+
+def _rows(key: bytes, rows: Iterable[list[str]], file: Path) -> Iterator[tuple[bytes, bytes]]:
+    for number, row in enumerate(rows, start=1):
+        if not row or (number == 1 and [column.strip().lower() for column in row] == ["card", "member"]):
+            continue
+        card, member = (row[0].strip(), row[1].strip()) if len(row) == 2 else ("", "")
+        good = 1 <= len(card) <= MAX_CARD and card.isascii() and card.isprintable() and member.isdecimal()
+        if not good or not 0 < int(member) < 2**64:
+            raise Unusable(f"line {number} of {file} is not a card (1 to {MAX_CARD} characters) and a member's number")
+        yield token_of(key, card), int(member).to_bytes(8, "big")
+
+
+def _chunks(rows: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:
+    chunk: list[tuple[bytes, bytes]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _store(engine: Engine, chunk: list[tuple[bytes, bytes]]) -> int:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO cards VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET member = excluded.member", chunk
+        )
+    return len(chunk)

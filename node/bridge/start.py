@@ -1,0 +1,351 @@
+"""Makes a bridge from its settings, checks that it may run, starts the intakes beside it, and ends it in order."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import structlog
+from sqlalchemy import Connection
+
+from node.bridge.answers import Waiting
+from node.bridge.batch import Batcher
+from node.bridge.cards import Cards, load_key
+from node.bridge.counters import Counters
+from node.bridge.entry import PaymentEntry, ReversalEntry
+from node.bridge.failpoint import FailPoint
+from node.bridge.intake_iso8583 import serve_iso8583
+from node.bridge.intake_ports import Holdings, Ports
+from node.bridge.intake_rpc import serve_rpc
+from node.bridge.journal import reading, transitions
+from node.bridge.journal.store import Journal
+from node.bridge.rebuild import rebuild_with
+from node.bridge.refunds import Refunds
+from node.bridge.service import Bridge
+from node.bridge.stages import Stages
+from node.bridge.transaction import Sender
+from node.chain.blocks import Block, Blocks
+from node.chain.deployment import Deployment, load_deployment
+from node.chain.directory import DirectoryReader
+from node.chain.ledger import Ledger
+from node.chain.rpc import Rpc, RpcRefused
+from node.chain.signer import Signer, load_signer
+from node.config import BridgeSettings
+from node.domain.errors import ChainUnreachable, Unusable
+from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
+from node.domain.payment import Status
+
+log = structlog.get_logger("bridge")
+READY_FILE: Final = "bridge.json"
+SWITCH_SECONDS: Final = 0.001
+"""How long the journal's thread waits for the interpreter at most; Python's own 5 ms is a tenth of a batch."""
+GRACE: Final = 5.0
+"""Seconds that answers may still come in after the order to stop."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """A started bridge and what belongs to it."""
+
+    bridge: Bridge
+    stages: Stages
+    ports: Ports
+    directory: DirectoryReader
+    blocks: "asyncio.Queue[Block]"
+
+
+def now_ms() -> int:
+    """Milliseconds of the Unix clock."""
+    return time.time_ns() // 1_000_000
+
+
+async def run(settings: BridgeSettings) -> None:
+    """Runs the bridge until SIGTERM or SIGINT. Raises Unusable, ChainUnreachable or BrokenInvariant with the reason."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    async with started(settings) as running:
+        await serve(settings, running, stopping)
+
+
+@contextlib.asynccontextmanager
+async def started(settings: BridgeSettings) -> AsyncIterator[Running]:
+    """A bridge that is ready to run: everything checked, what the last process left behind taken up."""
+    deployment = load_deployment(settings.chain.deployment)
+    signer = load_signer(settings.stream.key_file)
+    failpoint = FailPoint(settings.fail_point)
+    settings.state.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_locked(settings.journal.path))
+        timeout = settings.chain.call_timeout_ms / 1000
+        rpc = await stack.enter_async_context(
+            Rpc(settings.chain.rpc, timeout=timeout, attempts=settings.chain.attempts)
+        )
+        await _check_chain(settings, rpc, deployment, signer)
+        journal, relay = await _open_journal(settings)
+        stack.push_async_callback(journal.close)
+        cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
+        stack.callback(cards.close)
+        running = await _assemble(settings, rpc, deployment, signer, failpoint, journal, cards)
+        relay.append(running.bridge)
+        yield running
+
+
+async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Event) -> None:
+    """Runs a started bridge with its intakes until `stopping` is set, then lets answers under way out."""
+    if settings.metrics_port >= 0:
+        running.stages.counters.serve(settings.metrics_port)
+    ready = ReadyFile(settings)
+    ended = asyncio.Event()
+    core = asyncio.create_task(running.bridge.run(ended))
+    watching = asyncio.create_task(_keep_directory(running))
+    intakes: list[asyncio.Task[None]] = []
+    if settings.iso8583 is not None:
+        intakes.append(
+            asyncio.create_task(serve_iso8583(settings.iso8583, running.ports, bound=ready.bound("iso8583")))
+        )
+    if settings.rpc is not None:
+        intakes.append(asyncio.create_task(serve_rpc(settings.rpc, running.ports, bound=ready.bound("rpc"))))
+    ready.write_if_complete()
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        done, _ = await asyncio.wait([core, watching, stop, *intakes], return_when=asyncio.FIRST_COMPLETED)
+        for each in done:
+            each.result()
+        log.info("stopping", unanswered=len(running.stages.waiting))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                while len(running.stages.waiting) and not core.done():
+                    await asyncio.sleep(0.05)
+    finally:
+        ready.remove()
+        for task in (*intakes, watching, stop):
+            task.cancel()
+        ended.set()
+        await asyncio.gather(*intakes, watching, stop, core, return_exceptions=True)
+        log.info("stopped")
+
+
+class ReadyFile:
+    """`bridge.json` in the state folder: process id and ports, there while the bridge listens."""
+
+    def __init__(self, settings: BridgeSettings) -> None:
+        self._path = settings.state / READY_FILE
+        self._wanted = {name for name, each in (("iso8583", settings.iso8583), ("rpc", settings.rpc)) if each}
+        self._listening: dict[str, object] = {}
+
+    def bound(self, name: str) -> "_Bound":
+        """What an intake calls once it listens."""
+        return _Bound(self, name)
+
+    def add(self, name: str, host: str, port: int) -> None:
+        """An intake listens."""
+        self._listening[name] = {"host": host, "port": port}
+        self.write_if_complete()
+
+    def write_if_complete(self) -> None:
+        """Writes the file once every intake listens."""
+        if set(self._listening) == self._wanted:
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text(json.dumps({"pid": os.getpid(), **self._listening}) + "\n")
+            fresh.replace(self._path)
+            log.info("ready", **self._listening)
+
+    def remove(self) -> None:
+        """The bridge listens no more."""
+        self._path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    file: ReadyFile
+    name: str
+
+    def __call__(self, host: str, port: int) -> None:
+        self.file.add(self.name, host, port)
+
+
+@contextlib.contextmanager
+def _locked(journal: Path) -> Iterator[IO[str]]:
+    """Holds the journal for this process alone."""
+    try:
+        file = journal.with_suffix(journal.suffix + ".lock").open("w")
+    except OSError as error:
+        raise Unusable(f"the journal's folder {journal.parent} cannot be used: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Unusable(f"another bridge uses the journal {journal}") from None
+        yield file
+
+
+async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deployment, signer: Signer) -> None:
+    """Raises Unusable when this is not the deployment's chain, or the key does not post the stream."""
+    chain_id = int(await rpc.call("eth_chainId"), 16)
+    if chain_id != deployment.chain_id:
+        raise Unusable(f"the chain's id is {chain_id}, the deployment is on {deployment.chain_id}")
+    code = await rpc.call("eth_getCode", "0x" + deployment.ledger.hex(), "latest")
+    if code == "0x":
+        raise Unusable(f"there is no contract at the deployment's ledger 0x{deployment.ledger.hex()}")
+    poster = await Ledger(rpc, deployment.ledger).poster(StreamId(settings.stream.id))
+    if poster != signer.address:
+        raise Unusable(
+            f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the key file's address is"
+            f" 0x{signer.address.hex()}"
+        )
+
+
+async def _open_journal(settings: BridgeSettings) -> tuple[Journal, list[Bridge]]:
+    """The journal, and a list whose one bridge will be told of new entries."""
+    relay: list[Bridge] = []
+
+    def on_entry(entry: PaymentEntry | ReversalEntry) -> None:
+        relay[0].on_entry(entry)
+
+    return await Journal.open(settings.journal, on_entry=on_entry, enrol=settings.batch.enrol), relay
+
+
+async def _assemble(
+    settings: BridgeSettings,
+    rpc: Rpc,
+    deployment: Deployment,
+    signer: Signer,
+    failpoint: FailPoint,
+    journal: Journal,
+    cards: Cards,
+) -> Running:
+    stream = StreamId(settings.stream.id)
+    blocks = Blocks(rpc, settings.chain)
+    ledger = Ledger(rpc, deployment.ledger)
+    sender = Sender(
+        journal=journal,
+        rpc=rpc,
+        signer=signer,
+        chain_id=deployment.chain_id,
+        to=deployment.ledger,
+        settings=settings.transaction,
+        clock=now_ms,
+        failpoint=failpoint,
+    )
+    last_block = await _restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, blocks)
+    folder = settings.chain.product_sets or settings.chain.deployment.parent / "product-sets"
+    directory = DirectoryReader(rpc, deployment, folder, settings.chain.currency)
+    await directory.read((await blocks.head()).number)
+    queue: asyncio.Queue[Block] = asyncio.Queue()
+    stages = Stages(
+        stream=stream,
+        journal=journal,
+        batcher=Batcher(settings.batch, stream),
+        refunds=Refunds(settings.batch, stream),
+        sender=sender,
+        blocks=blocks,
+        waiting=Waiting(stream, settings.answers.deadline_ms),
+        failpoint=failpoint,
+        counters=Counters(),
+        rebuild=rebuild_with(directory),
+        clock=now_ms,
+        on_block=queue.put_nowait,
+    )
+    bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block)
+    await _restore_entries(journal, bridge, stages)
+    par = await ledger.units_per_minor_unit()
+
+    async def holdings(member: MemberId) -> Holdings:
+        account = await ledger.account(member)
+        return Holdings(stored_value=account.value, coins_at_par=MinorUnits(account.coins // par))
+
+    ports = Ports(
+        stream=stream,
+        submit=bridge.submit,
+        member_of=cards.member_of,
+        directory=lambda: directory.current,
+        status=bridge.status,
+        holdings=holdings,
+        health=bridge.health,
+    )
+    return Running(bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue)
+
+
+async def _restore_sender(
+    settings: BridgeSettings,
+    rpc: Rpc,
+    ledger: Ledger,
+    deployment: Deployment,
+    signer: Signer,
+    journal: Journal,
+    sender: Sender,
+    blocks: Blocks,
+) -> int:
+    """Takes up nonces and open transactions; the last block that was settled."""
+    identity = {
+        "stream": str(settings.stream.id),
+        "chain_id": str(deployment.chain_id),
+        "ledger": deployment.ledger.hex(),
+    }
+    head = await blocks.head()
+
+    def take_up(connection: Connection) -> tuple[dict[str, str], int, int | None, list[reading.OpenBatch]]:
+        known = reading.meta(connection)
+        if not known:
+            for name, value in (identity | {transitions.LAST_BLOCK: str(head.number)}).items():
+                transitions.set_meta(connection, name, value)
+            known = reading.meta(connection)
+        _, batch, nonce = reading.next_numbers(connection)
+        return known, batch, nonce, reading.open_batches(connection)
+
+    known, next_batch, next_nonce, open_batches = await journal.insist(take_up)
+    for name, value in identity.items():
+        if known.get(name) != value:
+            raise Unusable(f"the journal {settings.journal.path} belongs to another {name}: {known.get(name)}")
+    used = int(await rpc.call("eth_getTransactionCount", "0x" + signer.address.hex(), "latest"), 16)
+    if next_nonce is not None and used > next_nonce:
+        raise Unusable(f"the key has sent {used} transactions, the journal knows {next_nonce}; who else uses it?")
+    if await ledger.is_posted(StreamId(settings.stream.id), Sequence(journal.next_sequence)):
+        raise Unusable(
+            f"stream {settings.stream.id} was posted beyond the journal {settings.journal.path};"
+            " restore the newest journal, or use a new stream"
+        )
+    sender.base_fee = head.base_fee
+    sender.restore(open_batches, next_batch=next_batch, next_nonce=used if next_nonce is None else next_nonce)
+    return int(known[transitions.LAST_BLOCK])
+
+
+async def _restore_entries(journal: Journal, bridge: Bridge, stages: Stages) -> None:
+    """Takes up every entry that is not settled."""
+    entries = await journal.insist(lambda connection: list(reading.open_entries(connection)))
+    unanswered = await journal.insist(reading.unanswered)
+    for sequence, received_at in unanswered.items():
+        stages.waiting.expect(Sequence(sequence), received_at)
+    for status, entry in entries:
+        if status is Status.JOURNALED:
+            bridge.on_entry(entry)
+        elif isinstance(entry, ReversalEntry):
+            stages.reversals[entry.sequence] = entry
+        else:
+            stages.received_at[entry.sequence] = entry.received_at
+    if entries:
+        log.info("taken up", entries=len(entries), batches=len(stages.sender.pending))
+
+
+async def _keep_directory(running: Running) -> None:
+    """Reads again what each block changed, for ever; a chain that does not answer is asked again."""
+    while True:
+        block = await running.blocks.get()
+        while block.number > running.directory.current.block:
+            try:
+                await running.directory.refresh(block)
+                break
+            except (ChainUnreachable, RpcRefused) as error:
+                log.warning("directory not refreshed", block=block.number, reason=str(error))
+                await asyncio.sleep(1.0)

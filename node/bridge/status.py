@@ -1,0 +1,71 @@
+"""What `till bridge status` shows: read from the journal's file, whether a bridge runs or not."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.bridge.journal import reading
+from node.bridge.journal.schema import current_revision
+from node.bridge.journal.store import existing
+from node.bridge.journal.transitions import LAST_BLOCK
+from node.config import BridgeSettings
+from node.domain.errors import Unusable
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BridgeStatus:
+    """A bridge at a glance. Latencies in milliseconds over the newest final payments, None when there is none."""
+
+    running: bool
+    stream: int
+    entries: dict[str, int]
+    tombstones: int
+    open_batches: int
+    last_block: int | None
+    latency_p50_ms: int | None
+    latency_p99_ms: int | None
+    listening: dict[str, object]
+
+
+def read_status(settings: BridgeSettings) -> BridgeStatus:
+    """The status from the journal. Raises Unusable when there is no journal, or one of another schema."""
+    engine = existing(settings.journal.path)
+    if current_revision(engine) is None:
+        raise Unusable(f"{settings.journal.path} is not a journal; till bridge migrate makes it one")
+    with engine.connect() as connection:
+        latencies = reading.latencies(connection)
+        facts = reading.meta(connection)
+        tombstones = connection.exec_driver_sql("SELECT count(*) FROM tombstones").scalar_one()
+        entries = reading.counts(connection)
+        batches = len(reading.open_batches(connection))
+    ready = _ready(settings.state)
+    last_block = facts.get(LAST_BLOCK)
+    return BridgeStatus(
+        running=bool(ready),
+        stream=settings.stream.id,
+        entries=entries,
+        tombstones=int(tombstones),
+        open_batches=batches,
+        last_block=None if last_block is None else int(last_block),
+        latency_p50_ms=percentile(latencies, 50),
+        latency_p99_ms=percentile(latencies, 99),
+        listening={name: each for name, each in ready.items() if name != "pid"},
+    )
+
+
+def percentile(ordered: list[int], percent: int) -> int | None:
+    """The value that `percent` of an ordered list do not exceed (nearest rank); None for an empty list."""
+    if not ordered:
+        return None
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def _ready(state: Path) -> dict[str, object]:
+    """The content of bridge.json if its process lives."""
+    try:
+        ready = json.loads((state / "bridge.json").read_text())
+        os.kill(int(ready["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return dict(ready)
