@@ -90,7 +90,7 @@ def unanswered(connection: Connection) -> dict[int, int]:
         "SELECT sequence, received_at FROM entries WHERE response_code IS NULL AND kind = 0"
         " AND status IN ('journaled', 'batched', 'sent')"
     )
-    return dict(rows)
+    return {row[0]: row[1] for row in rows}
 
 
 def open_batches(connection: Connection) -> list[OpenBatch]:
@@ -148,7 +148,7 @@ def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored
 
 def meta(connection: Connection) -> dict[str, str]:
     """The facts about the journal as a whole."""
-    return dict(connection.exec_driver_sql("SELECT name, value FROM meta"))
+    return {row[0]: row[1] for row in connection.exec_driver_sql("SELECT name, value FROM meta")}
 
 
 def next_numbers(connection: Connection) -> tuple[int, int, int | None]:
@@ -162,7 +162,7 @@ def next_numbers(connection: Connection) -> tuple[int, int, int | None]:
 def counts(connection: Connection) -> dict[str, int]:
     """Entries by status."""
     rows = connection.exec_driver_sql("SELECT status, count(*) FROM entries GROUP BY status")
-    return {status.value: 0 for status in Status} | dict(rows)
+    return {status.value: 0 for status in Status} | {row[0]: row[1] for row in rows}
 
 
 def latencies(connection: Connection) -> list[int]:
