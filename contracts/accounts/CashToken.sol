@@ -13,7 +13,7 @@ contract CashToken is ERC20Permit, AccessManaged, ICashToken {
     /// @inheritdoc ICashToken
     string public currency;
 
-    constructor(string memory name_, string memory symbol_, string memory currency_, address authority_)
+    constructor(address authority_, string memory name_, string memory symbol_, string memory currency_)
         ERC20(name_, symbol_)
         ERC20Permit(name_)
         AccessManaged(authority_)

@@ -55,7 +55,7 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     /// @notice The part of the ledger's code that undoes payments.
     address public immutable refunds;
 
-    constructor(string memory name_, string memory symbol_, address authority_, address cash_, Terms memory terms)
+    constructor(address authority_, address cash_, string memory name_, string memory symbol_, Terms memory terms)
         Coin(name_, symbol_)
         LedgerBase(cash_, terms)
         AccessManaged(authority_)
