@@ -164,18 +164,23 @@ class DirectoryReader:
 
 
 def _terminal(row: tuple[Any, ...]) -> Terminal:
-    name, merchant, store, number, stream, active, floor_limit, signer, _previous = row
-    address = bytes.fromhex(signer[2:])
+    name, merchant, store, number, stream, active, floor_limit, signer, previous = row
     return Terminal(
         id=TerminalId(name.rstrip(b"\0").decode("ascii")),
         merchant=MerchantId(merchant),
         store=store,
         number=TerminalNumber(number),
         stream=StreamId(stream),
-        signer=Address(address) if any(address) else None,
+        signer=_signer(signer),
         floor_limit=MinorUnits(floor_limit),
         active=bool(active),
+        previous_signer=_signer(previous),
     )
+
+
+def _signer(text: str) -> Address | None:
+    address = bytes.fromhex(text[2:])
+    return Address(address) if any(address) else None
 
 
 def _named(logs: Iterable[dict[str, Any]]) -> set[int]:

@@ -24,7 +24,10 @@ BASIS_POINTS: Final = 10_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terminal:
-    """A point of sale. `signer` signs its JSON-RPC payments (EIP-712), None if it only speaks ISO 8583."""
+    """A point of sale. `signer` signs its JSON-RPC payments (EIP-712), None if it only speaks ISO 8583.
+
+    `previous_signer` is the key before, still taken while a rotation is under way.
+    """
 
     id: TerminalId
     merchant: MerchantId
@@ -34,6 +37,7 @@ class Terminal:
     signer: Address | None
     floor_limit: MinorUnits
     active: bool
+    previous_signer: Address | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -136,7 +136,7 @@ def _signed(
     terminal = find_terminal(directory, TerminalId(terms.terminal), rules.stream)
     if terminal.signer is None:
         raise WrongSignature("no key is registered for this terminal")
-    if signer_of(digest(rules.domain, terms), signature) != terminal.signer:
+    if signer_of(digest(rules.domain, terms), signature) not in (terminal.signer, terminal.previous_signer):
         raise WrongSignature("it is not this terminal's")
     if not received - rules.replay_seconds <= terms.time <= received + rules.ahead_seconds:
         raise WrongSignature("its time is too far from now")

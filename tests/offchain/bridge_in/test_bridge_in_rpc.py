@@ -19,11 +19,12 @@ from node.bridge.verify.digests import Proof, authorisation
 from node.bridge.verify.local_time import local_stamp
 from node.config import RpcSettings
 from node.domain.assignment import Item
+from node.domain.directory import Directory
 from node.domain.errors import ChainUnreachable, MalformedMessage, Unusable
-from node.domain.ids import MinorUnits
+from node.domain.ids import MinorUnits, TerminalId
 from node.domain.payment import OriginalKey, Payment, Reversal, Tender
 from node.pos.rpc import RpcConnection, RpcTerminal
-from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, LIMIT, MEMBER, FakeJournal
+from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, LIMIT, MEMBER, FakeJournal, listening
 
 GOOD = {"stan": "000001", "card": CARD, "amount": 1_200, "currency": CURRENCY}
 
@@ -123,6 +124,22 @@ async def test_payment_submit_is_refused_when_the_terminal_may_not(
 ) -> None:
     reply = await rpc.purchase(replace(rpc_terminal, id=name), **GOOD)
     assert reply.error is not None and reply.error["code"] == rpc_code
+
+
+async def test_the_key_before_is_taken_while_a_rotation_is_under_way(
+    rpc_settings: RpcSettings, ports: Ports, directory: Directory, rpc_terminal: RpcTerminal
+) -> None:
+    new = RpcTerminal(id="TILL0001", key=PrivateKey(b"\x77" * 32))
+    rotating = replace(
+        directory.terminals[TerminalId("TILL0001")], signer=new.address, previous_signer=rpc_terminal.address
+    )
+    changed = replace(directory, terminals={rotating.id: rotating})
+    async with (
+        listening(serve_rpc, rpc_settings, replace(ports, directory=lambda: changed)) as (host, port),
+        RpcConnection(f"http://{host}:{port}/", chain_id=CHAIN_ID, ledger=LEDGER) as rpc,
+    ):
+        assert (await rpc.purchase(new, **GOOD)).approved
+        assert (await rpc.purchase(rpc_terminal, **{**GOOD, "stan": "000002"})).approved
 
 
 async def test_payment_submit_is_refused_when_somebody_else_signed_or_anything_changed(
