@@ -4,7 +4,7 @@ Stage before: transaction. Stage after: service, which has the results journaled
 rebuilt from calldata and logs, and must hash to the root that the contract built; if not, everything stops.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,6 @@ from node.chain.events import (
 from node.chain.ledger import batch_of, refunds_in
 from node.chain.signer import calldata_of
 from node.domain import ids
-from node.domain.errors import BrokenInvariant
 from node.domain.ids import Address, Hash32
 
 RESPONSE_CODES: Final[Mapping[int, str]] = {
@@ -60,8 +59,8 @@ class Mined:
     events: tuple[LedgerEvent, ...]
 
 
-Rebuild = Callable[[Mined, Block], tuple[Hash32, bytes]]
-"""The root and the leaves (128 bytes each) of a mined batch, from its calldata and events."""
+Rebuild = Callable[[Mined, Block, Hash32], Awaitable[bytes]]
+"""The leaves (128 bytes each) of a mined batch, from its calldata and events, under the root that the chain has."""
 
 
 async def mined_in(
@@ -88,7 +87,7 @@ async def mined_in(
     ]
 
 
-def result_of(mined: Mined, block: Block, rebuild: Rebuild) -> BatchResult:
+async def result_of(mined: Mined, block: Block, rebuild: Rebuild) -> BatchResult:
     """What a mined batch did.
 
     Raises BrokenInvariant when the rebuilt leaves do not hash to the root on the chain.
@@ -98,12 +97,7 @@ def result_of(mined: Mined, block: Block, rebuild: Rebuild) -> BatchResult:
     declined = {event.sequence: event.reason for event in mined.events if isinstance(event, Skipped)}
     root, leaves = NO_ROOT, b""
     if isinstance(posted, BatchPosted):
-        root, leaves = rebuild(mined, block)
-        if root != posted.root:
-            raise BrokenInvariant(
-                f"batch {mined.batch} in block {block.number}: its leaves hash to 0x{root.hex()},"
-                f" the chain has 0x{posted.root.hex()}"
-            )
+        root, leaves = posted.root, await rebuild(mined, block, posted.root)
     return BatchResult(
         batch=mined.batch,
         kind=mined.kind,

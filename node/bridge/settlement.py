@@ -31,7 +31,7 @@ class Settlement:
             mined = await self._mined(block)
             results = []
             for each in mined:
-                results.append(finality.result_of(each, block, self._stages.rebuild))
+                results.append(await finality.result_of(each, block, self._stages.rebuild))
                 await asyncio.sleep(0)  # a batch takes milliseconds: messages come in between
             await self._settle(block, results)
 

@@ -27,7 +27,7 @@ from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.store import Journal
-from node.bridge.rebuild import rebuild_with
+from node.bridge.rebuild import LeafRebuilder
 from node.bridge.refunds import Refunds
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages
@@ -253,13 +253,13 @@ async def _assemble(
         waiting=Waiting(stream, settings.answers.deadline_ms),
         failpoint=failpoint,
         counters=Counters(),
-        rebuild=rebuild_with(directory),
+        rebuild=LeafRebuilder(ledger, await ledger.terms()),
         clock=now_ms,
         on_block=queue.put_nowait,
     )
     bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block)
     await _restore_entries(journal, bridge, stages)
-    par = await ledger.units_per_minor_unit()
+    par = (await ledger.terms()).units_per_minor_unit
 
     async def holdings(member: MemberId) -> Holdings:
         account = await ledger.account(member)

@@ -10,9 +10,9 @@ from typing import Final
 
 from eth_abi.abi import decode, encode
 
-from node.chain.rpc import Rpc
+from node.chain.rpc import Rpc, RpcRefused
 from node.chain.views import Views, selector
-from node.domain.ids import Address, Hash32, MemberId, MinorUnits, Sequence, StreamId, Units
+from node.domain.ids import Address, Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId, Units
 
 LEAF_BYTES: Final = 128
 
@@ -56,10 +56,42 @@ class Account:
 
 _LEAF: Final = "(bytes32,bytes32,bytes32,bytes32)"
 _REFUNDS: Final = f"(uint64,uint8,({_LEAF},uint48,bytes32,bytes32[])[])[]"
+TABLED: Final = 8
+"""Flag of a rule that has a tier table."""
+_RULE: Final = "(uint40,uint40,uint32,uint32,uint56,uint48,uint8,uint64,uint256)"
 _STREAM: Final = "(address,uint40,uint16,uint40,uint40)"
 _ACCOUNT: Final = "(uint56,uint56,uint56,uint48,uint16,uint8,uint16)"
 _POST_BATCH: Final = selector("postBatch(bytes)")
 _POST_REFUNDS: Final = selector(f"postRefunds(uint32,{_REFUNDS})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RuleTerms:
+    """A rule version as the ledger has it (docs/batch.md, word `rule`); `veto_block` 0 while it is not vetoed.
+
+    `tiers` are basis points by tier, empty without a table. Nothing of it ever changes but the veto.
+    """
+
+    rate: int
+    base_rate: int
+    starts: int
+    until: int
+    veto_block: int
+    tiers: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerTerms:
+    """What was fixed when the ledger was deployed (docs/batch.md, constants); times in seconds."""
+
+    units_per_minor_unit: int
+    epoch_start: int
+    epoch_length: int
+    clock_tolerance: int
+
+    def epoch(self, timestamp: int) -> int:
+        """The epoch of a block's time."""
+        return (timestamp - self.epoch_start) // self.epoch_length if self.epoch_length else 0
 
 
 def post_batch(batch: bytes) -> bytes:
@@ -119,7 +151,31 @@ class Ledger:
         value, current, previous, _, _, tier, flags = row
         return Account(value=MinorUnits(value), coins=Units(current + previous), tier=tier, flags=flags)
 
-    async def units_per_minor_unit(self) -> int:
-        """Par: units of coin that one minor unit of money buys and redeems."""
-        (units,) = await self._views.ask("unitsPerMinorUnit()", returns="(uint64)")
-        return int(units)
+    async def tier(self, member: MemberId, block: int) -> int:
+        """A member's tier after a block; at the newest one where the gateway has forgotten that block's state."""
+        try:
+            (row,) = await self._views.ask("account(uint64)", member, returns=f"({_ACCOUNT})", block=hex(block))
+        except RpcRefused:
+            return (await self.account(member)).tier
+        return int(row[5])
+
+    async def rule(self, merchant: MerchantId, version: RuleVersion) -> RuleTerms:
+        """A rule version."""
+        (row,) = await self._views.ask("rule(uint32,uint16)", merchant, version, returns=f"({_RULE})")
+        rate, base_rate, starts, until, _, _, flags, veto_block, table = row
+        return RuleTerms(
+            rate=rate,
+            base_rate=base_rate,
+            starts=starts,
+            until=until,
+            veto_block=veto_block,
+            tiers=tuple(table >> 16 * tier & 0xFFFF for tier in range(16)) if flags & TABLED else (),
+        )
+
+    async def terms(self) -> LedgerTerms:
+        """The ledger's constants."""
+        (par,) = await self._views.ask("unitsPerMinorUnit()", returns="(uint64)")
+        (start,) = await self._views.ask("epochStart()", returns="(uint32)")
+        (length,) = await self._views.ask("epochLength()", returns="(uint32)")
+        (tolerance,) = await self._views.ask("clockTolerance()", returns="(uint32)")
+        return LedgerTerms(units_per_minor_unit=par, epoch_start=start, epoch_length=length, clock_tolerance=tolerance)

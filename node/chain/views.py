@@ -17,13 +17,13 @@ def selector(signature: str) -> bytes:
 
 
 class Views:
-    """A deployed contract's views, asked at the latest block."""
+    """A deployed contract's views, asked at the latest block if not said otherwise."""
 
     def __init__(self, rpc: Rpc, address: Address) -> None:
         self._rpc = rpc
         self.address = address
 
-    async def ask(self, signature: str, *arguments: Any, returns: str) -> tuple[Any, ...]:
+    async def ask(self, signature: str, *arguments: Any, returns: str, block: str = "latest") -> tuple[Any, ...]:
         """What `name(types)` returns, by the types in `returns`, such as "(uint32,bool)".
 
         Raises ChainUnreachable; RpcRefused when the contract reverts; Unusable when no such contract is there.
@@ -31,7 +31,7 @@ class Views:
         types = _split(signature[signature.index("(") + 1 : -1])
         data = selector(signature) + encode(types, list(arguments))
         call = {"to": "0x" + self.address.hex(), "data": "0x" + data.hex()}
-        answer = str(await self._rpc.call("eth_call", call, "latest"))
+        answer = str(await self._rpc.call("eth_call", call, block))
         try:
             return tuple(decode(_split(returns[1:-1]), bytes.fromhex(answer[2:])))
         except DecodingError:
