@@ -1,0 +1,1 @@
+"""Questions that people ask the chain, answered from the chain alone. Used by node/cli/ask."""
