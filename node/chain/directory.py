@@ -183,6 +183,11 @@ def _signer(text: str) -> Address | None:
     return Address(address) if any(address) else None
 
 
+def _key(text: str) -> Address | None:
+    address = bytes.fromhex(text[2:])
+    return Address(address) if any(address) else None
+
+
 def _named(logs: Iterable[dict[str, Any]]) -> set[int]:
     """The merchants that events name: always the first indexed value, if it is one of 32 bits."""
     return {int(each["topics"][1], 16) for each in logs if len(each["topics"]) > 1}
