@@ -87,8 +87,8 @@ def create(pipeline: Pipeline, project: Any, values: dict[str, Any]) -> dict[str
         return made[name].created
 
     access = make("NetworkAccess", pipeline.account.address)
-    money = make("CashToken", cash["name"], cash["symbol"], cash["currency"], access)
-    coin = make("RewardToken", ledger["name"], ledger["symbol"], access, money, terms_of(ledger))
+    money = make("CashToken", access, cash["name"], cash["symbol"], cash["currency"])
+    coin = make("RewardToken", access, money, ledger["name"], ledger["symbol"], terms_of(ledger))
     registry = make("Registry", access, coin)
     make("RewardRules", access, coin, registry)
     return made

@@ -60,14 +60,15 @@ def validators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 def listening(process: "subprocess.Popen[str]") -> str:
     """The HOST:PORT that anvil says it listens on. Fails when it does not say so in time."""
     assert process.stdout is not None
-    deadline = time.monotonic() + DEADLINE
+    deadline, said = time.monotonic() + DEADLINE, ""
     with selectors.DefaultSelector() as ready:
         ready.register(process.stdout, selectors.EVENT_READ)
         while time.monotonic() < deadline and ready.select(deadline - time.monotonic()):
-            line = process.stdout.readline()
-            if found := re.search(r"Listening on (\S+)", line):
+            piece = os.read(process.stdout.fileno(), 65536).decode(errors="replace")
+            said += piece
+            if found := re.search(r"Listening on (\S+)\s", said):
                 return found.group(1)
-            if not line:
+            if not piece:
                 break
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGKILL)
