@@ -236,6 +236,10 @@ class PosConnection(asyncio.Protocol):
         self._stan = self._stan % (_STANS - 1) + 1
         return f"{self._stan:06d}"
 
+    def start_stans_at(self, number: int) -> None:
+        """Lets trace numbers go on after this one: connections that share terminals must not share numbers."""
+        self._stan = number % _STANS
+
     async def close(self) -> None:
         """Closes and waits for it."""
         if self._transport is not None:
