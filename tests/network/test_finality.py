@@ -2,14 +2,16 @@
 
 import json
 import os
+import signal
 import time
 
 import pytest
 
 from node.consensus.failpoints import BEFORE_COMMIT
+from node.network.control import start
 from node.network.faults import arm_fail_point, kill_everything, kill_process, kill_validator
 from node.network.launch import APP, COMETBFT, GETH
-from node.network.processes import is_alive, read_state
+from node.network.processes import is_alive, read_state, send
 from tests.network.chain import Chain, Sender, wait_until
 
 pytestmark = pytest.mark.chain
@@ -54,7 +56,7 @@ def test_chain_is_final_on_the_others_when_one_of_four_is_down(whole: Chain, mem
     # stopped, not killed: the supervisor sees nothing to mend, as with a machine that hangs
     try:
         for running in stopped.values():
-            os.kill(running.pid, 19)
+            os.kill(running.pid, signal.SIGSTOP)
         others = [name for name in whole.names if name != "v4"]
         whole.wait_for_blocks(5, *others, seconds=40)
         raw, tx_hash = member.sign()
@@ -62,7 +64,7 @@ def test_chain_is_final_on_the_others_when_one_of_four_is_down(whole: Chain, mem
         whole.wait_for_receipt(tx_hash, *others)
     finally:
         for running in stopped.values():
-            os.kill(running.pid, 18)
+            os.kill(running.pid, signal.SIGCONT)
     whole.wait_for_receipt(tx_hash, "v4", seconds=60)
 
 
@@ -93,11 +95,31 @@ def test_chain_goes_on_when_every_process_is_killed_at_once(whole: Chain, member
     height = whole.height()
     final_hash = whole.hash_of(height)
     kill_everything(whole.plan)
-    whole.wait_for_blocks(3, seconds=120)
+    whole.wait_for_height(height + 3, seconds=120)
     assert whole.hash_of(height) == final_hash
     raw, tx_hash = member.sign()
     whole.send(raw, at="v4")
     whole.wait_for_receipt(tx_hash)
+
+
+def test_network_starts_again_when_the_supervisor_was_killed_with_everything(whole: Chain) -> None:
+    height = whole.height()
+    final_hash = whole.hash_of(height)
+    kill_everything(whole.plan, supervisor=True)
+    assert start(whole.plan)
+    whole.wait_for_height(height + 3, seconds=120)
+    assert whole.hash_of(height) == final_hash
+
+
+def test_network_starts_again_when_only_the_supervisor_was_killed(whole: Chain) -> None:
+    state = read_state(whole.plan.run_folder)
+    assert state is not None
+    send(state.supervisor, signal.SIGKILL)
+    wait_until(lambda: not is_alive(state.supervisor), seconds=5, what="it is dead")
+    height = whole.height()
+    assert start(whole.plan)
+    whole.wait_for_height(height + 3, seconds=120)
+    assert not any(is_alive(running) for running in state.all())
 
 
 def test_transaction_is_final_when_the_proposers_pool_never_heard_of_it_before(whole: Chain, member: Sender) -> None:
