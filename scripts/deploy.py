@@ -54,11 +54,13 @@ def main(values: str = str(VALUES)) -> None:
 
 
 def deploy(session: Session, values: dict[str, Any]) -> dict[str, Any]:
-    """Deploys, connects, and writes deployment.json, whose content it returns. One wait for all transactions."""
+    """Deploys, connects, and writes deployment.json, whose content it returns."""
     pipeline = session.pipeline()
     sent = create(pipeline, session.project, values)
-    connect(pipeline, session, {name: creation.created for name, creation in sent.items()})
+    # brownie makes no object of a contract that has no code yet
     receipts = pipeline.finish()
+    connect(pipeline, session, {name: creation.created for name, creation in sent.items()})
+    pipeline.finish()
     blocks = {receipt["contractAddress"]: receipt["blockNumber"] for receipt in receipts if receipt["contractAddress"]}
     deployment = {
         "format": FORMAT,

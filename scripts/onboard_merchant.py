@@ -23,6 +23,7 @@ with the merchants' numbers and rule versions in the plan's order.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from scripts.amounts import read_money, read_whole
 from scripts.fund_points import buy_points
 from scripts.names import ZERO, read_address, terminal_id, text32
 from scripts.pipeline import Pipeline
+from scripts.plan_file import OnboardingPlan, PlannedMerchant, PlannedStream, Store, Terminal, read_plan
 from scripts.session import Session, open_session
 from scripts.set_rule import define_base, define_offer, publish
 from scripts.tables import show
@@ -44,8 +46,6 @@ MEMBERS_A_CALL: Final = 150
 TERMINALS_A_CALL: Final = 40
 COIN_GAS: Final = 21_000
 ALL_GROUPS: Final = 15
-
-Store = tuple[bytes, list[tuple[bytes, int, str, int]]]
 GAS_COIN: Final = 10**18  # wei; a network's fee is a few wei a gas
 
 
@@ -79,32 +79,49 @@ def plan(file: str) -> None:
     print(f"Written to {session.folder / RESULT}; {result['gas_used']:,} gas in {result['transactions']} transactions")
 
 
-def onboard_plan(session: Session, document: dict[str, Any]) -> dict[str, Any]:
+def onboard_plan(session: Session, plan: OnboardingPlan) -> dict[str, Any]:
     """Puts a whole plan on chain and returns what onboarding.json holds. Waits only a few times in all."""
     pipeline = session.pipeline()
-    for stream in document.get("streams", ()):
-        open_stream(pipeline, session, stream["stream"], stream["poster"], stream["daily_limit"])
-    enrol(pipeline, session, document.get("members", ()))
+    for stream in plan.streams:
+        open_stream(pipeline, session, stream)
+    enrol(pipeline, session, plan.members)
     first = next_merchant(session)
-    products = document.get("product_set", ())
-    root = product_set_root(products) if products else None
-    catalogue = publish(session, products) if products else ""
-    merchants = [
-        _merchant_of_plan(pipeline, session, first + place, entry, root, catalogue)
-        for place, entry in enumerate(document.get("merchants", ()))
+    root = product_set_root(plan.product_set) if plan.product_set else None
+    catalogue = publish(session, plan.product_set) if root else ""
+    rows = [
+        onboard_planned(pipeline, session, number, merchant, root, catalogue)
+        for number, merchant in enumerate(plan.merchants, start=first)
     ]
-    buy_points(pipeline, session, {row["merchant"]: row.pop("prepaid") for row in merchants})
+    amounts = {number: merchant.prepaid for number, merchant in enumerate(plan.merchants, start=first)}
+    buy_points(pipeline, session, amounts)
     receipts = pipeline.finish()
     result = {
         "chain_id": session.web3.eth.chain_id,
-        "merchants": merchants,
-        "members": len(document.get("members", ())),
+        "merchants": rows,
+        "members": len(plan.members),
         "product_set": f"0x{root.hex()}" if root else None,
         "transactions": len(receipts),
         "gas_used": pipeline.gas_used,
     }
     (session.folder / RESULT).write_text(json.dumps(result, indent=2) + "\n")
     return result
+
+
+def onboard_planned(
+    pipeline: Pipeline, session: Session, number: int, planned: PlannedMerchant, root: bytes | None, catalogue: str
+) -> dict[str, Any]:
+    """Sends what one merchant of a plan needs but its points, and returns its row of the result."""
+    operator = session.operator.address
+    onboard(pipeline, session, merchant=number, name=planned.name, admin=operator, stores=planned.stores)
+    base = offer = 0
+    if planned.coefficient:
+        base = define_base(pipeline, session, number, planned.coefficient, version=1)
+    if base and root and planned.multiplier_bps:
+        terms = {"multiplier_bps": planned.multiplier_bps, "budget": planned.budget}
+        offer = define_offer(pipeline, session, number, root, catalogue, version=2, **terms)
+    if planned.admin:
+        hand_to(pipeline, session, number, planned.admin)
+    return {"merchant": number, "name": planned.name, "base_version": base, "rule_version": offer}
 
 
 def onboard(pipeline: Pipeline, session: Session, *, merchant: int, name: str, admin: str, stores: list[Store]) -> None:
@@ -119,19 +136,19 @@ def onboard(pipeline: Pipeline, session: Session, *, merchant: int, name: str, a
             pipeline.call(f"add stores to {name}", registry.addStores, (merchant, chunk), gas=gas)
 
 
-def enrol(pipeline: Pipeline, session: Session, members: Any) -> None:
+def enrol(pipeline: Pipeline, session: Session, members: Sequence[int]) -> None:
     """Enrols members, many in one transaction."""
     for place in range(0, len(members), MEMBERS_A_CALL):
-        chunk = [int(member) for member in members[place : place + MEMBERS_A_CALL]]
+        chunk = members[place : place + MEMBERS_A_CALL]
         gas = 100_000 + MEMBER_GAS * len(chunk)
         pipeline.call("enrol members", session["Registry"].enrolMembers, (chunk,), gas=gas)
 
 
-def open_stream(pipeline: Pipeline, session: Session, stream: int, poster: str, daily_limit: int) -> None:
-    """Lets a bridge's key post a stream and debit at most `daily_limit` minor units a day; gives it coin for gas."""
-    arguments = (stream, read_address(poster), daily_limit)
-    pipeline.call(f"open stream {stream}", session["RewardToken"].setStream, arguments, gas=200_000)
-    give_gas(pipeline, session, read_address(poster))
+def open_stream(pipeline: Pipeline, session: Session, planned: PlannedStream) -> None:
+    """Lets a bridge's key post a stream, bounds what it may debit a day, and gives it coin for gas."""
+    arguments = (planned.stream, planned.poster, planned.daily_limit)
+    pipeline.call(f"open stream {planned.stream}", session["RewardToken"].setStream, arguments, gas=200_000)
+    give_gas(pipeline, session, planned.poster)
 
 
 def hand_to(pipeline: Pipeline, session: Session, merchant: int, admin: str) -> None:
@@ -182,60 +199,6 @@ def parse_stores(text: str, *, stream: int, floor: int) -> list[Store]:
     return stores
 
 
-def read_plan(file: Path) -> dict[str, Any]:
-    """The plan in a file. Raises Trouble when it is missing or no JSON object."""
-    try:
-        document = json.loads(file.read_text())
-    except OSError as failure:
-        raise Trouble(f"{file} cannot be read: {failure.strerror}") from None
-    except ValueError as failure:
-        raise Trouble(f"{file} is no JSON: {failure}") from None
-    if not isinstance(document, dict):
-        raise Trouble(f"{file} is no plan: it holds no JSON object")
-    return document
-
-
-def _merchant_of_plan(
-    pipeline: Pipeline, session: Session, number: int, entry: dict[str, Any], root: bytes | None, catalogue: str
-) -> dict[str, Any]:
-    """Sends what one merchant of a plan needs, and returns its row of the result (with `prepaid` still to buy)."""
-    try:
-        stores = [_store_of_plan(store) for store in entry["stores"]]
-        operator = session.operator.address
-        onboard(pipeline, session, merchant=number, name=entry["name"], admin=operator, stores=stores)
-        base = version = 0
-        if entry.get("coefficient"):
-            base = version = define_base(pipeline, session, number, int(entry["coefficient"]), version=1)
-        if base and root and entry.get("multiplier_bps"):
-            terms = {"multiplier_bps": int(entry["multiplier_bps"]), "budget": int(entry.get("budget", 0))}
-            version = define_offer(pipeline, session, number, root, catalogue, version=2, **terms)
-        if entry.get("admin"):
-            hand_to(pipeline, session, number, read_address(entry["admin"]))
-        prepaid = int(entry.get("prepaid", 0))
-    except (KeyError, TypeError, ValueError) as failure:
-        raise Trouble(f"merchant {number} of the plan is not complete: {failure}") from None
-    return {
-        "merchant": number,
-        "name": entry["name"],
-        "base_version": base,
-        "rule_version": version if version != base else 0,
-        "prepaid": prepaid,
-    }
-
-
-def _store_of_plan(store: dict[str, Any]) -> Store:
-    terminals = [
-        (
-            terminal_id(terminal["id"]),
-            int(terminal.get("stream", 1)),
-            read_address(terminal["signer"]) if terminal.get("signer") else ZERO,
-            int(terminal.get("floor_limit", 0)),
-        )
-        for terminal in store["terminals"]
-    ]
-    return text32(str(store.get("name", store["store"]))), terminals
-
-
-def _terminal(item: str, stream: int, floor: int) -> tuple[bytes, int, str, int]:
+def _terminal(item: str, stream: int, floor: int) -> Terminal:
     identity, _, signer = item.strip().partition(":")
     return terminal_id(identity), stream, read_address(signer) if signer else ZERO, floor

@@ -134,5 +134,7 @@ def test_plan_tells_what_is_wrong_when_it_cannot_be_read(chain: Chain, tmp_path:
     assert "cannot be read" in told(chain, "onboard_merchant", "plan", str(plan))
     plan.write_text("{")
     assert "is no JSON" in told(chain, "onboard_merchant", "plan", str(plan))
-    plan.write_text('{"merchants": [{"name": "North"}]}')
-    assert "merchant 4 of the plan is not complete" in told(chain, "onboard_merchant", "plan", str(plan))
+    plan.write_text('{"members": [5], "merchants": [{"name": "North"}]}')
+    assert "Merchant 1 of the plan lacks 'stores'" in told(chain, "onboard_merchant", "plan", str(plan))
+    # nothing of it was done
+    assert "No member 5 is registered" in told(chain, "show_member", "main", "5")
