@@ -117,7 +117,7 @@ class Stand:
                 raise Unusable(f"the bridge did not start: {self._tail(self.bridge_folder / 'bridge.log')}")
             time.sleep(POLL_SECONDS)
         said = json.loads(ready.read_text())
-        return BridgePorts(iso8583=said["iso8583"], rpc=said["rpc"])
+        return BridgePorts(iso8583=said["iso8583"]["port"], rpc=said["rpc"]["port"])
 
     @property
     def bridge_config(self) -> Path:
