@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[bytes] = deque()
         self._transport: asyncio.Transport | None = None
         self._unreadable = 0
-        self._full = self._paused = False
+        self._full = self._paused = self._stopped = False
         self._choked: float | None = None
         self._began: float | None = None
         self._heard = self._loop.time()
@@ -114,6 +114,17 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
 
+    def stop_reading(self) -> None:
+        """Takes nothing more; what is in flight is still answered."""
+        self._waiting.clear()
+        self._stopped = True
+        self._throttle()
+
+    def close(self) -> None:
+        """Closes once the replies that were written have left."""
+        if self._transport is not None:
+            self._transport.close()
+
     @property
     def in_flight(self) -> frozenset[asyncio.Task[None]]:
         """The tasks of the messages that have no reply yet."""
@@ -133,7 +144,7 @@ class Connection(asyncio.Protocol):
             self._start()
 
     def _throttle(self) -> None:
-        pause = self._full or self._choked is not None
+        pause = self._full or self._stopped or self._choked is not None
         if self._transport is None or self._transport.is_closing() or pause == self._paused:
             return
         self._paused = pause

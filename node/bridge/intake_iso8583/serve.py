@@ -23,6 +23,7 @@ from node.iso8583.framing import Framing
 _LOG = structlog.get_logger(__name__)
 _SWEEP_SECONDS: Final = 1.0
 _BACKLOG: Final = 512
+_GRACE_SECONDS: Final = 1.0
 
 
 async def serve_iso8583(
@@ -33,11 +34,10 @@ async def serve_iso8583(
     clock: Callable[[], float] = time.time,
     randomness: Randomness = os.urandom,
 ) -> None:
-    """Serves until cancelled; then it closes, and what is in flight ends without a reply.
+    """Serves until cancelled; then it takes no more, and gives what is in flight a second to be answered.
 
     Calls `bound(host, port)` once it listens. Raises Unusable when the port is in use or the key file is no good.
     """
-    framing = Framing(settings.framing)
     keys = MacKeys(settings.mac_key_file)
     rules = Rules(
         stream=ports.stream,
@@ -48,30 +48,10 @@ async def serve_iso8583(
         member_of=ports.member_of,
         randomness=randomness,
     )
-    exchange = Exchange(ports, rules, framing, clock=clock)
-    limits = ConnectionLimits(
-        framing=framing,
-        max_message=settings.max_message,
-        max_in_flight=settings.max_in_flight,
-        idle_seconds=settings.idle_seconds,
-        read_seconds=settings.read_seconds,
-    )
-    connections: set[Connection] = set()
-
-    def opened(connection: Connection) -> bool:
-        if len(connections) >= settings.max_connections:
-            return False
-        connections.add(connection)
-        return True
-
+    connections = Connections(settings, Exchange(ports, rules, Framing(settings.framing), clock=clock))
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(
-            lambda: Connection(exchange.answer, limits, opened, connections.discard),
-            settings.host,
-            settings.port,
-            backlog=_BACKLOG,
-        )
+        server = await loop.create_server(connections.make, settings.host, settings.port, backlog=_BACKLOG)
     except OSError as failure:
         raise cannot_listen(settings.host, settings.port, failure) from None
     host, port = server.sockets[0].getsockname()[:2]
@@ -80,11 +60,51 @@ async def serve_iso8583(
     try:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            now = loop.time()
-            for connection in tuple(connections):
-                connection.sweep(now)
+            connections.sweep(loop.time())
             keys.refresh()
     finally:
         server.close()
-        for connection in tuple(connections):
-            connection.abort("the bridge stops")
+        await connections.close(_GRACE_SECONDS)
+
+
+class Connections:
+    """The listener's connections, at most as many as the settings allow."""
+
+    def __init__(self, settings: Iso8583Settings, exchange: Exchange) -> None:
+        self._answer = exchange.answer
+        self._most = settings.max_connections
+        self._limits = ConnectionLimits(
+            framing=Framing(settings.framing),
+            max_message=settings.max_message,
+            max_in_flight=settings.max_in_flight,
+            idle_seconds=settings.idle_seconds,
+            read_seconds=settings.read_seconds,
+        )
+        self._open: set[Connection] = set()
+
+    def make(self) -> Connection:
+        """A protocol for a new connection."""
+        return Connection(self._answer, self._limits, self._opened, self._open.discard)
+
+    def sweep(self, now: float) -> None:
+        """Closes those that are too slow or silent."""
+        for connection in tuple(self._open):
+            connection.sweep(now)
+
+    async def close(self, grace: float) -> None:
+        """Reads no more, waits `grace` seconds for what is in flight, and closes."""
+        for connection in self._open:
+            connection.stop_reading()
+        tasks = [task for connection in self._open for task in connection.in_flight]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace)
+        for task in tasks:
+            task.cancel()
+        for connection in tuple(self._open):
+            connection.close()
+
+    def _opened(self, connection: Connection) -> bool:
+        if len(self._open) >= self._most:
+            return False
+        self._open.add(connection)
+        return True

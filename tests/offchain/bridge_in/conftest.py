@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -200,22 +200,31 @@ def basket() -> tuple[Item, ...]:
     )
 
 
-Listen = Callable[..., object]
-
-
 @asynccontextmanager
-async def listening(serve: Callable[..., object], settings: object, ports: Ports) -> AsyncIterator[tuple[str, int]]:
-    """A listener on a port of the system's choice."""
+async def listening(
+    serve: Callable[..., object],
+    settings: object,
+    ports: Ports,
+    *,
+    stop: list[Callable[[], Awaitable[None]]] | None = None,
+) -> AsyncIterator[tuple[str, int]]:
+    """A listener on a port of the system's choice; `stop` gets what ends it."""
     ready: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
     task = asyncio.ensure_future(serve(settings, ports, bound=lambda host, port: ready.set_result((host, port))))
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    if stop is not None:
+        stop.append(end)
     try:
         await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED, timeout=10)
         if task.done():
             task.result()
         yield await ready
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end()
 
 
 @dataclass
@@ -225,6 +234,7 @@ class Listener:
     host: str
     port: int
     framing: Framing
+    stop: Callable[[], Awaitable[None]]
     connections: list[PosConnection] = field(default_factory=list)
 
     async def connect(self, **options: object) -> PosConnection:
@@ -240,8 +250,9 @@ def listen(ports: Ports, key_file: Path):
     @asynccontextmanager
     async def start(**changes: object) -> AsyncIterator[Listener]:
         settings = replace(Iso8583Settings(mac_key_file=key_file), **changes)
-        async with listening(serve_iso8583, settings, ports) as (host, port):
-            listener = Listener(host=host, port=port, framing=Framing(settings.framing))
+        stop: list[Callable[[], Awaitable[None]]] = []
+        async with listening(serve_iso8583, settings, ports, stop=stop) as (host, port):
+            listener = Listener(host=host, port=port, framing=Framing(settings.framing), stop=stop[0])
             try:
                 yield listener
             finally:

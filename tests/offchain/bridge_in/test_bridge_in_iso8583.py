@@ -393,6 +393,23 @@ async def test_a_message_that_breaks_off_inside_is_answered_30_with_what_was_rea
     assert reply.fields[41] == "TILL0001"
 
 
+async def test_what_is_in_flight_is_answered_when_the_listener_stops(
+    listen, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    journal.gate = asyncio.Event()
+    async with listen() as listener:
+        pos = await listener.connect()
+        payment = asyncio.ensure_future(pos.purchase(terminal, **GOOD))
+        async with asyncio.timeout(5):
+            while not journal.waiting:
+                await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.1, journal.gate.set)
+        await listener.stop()
+        assert (await payment).approved
+        async with asyncio.timeout(5):
+            await pos.closed.wait()
+
+
 async def test_a_port_in_use_is_one_sentence(ports: Ports, key_file: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

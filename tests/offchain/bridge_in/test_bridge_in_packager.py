@@ -50,7 +50,8 @@ def values_of(element: Element) -> st.SearchStrategy[str]:
 
 @st.composite
 def messages(draw: st.DrawFn) -> Message:
-    numbers = draw(st.sets(st.sampled_from(sorted(TABLE)), max_size=25))
+    # pyiso8583 packs DE65 without setting its bit; jPOS' bytes for it are in a test of their own
+    numbers = draw(st.sets(st.sampled_from(sorted(set(TABLE) - {65})), max_size=25))
     fields = {number: draw(values_of(TABLE[number])) for number in sorted(numbers)}
     return Message(mti=draw(st.text("0123456789", min_size=4, max_size=4)), fields=fields)
 
@@ -78,6 +79,12 @@ def test_pack_gives_the_bytes_that_jpos_gave() -> None:
         for number, value in message.fields.items()
     }
     assert pack(Message(mti=message.mti, fields=short)) == data
+
+
+def test_pack_sets_the_bit_of_de65_as_jpos_does() -> None:
+    message = Message(mti="0200", fields={11: "000001", 65: "5A", 70: "301"})
+    assert pack(message) == b"0200802000000000000084000000000000000000015A301"
+    assert unpack(pack(message)) == message
 
 
 def test_table_has_pyiso8583s_lengths_except_where_jpos_differs() -> None:
