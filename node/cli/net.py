@@ -48,7 +48,9 @@ def init(folder: Path, validators: int, accounts: int, chain_id: int, fail_point
 def up(folder: Path, wait: float) -> None:
     """Start the network in DIR, and wait for its first final block."""
     plan = read_plan(folder)
-    if not start(plan):
+    if start(plan):
+        click.echo(f"Starting {len(plan.validators)} validators; waiting for a final block.")
+    else:
         click.echo("It is up already.")
     status = wait_until_final(plan, blocks=1, seconds=wait)
     _print_status(status)

@@ -13,6 +13,8 @@ from typing import Final
 
 FIRST_RETRY_SECONDS: Final = 5.0
 MAX_RETRY_SECONDS: Final = 80.0
+ASKED_AGAIN_SECONDS: Final = 1.0
+"""A client that sends the same transaction over and over makes it travel no more often than this."""
 FORGET_AFTER_SECONDS: Final = 1800.0
 MAX_BYTES: Final = 64 * 1024 * 1024
 REAP_BYTES: Final = 2 * 1024 * 1024
@@ -24,6 +26,7 @@ class _Pending:
     since: float
     due: float
     pause: float
+    offered: float = float("-inf")
 
 
 class Gossip:
@@ -44,8 +47,11 @@ class Gossip:
     def offer(self, raw: bytes) -> None:
         """A transaction that came in here: offered at once, even if it was before (its sender asked again)."""
         key = self._remember(raw)
-        self._fresh.append(key)
-        self.on_fresh()
+        pending = self._pending[key]
+        if self._clock() - pending.offered >= ASKED_AGAIN_SECONDS:
+            pending.offered = self._clock()
+            self._fresh.append(key)
+            self.on_fresh()
 
     def heard(self, raw: bytes) -> None:
         """A transaction that a peer offered: passed on only if it stays pending."""
@@ -67,6 +73,7 @@ class Gossip:
                 break
             budget -= len(pending.raw)
             out.append(pending.raw)
+            pending.offered = now
             pending.due = now + pending.pause
             pending.pause = min(pending.pause * 2, MAX_RETRY_SECONDS)
         return out

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from node.domain.errors import Retryable, Unusable
-from node.network.launch import PROJECT, find_engine
+from node.network.launch import PROJECT, check_tools
 from node.network.plan import NetworkPlan
 from node.network.ports import check_ports
 from node.network.processes import is_alive, read_state, send, stop_all
@@ -40,7 +40,7 @@ def start(plan: NetworkPlan) -> bool:
             return False
         if state is not None:
             stop_all(state.all(), patience=LEFTOVER_SECONDS)
-        find_engine("geth"), find_engine("cometbft")
+        check_tools()
         check_ports(plan)
         with (plan.run_folder / "supervisor.log").open("ab") as file:
             supervisor = subprocess.Popen(

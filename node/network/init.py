@@ -25,7 +25,7 @@ from node.network.genesis import (
     geth_genesis,
 )
 from node.network.keys import make_account, make_validator_keys, write_account, write_jwt_secret
-from node.network.launch import comet_config, find_engine
+from node.network.launch import check_tools, comet_config, find_engine
 from node.network.plan import LOOPBACK, PLAN_FILE, NetworkPlan, Ports, ValidatorPlan, write_plan
 from node.network.ports import free_ports
 
@@ -64,7 +64,7 @@ def init_network(order: NetworkOrder, *, now: datetime, tell: Callable[[str], No
         raise Unusable(f"there is a network in {folder} already; start it with: till net up {folder}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Unusable(f"{folder} is not an empty folder")
-    find_engine("geth"), find_engine("cometbft")
+    check_tools()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         return _fill(folder, order, now, tell)

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Final
 
 import node
+from node.consensus.wire_build import ABCI_FOLDER, STAMP
 from node.domain.errors import Unusable
 from node.network.plan import NetworkPlan, ValidatorPlan
 
 PROJECT: Final = Path(node.__file__).parents[1]
+LOG_RANGE_BLOCKS: Final = 10_000
+"""How many blocks one eth_getLogs may span."""
 TOOLS: Final = PROJECT / ".till" / "tools" / "bin"
 GETH, APP, COMETBFT = "geth", "app", "cometbft"
 START_ORDER: Final = (GETH, APP, COMETBFT)
@@ -41,6 +44,14 @@ def find_engine(name: str) -> str:
     if found is None:
         raise Unusable(f"{name} is not built yet; run make setup")
     return found
+
+
+def check_tools() -> None:
+    """Raises Unusable when geth, cometbft or the ABCI message classes are missing."""
+    find_engine("geth")
+    find_engine("cometbft")
+    if not (ABCI_FOLDER / STAMP).is_file():
+        raise Unusable("the ABCI message classes are not generated yet; run make setup")
 
 
 def plan_processes(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ProcessPlan]:
@@ -98,6 +109,7 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
         "rpc.http-body-limit": 64 * 1024 * 1024,
         "rpc.batch-request-limit": 1000,
         "rpc.batch-response-max-size": 100_000_000,
+        "rpc.rangelimit": LOG_RANGE_BLOCKS,
         "rpc.gascap": rules.gas_limit,
         "rpc.txfeecap": 0,
         # 0 would be replaced by a default that leaves cheap transactions out for ever

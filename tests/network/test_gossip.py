@@ -1,0 +1,78 @@
+"""What is offered to the peers, and when; with a clock of its own."""
+
+from node.consensus.gossip import FORGET_AFTER_SECONDS, REAP_BYTES, Gossip
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make() -> tuple[Gossip, Clock]:
+    clock = Clock()
+    return Gossip(clock), clock
+
+
+def test_reap_offers_a_clients_transaction_at_once_and_again_when_it_stays_pending() -> None:
+    gossip, clock = make()
+    gossip.offer(b"a")
+    assert gossip.has_fresh
+    assert gossip.reap() == [b"a"]
+    assert gossip.reap() == []
+    times = []
+    for clock.now in range(1, 200):
+        times += [clock.now] if gossip.reap() == [b"a"] else []
+    assert times == [10, 30, 70, 150]
+
+
+def test_reap_passes_on_a_peers_transaction_only_when_it_stays_pending() -> None:
+    gossip, clock = make()
+    gossip.heard(b"a")
+    assert not gossip.has_fresh and gossip.reap() == []
+    clock.now = 5
+    assert gossip.reap() == [b"a"]
+
+
+def test_reap_offers_again_when_the_sender_asks_again_but_not_more_often_than_once_a_second() -> None:
+    gossip, clock = make()
+    gossip.offer(b"a")
+    gossip.reap()
+    clock.now = 0.5
+    gossip.offer(b"a")
+    assert gossip.reap() == []
+    clock.now = 2
+    gossip.offer(b"a")
+    assert gossip.reap() == [b"a"]
+
+
+def test_reap_offers_nothing_when_it_is_in_a_block() -> None:
+    gossip, clock = make()
+    gossip.offer(b"a")
+    gossip.heard(b"b")
+    gossip.included([b"a", b"b", b"c"])
+    clock.now = 100
+    assert gossip.reap() == []
+
+
+def test_reap_keeps_to_the_bytes_and_the_order() -> None:
+    gossip, _ = make()
+    large = [bytes([number]) * (REAP_BYTES // 3) for number in range(5)]
+    for raw in large:
+        gossip.offer(raw)
+    assert gossip.reap() == large[:3]
+    assert gossip.has_fresh
+    assert gossip.reap(max_bytes=10) == large[3:4]
+    assert gossip.reap() == large[4:]
+
+
+def test_included_gives_up_what_is_pending_for_too_long() -> None:
+    gossip, clock = make()
+    gossip.heard(b"old")
+    clock.now = FORGET_AFTER_SECONDS + 1
+    gossip.heard(b"new")
+    gossip.included([])
+    clock.now += 6
+    assert gossip.reap() == [b"new"]
