@@ -349,6 +349,28 @@ async def test_a_silent_connection_is_dropped_and_one_that_waits_for_an_answer_i
         assert (await payment).approved
 
 
+async def test_a_gateway_that_does_not_read_its_replies_is_read_no_more_and_dropped(
+    listen, terminal: PosTerminal
+) -> None:
+    echo = frame(Framing.NAC, messages.network("301", stan="000001", transmitted=LOCAL, terminal=terminal).content)
+
+    def send_without_reading(port: int) -> int:
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            raw.settimeout(10)
+            sent = 0
+            try:
+                while sent < 50_000_000:
+                    sent += raw.send(echo * 100)
+            except (ConnectionResetError, BrokenPipeError):
+                return sent
+        raise AssertionError("everything was read")
+
+    async with listen(read_seconds=1) as listener:
+        assert await asyncio.to_thread(send_without_reading, listener.port) < 50_000_000
+        good = await listener.connect()
+        assert (await good.purchase(terminal, **GOOD)).approved
+
+
 async def test_connections_are_bounded(listen, terminal: PosTerminal) -> None:
     async with listen(max_connections=2) as listener:
         first, second, third = [await listener.connect() for _ in range(3)]
