@@ -105,7 +105,13 @@ async def _replay_and_check(
                 rate=rate,
                 progress=lambda: progress.advance(bar),
             )
-        awaited = {name for outcome in outcomes for name in (outcome.payment_id, outcome.reversal) if name}
+        awaited = {
+            name
+            for outcome in outcomes
+            if not outcome.cancelled
+            for name in (outcome.payment_id, outcome.reversal)
+            if name
+        }
         missing = await witness.wait_for(awaited, seconds=FINAL_SECONDS)
         if missing:
             raise Unusable(f"{len(missing)} payments are not final after {FINAL_SECONDS:.0f} s, one is {min(missing)}")

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from coincurve import PrivateKey
@@ -17,8 +17,9 @@ from node.demo.plan import Plan, Till
 from node.demo.realdata import Basket, merchant_of
 from node.demo.stand import BridgePorts
 from node.domain.assignment import Item
-from node.domain.errors import Unusable
+from node.domain.errors import TillnetError, Unusable
 from node.domain.ids import Address, MinorUnits, PaymentId
+from node.domain.payment import Status
 from node.iso8583.retail_mac import RetailMac
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal
@@ -31,11 +32,16 @@ REPEAT_EVERY: Final = 29
 REVERSE_EVERY: Final = 37
 FOREIGN_CARD: Final = "9000000000000000018"
 APPROVED: Final = "00"
+SETTLE_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What became of one purchase message. `basket` is None for one that is no sale of the real data."""
+    """What became of one purchase message. `basket` is None for one that is no sale of the real data.
+
+    `cancelled`: its reversal came before it was in a batch, so that neither of the two reached the chain.
+    """
 
     basket: Basket | None
     terminal: str
@@ -47,6 +53,7 @@ class Outcome:
     replied_at: float
     duplicates: int = 0
     reversal: PaymentId | None = None
+    cancelled: bool = False
 
     @property
     def approved(self) -> bool:
@@ -86,11 +93,15 @@ async def replay(
             return outcome
 
         tasks: list[asyncio.Task[Outcome]] = []
-        async with asyncio.TaskGroup() as group:
-            for number, basket in enumerate(baskets, start=1):
-                await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
-                tasks.append(group.create_task(one(number, basket)))
-        return [task.result() for task in tasks] + await _refused(baskets, plan, gateways)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number, basket in enumerate(baskets, start=1):
+                    await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
+                    tasks.append(group.create_task(one(number, basket)))
+        except* TillnetError as failures:
+            raise Unusable(f"a till got no proper answer: {failures.exceptions[0]}") from None
+        settled = [await _settle(task.result(), gateways.rpc) for task in tasks]
+        return settled + await _refused(baskets, plan, gateways)
 
 
 async def _connect(
@@ -183,6 +194,19 @@ async def _sell_by_rpc(
         duplicates=duplicates,
         reversal=reversal,
     )
+
+
+async def _settle(outcome: Outcome, rpc: RpcConnection) -> Outcome:
+    """The same outcome, once the bridge knows whether the reversed payment went to the chain before its reversal."""
+    if outcome.reversal is None or outcome.payment_id is None:
+        return outcome
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        answer = (await rpc.status(outcome.payment_id)).result or {}
+        if answer.get("status") in (Status.FINAL.value, Status.DECLINED.value):
+            return replace(outcome, cancelled=answer["status"] == Status.DECLINED.value)
+        await asyncio.sleep(POLL_SECONDS)
+    raise Unusable(f"payment {outcome.payment_id} is neither final nor declined after {SETTLE_SECONDS:.0f} s")
 
 
 async def _refused(baskets: Sequence[Basket], plan: Plan, gateways: Gateways) -> list[Outcome]:

@@ -23,6 +23,7 @@ class Report:
     payments_sent: int
     payments_final: int
     declined: int
+    cancelled: int
     duplicates: int
     reversed: int
     points_on_chain: int
@@ -79,7 +80,8 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("payments sent", f"{report.payments_sent:,}"),
         ("  final", f"{report.payments_final:,}"),
         ("  declined", f"{report.declined:,}"),
-        ("  reversed after", f"{report.reversed:,}"),
+        ("  cancelled before they were sent on", f"{report.cancelled:,}"),
+        ("  reversed on chain", f"{report.reversed:,}"),
         ("duplicates answered", f"{report.duplicates:,}"),
         ("points on chain", coins(report.points_on_chain)),
         ("points expected", coins(report.points_expected)),
