@@ -119,7 +119,10 @@ class Stand:
 def stand_on(folder: Path) -> Iterator[Stand]:
     """A stand on a chain of its own."""
     with anvil() as chain:
-        yield Stand(chain, folder)
+        try:
+            yield Stand(chain, folder)
+        finally:
+            chain._connection.close()
 
 
 def transfers_to(stand: Stand, member: int) -> int:
