@@ -6,12 +6,16 @@ Before it come the gateway (a client's transaction) and InsertTx (a peer's). Aft
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import structlog
+
 from node.consensus.engine import Engine
-from node.consensus.errors import EngineFailed, EngineUnreachable, TransactionRefused
+from node.consensus.errors import EngineFailed, EngineUnreachable, TransactionRefused, explain
 from node.consensus.gossip import Gossip
 from node.consensus.permissions import SenderPolicy
 from node.consensus.rules import ChainRules, Head, check_transaction
 from node.consensus.transactions import recover_sender
+
+log = structlog.get_logger()
 
 ACCEPTED: Final = 0
 REFUSED: Final = 1
@@ -73,5 +77,9 @@ class Admission:
         except EngineFailed as failure:
             if ALREADY_KNOWN not in failure.detail:
                 return REFUSED if any(reason in failure.detail for reason in FINAL_REASONS) else RETRY
+        except Exception as failure:
+            # a transaction from elsewhere must not end the connection, and CometBFT with it
+            log.error("transaction.unexpected", **explain(failure))
+            return REFUSED
         self._gossip.heard(raw)
         return ACCEPTED

@@ -159,8 +159,9 @@ class Application:
                 height=request.height,
                 block_time=request.time.seconds,
             )
-        except (ProposalRefused, EngineUnreachable, EngineBehind, EngineFailed) as refusal:
-            log.warning("proposal.rejected", height=request.height, reason=str(refusal))
+        except Exception as refusal:
+            # whatever a proposer thought of: an error answered here would end consensus on every validator
+            log.warning("proposal.rejected", height=request.height, **explain(refusal))
             return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.REJECT)
         return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.ACCEPT)
 

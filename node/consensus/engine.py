@@ -118,7 +118,7 @@ class Engine:
             raise EngineUnreachable(f"{method}: the answer is no JSON-RPC") from None
         if failure is not None:
             raise EngineFailed(f"{method}: {failure.get('message')}", int(failure.get("code", 0)))
-        return answer["result"]
+        return answer.get("result")
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes) -> bytes:
         if self._session is None:

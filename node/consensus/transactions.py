@@ -61,7 +61,7 @@ def recover_sender(transaction: Transaction) -> Address:
         signature = transaction.r.to_bytes(32, "big") + transaction.s.to_bytes(32, "big")
         signature += bytes([transaction.y_parity])
         key = PublicKey.from_signature_and_message(signature, digest, hasher=None)
-    except (ValueError, OverflowError):
+    except Exception:  # coincurve raises bare ones too
         raise TransactionRefused("its signature is not valid") from None
     public = key.format(compressed=False)[1:]
     return Address(keccak.new(digest_bits=256, data=public).digest()[12:])

@@ -6,7 +6,6 @@ The supervisor is expected to mend everything that is broken here but its own de
 import signal
 
 from node.domain.errors import Unusable
-from node.network.launch import START_ORDER
 from node.network.plan import NetworkPlan
 from node.network.processes import Running, is_alive, read_state, send
 
@@ -22,8 +21,9 @@ def kill_process(plan: NetworkPlan, validator: str, kind: str) -> Running:
 
 def kill_validator(plan: NetworkPlan, validator: str) -> None:
     """Kills all three processes of a validator."""
-    for kind in START_ORDER:
-        kill_process(plan, validator, kind)
+    # all at once: the supervisor would begin to mend after the first
+    for running in _processes(plan, validator).values():
+        send(running, signal.SIGKILL)
 
 
 def kill_everything(plan: NetworkPlan, *, supervisor: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from node.consensus.gateway import REQUEST_SECONDS
+from node.consensus.gateway import MAX_CONNECTIONS, REQUEST_SECONDS
 from node.consensus.rpc_policy import MAX_BATCH, MAX_BODY_BYTES, METHOD_NOT_FOUND, PARSE_ERROR
 from tests.network.chain import Chain, Sender, wait_until
 
@@ -153,6 +153,17 @@ def test_gateway_drops_a_client_when_it_sends_its_request_too_slowly(chain: Chai
         assert silent.recv(1000) == b""
         assert time.monotonic() - started < REQUEST_SECONDS + 6
     assert int(chain.ask("eth_blockNumber"), 16) > 0
+
+
+def test_gateway_closes_a_connection_when_there_are_too_many(chain: Chain) -> None:
+    address = (chain.plan.host, chain.plan.validator("v4").ports.gateway)
+    clients = [socket.create_connection(address, timeout=5) for _ in range(MAX_CONNECTIONS + 20)]
+    try:
+        assert clients[-1].recv(1) == b""
+    finally:
+        for client in clients:
+            client.close()
+    wait_until(lambda: chain.height("v4") > 0, seconds=10, what="the gateway answers again")
 
 
 def test_gateway_keeps_a_connection_open_when_it_is_used(chain: Chain) -> None:

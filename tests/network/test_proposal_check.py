@@ -323,5 +323,10 @@ def test_recover_sender_refuses_when_the_signature_is_none() -> None:
     decoded = decode_transaction(transfer())
     with pytest.raises(TransactionRefused):
         recover_sender(replace(decoded, r=2**256 - 1))
+    for r, s in ((0, 0), (0, 1), (1, 0), (1, 1), (5, 2**255), (2**256 - 1, 1)):
+        try:
+            recover_sender(replace(decoded, r=r, s=s))
+        except TransactionRefused:
+            continue
     with pytest.raises(TransactionRefused):
         recover_sender(replace(decoded, s=2**260))
