@@ -48,6 +48,7 @@ from node.domain.ids import (
     Sequence as Number,
 )
 from node.domain.payment import Line, Tender
+from node.explorer.tables import wide_console
 from node.network.keys import Account, read_account
 from node.network.plan import NetworkPlan
 
@@ -75,7 +76,7 @@ POOL_ROOM: Final = 60
 
 def main() -> int:
     """Runs the benchmark; 0 when everything that was sent became final."""
-    console = Console(highlight=False)
+    console = wide_console()
     stand = Stand(FOLDER, tell=lambda step: console.print(f"  {step}", style="dim"))
     try:
         stand.clear()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec
 
 import click
-from rich.console import Console
 
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.rpc import Rpc
@@ -19,7 +18,7 @@ from node.explorer.accounts import ask_member, ask_merchant
 from node.explorer.answers import BlockAnswer, MemberAnswer, MerchantAnswer, PaymentAnswer
 from node.explorer.blocks import ask_block
 from node.explorer.payments import ask_payment
-from node.explorer.tables import print_answer
+from node.explorer.tables import print_answer, wide_console
 from node.network.plan import read_plan
 
 P = ParamSpec("P")
@@ -50,7 +49,7 @@ def _asks(question: Question[P]) -> Callable[..., None]:
         if as_json:
             click.echo(json.dumps(asdict(answer), indent=2))
         else:
-            print_answer(answer, Console(highlight=False, soft_wrap=True))
+            print_answer(answer, wide_console())
 
     return command
 

@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.console import Console
 
 from node.demo.report import print_report, write_report
 from node.demo.run import run_demo
 from node.demo.stand import PROJECT, Stand
 from node.domain.errors import TillnetError
+from node.explorer.tables import wide_console
 
 FOLDER: Final = PROJECT / ".till" / "demo"
 REPORT: Final = PROJECT / "out" / "demo" / "report.json"
-WIDTH: Final = 110
 INTERRUPTED: Final = 130
 
 
@@ -29,10 +28,7 @@ INTERRUPTED: Final = 130
 @click.option("--report", "file", type=click.Path(path_type=Path), default=REPORT, help="Where the report goes.")
 def main(days: int, rate: int, folder: Path, file: Path) -> None:
     """Replay real days of shop payments on four validators; ends with 0 when every point is as recomputed."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        # a log file is no narrow terminal: hashes stay on one line
-        console = Console(highlight=False, width=WIDTH)
+    console = wide_console()
     stand = Stand(folder, tell=lambda step: console.print(f"  {step}", style="dim"))
     try:
         report = run_demo(stand, console, days=days, rate=rate)

@@ -13,9 +13,10 @@ from node.demo.expected import base_coefficient
 from node.demo.plan import Plan
 from node.demo.realdata import merchant_of
 from node.demo.replay import Outcome
-from node.demo.report import Report, coins, percentile
+from node.demo.report import Report, percentile
 from node.demo.witness import Diary, Sighting
 from node.domain.ids import PaymentId
+from node.explorer.tables import points
 
 MILLISECONDS: Final = 1_000
 
@@ -49,7 +50,7 @@ def dead_baskets(outcomes: Sequence[Outcome], diary: Diary) -> set[int]:
     }
 
 
-def make_report(validators: int, outcomes: Sequence[Outcome], diary: Diary, points: Points) -> Report:
+def make_report(validators: int, outcomes: Sequence[Outcome], diary: Diary, found: Points) -> Report:
     """The figures of the run. Raises ValueError when not one payment became final."""
     final = [outcome for outcome in outcomes if outcome.payment_id and _final(outcome.payment_id, diary)]
     if not final:
@@ -64,9 +65,9 @@ def make_report(validators: int, outcomes: Sequence[Outcome], diary: Diary, poin
         cancelled=sum(outcome.cancelled for outcome in outcomes),
         duplicates=sum(outcome.duplicates for outcome in outcomes),
         reversed=sum(outcome.reversal is not None for outcome in final),
-        points_on_chain=points.on_chain,
-        points_expected=points.expected,
-        difference=points.difference,
+        points_on_chain=found.on_chain,
+        points_expected=found.expected,
+        difference=found.difference,
         latency_p50_ms=round(percentile(waits, 50)),
         latency_p99_ms=round(percentile(waits, 99)),
         payments_per_second=round(len(final) / took, 1),
@@ -85,7 +86,7 @@ def follow(outcome: Outcome, diary: Diary) -> Mapping[str, str]:
         "message": f"{outcome.by}, terminal {outcome.terminal}, STAN {outcome.stan}, sent {_clock(outcome.sent_at)}",
         "reply": f"{outcome.response_code} after {(outcome.replied_at - outcome.sent_at) * MILLISECONDS:.0f} ms",
         "payment": f"{outcome.payment_id}, {seen.line_count} lines",
-        "base": f"{coins(coefficient * 100)} points for 1.00, five times that on produce",
+        "base": f"{points(coefficient * 100)} points for 1.00, five times that on produce",
         "transaction": f"0x{seen.transaction.hex()}",
         "block": f"{seen.block.number}, 0x{seen.block.hash.hex()}",
         "final": f"{_clock(seen.seen_at)}, {(seen.seen_at - outcome.sent_at) * MILLISECONDS:.0f} ms after the message",

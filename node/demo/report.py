@@ -11,6 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from node.explorer.tables import points
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
@@ -67,13 +69,6 @@ def print_report(report: Report, console: Console) -> None:
     console.print(followed)
 
 
-def coins(units: int) -> str:
-    """Units of 10^-6 coin as people read them: 1234567 is 1.234567."""
-    sign = "-" if units < 0 else ""
-    whole, rest = divmod(abs(units), 10**6)
-    return f"{sign}{whole:,}.{rest:06d}"
-
-
 def _rows(report: Report) -> list[tuple[str, str]]:
     return [
         ("validators", f"{report.validators}"),
@@ -83,9 +78,9 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("  cancelled before they were sent on", f"{report.cancelled:,}"),
         ("  reversed on chain", f"{report.reversed:,}"),
         ("duplicates answered", f"{report.duplicates:,}"),
-        ("points on chain", coins(report.points_on_chain)),
-        ("points expected", coins(report.points_expected)),
-        ("difference", coins(report.difference)),
+        ("points on chain", points(report.points_on_chain)),
+        ("points expected", points(report.points_expected)),
+        ("difference", points(report.difference)),
         ("message to finality, p50", f"{report.latency_p50_ms:,} ms"),
         ("message to finality, p99", f"{report.latency_p99_ms:,} ms"),
         ("payments a second", f"{report.payments_per_second:,.1f}"),

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from node.explorer.answers import BlockAnswer, MemberAnswer, MerchantAnswer, PaymentAnswer
+
+WIDTH: Final = 110
 
 
 def points(units: int) -> str:
@@ -22,6 +25,12 @@ def money(minor: int) -> str:
 def moment(seconds: int) -> str:
     """Unix seconds as a date and a time."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def wide_console() -> Console:
+    """Where tables go. A pipe or a log file is no narrow terminal: there a hash stays on one line."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH)
 
 
 def print_answer(answer: PaymentAnswer | MemberAnswer | MerchantAnswer | BlockAnswer, console: Console) -> None:

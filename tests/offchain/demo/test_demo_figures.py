@@ -10,7 +10,8 @@ import pytest
 from node.demo.expected import MULTIPLIER, base_coefficient, expected_points
 from node.demo.plan import draw_card, real_plan, write_onboarding
 from node.demo.realdata import DEFAULT_DAY, Basket, baskets, merchant_of, promoted_products
-from node.demo.report import coins, percentile
+from node.demo.report import percentile
+from node.explorer.tables import money, points
 
 
 @pytest.fixture(scope="module")
@@ -78,5 +79,6 @@ def test_percentile_of_nothing_is_zero() -> None:
     assert percentile([], 99) == 0.0
 
 
-def test_coins_have_six_decimals() -> None:
-    assert (coins(1_234_567_890_123), coins(-1), coins(0)) == ("1,234,567.890123", "-0.000001", "0.000000")
+def test_points_have_six_decimals_and_money_two() -> None:
+    assert (points(1_234_567_890_123), points(1), points(0)) == ("1,234,567.890123", "0.000001", "0.000000")
+    assert (money(123_450), money(7)) == ("1,234.50", "0.07")
