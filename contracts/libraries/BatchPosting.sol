@@ -1,158 +1,279 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {MEMBER, MERCHANT, RULE, TIERS, VETO, TERMINALS, CAP, OWED, ISSUED} from "./Slots.sol";
+// solhint does not see what assembly uses.
+/* solhint-disable no-unused-import, function-max-lines */
+import {
+    LEAF,
+    LEAF_BODY,
+    LEAF_ITEMS,
+    LEAF_AUTHORISATION,
+    HEAD,
+    STREAM_ID,
+    FIRST_SEQUENCE,
+    EPOCH_NOW,
+    SOUND,
+    DAY,
+    PAR,
+    MAX_AMOUNT,
+    TOLERANCE,
+    PAUSED,
+    STREAM_LEFT,
+    WINDOW_BITS,
+    RESERVE_GAS,
+    END,
+    LEAVES,
+    LAST_MERCHANT,
+    RULE_VERSION,
+    RULE_WORD,
+    RULE_SHAPE,
+    RULE_HEAD,
+    SOLD,
+    TAKEN,
+    EXPIRED,
+    PAYMENT,
+    ACCOUNT,
+    COIN,
+    STORED,
+    PREVIOUS,
+    LEAVES_END,
+    PROCESSED,
+    SKIPPED_COUNT,
+    MINTED,
+    BURNT_PREVIOUS,
+    BURNT_CURRENT,
+    VALUE,
+    COINS,
+    LOG,
+    LOG_1,
+    LOG_2,
+    LOG_3,
+    OTHER,
+    OTHER_1,
+    OTHER_2,
+    WINDOW
+} from "./BatchFrame.sol";
+import {CAP, ISSUED, MEMBER, MEMBER_PREFIX, MERCHANT, OWED, RULE, TERMINALS, TIERS, VETO} from "./Slots.sol";
 
 /// @title The inner loop of postBatch
 /// @notice Walks the bytes of a batch (docs/batch.md), and for each payment either changes storage, memory and logs as
 /// the page says, or logs why not. Everything that is written once a batch (sequences, supply, totals, stream, root)
-/// is left in `Run` for the caller.
+/// is left in the frame for the caller.
 /// @dev In Yul because a line's budget is some 1,000 gas beside its one cold word and its event. Property-tested word
 /// for word against the Python mirror in node/domain/rewards.py. What keeps it safe: a payment is validated wholly
 /// before its first effect, and fields cannot overflow since all points and all money fit 56 bits (LedgerBase).
 library BatchPosting {
-    /// @dev The frame of the loop; offsets in the comments, as the assembly has them. The first four words are the
-    /// leaf that is hashed.
-    struct Run {
-        uint256 leafHead; // 0x00
-        uint256 leafBody; // 0x20
-        uint256 itemsRoot; // 0x40
-        uint256 authorisation; // 0x60
-        uint256 head; // 0x80 what all leaf heads of the batch share: domain, stream, first sequence, epoch
-        uint256 stream; // 0xa0
-        uint256 firstSequence; // 0xc0
-        uint256 epoch; // 0xe0
-        uint256 day; // 0x100
-        uint256 par; // 0x120 units for a minor unit
-        uint256 maxAmount; // 0x140
-        uint256 tolerance; // 0x160
-        uint256 paused; // 0x180
-        uint256 streamLeft; // 0x1a0 minor units that the stream may still debit today; falls
-        uint256 window; // 0x1c0 address of the bitmap's words
-        uint256 windowBits; // 0x1e0
-        uint256 leaves; // 0x200 address of the first leaf, at the end of memory
-        uint256 reserveGas; // 0x220 gas that closing the batch may take
-        uint256 leavesEnd; // 0x240 from here on: what comes out
-        uint256 processed; // 0x260
-        uint256 skipped; // 0x280
-        uint256 minted; // 0x2a0 units
-        uint256 burntPrevious; // 0x2c0 units
-        uint256 burntCurrent; // 0x2e0 units
-        uint256 value; // 0x300 minor units from stored value
-        uint256 coins; // 0x320 minor units from coins
-        uint256 log0; // 0x340 data of the log being written
-        uint256 log1; // 0x360
-        uint256 log2; // 0x380
-        uint256 log3; // 0x3a0
-        uint256 clamped0; // 0x3c0 data of a Clamped log, while that of Debited waits above
-        uint256 clamped1; // 0x3e0
-        uint256 clamped2; // 0x400
-    }
-
     /// @dev Gas that a payment takes at most apart from its lines, and each line: rule, tier table, cap, debt, logs.
     uint256 internal constant PAYMENT_GAS = 60_000;
     uint256 internal constant LINE_GAS = 60_000;
 
+    /// @dev Of a payment's first word: flags but 1, lines, version and tender of the first line.
+    uint256 private constant SHAPE = 0x0000feff0000000000000000000000000000000000000000ffffff0000000000;
+
     // Topics and selectors; tests/contracts compares them with the interface.
-    uint256 internal constant TRANSFER = 0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef;
-    uint256 internal constant SKIPPED = 0xccc5bbfe12eab1db31b687a340630b46d92e63373facb01be24dbbef6dc60dd4;
-    uint256 internal constant DEBITED = 0xb9644230bfcc0c09ec8f400c674a9c9b5ca84937726fd849f3fa65a0c684ef37;
-    uint256 internal constant CLAMPED = 0x9ffe786b5e55c7c87b41b91040acbee3c25309482a25769f2ab88ed08d308947;
-    uint256 internal constant OWED_LOGGED = 0xcf5a2974646a4972dd905d3cbc082376820d3c3bd150f538b97b3cc37b98f044;
-    uint256 internal constant ENROLLED = 0xca905d72ae68c636f503a2ce3cc344a953b91b7039e9e0515115dad51f6c2612;
-    uint256 internal constant BAD_LENGTH = 0x1b697901;
-    uint256 internal constant OUT_OF_ORDER = 0xcf4b3956;
-    uint256 internal constant EMPTY_BATCH = 0xc2e5347d;
+    uint256 private constant TRANSFER = 0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef;
+    uint256 private constant SKIPPED = 0xccc5bbfe12eab1db31b687a340630b46d92e63373facb01be24dbbef6dc60dd4;
+    uint256 private constant DEBITED = 0xb9644230bfcc0c09ec8f400c674a9c9b5ca84937726fd849f3fa65a0c684ef37;
+    uint256 private constant CLAMPED = 0x9ffe786b5e55c7c87b41b91040acbee3c25309482a25769f2ab88ed08d308947;
+    uint256 private constant OWED_LOGGED = 0xcf5a2974646a4972dd905d3cbc082376820d3c3bd150f538b97b3cc37b98f044;
+    uint256 private constant ENROLLED = 0xca905d72ae68c636f503a2ce3cc344a953b91b7039e9e0515115dad51f6c2612;
+    uint256 private constant BAD_LENGTH = 0x1b697901;
+    uint256 private constant OUT_OF_ORDER = 0xcf4b3956;
+    uint256 private constant EMPTY_BATCH = 0xc2e5347d;
 
-    function post(bytes calldata batch, Run memory run) internal {
+    /// @notice Looks at every payment of a batch. The caller has checked the header and filled the frame.
+    function post(bytes calldata batch) internal {
         assembly ("memory-safe") {
-            // --- cold paths -------------------------------------------------------------------------------------
-
             function fail(selector, argument, size) {
                 mstore(0, selector)
                 mstore(0x20, argument)
                 revert(0x1c, size)
             }
 
-            /// An account in `epoch`, and the coins that expired on the way.
-            function rolled(account, epoch) -> next, expired {
-                expired := and(shr(88, account), 0xffffffffffffff)
-                let kept := and(shr(144, account), 0xffffffffffffff)
-                if xor(add(and(shr(24, account), 0xffff), 1), epoch) {
-                    expired := add(expired, kept)
-                    kept := 0
+            function skip(offset, reason) {
+                mstore(SKIPPED_COUNT, add(mload(SKIPPED_COUNT), 1))
+                mstore(LOG, reason)
+                log3(LOG, 0x20, SKIPPED, mload(STREAM_ID), add(mload(FIRST_SEQUENCE), offset))
+            }
+
+            /// The bits of 256 terminals of the merchant on the stream; none while it takes no payments.
+            function terminalsOf(page) -> bits {
+                let merchant := mload(LAST_MERCHANT)
+                if or(mload(PAUSED), iszero(and(sload(or(MERCHANT, merchant)), 1))) { leave }
+                bits := sload(or(TERMINALS, or(shl(40, merchant), or(shl(8, mload(STREAM_ID)), page))))
+            }
+
+            /// Brings a rule of the merchant into the frame. A rule without window, veto, table, cap and budget has a
+            /// shape and a head for the short way.
+            function loadRule(version) {
+                let merchant := mload(LAST_MERCHANT)
+                let rule := sload(or(RULE, or(shl(16, merchant), version)))
+                mstore(RULE_VERSION, version)
+                mstore(RULE_WORD, rule)
+                mstore(RULE_SHAPE, not(0))
+                if eq(and(rule, or(shl(112, 0xffffffffffffffff), 0xff)), 1) {
+                    mstore(RULE_SHAPE, or(shl(224, 1), shl(48, version)))
+                    let head := or(or(mload(HEAD), shl(88, merchant)), or(shl(72, version), shl(56, 10000)))
+                    mstore(RULE_HEAD, or(head, shr(216, rule)))
                 }
-                next := and(account, 0xffffffffffffff00000000000000000000000000000000000000000000ffffff)
-                next := or(next, or(shl(88, kept), shl(24, epoch)))
+            }
+
+            /// Why a payment whose place and member are not all sound is skipped, if it is; else the account to go on
+            /// with, which is another epoch's or not registered yet.
+            function examined(payment, terminals, account) -> reason, next {
+                let offset := shr(240, payment)
+                let flags := byte(2, payment)
+                next := account
+                if iszero(lt(offset, mload(WINDOW_BITS))) {
+                    reason := 2
+                    leave
+                }
+                if and(mload(add(WINDOW, shl(5, shr(8, offset)))), shl(and(offset, 0xff), 1)) {
+                    reason := 1
+                    leave
+                }
+                if gt(flags, 7) {
+                    reason := 2
+                    leave
+                }
+                if mload(PAUSED) {
+                    reason := 3
+                    leave
+                }
+                if iszero(and(sload(or(MERCHANT, mload(LAST_MERCHANT))), 1)) {
+                    reason := 4
+                    leave
+                }
+                if iszero(and(shr(byte(5, payment), terminals), 1)) {
+                    reason := 5
+                    leave
+                }
+                if iszero(and(account, 1)) {
+                    if or(iszero(and(flags, 4)), iszero(and(payment, shl(144, 0xffffffffffffffff)))) {
+                        reason := 6
+                        leave
+                    }
+                }
+                if and(account, 4) {
+                    reason := 7
+                    leave
+                }
+                let epoch := and(shr(24, account), 0xffff)
+                if xor(epoch, mload(EPOCH_NOW)) {
+                    let expired := and(shr(88, account), 0xffffffffffffff)
+                    let kept := and(shr(144, account), 0xffffffffffffff)
+                    if xor(add(epoch, 1), mload(EPOCH_NOW)) {
+                        expired := add(expired, kept)
+                        kept := 0
+                    }
+                    next := and(account, or(shl(200, 0xffffffffffffff), 0xffffff))
+                    next := or(next, or(shl(88, kept), shl(24, mload(EPOCH_NOW))))
+                    mstore(EXPIRED, expired)
+                }
+            }
+
+            /// Looks at all lines of a payment before the first has an effect.
+            function validated(lines, tail) -> reason {
+                let coin := 0
+                let value := 0
+                for { let at := lines } lt(at, tail) { at := add(at, 9) } {
+                    // amount 48 | version 16 | tender 8 | ..
+                    let line := calldataload(at)
+                    if iszero(lt(sub(shr(208, line), 1), mload(MAX_AMOUNT))) {
+                        reason := 8
+                        leave
+                    }
+                    if byte(8, line) {
+                        if gt(byte(8, line), 2) {
+                            reason := 9
+                            leave
+                        }
+                        if eq(byte(8, line), 1) {
+                            coin := add(coin, shr(208, line))
+                            continue
+                        }
+                        value := add(value, shr(208, line))
+                    }
+                    line := and(shr(192, line), 0xffff)
+                    if xor(line, mload(RULE_VERSION)) { loadRule(line) }
+                    if iszero(and(mload(RULE_WORD), 1)) {
+                        reason := 10
+                        leave
+                    }
+                }
+                mstore(COIN, coin)
+                mstore(STORED, value)
             }
 
             /// Takes the coins and the value that a payment debits, or says why not. Nothing can fail afterwards.
-            function debited(m, account, authorised, coin, value) -> next, fromPrevious, reason {
+            function debited(authorised) -> reason {
+                let account := mload(ACCOUNT)
+                let coin := mload(COIN)
+                let value := mload(STORED)
                 let previous := and(shr(88, account), 0xffffffffffffff)
-                let units := mul(coin, mload(add(m, 0x120)))
-                let left := mload(add(m, 0x1a0))
+                let units := mul(coin, mload(PAR))
                 let money := add(coin, value)
                 if gt(units, add(previous, and(shr(144, account), 0xffffffffffffff))) { reason := 15 }
                 if gt(value, shr(200, account)) { reason := 14 }
-                if gt(money, left) { reason := 13 }
+                if gt(money, mload(STREAM_LEFT)) { reason := 13 }
                 if iszero(authorised) { reason := 12 }
                 if and(account, 2) { reason := 11 }
-                if iszero(reason) {
-                    fromPrevious := units
-                    if gt(units, previous) { fromPrevious := previous }
-                    let fromCurrent := sub(units, fromPrevious)
-                    next := sub(account, add(shl(200, value), add(shl(144, fromCurrent), shl(88, fromPrevious))))
-                    mstore(add(m, 0x1a0), sub(left, money))
-                    mstore(add(m, 0x2c0), add(mload(add(m, 0x2c0)), fromPrevious))
-                    mstore(add(m, 0x2e0), add(mload(add(m, 0x2e0)), fromCurrent))
-                    mstore(add(m, 0x300), add(mload(add(m, 0x300)), value))
-                    mstore(add(m, 0x320), add(mload(add(m, 0x320)), coin))
-                    // for the log, written after the transfers
-                    mstore(add(m, 0x360), value)
-                    mstore(add(m, 0x380), fromPrevious)
-                    mstore(add(m, 0x3a0), fromCurrent)
-                }
+                if reason { leave }
+                let fromPrevious := units
+                if gt(units, previous) { fromPrevious := previous }
+                mstore(PREVIOUS, fromPrevious)
+                let fromCurrent := sub(units, fromPrevious)
+                account := sub(account, add(shl(200, value), add(shl(144, fromCurrent), shl(88, fromPrevious))))
+                mstore(ACCOUNT, account)
+                mstore(STREAM_LEFT, sub(mload(STREAM_LEFT), money))
+                mstore(BURNT_PREVIOUS, add(mload(BURNT_PREVIOUS), fromPrevious))
+                mstore(BURNT_CURRENT, add(mload(BURNT_CURRENT), fromCurrent))
+                mstore(VALUE, add(mload(VALUE), value))
+                mstore(COINS, add(mload(COINS), coin))
+                // for the log, written after the transfers
+                mstore(LOG_1, value)
+                mstore(LOG_2, fromPrevious)
+                mstore(LOG_3, fromCurrent)
             }
 
             /// What a line is due by a rule with a window, a veto, a tier table, a cap or a budget.
             /// `plain` is what it would be without cap and budget.
-            function dueBy(m, rule, key, amount, tier, time, member) -> next, rate, bps, due, plain {
-                next := rule
+            function dueBy(rule, key, amount) -> rate, bps, due, plain {
+                let time := and(shr(112, mload(PAYMENT)), 0xffffffff)
+                let tolerance := mload(TOLERANCE)
+                if gt(sub(add(time, tolerance), timestamp()), shl(1, tolerance)) { time := timestamp() }
                 bps := 10000
+                let tier := and(shr(16, mload(ACCOUNT)), 0xff)
                 if and(rule, 8) { if tier { bps := and(shr(shl(4, tier), sload(or(TIERS, key))), 0xffff) } }
                 let weight := mul(amount, bps)
                 let base := div(mul(weight, and(shr(176, rule), 0xffffffffff)), 100000000)
                 let until := and(shr(112, rule), 0xffffffff)
-                let inForce := iszero(lt(time, and(shr(144, rule), 0xffffffff)))
-                if until { inForce := and(inForce, lt(time, until)) }
-                if and(rule, 16) { inForce := and(inForce, iszero(gt(number(), sload(or(VETO, key))))) }
-                switch inForce
-                case 0 {
+                let out := or(lt(time, and(shr(144, rule), 0xffffffff)), mul(until, iszero(lt(time, until))))
+                if and(rule, 16) { out := or(out, gt(number(), sload(or(VETO, key)))) }
+                if out {
                     rate := and(shr(176, rule), 0xffffffffff)
                     due := base
                     plain := base
+                    leave
                 }
-                default {
-                    rate := shr(216, rule)
-                    plain := div(mul(weight, rate), 100000000)
-                    due := plain
-                    if and(gt(plain, base), iszero(iszero(and(rule, 6)))) {
-                        let bonus
-                        next, bonus := clamped(m, rule, key, member, sub(plain, base))
-                        due := add(base, bonus)
+                rate := shr(216, rule)
+                plain := div(mul(weight, rate), 100000000)
+                due := plain
+                if and(rule, 6) {
+                    if gt(plain, base) {
+                        due := add(base, clamped(rule, key, sub(plain, base)))
                     }
                 }
             }
 
             /// A bonus within what is left of the member's day and of the budget; uses both up.
-            function clamped(m, rule, key, member, wanted) -> next, bonus {
-                next := rule
+            function clamped(rule, key, wanted) -> bonus {
                 bonus := wanted
-                let slot := or(CAP, or(shl(64, key), member))
+                let slot := or(CAP, or(shl(64, key), and(shr(144, mload(PAYMENT)), 0xffffffffffffffff)))
                 let used := 0
                 if and(rule, 4) {
                     let word := sload(slot)
-                    if eq(shr(240, word), mload(add(m, 0x100))) { used := and(word, 0xffffffffffffff) }
+                    if eq(shr(240, word), mload(DAY)) { used := and(word, 0xffffffffffffff) }
                     let cap := and(shr(8, rule), 0xffffffffffff)
                     let left := mul(sub(cap, used), gt(cap, used))
                     if gt(bonus, left) { bonus := left }
@@ -160,383 +281,292 @@ library BatchPosting {
                 if and(rule, 2) {
                     let left := and(shr(56, rule), 0xffffffffffffff)
                     if gt(bonus, left) { bonus := left }
-                    next := sub(rule, shl(56, bonus))
-                    // kept in the cache and in storage alike, so that leaving the cache costs nothing
-                    if bonus { sstore(or(RULE, key), next) }
                 }
-                if and(rule, 4) {
-                    if bonus { sstore(slot, or(shl(240, mload(add(m, 0x100))), add(used, bonus))) }
+                if iszero(bonus) { leave }
+                if and(rule, 2) {
+                    // in the frame and in storage alike, so that leaving the rule costs nothing
+                    rule := sub(rule, shl(56, bonus))
+                    mstore(RULE_WORD, rule)
+                    sstore(or(RULE, key), rule)
                 }
+                if and(rule, 4) { sstore(slot, or(shl(240, mload(DAY)), add(used, bonus))) }
+            }
+
+            /// Points of a line that earns. Its leaf gains basis points and rate, points and what is owed.
+            function earnedBy(line, prepaid) -> points {
+                let version := and(shr(192, line), 0xffff)
+                line := shr(208, line) // its amount
+                if xor(version, mload(RULE_VERSION)) { loadRule(version) }
+                let rate := shr(216, mload(RULE_WORD))
+                let bps := 10000
+                points := div(mul(line, rate), 10000)
+                let due := points
+                let plain := points
+                if eq(mload(RULE_SHAPE), not(0)) {
+                    let key := or(shl(16, mload(LAST_MERCHANT)), version)
+                    rate, bps, due, plain := dueBy(mload(RULE_WORD), key, line)
+                    points := due
+                }
+                mstore(LEAF, or(mload(LEAF), or(shl(56, bps), rate)))
+                if gt(due, prepaid) {
+                    points := prepaid
+                    owe(sub(due, points))
+                }
+                mstore(LEAF_BODY, or(mload(LEAF_BODY), or(shl(56, points), sub(due, points))))
+                if xor(points, plain) { logClamped(points, due) }
             }
 
             /// Books what the merchant's prepaid points did not reach for.
-            function owe(m, merchant, member, units) {
-                let slot := or(OWED, or(shl(64, merchant), member))
+            function owe(units) {
+                let member := and(shr(144, mload(PAYMENT)), 0xffffffffffffffff)
+                let slot := or(OWED, or(shl(64, mload(LAST_MERCHANT)), member))
                 sstore(slot, add(sload(slot), units))
-                mstore(add(m, 0x340), units)
-                log3(add(m, 0x340), 0x20, OWED_LOGGED, merchant, member)
+                mstore(OTHER, units)
+                log3(OTHER, 0x20, OWED_LOGGED, mload(LAST_MERCHANT), member)
             }
 
-            function logClamped(m, sequence, line, points, due) {
-                mstore(add(m, 0x3c0), line)
-                mstore(add(m, 0x3e0), points)
-                mstore(add(m, 0x400), due)
-                log3(add(m, 0x3c0), 0x60, CLAMPED, mload(add(m, 0xa0)), sequence)
+            function logClamped(points, due) {
+                mstore(OTHER, and(shr(144, mload(LEAF)), 0xff))
+                mstore(OTHER_1, points)
+                mstore(OTHER_2, due)
+                log3(OTHER, 0x60, CLAMPED, mload(STREAM_ID), add(mload(FIRST_SEQUENCE), shr(240, mload(PAYMENT))))
             }
 
-            /// Writes a merchant's word after its section.
-            function closeMerchant(m, merchant, word, prepaid, sold, taken) {
-                let epoch := mload(add(m, 0xe0))
+            /// The long way of a payment: any lines, tenders and rules, enrolment. Skips it or books it.
+            function book(payment, lines, next, account, reason, prepaid, leaf) -> prepaidLeft, leafNext {
+                mstore(PAYMENT, payment)
+                mstore(ACCOUNT, account)
+                prepaidLeft := prepaid
+                leafNext := leaf
+                let tail := add(lines, mul(byte(3, payment), 9))
+                if iszero(reason) { reason := validated(lines, tail) }
+                if iszero(reason) {
+                    if or(mload(COIN), mload(STORED)) {
+                        let authorised := 0
+                        if and(byte(2, payment), 2) { authorised := calldataload(sub(next, 0x20)) }
+                        reason := debited(authorised)
+                    }
+                }
+                // posted before, malformed and paused consume no sequence
+                if or(iszero(reason), gt(reason, 3)) {
+                    let bits := add(WINDOW, and(shr(243, payment), 0x1fe0))
+                    mstore(bits, or(mload(bits), shl(byte(1, payment), 1)))
+                }
+                if reason {
+                    mstore(EXPIRED, 0)
+                    skip(shr(240, payment), reason)
+                    leave
+                }
+                mstore(LEAF_ITEMS, mul(calldataload(tail), and(byte(2, payment), 1)))
+                if and(byte(2, payment), 2) { mstore(LEAF_AUTHORISATION, calldataload(sub(next, 0x20))) }
+                prepaidLeft, leafNext := bookLines(payment, lines, tail, prepaid, leaf)
+                mstore(LEAF_AUTHORISATION, 0)
+                storeMember(sub(prepaid, prepaidLeft))
+            }
+
+            /// Gives each line its points and its leaf.
+            function bookLines(payment, at, tail, prepaid, leaf) -> prepaidLeft, leafNext {
+                prepaidLeft := prepaid
+                leafNext := leaf
+                let head := or(shl(152, shr(240, payment)), and(shr(88, payment), shl(120, 0xffff)))
+                head := add(or(mload(HEAD), shl(88, mload(LAST_MERCHANT))), head)
+                payment := or(and(shl(48, payment), shl(192, 0xffffffffffffffff)), and(payment, shl(112, 0xffffffff)))
+                for {} lt(at, tail) { at := add(at, 9) } {
+                    let line := calldataload(at)
+                    // tender to bit 136, version to bit 72
+                    mstore(LEAF, or(or(head, shl(136, byte(8, line))), and(shr(120, line), shl(72, 0xffff))))
+                    mstore(LEAF_BODY, or(payment, shl(144, shr(208, line))))
+                    mstore(SOLD, add(mload(SOLD), shr(208, line)))
+                    switch eq(byte(8, line), 1)
+                    case 1 {
+                        let units := mul(shr(208, line), mload(PAR))
+                        if gt(units, mload(PREVIOUS)) { units := mload(PREVIOUS) }
+                        mstore(PREVIOUS, sub(mload(PREVIOUS), units))
+                        mstore(LEAF_BODY, or(mload(LEAF_BODY), units))
+                    }
+                    default { prepaidLeft := sub(prepaidLeft, earnedBy(line, prepaidLeft)) }
+                    mstore(leafNext, keccak256(LEAF, 0x80))
+                    leafNext := add(leafNext, 0x20)
+                    head := add(head, shl(144, 1))
+                }
+            }
+
+            /// Stores a member after a payment that went the long way, and writes its logs.
+            function storeMember(minted) {
+                let account := mload(ACCOUNT)
+                let member := and(shr(144, mload(PAYMENT)), 0xffffffffffffffff)
+                let holder := or(MEMBER_PREFIX, member)
+                let earned := add(and(shr(40, account), 0xffffffffffff), minted)
+                if gt(earned, 0xffffffffffff) { earned := 0xffffffffffff }
+                account := and(account, not(shl(40, 0xffffffffffff)))
+                account := or(add(account, shl(144, minted)), shl(40, earned))
+                if iszero(and(account, 1)) {
+                    account := or(account, 1)
+                    log2(0, 0, ENROLLED, member)
+                }
+                sstore(or(MEMBER, member), account)
+                if mload(EXPIRED) {
+                    log3(EXPIRED, 0x20, TRANSFER, holder, 0)
+                    mstore(EXPIRED, 0)
+                }
+                if minted {
+                    mstore(LOG, minted)
+                    log3(LOG, 0x20, TRANSFER, 0, holder)
+                }
+                let coin := mload(COIN)
+                if iszero(or(coin, mload(STORED))) { leave }
+                mstore(TAKEN, add(mload(TAKEN), add(coin, mload(STORED))))
+                if coin {
+                    mstore(LOG, mul(coin, mload(PAR)))
+                    log3(LOG, 0x20, TRANSFER, holder, 0)
+                }
+                mstore(LOG, mload(LAST_MERCHANT))
+                log4(LOG, 0x80, DEBITED, member, mload(STREAM_ID), add(mload(FIRST_SEQUENCE), shr(240, mload(PAYMENT))))
+            }
+
+            /// Writes the merchant's word after its section.
+            function closeMerchant(prepaid, sold) {
+                let slot := or(MERCHANT, mload(LAST_MERCHANT))
+                let word := sload(slot)
+                let epoch := mload(EPOCH_NOW)
                 let points := sub(shr(192, word), prepaid)
                 let issued := and(shr(24, word), 0xffffffffffffff)
                 let epochBefore := and(shr(8, word), 0xffff)
                 if xor(epochBefore, epoch) {
-                    if issued { sstore(or(ISSUED, or(shl(16, merchant), epochBefore)), issued) }
+                    if issued { sstore(or(ISSUED, or(shl(16, mload(LAST_MERCHANT)), epochBefore)), issued) }
                     issued := 0
                 }
                 issued := add(issued, points)
                 if gt(issued, 0xffffffffffffff) { issued := 0xffffffffffffff }
                 let turnover := add(and(shr(80, word), 0xffffffffffff), sold)
                 if gt(turnover, 0xffffffffffff) { turnover := 0xffffffffffff }
-                let owing := add(and(shr(128, word), 0xffffffffffffffff), taken)
-                mstore(add(m, 0x2a0), add(mload(add(m, 0x2a0)), points))
+                let owing := add(and(shr(128, word), 0xffffffffffffffff), mload(TAKEN))
+                mstore(MINTED, add(mload(MINTED), points))
                 word := or(or(shl(192, prepaid), shl(128, owing)), or(shl(80, turnover), and(word, 0xff)))
-                sstore(or(MERCHANT, merchant), or(word, or(shl(24, issued), shl(8, epoch))))
+                sstore(slot, or(word, or(shl(24, issued), shl(8, epoch))))
             }
 
-            // --- the batch --------------------------------------------------------------------------------------
-
-            let m := run
-            let end := add(batch.offset, batch.length)
             let p := add(batch.offset, 16)
-            let leaf := mload(add(m, 0x200))
-            let lastMerchant := 0
-            let sections := shr(240, calldataload(add(batch.offset, 14)))
-
-            for {} sections {} {
+            let leaf := mload(LEAVES)
+            for { let sections := shr(240, calldataload(add(batch.offset, 14))) } sections {} {
                 let left := calldataload(p)
+                p := add(p, 6)
                 let merchant := shr(224, left)
                 left := and(shr(208, left), 0xffff)
-                p := add(p, 6)
-                if iszero(gt(merchant, lastMerchant)) { fail(OUT_OF_ORDER, merchant, 0x24) }
-                if gt(p, end) { fail(BAD_LENGTH, batch.length, 0x24) }
+                if gt(p, mload(END)) { fail(BAD_LENGTH, batch.length, 0x24) }
+                if iszero(gt(merchant, mload(LAST_MERCHANT))) { fail(OUT_OF_ORDER, merchant, 0x24) }
                 if iszero(left) { fail(EMPTY_BATCH, 0, 4) }
-                lastMerchant := merchant
-
-                let merchantWord := sload(or(MERCHANT, merchant))
-                let prepaid := shr(192, merchantWord)
-                let sold := 0 // minor units, all tenders
-                let taken := 0 // minor units that members paid through the ledger
-                let blocked := mul(4, iszero(and(merchantWord, 1)))
-                if mload(add(m, 0x180)) { blocked := 3 }
-                let page := 0x100 // of the terminals' word; none yet
+                mstore(PROCESSED, add(mload(PROCESSED), left))
+                mstore(LAST_MERCHANT, merchant)
+                mstore(SOLD, 0)
+                mstore(TAKEN, 0)
+                mstore(RULE_VERSION, 0x10000)
+                mstore(RULE_SHAPE, not(0))
+                {
+                    // the rule of the first line, so that even the first payment may go the short way
+                    let line := calldataload(add(p, 18))
+                    if iszero(byte(8, line)) { loadRule(and(shr(192, line), 0xffff)) }
+                }
+                let prepaid := shr(192, sload(or(MERCHANT, merchant)))
+                let sold := 0 // minor units of the short way
+                let page := 0x100 // of the word in `terminals`; none yet
                 let terminals := 0
-                let version := 0x10000 // of the rule's word; none yet
-                let rule := 0
-                mstore(add(m, 0x260), add(mload(add(m, 0x260)), left))
 
                 for {} left { left := sub(left, 1) } {
-                    // offset 16 | flags 8 | lines 8 | terminal 16 | member 64 | time 32 | first line 72 | ..
+                    // offset 16 | flags 8 | lines 8 | page 8 | terminal 8 | member 64 | time 32 | first line 72 | ..
                     let payment := calldataload(p)
-                    let tail := byte(3, payment)
-                    if or(gt(sub(tail, 1), 15), lt(gas(), add(mload(add(m, 0x220)), mul(tail, LINE_GAS)))) {
-                        // The batch ends here: for want of gas, or because where the next payment starts is not known.
-                        let unread := left
-                        if gt(sub(tail, 1), 15) {
-                            unread := sub(left, 1)
-                            mstore(add(m, 0x280), add(mload(add(m, 0x280)), 1))
-                            mstore(add(m, 0x340), 2)
-                            log3(
-                                add(m, 0x340),
-                                0x20,
-                                SKIPPED,
-                                mload(add(m, 0xa0)),
-                                add(mload(add(m, 0xc0)), shr(240, payment))
-                            )
+                    let next := add(add(p, 18), mul(byte(3, payment), 9))
+                    next := add(next, add(and(shr(227, payment), 0x20), and(shr(228, payment), 0x20)))
+                    if or(
+                        or(gt(sub(byte(3, payment), 1), 15), gt(next, mload(END))),
+                        lt(gas(), add(mload(RESERVE_GAS), mul(byte(3, payment), LINE_GAS)))
+                    ) {
+                        // The batch ends here: where the next payment starts is not known, or for want of gas.
+                        switch gt(sub(byte(3, payment), 1), 15)
+                        case 0 { if gt(next, mload(END)) { fail(BAD_LENGTH, batch.length, 0x24) } }
+                        default {
+                            if gt(add(p, 18), mload(END)) { fail(BAD_LENGTH, batch.length, 0x24) }
+                            left := sub(left, 1)
+                            skip(shr(240, payment), 2)
                         }
-                        mstore(add(m, 0x260), sub(mload(add(m, 0x260)), unread))
+                        mstore(PROCESSED, sub(mload(PROCESSED), left))
                         sections := 0
                         break
                     }
-                    let lines := add(p, 18)
-                    tail := add(lines, mul(tail, 9))
-                    let flags := byte(2, payment)
-                    p := add(tail, add(shl(5, and(flags, 1)), shl(4, and(flags, 2))))
-                    if gt(p, end) { fail(BAD_LENGTH, batch.length, 0x24) }
-
-                    let offset := shr(240, payment)
-                    let bits := add(mload(add(m, 0x1c0)), shl(5, shr(8, offset)))
-                    let bit := shl(and(offset, 0xff), 1)
-                    let member := and(shr(144, payment), 0xffffffffffffffff)
-                    let account := 0
-                    let expired := 0
-                    let coin := 0
-                    let value := 0
+                    if xor(byte(4, payment), page) {
+                        page := byte(4, payment)
+                        terminals := terminalsOf(page)
+                    }
+                    let bits := add(WINDOW, and(shr(243, payment), 0x1fe0))
+                    let account := sload(or(MEMBER, and(shr(144, payment), 0xffffffffffffffff)))
                     let reason := 0
-
-                    // Validation: one round, left at the first reason that fails.
-                    for {} 1 {} {
-                        if iszero(lt(offset, mload(add(m, 0x1e0)))) {
-                            reason := 2
-                            break
-                        }
-                        if and(mload(bits), bit) {
-                            reason := 1
-                            break
-                        }
-                        if gt(flags, 7) {
-                            reason := 2
-                            break
-                        }
-                        if blocked {
-                            reason := blocked
-                            break
-                        }
-                        let terminal := and(shr(208, payment), 0xffff)
-                        if xor(shr(8, terminal), page) {
-                            page := shr(8, terminal)
-                            terminals := sload(
-                                or(TERMINALS, or(shl(40, merchant), or(shl(8, mload(add(m, 0xa0))), page)))
+                    if iszero(
+                        and(
+                            and(
+                                lt(shr(240, payment), mload(WINDOW_BITS)),
+                                iszero(and(shr(byte(1, payment), mload(bits)), 1))
+                            ),
+                            and(
+                                and(lt(byte(2, payment), 8), shr(byte(5, payment), terminals)),
+                                eq(and(account, 0xffff000005), mload(SOUND))
                             )
-                        }
-                        if iszero(and(shr(and(terminal, 0xff), terminals), 1)) {
-                            reason := 5
-                            break
-                        }
-                        account := sload(or(MEMBER, member))
-                        // registered and not frozen
-                        if xor(and(account, 5), 1) {
-                            if iszero(and(account, 1)) {
-                                if iszero(and(member, sub(0, iszero(iszero(and(flags, 4)))))) {
-                                    reason := 6
-                                    break
-                                }
-                            }
-                            if and(account, 4) {
-                                reason := 7
-                                break
-                            }
-                        }
-                        if xor(and(shr(24, account), 0xffff), mload(add(m, 0xe0))) {
-                            account, expired := rolled(account, mload(add(m, 0xe0)))
-                        }
-                        for { let at := lines } lt(at, tail) { at := add(at, 9) } {
-                            // amount 48 | version 16 | tender 8 | ..
-                            let line := calldataload(at)
-                            if iszero(lt(sub(shr(208, line), 1), mload(add(m, 0x140)))) {
-                                reason := 8
-                                break
-                            }
-                            let tender := byte(8, line)
-                            if tender {
-                                if gt(tender, 2) {
-                                    reason := 9
-                                    break
-                                }
-                                if eq(tender, 1) {
-                                    coin := add(coin, shr(208, line))
-                                    continue
-                                }
-                                value := add(value, shr(208, line))
-                            }
-                            line := and(shr(192, line), 0xffff)
-                            if xor(line, version) {
-                                version := line
-                                rule := sload(or(RULE, or(shl(16, merchant), version)))
-                            }
-                            if iszero(and(rule, 1)) {
-                                reason := 10
-                                break
-                            }
-                        }
-                        break
-                    }
-                    let fromPrevious := 0
-                    if or(coin, value) {
-                        if iszero(reason) {
-                            let authorised := 0
-                            if and(flags, 2) { authorised := calldataload(sub(p, 0x20)) }
-                            let next
-                            next, fromPrevious, reason := debited(m, account, authorised, coin, value)
-                            if iszero(reason) { account := next }
-                        }
-                    }
-                    if reason {
-                        mstore(add(m, 0x280), add(mload(add(m, 0x280)), 1))
-                        // posted before, malformed and paused consume no sequence
-                        if gt(reason, 3) { mstore(bits, or(mload(bits), bit)) }
-                        mstore(add(m, 0x340), reason)
-                        log3(add(m, 0x340), 0x20, SKIPPED, mload(add(m, 0xa0)), add(mload(add(m, 0xc0)), offset))
+                        )
+                    ) { reason, account := examined(payment, terminals, account) }
+
+                    // The short way: one external line by a plain rule, no authorisation, nobody new, nothing expired,
+                    // points enough. All others take the long way, with the same effects.
+                    let amount := and(shr(64, payment), 0xffffffffffff)
+                    let due := div(mul(amount, and(mload(RULE_HEAD), 0xffffffffff)), 10000)
+                    if iszero(
+                        and(
+                            and(eq(and(payment, SHAPE), mload(RULE_SHAPE)), lt(sub(amount, 1), mload(MAX_AMOUNT))),
+                            iszero(or(or(reason, mload(EXPIRED)), gt(due, prepaid)))
+                        )
+                    ) {
+                        prepaid, leaf := book(payment, add(p, 18), next, account, reason, prepaid, leaf)
+                        p := next
                         continue
                     }
-
-                    // Effects.
-                    mstore(bits, or(mload(bits), bit))
-                    if and(flags, 3) {
-                        if and(flags, 1) { mstore(add(m, 0x40), calldataload(tail)) }
-                        if and(flags, 2) { mstore(add(m, 0x60), calldataload(sub(p, 0x20))) }
-                    }
-                    let head :=
+                    mstore(bits, or(mload(bits), shl(byte(1, payment), 1)))
+                    sold := add(sold, amount)
+                    prepaid := sub(prepaid, due)
+                    mstore(
+                        LEAF,
                         add(
-                            or(mload(add(m, 0x80)), shl(88, merchant)),
-                            or(shl(152, offset), and(shl(120, shr(208, payment)), shl(120, 0xffff)))
+                            mload(RULE_HEAD), or(shl(152, shr(240, payment)), and(shr(88, payment), shl(120, 0xffff)))
                         )
-                    let body := or(shl(192, member), and(payment, shl(112, 0xffffffff)))
-                    let minted := 0
-                    let previousLeft := fromPrevious
-
-                    for { let at := lines } lt(at, tail) {
-                        at := add(at, 9)
-                        head := add(head, shl(144, 1))
-                    } {
-                        let line := calldataload(at)
-                        let amount := shr(208, line)
-                        // version to bit 72, tender to bit 136
-                        let lineHead := or(head, and(shr(120, line), shl(72, 0xffff)))
-                        lineHead := or(lineHead, shl(136, byte(8, line)))
-                        let lineBody := or(body, shl(144, amount))
-                        switch eq(byte(8, line), 1)
-                        case 1 {
-                            let units := mul(amount, mload(add(m, 0x120)))
-                            if gt(units, previousLeft) { units := previousLeft }
-                            previousLeft := sub(previousLeft, units)
-                            lineBody := or(lineBody, units)
-                            taken := add(taken, amount)
-                        }
-                        default {
-                            line := and(shr(192, line), 0xffff)
-                            if xor(line, version) {
-                                version := line
-                                rule := sload(or(RULE, or(shl(16, merchant), version)))
-                            }
-                            let due
-                            let plain
-                            switch and(rule, 0xffffffffffffffff00000000000000000000000000001e)
-                            case 0 {
-                                // no window, no veto, no table, no cap, no budget
-                                let rate := shr(216, rule)
-                                due := div(mul(amount, rate), 10000)
-                                plain := due
-                                lineHead := or(lineHead, or(shl(56, 10000), rate))
-                            }
-                            default {
-                                let tolerance := mload(add(m, 0x160))
-                                let time := and(shr(112, payment), 0xffffffff)
-                                if gt(sub(add(time, tolerance), timestamp()), shl(1, tolerance)) {
-                                    time := timestamp()
-                                }
-                                let rate
-                                let bps
-                                rule, rate, bps, due, plain :=
-                                    dueBy(
-                                    m,
-                                    rule,
-                                    or(shl(16, merchant), version),
-                                    amount,
-                                    and(shr(16, account), 0xff),
-                                    time,
-                                    member
-                                )
-                                lineHead := or(lineHead, or(shl(56, bps), rate))
-                            }
-                            let points := due
-                            if gt(due, prepaid) {
-                                points := prepaid
-                                lineBody := or(lineBody, sub(due, points))
-                                owe(m, merchant, member, sub(due, points))
-                            }
-                            prepaid := sub(prepaid, points)
-                            minted := add(minted, points)
-                            lineBody := or(lineBody, shl(56, points))
-                            if xor(points, plain) {
-                                logClamped(m, add(mload(add(m, 0xc0)), offset), div(sub(at, lines), 9), points, due)
-                            }
-                        }
-                        sold := add(sold, amount)
-                        mstore(m, lineHead)
-                        mstore(add(m, 0x20), lineBody)
-                        mstore(leaf, keccak256(m, 0x80))
-                        leaf := add(leaf, 0x20)
-                    }
-                    if and(flags, 3) {
-                        mstore(add(m, 0x40), 0)
-                        mstore(add(m, 0x60), 0)
-                    }
-                    let earned := add(and(shr(40, account), 0xffffffffffff), minted)
-                    if gt(earned, 0xffffffffffff) { earned := 0xffffffffffff }
-                    account := and(account, not(shl(40, 0xffffffffffff)))
-                    account := or(add(account, shl(144, minted)), shl(40, earned))
-                    let slot := or(MEMBER, member)
-                    if iszero(and(account, 1)) {
-                        account := or(account, 1)
-                        log2(0, 0, ENROLLED, member)
-                    }
-                    sstore(slot, account)
-                    slot := and(slot, 0xffffffffffffffffffffffffffffffffffffffff)
-                    if expired {
-                        mstore(add(m, 0x340), expired)
-                        log3(add(m, 0x340), 0x20, TRANSFER, slot, 0)
-                    }
-                    if minted {
-                        mstore(add(m, 0x340), minted)
-                        log3(add(m, 0x340), 0x20, TRANSFER, 0, slot)
-                    }
-                    if or(coin, value) {
-                        taken := add(taken, value)
-                        if coin {
-                            mstore(add(m, 0x340), mul(coin, mload(add(m, 0x120))))
-                            log3(add(m, 0x340), 0x20, TRANSFER, slot, 0)
-                        }
-                        mstore(add(m, 0x340), merchant)
-                        log4(
-                            add(m, 0x340),
-                            0x80,
-                            DEBITED,
-                            member,
-                            mload(add(m, 0xa0)),
-                            add(mload(add(m, 0xc0)), offset)
+                    )
+                    mstore(
+                        LEAF_BODY,
+                        or(
+                            or(and(shl(48, payment), shl(192, 0xffffffffffffffff)), shl(144, amount)),
+                            or(and(payment, shl(112, 0xffffffff)), shl(56, due))
                         )
+                    )
+                    mstore(LEAF_ITEMS, mul(calldataload(add(p, 27)), and(byte(2, payment), 1)))
+                    mstore(leaf, keccak256(LEAF, 0x80))
+                    leaf := add(leaf, 0x20)
+                    // earnedInWindow saturates
+                    amount := add(and(shr(40, account), 0xffffffffffff), due)
+                    if shr(48, amount) { amount := 0xffffffffffff }
+                    account := or(and(account, not(shl(40, 0xffffffffffff))), shl(40, amount))
+                    payment := and(shr(144, payment), 0xffffffffffffffff)
+                    sstore(or(MEMBER, payment), add(account, shl(144, due)))
+                    if due {
+                        mstore(LOG, due)
+                        log3(LOG, 0x20, TRANSFER, 0, or(MEMBER_PREFIX, payment))
                     }
+                    p := next
                 }
-                if sold { closeMerchant(m, merchant, merchantWord, prepaid, sold, taken) }
+                sold := add(sold, mload(SOLD))
+                if sold { closeMerchant(prepaid, sold) }
                 if sections {
                     sections := sub(sections, 1)
-                    if iszero(sections) { if xor(p, end) { fail(BAD_LENGTH, batch.length, 0x24) } }
+                    if iszero(sections) { if xor(p, mload(END)) { fail(BAD_LENGTH, batch.length, 0x24) } }
                 }
             }
-            mstore(add(m, 0x240), leaf)
+            mstore(LEAVES_END, leaf)
             mstore(0x40, leaf)
-        }
-    }
-
-    /// @notice The root over the leaves of a run: pairs hashed in order (smaller first), an odd last moves up.
-    /// @dev Folds in place, level by level.
-    function fold(Run memory run) internal pure returns (bytes32 root) {
-        assembly ("memory-safe") {
-            let first := mload(add(run, 0x200))
-            let count := shr(5, sub(mload(add(run, 0x240)), first))
-            for {} gt(count, 1) {} {
-                let to := first
-                let until := add(first, shl(6, shr(1, count)))
-                for { let from := first } lt(from, until) { from := add(from, 0x40) } {
-                    let left := mload(from)
-                    let right := mload(add(from, 0x20))
-                    switch lt(left, right)
-                    case 0 {
-                        mstore(0, right)
-                        mstore(0x20, left)
-                        mstore(to, keccak256(0, 0x40))
-                    }
-                    default { mstore(to, keccak256(from, 0x40)) }
-                    to := add(to, 0x20)
-                }
-                if and(count, 1) {
-                    mstore(to, mload(until))
-                    to := add(to, 0x20)
-                }
-                count := shr(5, sub(to, first))
-            }
-            if count { root := mload(first) }
         }
     }
 }

@@ -10,6 +10,8 @@ pragma solidity 0.8.30;
 uint256 constant ACCOUNT = 0x0100000000000000000000000000000000000000000000000000000000000000;
 /// @dev The same for members: | member 64. Address `bytes12("Tillmember") ++ member`.
 uint256 constant MEMBER = 0x01000000000000000000000054696c6c6d656d62657200000000000000000000;
+/// @dev The high bytes of a member's address.
+uint256 constant MEMBER_PREFIX = 0x0054696c6c6d656d62657200000000000000000000;
 /// @dev | merchant 32: prepaid 64, payable 64, turnover 48, issued 56, epoch 16, flags 8
 uint256 constant MERCHANT = 0x0200000000000000000000000000000000000000000000000000000000000000;
 /// @dev | merchant 32 | version 16: rate 40, baseRate 40, starts 32, until 32, budgetLeft 56, dayCap 48, flags 8

@@ -3,8 +3,9 @@ pragma solidity 0.8.30;
 
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {LedgerBase} from "../accounts/LedgerBase.sol";
+import * as B from "../libraries/BatchFrame.sol";
 import {BatchPosting} from "../libraries/BatchPosting.sol";
-import {POSTED, STREAM, SUPPLY, SUPPLY_PAUSED, TOTALS, load, rootSlot, store} from "../libraries/Slots.sol";
+import {FLAG_REGISTERED, POSTED, STREAM, SUPPLY, SUPPLY_PAUSED, TOTALS, load, rootSlot, store} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 
 /// @title The bridge's door: payments
@@ -12,17 +13,24 @@ import {Words} from "../libraries/Words.sol";
 abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
     using Words for uint256;
 
-    /// @dev Gas kept back to close a batch, apart from 22,200 for each word of the window and 200 for each leaf.
+    /// @dev Gas kept back to close a batch: for itself, each word of the window, each leaf (a line has 9 bytes).
     uint256 private constant CLOSING_GAS = 160_000;
+    uint256 private constant WINDOW_GAS = 22_200;
+    uint256 private constant LEAF_GAS = 300;
+    uint256 private constant SMALLEST_LEAF = 9;
     uint256 private constant HEADER = 16;
     uint256 private constant MAX_WINDOW_WORDS = 32;
 
     /// @inheritdoc IPaymentProcessor
     function postBatch(bytes calldata batch) external {
-        BatchPosting.Run memory run;
-        uint256 words = _open(batch, run);
-        BatchPosting.post(batch, run);
-        _close(run, words);
+        B.clearFrame();
+        (uint32 streamId, uint64 first, uint256 words) = _readHeader(batch);
+        _open(batch, streamId, first, words);
+        BatchPosting.post(batch);
+        _storeWindow(_postedSlot(streamId, first), words);
+        _closeStream(streamId);
+        _closeSupply();
+        _closeTree(streamId, first);
     }
 
     /// @inheritdoc IPaymentProcessor
@@ -35,13 +43,12 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
         return (load(_postedSlot(streamId, sequence)) >> (sequence & 0xff)) & 1 != 0;
     }
 
-    /// @dev Reads and checks the header, loads the window's words to the end of memory.
-    function _open(bytes calldata batch, BatchPosting.Run memory run) private returns (uint256 words) {
+    function _readHeader(bytes calldata batch) private view returns (uint32 streamId, uint64 first, uint256 words) {
         if (batch.length < HEADER) revert BadLength(batch.length);
         uint256 header = uint128(bytes16(batch[:HEADER]));
         if (header >> 120 != 1) revert UnknownVersion(header >> 120);
-        uint32 streamId = uint32(header >> 88);
-        uint64 first = uint64(header >> 24);
+        streamId = uint32(header >> 88);
+        first = uint64(header >> 24);
         words = uint8(header >> 16);
         if (uint16(header) == 0) revert EmptyBatch();
         unchecked {
@@ -49,84 +56,99 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
             if (uint8(first) != 0 || words - 1 >= MAX_WINDOW_WORDS || first + (words << 8) - 1 > type(uint64).max) {
                 revert BadWindow(first, words);
             }
-            uint256 streamWord = load(STREAM | streamId);
-            if (streamWord >> 96 != uint160(msg.sender)) revert NotPoster(streamId, msg.sender);
-            run.day = _day();
-            run.streamLeft = _leftOfDay(streamWord, run.day);
-
-            uint256 all = _touchSupply();
-            run.epoch = all.supplyEpoch();
-            run.paused = all.supplyFlags() & SUPPLY_PAUSED;
-            run.head = (1 << 248) | (uint256(streamId) << 216) | (uint256(first) << 152) | (run.epoch << 40);
-            run.stream = streamId;
-            run.firstSequence = first;
-            run.par = _par;
-            run.maxAmount = _maxLineAmount;
-            run.tolerance = _clockTolerance;
-            run.windowBits = words << 8;
-            run.reserveGas = CLOSING_GAS + BatchPosting.PAYMENT_GAS + words * 22_200 + (batch.length / 27) * 200;
         }
-        _loadWindow(run, _postedSlot(streamId, first), words);
+        if (load(STREAM | streamId) >> 96 != uint160(msg.sender)) revert NotPoster(streamId, msg.sender);
     }
 
-    /// @dev The bitmap lies at the end of memory, and the leaves after it.
-    function _loadWindow(BatchPosting.Run memory run, uint256 slot, uint256 words) private view {
-        assembly ("memory-safe") {
-            let at := mload(0x40)
-            mstore(add(run, 0x1c0), at)
-            for { let last := add(slot, words) } lt(slot, last) { slot := add(slot, 1) } {
-                mstore(at, sload(slot))
-                at := add(at, 0x20)
-            }
-            mstore(add(run, 0x200), at)
-            mstore(0x40, at)
-        }
-    }
-
-    function _close(BatchPosting.Run memory run, uint256 words) private {
-        uint32 streamId = uint32(run.stream);
-        _storeWindow(run, _postedSlot(streamId, uint64(run.firstSequence)), words);
+    /// @dev Fills the frame.
+    function _open(bytes calldata batch, uint32 streamId, uint64 first, uint256 words) private {
         unchecked {
-            uint256 paid = run.value + run.coins;
-            if (paid != 0) {
-                uint256 word = load(STREAM | streamId);
-                uint256 debited = uint40(word >> 56) - run.streamLeft;
-                store(STREAM | streamId, ((word >> 56) << 56) | (run.day << 40) | debited);
-                store(TOTALS, load(TOTALS) - (run.value << 192) + (paid << 128) - (run.coins << 64));
+            uint256 day = _day();
+            uint256 all = _touchSupply();
+            uint256 epoch = all.supplyEpoch();
+            uint256 end;
+            assembly ("memory-safe") {
+                end := add(batch.offset, batch.length)
             }
-            if (run.minted != 0 || run.coins != 0) {
-                uint256 all = load(SUPPLY);
-                store(
-                    SUPPLY,
-                    Words.supplyWord(
-                        all.supplyCurrent() + run.minted - run.burntCurrent,
-                        all.supplyPrevious() - run.burntPrevious,
-                        all.supplyIssued() + run.minted,
-                        run.epoch,
-                        all.supplyFlags()
-                    )
-                );
+            B.set(B.HEAD, (1 << 248) | (uint256(streamId) << 216) | (uint256(first) << 152) | (epoch << 40));
+            B.set(B.STREAM_ID, streamId);
+            B.set(B.FIRST_SEQUENCE, first);
+            B.set(B.EPOCH_NOW, epoch);
+            B.set(B.SOUND, (epoch << 24) | FLAG_REGISTERED);
+            B.set(B.DAY, day);
+            B.set(B.PAR, _par);
+            B.set(B.MAX_AMOUNT, _maxLineAmount);
+            B.set(B.TOLERANCE, _clockTolerance);
+            B.set(B.PAUSED, all.supplyFlags() & SUPPLY_PAUSED);
+            B.set(B.STREAM_LEFT, _leftOfDay(load(STREAM | streamId), day));
+            B.set(B.WINDOW_BITS, words << 8);
+            B.set(
+                B.RESERVE_GAS,
+                CLOSING_GAS + BatchPosting.PAYMENT_GAS + words * WINDOW_GAS + (batch.length / SMALLEST_LEAF) * LEAF_GAS
+            );
+            B.set(B.END, end);
+            B.set(B.LEAVES, _loadWindow(_postedSlot(streamId, first), words));
+        }
+    }
+
+    /// @dev The bitmap lies after the frame, and the leaves after it.
+    function _loadWindow(uint256 slot, uint256 words) private view returns (uint256 leaves) {
+        unchecked {
+            for (uint256 i = 0; i < words; ++i) {
+                B.set(B.WINDOW + (i << 5), load(slot + i));
             }
-            bytes32 root;
-            uint256 leaves = (run.leavesEnd - run.leaves) >> 5;
-            if (leaves != 0) {
-                root = BatchPosting.fold(run);
-                store(rootSlot(root), block.number);
+            leaves = B.WINDOW + (words << 5);
+        }
+    }
+
+    function _storeWindow(uint256 slot, uint256 words) private {
+        unchecked {
+            for (uint256 i = 0; i < words; ++i) {
+                uint256 word = B.get(B.WINDOW + (i << 5));
+                if (word != load(slot + i)) store(slot + i, word);
             }
-            emit BatchPosted(
-                streamId, root, uint64(run.firstSequence), uint32(run.processed), uint32(run.skipped), uint32(leaves)
+        }
+    }
+
+    function _closeStream(uint32 streamId) private {
+        unchecked {
+            uint256 value = B.get(B.VALUE);
+            uint256 coins = B.get(B.COINS);
+            if (value + coins == 0) return;
+            uint256 word = load(STREAM | streamId);
+            // something was debited, so the limit is not below what was left of it
+            uint256 debited = uint40(word >> 56) - B.get(B.STREAM_LEFT);
+            store(STREAM | streamId, ((word >> 56) << 56) | (B.get(B.DAY) << 40) | debited);
+            store(TOTALS, load(TOTALS) - (value << 192) + ((value + coins) << 128) - (coins << 64));
+        }
+    }
+
+    function _closeSupply() private {
+        unchecked {
+            uint256 minted = B.get(B.MINTED);
+            if (minted == 0 && B.get(B.COINS) == 0) return;
+            uint256 all = load(SUPPLY);
+            store(
+                SUPPLY,
+                Words.supplyWord(
+                    all.supplyCurrent() + minted - B.get(B.BURNT_CURRENT),
+                    all.supplyPrevious() - B.get(B.BURNT_PREVIOUS),
+                    all.supplyIssued() + minted,
+                    all.supplyEpoch(),
+                    all.supplyFlags()
+                )
             );
         }
     }
 
-    function _storeWindow(BatchPosting.Run memory run, uint256 slot, uint256 words) private {
-        assembly ("memory-safe") {
-            let at := mload(add(run, 0x1c0))
-            for { let last := add(slot, words) } lt(slot, last) { slot := add(slot, 1) } {
-                let word := mload(at)
-                if xor(word, sload(slot)) { sstore(slot, word) }
-                at := add(at, 0x20)
-            }
+    function _closeTree(uint32 streamId, uint64 first) private {
+        unchecked {
+            uint256 leaves = (B.get(B.LEAVES_END) - B.get(B.LEAVES)) >> 5;
+            bytes32 root = B.foldLeaves();
+            if (leaves != 0) store(rootSlot(root), block.number);
+            emit BatchPosted(
+                streamId, root, first, uint32(B.get(B.PROCESSED)), uint32(B.get(B.SKIPPED_COUNT)), uint32(leaves)
+            );
         }
     }
 }
