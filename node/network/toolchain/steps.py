@@ -38,7 +38,7 @@ def steps(layout: Layout) -> tuple[Step, ...]:
         Step(
             name="python",
             title="Python packages",
-            inputs=(str(root), sys.version, root / "requirements.lock", root / "pyproject.toml"),
+            inputs=(str(root), root / "requirements.lock", root / "pyproject.toml"),
             outputs=(layout.python, layout.venv / "bin" / "till"),
             run=python_packages.install,
         ),
