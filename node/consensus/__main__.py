@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import signal
 import sys
 import time
@@ -21,6 +20,7 @@ from node.consensus.failpoints import FailPoints
 from node.consensus.gateway import Gateway, LimitedServer
 from node.consensus.gateway_socket import SocketProxy
 from node.consensus.gossip import Gossip
+from node.consensus.logs import configure_logs
 from node.consensus.permissions import EveryoneMaySend, GenesisValidators, ValidatorKey
 from node.consensus.proposals import Proposals
 from node.consensus.rules import ChainRules
@@ -112,16 +112,7 @@ async def run(settings: Settings) -> None:
 
 def main() -> int:
     """Returns the process's exit code."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logs()
     try:
         uvloop.run(run(read_settings(Path(sys.argv[1]))))
     except (TillnetError, OSError) as failure:

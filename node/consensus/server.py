@@ -13,11 +13,10 @@ import structlog
 from node.consensus.application import Application
 from node.consensus.errors import explain
 from node.consensus.gossip import Gossip
-from node.consensus.wire import MAX_MESSAGE_BYTES, BrokenFrame, abci, encode_frame, read_request
+from node.consensus.wire import BrokenFrame, abci, encode_frame, read_request
 
 REAP_PATIENCE_SECONDS: Final = 1.0
 READ_BUFFER: Final = 1024 * 1024
-assert READ_BUFFER < MAX_MESSAGE_BYTES
 
 log = structlog.get_logger()
 

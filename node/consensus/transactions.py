@@ -10,7 +10,7 @@ from typing import Final
 from Crypto.Hash import keccak
 
 from node.consensus.errors import TransactionRefused
-from node.domain.ids import Address, Hash32
+from node.domain.ids import Address
 
 MAX_TRANSACTION_BYTES: Final = 128 * 1024
 """geth's pool takes no larger one (core/txpool/legacypool, txMaxSize)."""
@@ -65,11 +65,6 @@ def recover_sender(transaction: Transaction) -> Address:
         raise TransactionRefused("its signature is not valid") from None
     public = key.format(compressed=False)[1:]
     return Address(keccak.new(digest_bits=256, data=public).digest()[12:])
-
-
-def transaction_hash(raw: bytes) -> Hash32:
-    """The hash that explorers and receipts know the transaction by."""
-    return Hash32(keccak.new(digest_bits=256, data=raw).digest())
 
 
 def _decode_legacy(raw: bytes) -> Transaction:

@@ -7,7 +7,6 @@ exits when the application goes. After it node/network/watch.py judges whether h
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from typing import Final
 
 import structlog
 
+from node.consensus.logs import configure_logs
 from node.domain.errors import TillnetError
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
 from node.network.mend import renew_geth, was_thrown_back
@@ -167,7 +167,11 @@ async def supervise(plan: NetworkPlan) -> None:
 
     def record() -> None:
         state = RunState(supervisor=me, validators={keeper.name: dict(keeper.running) for keeper in keepers})
-        write_state(plan.run_folder, state)
+        try:
+            write_state(plan.run_folder, state)
+        except OSError as failure:
+            # a full disk: the validators go on as far as they can, and `down` still knows the supervisor
+            log.error("state.not_written", reason=str(failure))
 
     keepers: list[ValidatorKeeper] = []
     keepers += [ValidatorKeeper(plan, validator, record) for validator in plan.validators]
@@ -203,16 +207,7 @@ async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
 
 def main() -> int:
     """Returns the process's exit code."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    configure_logs()
     try:
         asyncio.run(supervise(read_plan(Path(sys.argv[1]))))
     except (TillnetError, OSError) as failure:

@@ -17,6 +17,7 @@ BEHIND_SECONDS: Final = 60.0
 STALL_SECONDS: Final = 180.0
 """So long, and it is started anew even if all stand (perhaps all wait for each other)."""
 BEHIND_BLOCKS: Final = 5
+NO_ANSWER: Final = -1
 LOG_BYTES: Final = 50_000_000
 
 
@@ -47,12 +48,13 @@ class Watch:
         return self.judge(heights)
 
     def judge(self, heights: dict[str, int]) -> set[str]:
-        """The names of the stalled, by the heights seen now (-1: no answer)."""
+        """The names of the stalled, by the heights seen now (NO_ANSWER: none given)."""
         now, highest = self._clock(), max(heights.values())
         stalled = set()
         for name, height in heights.items():
             seen = self._seen.get(name)
-            if seen is None or height > seen.height:
+            # a lower one is progress too: geth went back in a crash, and follows CometBFT's replay
+            if seen is None or height not in (NO_ANSWER, seen.height):
                 self._seen[name] = _Seen(height=height, since=now)
                 continue
             standing = now - seen.since
@@ -60,7 +62,7 @@ class Watch:
             if behind or standing > STALL_SECONDS:
                 stalled.add(name)
                 # the new start gets as long as the first one did, also if geth has gone back some blocks
-                self._seen[name] = _Seen(height=-1, since=now)
+                self._seen[name] = _Seen(height=NO_ANSWER, since=now)
         return stalled
 
     def _height(self, validator: ValidatorPlan) -> int:
@@ -68,7 +70,7 @@ class Watch:
             url = f"http://{self._plan.host}:{validator.ports.geth}"
             return int(call(url, "eth_blockNumber", []), 16)
         except (NoAnswer, ValueError):
-            return -1
+            return NO_ANSWER
 
 
 def trim_log(path: Path, limit: int = LOG_BYTES) -> None:

@@ -146,6 +146,9 @@ def test_watch_names_a_validator_only_when_it_stands_while_others_go_on(folder: 
     # it stood from 20 on; started anew, it gets as long again
     assert {now for now, stalled in named.items() if stalled} == {20 + BEHIND_SECONDS + 5, 2 * BEHIND_SECONDS + 35}
     assert all(stalled <= {"v2"} for stalled in named.values())
+    replaying = Watch(read_plan(folder), clock=lambda: now)
+    for now in range(0, 200, 5):
+        assert replaying.judge({"v1": 1000 + int(now), "v2": 1000 if now < 10 else 500 + int(now)}) == set()
     standing = Watch(read_plan(folder), clock=lambda: now)
     seen = []
     for now in range(0, 400, 5):
