@@ -108,7 +108,7 @@ class Bridge:
             "waiting": waiting,
             "unanswered": len(stages.waiting),
             "reversals": len(stages.reversals),
-            "in_flight": len(stages.sender.pending),
+            "in_flight": stages.sender.in_flight,
             "journal_queue": stages.journal.waiting,
             "last_block": self._settlement.last_block,
             "last_block_age_ms": age,

@@ -46,6 +46,7 @@ class Sender:
         self.pending: dict[int, Pending] = {}
         self._hashes: dict[Hash32, int] = {}
         self._order = asyncio.Lock()
+        self._signing = 0
 
     def restore(self, batches: list[OpenBatch], *, next_batch: int, next_nonce: int) -> None:
         """What the journal had open when the process started."""
@@ -54,6 +55,11 @@ class Sender:
             self._remember(
                 Pending(batch=each.id, kind=each.kind, sequences=each.sequences, rows=list(each.transactions))
             )
+
+    @property
+    def in_flight(self) -> int:
+        """Batches that no final block holds yet, with the one that is being signed."""
+        return len(self.pending) + self._signing
 
     def batch_of(self, transaction: Hash32) -> Pending | None:
         """The pending batch of a transaction of ours."""
@@ -86,6 +92,13 @@ class Sender:
 
         Raises Unusable when the journal cannot be written.
         """
+        self._signing += 1
+        try:
+            return await self._send(formed)
+        finally:
+            self._signing -= 1
+
+    async def _send(self, formed: Formed) -> int:
         async with self._order:
             now = self._clock()
             row = self._sign(self._next_batch, self._next_nonce, formed.data, formed.gas, now)

@@ -29,10 +29,16 @@ async def bridge_on(stand: Stand, **sections: dict[str, Any]) -> AsyncIterator[R
     settings = stand.settings(**sections)
     async with start.started(settings) as running:
         stopping = asyncio.Event()
+        test = asyncio.current_task()
+        assert test is not None
         serving = asyncio.create_task(start.serve(settings, running, stopping))
-        yield running
-        stopping.set()
-        await serving
+        # a bridge that stopped by itself is not waited for
+        serving.add_done_callback(lambda _: stopping.is_set() or test.cancel())
+        try:
+            yield running
+        finally:
+            stopping.set()
+            await serving
 
 
 async def until(happened: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -94,8 +94,10 @@ class Stand:
 
     def mine_every(self, seconds: int) -> None:
         """Blocks by the clock, as on the real chain; 0 for one a transaction, at once."""
-        self.chain.request("evm_setAutomine", not seconds)
+        # anvil takes an interval of 0 as "never", so it comes first
         self.chain.request("evm_setIntervalMining", seconds)
+        if not seconds:
+            self.chain.request("evm_setAutomine", True)
 
     def stop_mining(self) -> None:
         """No block until `mine` or `mine_every`."""
