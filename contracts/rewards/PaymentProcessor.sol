@@ -13,11 +13,10 @@ import {Words} from "../libraries/Words.sol";
 abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
     using Words for uint256;
 
-    /// @dev Gas kept back to close a batch: for itself, each word of the window, each leaf (a line has 9 bytes).
-    uint256 private constant CLOSING_GAS = 160_000;
+    /// @dev Gas kept back to close a batch: for itself, each word of the window, each byte (a leaf has 9 or more).
+    uint256 private constant CLOSING_GAS = 100_000;
     uint256 private constant WINDOW_GAS = 22_200;
-    uint256 private constant LEAF_GAS = 300;
-    uint256 private constant SMALLEST_LEAF = 9;
+    uint256 private constant BYTE_GAS = 14;
     uint256 private constant HEADER = 16;
     uint256 private constant MAX_WINDOW_WORDS = 32;
 
@@ -84,7 +83,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
             B.set(B.WINDOW_BITS, words << 8);
             B.set(
                 B.RESERVE_GAS,
-                CLOSING_GAS + BatchPosting.PAYMENT_GAS + words * WINDOW_GAS + (batch.length / SMALLEST_LEAF) * LEAF_GAS
+                CLOSING_GAS + BatchPosting.PAYMENT_GAS + words * WINDOW_GAS + batch.length * BYTE_GAS
             );
             B.set(B.END, end);
             B.set(B.LEAVES, _loadWindow(_postedSlot(streamId, first), words));

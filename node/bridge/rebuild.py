@@ -36,7 +36,7 @@ class Effects:
 
     processed: int = 0
     skipped: set[int] = field(default_factory=set)
-    clamped: dict[tuple[int, int], int] = field(default_factory=dict)
+    clamped: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # points, owed
     previous: dict[int, int] = field(default_factory=dict)
 
 
@@ -114,15 +114,15 @@ class LeafRebuilder:
         found: list[bytes] = []
         for number, (high, low, version, tender) in enumerate(LINE.iter_unpack(lines)):
             amount = high << 32 | low
-            bps = rate = points = previous = 0
+            bps = rate = points = last = 0
             if tender == Tender.COIN:
-                previous = min(left, amount * self._terms.units_per_minor_unit)
-                left -= previous
+                last = min(left, amount * self._terms.units_per_minor_unit)
+                left -= last
             else:
                 bps, rate = self._rate(merchant, version, member, time, block)
                 points = amount * rate * bps // SCALE
                 if effects.clamped:
-                    points = effects.clamped.get((sequence, number), points)
+                    points, last = effects.clamped.get((sequence, number), (points, 0))
             found.append(
                 WORD_0.pack(
                     LEAF_DOMAIN, stream, sequence, number, tender, terminal, merchant, version, bps, epoch,
@@ -131,7 +131,7 @@ class LeafRebuilder:
                 + WORD_1.pack(
                     member, high, low, time,
                     points >> 24, points >> 8 & 0xFFFF, points & 0xFF,
-                    previous >> 24, previous >> 8 & 0xFFFF, previous & 0xFF,
+                    last >> 24, last >> 8 & 0xFFFF, last & 0xFF,
                 )
                 + tail
             )  # fmt: skip
@@ -161,7 +161,7 @@ def effects_of(mined: Mined) -> Effects:
         if isinstance(event, Skipped):
             effects.skipped.add(event.sequence)
         elif isinstance(event, Clamped):
-            effects.clamped[event.sequence, event.line] = event.points
+            effects.clamped[event.sequence, event.line] = (event.points, event.due - event.points)
         elif isinstance(event, Debited):
             effects.previous[event.sequence] = event.coins_previous
         elif isinstance(event, BatchPosted):

@@ -133,11 +133,9 @@ def gas_limit(batch: Batch) -> int:
     """
     lines = sum(len(payment.lines) for payment in batch.payments)
     merchants = len({payment.merchant for payment in batch.payments})
-    calldata = 16 * len(encode_batch(batch))
-    return (
-        400_000 + 25_000 * batch.window_words + 40_000 * merchants + calldata
-        + 40_000 * len(batch.payments) + 60_000 * lines
-    )  # fmt: skip
+    size = len(encode_batch(batch))
+    closing = 160_000 + 22_200 * batch.window_words + 14 * size
+    return 21_000 + 16 * size + closing + 40_000 * merchants + 60_000 * len(batch.payments) + 37_000 * lines
 
 
 def _encode_payment(payment: BatchPayment, first_sequence: int) -> bytes:
