@@ -42,7 +42,7 @@ class Terminal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """A rule version's terms as the ledger knows them (docs/batch.md, word `rule`); `rate` in units for 10,000 minor units.
+    """A rule version's terms as the ledger knows them (docs/batch.md, `rule`); `rate` in units for 10,000 minor units.
 
     `product_set` is the root of its product set, None for a base version; `until` 0 means for ever.
     `tier_table` holds basis points by tier, empty if the rule has none.
