@@ -20,7 +20,7 @@ NO_RULE: Final = RuleVersion(0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """A line item of a basket. `product` is printable ASCII of 1 to 32 characters; the amount is for all of `quantity`."""
+    """A line item of a basket. `product` is 1 to 32 printable ASCII characters; the amount is for all of `quantity`."""
 
     product: str
     quantity: int
@@ -72,9 +72,7 @@ def assign_lines(
     return lines
 
 
-def _version_of(
-    product: str, applicable: Sequence[tuple[Rule, frozenset[str]]], base: RuleVersion
-) -> RuleVersion:
+def _version_of(product: str, applicable: Sequence[tuple[Rule, frozenset[str]]], base: RuleVersion) -> RuleVersion:
     holding = [rule for rule, products in applicable if product in products]
     if not holding:
         return base
