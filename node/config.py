@@ -35,7 +35,7 @@ class ChainSettings:
     """Where the chain is. `finality` is "instant" where a block is final when it appears, else "finalized".
 
     `product_sets` is the folder of published product lists, else `product-sets` beside the deployment; `currency` the
-    ISO 4217 number of the network's.
+    ISO 4217 number of the network's. While earning is paused, payments are posted again every `pause_ms`.
     """
 
     rpc: tuple[str, ...] = setting(low=1, high=16)
@@ -47,6 +47,7 @@ class ChainSettings:
     call_timeout_ms: int = setting(10_000, low=100, high=120_000)
     poll_ms: int = setting(250, low=20, high=60_000)
     attempts: int = setting(5, low=1, high=100)
+    pause_ms: int = setting(10_000, low=100, high=3_600_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -82,9 +82,7 @@ def answer_of(stream: StreamId, stored: Stored, *, duplicate: bool) -> Answer:
         points=points,
         balance=None,
         duplicate=duplicate,
-        text=""
-        if code == APPROVED
-        else TEXTS.get(stored.reason or 0, "NOT POSTED IN TIME" if code == TOO_LATE else ""),
+        text=_text(code, stored.reason or 0),
     )
 
 

@@ -22,6 +22,8 @@ GAS_MERCHANT: Final = 60_000
 """Gas for a merchant's section, whatever it meets."""
 GAS_BYTE: Final = 16
 """Gas of a byte of calldata that is not zero."""
+GAS_WORD: Final = 25_000
+"""Gas of a word of 256 sequences."""
 SCAN: Final = 4
 """How many batches' worth of waiting payments are looked at for one batch."""
 
@@ -34,6 +36,8 @@ class Batcher:
         self._stream = stream
         self._waiting: dict[Sequence, PaymentEntry] = {}
         self._held: dict[MemberId, set[Sequence]] = {}
+        self.rest_until = 0
+        """No batch before this time (milliseconds): earning is paused on the chain."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -74,11 +78,13 @@ class Batcher:
         for entry in chosen:
             del self._waiting[entry.sequence]
         chosen.sort(key=_by_merchant_and_rule)
+        numbers = [entry.sequence for entry in chosen]
+        words = max(numbers) // WINDOW_BITS - min(numbers) // WINDOW_BITS + 1
         return Formed(
             kind=Kind.PAYMENT,
             sequences=tuple(entry.sequence for entry in chosen),
             data=post_batch(encode(self._stream, chosen)),
-            gas=gas,
+            gas=gas + GAS_WORD * words,
         )
 
     def _choose(self) -> tuple[list[PaymentEntry], int]:
@@ -98,7 +104,11 @@ class Batcher:
             more_gas += 0 if entry.merchant in merchants else GAS_MERCHANT
             if end is None:
                 end = entry.sequence // WINDOW_BITS * WINDOW_BITS + WINDOW
-            if entry.sequence >= end or size + more > settings.max_bytes or gas + more_gas > settings.max_gas:
+            if (
+                entry.sequence >= end
+                or size + more > settings.max_bytes
+                or gas + more_gas > settings.max_gas - GAS_WORD * MAX_WINDOW_WORDS
+            ):
                 break
             members.add(entry.member)
             merchants.add(entry.merchant)

@@ -65,7 +65,9 @@ class Admitted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchResult:
-    """A batch as the chain has it. `declined`: the contract's reasons; `given_back`: not looked at."""
+    """A batch as the chain has it. `declined`: the contract's reasons; `given_back`: not looked at,
+    or skipped because earning was `paused`.
+    """
 
     batch: int
     kind: Kind
@@ -75,6 +77,7 @@ class BatchResult:
     leaves: bytes
     declined: dict[Sequence, int]
     given_back: tuple[Sequence, ...]
+    paused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

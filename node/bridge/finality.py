@@ -26,7 +26,6 @@ from node.domain.ids import Address, Hash32
 RESPONSE_CODES: Final[Mapping[int, str]] = {
     1: "96",  # ALREADY_POSTED: the stream was posted from elsewhere
     2: "30",  # MALFORMED
-    3: "91",  # PAUSED
     4: "03",  # MERCHANT
     5: "58",  # TERMINAL
     6: "14",  # MEMBER
@@ -46,6 +45,7 @@ RESPONSE_CODES: Final[Mapping[int, str]] = {
     24: "12",  # KIND
 }
 """DE39 for a reason of docs/batch.md."""
+PAUSED: Final = 3
 NO_ROOT: Final = Hash32(bytes(32))
 
 
@@ -94,7 +94,10 @@ async def result_of(mined: Mined, block: Block, rebuild: Rebuild) -> BatchResult
     """
     posted = next((event for event in mined.events if isinstance(event, BatchPosted | RefundsPosted)), None)
     processed = posted.processed if posted is not None else 0
-    declined = {event.sequence: event.reason for event in mined.events if isinstance(event, Skipped)}
+    skipped = {event.sequence: event.reason for event in mined.events if isinstance(event, Skipped)}
+    declined = {sequence: reason for sequence, reason in skipped.items() if reason != PAUSED}
+    # What was skipped in a pause may be posted again, and will be: its terminal may have been told 00.
+    back = {*_order(mined)[processed:], *(skipped.keys() - declined.keys())}
     root, leaves = NO_ROOT, b""
     if isinstance(posted, BatchPosted):
         root, leaves = posted.root, await rebuild(mined, block, posted.root)
@@ -106,7 +109,8 @@ async def result_of(mined: Mined, block: Block, rebuild: Rebuild) -> BatchResult
         root=root,
         leaves=leaves,
         declined=declined,
-        given_back=tuple(ids.Sequence(sequence) for sequence in _order(mined)[processed:]),
+        given_back=tuple(ids.Sequence(sequence) for sequence in sorted(back)),
+        paused=len(declined) != len(skipped),
     )
 
 

@@ -105,9 +105,9 @@ class Bridge:
         return {
             "ok": age < STALE_MS and waiting < self._settings.batch.waiting,
             "stream": int(stages.stream),
+            "unsettled": len(stages.received_at) + len(stages.reversals),
             "waiting": waiting,
             "unanswered": len(stages.waiting),
-            "reversals": len(stages.reversals),
             "in_flight": stages.sender.in_flight,
             "journal_queue": stages.journal.waiting,
             "last_block": self._settlement.last_block,
@@ -153,7 +153,8 @@ class Bridge:
             await asyncio.wait_for(self._stages.news.wait(), seconds)
 
     async def _send_payments(self) -> int:
-        formed = self._stages.batcher.take()
+        batcher = self._stages.batcher
+        formed = batcher.take() if self._stages.clock() >= batcher.rest_until else None
         if formed is None:
             return 0
         batch = await self._stages.sender.send(formed)

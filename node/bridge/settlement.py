@@ -76,6 +76,8 @@ class Settlement:
             if back:
                 entries = await stages.journal.insist(lambda connection: reading.payments(connection, back))
                 stages.batcher.give_back(entries)
+            if result.paused:
+                stages.batcher.rest_until = now + self._settings.pause_ms
             await self._payments_settled([Sequence(each) for each in pending.sequences if each not in back], now)
         self._report(result, [each for each in pending.sequences if each not in back and each not in result.declined])
         if back and not result.processed:

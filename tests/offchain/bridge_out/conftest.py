@@ -54,6 +54,6 @@ async def idle(running: Running) -> None:
 
     async def nothing_left() -> bool:
         health = await running.bridge.health()
-        return not any(health[name] for name in ("waiting", "unanswered", "reversals", "in_flight", "journal_queue"))
+        return not any(health[name] for name in ("unsettled", "unanswered", "in_flight", "journal_queue"))
 
     await until(nothing_left, "the bridge has nothing left to do")

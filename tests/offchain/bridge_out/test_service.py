@@ -195,6 +195,17 @@ async def test_submit_loses_and_repeats_nothing_when_a_batch_ends_early_for_want
     assert {transfers_to(stand, member) for member in MEMBERS} == {1}
 
 
+async def test_submit_posts_after_a_pause_what_was_answered_before(stand: Stand) -> None:
+    world = stand.world
+    world.as_operator(world.ledger, "pause")
+    async with bridge_on(stand, chain={"pause_ms": 200}, answers={"deadline_ms": 1_000}) as running:
+        assert (await submit(running, paid(1, stand))).response_code == "00"
+        assert (await submit(running, debit(2, member=BERT))).response_code == "91"
+        world.as_operator(world.ledger, "unpause")
+        await idle(running)
+    assert (stand.points(ANNA), stand.points(BERT), stand.value(BERT)) == (1_000 * COEFFICIENT, 0, VALUE)
+
+
 async def test_run_stops_with_a_reason_when_the_poster_changed(stand: Stand) -> None:
     settings = stand.settings()
     from node.bridge import start
