@@ -76,6 +76,9 @@ class Settlement:
             if back:
                 entries = await stages.journal.insist(lambda connection: reading.payments(connection, back))
                 stages.batcher.give_back(entries)
+                for reversal in [stages.refunds.awaiting.pop(number, None) for number in back]:
+                    if reversal is not None:
+                        self._undo.begin(reversal)  # neither of the two need go to the chain any more
             if result.paused:
                 stages.batcher.rest_until = now + self._settings.pause_ms
             await self._payments_settled([Sequence(each) for each in pending.sequences if each not in back], now)

@@ -62,6 +62,8 @@ class Undo:
         log.warning("not final in time", payment_id=payment_id(stages.stream, sequence))
         if reversal is not None:
             self.begin(reversal)
+        elif cancelled is not None:
+            stages.received_at.pop(sequence, None)
         await stages.answer([sequence])
 
     def end(self, reversal: ReversalEntry) -> None:
