@@ -24,6 +24,8 @@ GAS_BYTE: Final = 16
 """Gas of a byte of calldata that is not zero."""
 GAS_WORD: Final = 25_000
 """Gas of a word of 256 sequences."""
+EXTRA_GAS: Final = 250_000
+"""Gas that a batch gets more after one that ended early."""
 SCAN: Final = 4
 """How many batches' worth of waiting payments are looked at for one batch."""
 
@@ -36,6 +38,7 @@ class Batcher:
         self._stream = stream
         self._waiting: dict[Sequence, PaymentEntry] = {}
         self._held: dict[MemberId, set[Sequence]] = {}
+        self._extra_gas = 0
         self.rest_until = 0
         """No batch before this time (milliseconds): earning is paused on the chain."""
 
@@ -54,6 +57,10 @@ class Batcher:
     def give_back(self, entries: Iterable[PaymentEntry]) -> None:
         """Payments that a batch left out for want of gas: they come first."""
         self._waiting = dict(sorted(({entry.sequence: entry for entry in entries} | self._waiting).items()))
+
+    def more_gas(self) -> None:
+        """A batch ended early for want of gas: the next ones get more."""
+        self._extra_gas = min(2 * self._extra_gas + EXTRA_GAS, self._settings.max_gas // 2)
 
     def hold(self, reversal: ReversalEntry) -> None:
         """Later payments of this member wait until the reversal is on its way."""
@@ -92,7 +99,7 @@ class Batcher:
         chosen: list[PaymentEntry] = []
         members: set[MemberId] = set()
         merchants: set[int] = set()
-        size, gas, end = HEADER.size, settings.gas_base, None
+        size, gas, end = HEADER.size, settings.gas_base + self._extra_gas, None
         for looked_at, entry in enumerate(self._waiting.values()):
             if len(chosen) >= settings.max_payments or looked_at >= SCAN * settings.max_payments:
                 break

@@ -78,6 +78,8 @@ class BatchResult:
     declined: dict[Sequence, int]
     given_back: tuple[Sequence, ...]
     paused: bool = False
+    reverted: bool = False
+    short_of_gas: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -111,6 +111,8 @@ async def result_of(mined: Mined, block: Block, rebuild: Rebuild) -> BatchResult
         declined=declined,
         given_back=tuple(ids.Sequence(sequence) for sequence in sorted(back)),
         paused=len(declined) != len(skipped),
+        reverted=posted is None,
+        short_of_gas=posted is not None and processed < len(_order(mined)),
     )
 
 

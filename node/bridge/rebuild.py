@@ -1,6 +1,6 @@
 """Rebuilds the leaves of a mined batch from its calldata and logs (docs/batch.md, "The leaf").
 
-Part of finality. Written for speed over the packed bytes; node/domain/rewards.py says the same in words of the domain.
+Part of finality. Written for speed over the packed bytes; node/domain/leaf.py says the same in words of the domain.
 """
 
 import struct

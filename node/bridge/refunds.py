@@ -3,6 +3,8 @@
 Stage before: journal. Stage after: transaction. A reversal of a payment that was declined is final without effect.
 """
 
+from typing import Final
+
 from node.bridge.entry import Formed, Kind, ReversalEntry
 from node.bridge.journal.reading import Original
 from node.bridge.leaves import hashes, leaves_of
@@ -12,7 +14,9 @@ from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MinorUnits, Sequence, StreamId
 from node.domain.merkle import proof_of
 
-TREES = 8
+EXTRA_GAS: Final = 500_000
+"""Gas that a batch gets more after one that ended early."""
+TREES: Final = 8
 """Trees kept, so that reversals of one batch do not hash it again and again."""
 
 
@@ -24,6 +28,7 @@ class Refunds:
         self._stream = stream
         self.awaiting: dict[Sequence, ReversalEntry] = {}
         self._ready: dict[Sequence, tuple[ReversalEntry, Refund]] = {}
+        self._extra_gas = 0
         self._trees: dict[Hash32, list[Hash32]] = {}
 
     @property
@@ -52,6 +57,10 @@ class Refunds:
         """The original had no effect: nothing is to be undone."""
         self.awaiting.pop(reversal.original, None)
 
+    def more_gas(self) -> None:
+        """A batch ended early for want of gas: the next ones get more."""
+        self._extra_gas = min(2 * self._extra_gas + EXTRA_GAS, self._settings.max_gas // 2)
+
     def take(self) -> tuple[Formed, list[ReversalEntry]] | None:
         """The next batch of refunds with its reversals, None when none is ready."""
         chosen = list(self._ready.values())[: self._settings.max_refunds]
@@ -69,6 +78,7 @@ class Refunds:
             sequences=tuple(reversal.sequence for reversal, _ in chosen),
             data=calldata,
             gas=self._settings.gas_base
+            + self._extra_gas
             + sum(self._settings.gas_refund * (1 + len(refund.lines)) for _, refund in chosen)
             + 16 * len(calldata),
         )

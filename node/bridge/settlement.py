@@ -71,6 +71,8 @@ class Settlement:
         pending = stages.sender.finished(result.batch)
         back = set(result.given_back)
         if result.kind is Kind.REVERSAL:
+            if result.short_of_gas:
+                stages.refunds.more_gas()
             self._reversals_settled(pending, back)
         else:
             if back:
@@ -79,11 +81,13 @@ class Settlement:
                 for reversal in [stages.refunds.awaiting.pop(number, None) for number in back]:
                     if reversal is not None:
                         self._undo.begin(reversal)  # neither of the two need go to the chain any more
+            if result.short_of_gas:
+                stages.batcher.more_gas()
             if result.paused:
                 stages.batcher.rest_until = now + self._settings.pause_ms
             await self._payments_settled([Sequence(each) for each in pending.sequences if each not in back], now)
         self._report(result, [each for each in pending.sequences if each not in back and each not in result.declined])
-        if back and not result.processed:
+        if result.reverted:
             raise Unusable(
                 f"block {result.block} refused the whole of batch {result.batch}; is this bridge's key still the"
                 f" poster of stream {stages.stream}?"
