@@ -13,6 +13,8 @@ from node.network.toolchain.versions import NODE_WANTED, find_on_path
 from node.network.toolchain.work import Work
 
 SOLC_VERSION: Final = "0.8.30"
+# bounded: a registry that is not there is told after seconds
+PATIENCE: Final = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 FOUNDRY: Final = ("forge", "cast", "anvil")
 
 
@@ -32,7 +34,7 @@ def provide_node(work: Work) -> None:
 def install_packages(work: Work) -> None:
     """Installs node_modules as package-lock.json says, and links foundry's commands into .till/tools/bin."""
     # packages' own install scripts are not run: none of these needs one
-    command = (work.layout.bin / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=2")
+    command = (work.layout.bin / "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", *PATIENCE)
     work.run(*command, env=node_environment(work.layout))
     for name in FOUNDRY:
         link(work.layout.bin / name, foundry(work.layout, name))
