@@ -37,7 +37,7 @@ class Reverted(Exception):
 
 
 class Event(NamedTuple):
-    """A decoded log."""
+    """A decoded log; the arguments in the order of the event's parameters."""
 
     name: str
     address: str
@@ -62,15 +62,21 @@ class Chain:
         self._count = 0
         self.accounts: list[str] = self.request("eth_accounts")
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self._connection.close()
+
     def request(self, method: str, *params: Any) -> Any:
         """The result of one call; an error that carries revert data becomes Reverted with the data as `values`."""
         self._count += 1
-        body = json.dumps({"jsonrpc": "2.0", "id": self._count, "method": method, "params": params})
-        self._connection.request("POST", "/", body, {"Content-Type": "application/json"})
-        answer = json.loads(self._connection.getresponse().read())
+        answer = self._exchange({"jsonrpc": "2.0", "id": self._count, "method": method, "params": params})
         if "error" in answer:
             raise Reverted("0x", (answer["error"].get("data"), answer["error"].get("message")))
         return answer["result"]
+
+    def _exchange(self, body: Any) -> Any:
+        self._connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
+        return json.loads(self._connection.getresponse().read())
 
     def send(self, *, sender: str, to: str | None, data: str, gas: int = GAS_LIMIT) -> Receipt:
         """Sends a transaction and returns its receipt, reverted or not: look at `status` by calling first."""
@@ -100,6 +106,15 @@ class Chain:
     def storage(self, address: str, slot: int) -> int:
         """The word in a storage slot."""
         return int(self.request("eth_getStorageAt", address, f"0x{slot:064x}", "latest"), 16)
+
+    def storages(self, address: str, slots: Sequence[int]) -> list[int]:
+        """The words in many storage slots, in one request."""
+        calls = [
+            {"jsonrpc": "2.0", "id": i, "method": "eth_getStorageAt", "params": [address, f"0x{slot:064x}", "latest"]}
+            for i, slot in enumerate(slots)
+        ]
+        answers = self._exchange(calls) if calls else []
+        return [int(answer["result"], 16) for answer in sorted(answers, key=lambda answer: answer["id"])]
 
     def now(self) -> int:
         """The time of the newest block."""
@@ -133,7 +148,11 @@ def anvil(*, start_time: int | None = None) -> Iterator[Chain]:
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            yield Chain(_port(process, output))
+            chain = Chain(_port(process, output))
+            try:
+                yield chain
+            finally:
+                chain.close()
         finally:
             process.terminate()
             process.wait()
@@ -189,12 +208,12 @@ class Interface:
             return None
         indexed = [i for i in entry["inputs"] if i["indexed"]]
         plain = [i for i in entry["inputs"] if not i["indexed"]]
-        args: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for i, topic in zip(indexed, log["topics"][1:], strict=True):
-            args[i["name"]] = eth_abi.decode([_type(i)], bytes.fromhex(topic[2:]))[0]
+            found[i["name"]] = eth_abi.decode([_type(i)], bytes.fromhex(topic[2:]))[0]
         for i, value in zip(plain, eth_abi.decode(_types(plain), bytes.fromhex(log["data"][2:])), strict=True):
-            args[i["name"]] = _named(i, value)
-        return Event(entry["name"], log["address"], args)
+            found[i["name"]] = _named(i, value)
+        return Event(entry["name"], log["address"], {i["name"]: found[i["name"]] for i in entry["inputs"]})
 
 
 class Contract:

@@ -3,6 +3,7 @@
 Whoever recomputes the chain uses `rebuild_leaves`: it needs calldata, logs and rule terms, no state but members' tiers.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -70,11 +71,11 @@ class Leaf:
 class BatchLogs:
     """What the logs of a batch say beside its calldata.
 
-    `clamped` is (points, due) by (sequence, line); `coins_previous` what a payment took of aged coins, by sequence.
+    `skipped` are the sequences of Skipped, one for each log; `clamped` is (points, due) by (sequence, line); `coins_previous` what a payment took of aged coins, by sequence.
     """
 
     processed: int
-    skipped: frozenset[int] = frozenset()
+    skipped: tuple[int, ...] = ()
     clamped: Mapping[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     coins_previous: Mapping[int, int] = field(default_factory=dict)
 
@@ -118,8 +119,12 @@ def rebuild_leaves(
     Raises KeyError when a rule version is missing.
     """
     leaves: list[Leaf] = []
-    for payment in batch.payments[: logs.processed]:
-        if payment.sequence in logs.skipped:
+    looked_at = batch.payments[: logs.processed]
+    times, skips = Counter(payment.sequence for payment in looked_at), Counter(logs.skipped)
+    for payment in looked_at:
+        # of a sequence that the batch names twice, the first is the accepted one
+        accepted = skips[payment.sequence] < times.pop(payment.sequence, 0)
+        if not accepted:
             continue
         previous = logs.coins_previous.get(payment.sequence, 0)
         time = terms.rule_time(payment.time, block_time)

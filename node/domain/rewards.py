@@ -33,7 +33,7 @@ class Outcome:
 
     leaves: tuple[Leaf, ...]
     root: Hash32
-    skipped: dict[Sequence, Reason]
+    skipped: tuple[tuple[Sequence, Reason], ...]
     logs: tuple[Log, ...]
 
 
@@ -49,7 +49,7 @@ def post_batch(ledger: Ledger, batch: Batch, block: Block) -> Outcome:
     return Outcome(
         leaves=tuple(posting.leaves),
         root=root,
-        skipped=posting.skipped,
+        skipped=tuple(posting.skipped),
         logs=(*posting.logs, Log("BatchPosted", closing + counts)),
     )
 
@@ -71,14 +71,14 @@ class _Posting:
         self.ledger, self.batch, self.block = ledger, batch, block
         self.epoch, self.day = ledger.terms.epoch(block.time), ledger.terms.day(block.time)
         self.leaves: list[Leaf] = []
-        self.skipped: dict[Sequence, Reason] = {}
+        self.skipped: list[tuple[Sequence, Reason]] = []
         self.logs: list[Log] = []
 
     def payment(self, payment: BatchPayment) -> None:
         reason = self._reason(payment)
         key = (self.batch.stream, payment.sequence)
         if reason is not None:
-            self.skipped[payment.sequence] = reason
+            self.skipped.append((payment.sequence, reason))
             self.logs.append(Log("Skipped", (*key, int(reason))))
             if reason.consumes:
                 self.ledger.posted.add(key)
