@@ -17,9 +17,8 @@ setup: ## install and build everything under this folder (.venv, node_modules, .
 demo: setup ## replay a real day of shop payments on four validators (DEMO_DAYS=7 for a week)
 	@$(PY) -m node.demo
 
-test: setup ## lint, then every test
-	@$(MAKE) --no-print-directory lint
-	@$(PY) -m pytest --exitfirst
+test: lint ## lint, then every test: the fast ones first, ends at the third failure
+	@$(PY) -m pytest --maxfail=3
 
 lint: setup ## formatting, types, dependency rule, Solidity style
 	@.venv/bin/ruff check --quiet .

@@ -11,7 +11,7 @@ operator the roles of operator and finance. Writes FOLDER/deployment.json:
      "contracts": {"RewardToken": {"address": "0x..", "artifact": "RewardToken.json", "block": 3}, ...}}
 
 `block` is the first block to look for events in; the artifacts lie in node/artifacts/contracts. Started again on a
-network that has a deployment, it refuses; remove deployment.json to deploy anew.
+network whose deployment stands, it refuses; remove deployment.json to deploy anew.
 """
 
 import json
@@ -45,7 +45,7 @@ CALL_GAS: Final = 3_000_000
 def main(values: str = str(VALUES)) -> None:
     """Deploys on the connected network and prints the addresses."""
     session = open_session()
-    if session.persistent and session.deployment_file.exists():
+    if session.stands():
         raise Trouble(f"this network has a deployment: {session.deployment_file}; remove the file to deploy anew")
     deployment = deploy(session, read_values(Path(values)))
     rows = [(name, entry["address"], str(entry["block"])) for name, entry in deployment["contracts"].items()]

@@ -33,13 +33,12 @@ DEVELOPMENT_COIN: Final = 10**24  # wei
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """A connection. `folder` holds deployment.json; `persistent` is False for brownie's own short-lived anvil."""
+    """A connected chain, who signs there, and the folder that holds its deployment.json."""
 
     web3: Web3
     project: Any
     folder: Path
     operator: LocalAccount
-    persistent: bool
 
     @cached_property
     def contracts(self) -> dict[str, Any]:
@@ -56,6 +55,12 @@ class Session:
     @property
     def deployment_file(self) -> Path:
         return self.folder / DEPLOYMENT
+
+    def stands(self) -> bool:
+        """Whether deployment.json is there and its contracts are on this chain (anvil forgets them when it ends)."""
+        if not self.deployment_file.exists():
+            return False
+        return all(self.web3.eth.get_code(entry["address"]) for entry in self._deployment().values())
 
     def _deployment(self) -> dict[str, Any]:
         try:
@@ -101,7 +106,6 @@ def open_session() -> Session:
         project=project.get_loaded_projects()[0],
         folder=folder,
         operator=_operator(web3, folder),
-        persistent=live,
     )
 
 

@@ -70,6 +70,15 @@ def test_deploy_refuses_when_there_is_a_deployment(chain: Chain) -> None:
     assert "has a deployment" in told(chain, "deploy")
 
 
+@pytest.mark.anvil
+def test_deploy_works_again_when_anvil_has_forgotten_everything(tmp_path: Path) -> None:
+    # brownie's own anvil lives as long as the script
+    forgetful = Chain(network="development", folder=tmp_path)
+    first = shown(forgetful, "deploy")
+    assert "Written to" in first
+    assert "Written to" in shown(forgetful, "deploy")
+
+
 def test_onboard_merchant_prints_its_number(chain: Chain) -> None:
     stores = f"Main Street=S0000101,S0000102:{SIGNER};Harbour=S0000201"
     assert "Merchant 1: Corner Shop" in shown(chain, "onboard_merchant", "main", "Corner Shop", stores)
