@@ -1,0 +1,201 @@
+"""Settings, cards, fail points, `till bridge`: what an operator types, and one sentence for what is wrong."""
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.bridge.cards import Cards, import_cards, load_key
+from node.bridge.failpoint import FailPoint
+from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.status import percentile
+from node.config import FAIL_POINT_VARIABLE, load_bridge
+from node.domain.errors import Unusable
+from tests.offchain.bridge_out.stand import Stand
+
+MINIMAL = """
+[chain]
+rpc = ["http://127.0.0.1:1"]
+deployment = "network/deployment.json"
+[stream]
+id = 1
+key_file = "poster.key"
+"""
+CARD = "6011000990139424"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "bridge.toml"
+    path.write_text(text)
+    return path
+
+
+def till(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "node.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | environment,
+    )
+
+
+def test_load_bridge_fills_in_defaults_and_takes_paths_from_the_files_folder(tmp_path: Path) -> None:
+    loaded = load_bridge(written(tmp_path, MINIMAL), {})
+    assert loaded.chain.deployment == tmp_path / "network" / "deployment.json"
+    assert loaded.journal.path == tmp_path / "journal.sqlite"
+    assert (loaded.iso8583, loaded.rpc, loaded.fail_point) == (None, None, "")
+    assert loaded.answers.deadline_ms == 15_000
+
+
+def test_load_bridge_takes_the_fail_point_from_the_environment_only(tmp_path: Path) -> None:
+    path = written(tmp_path, 'fail_point = "after-send"\n' + MINIMAL)
+    assert load_bridge(path, {}).fail_point == ""
+    assert load_bridge(path, {FAIL_POINT_VARIABLE: "after-send"}).fail_point == "after-send"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (MINIMAL + "colour = 1\n", "there is no setting stream.colour"),
+        (MINIMAL.replace("id = 1", ""), "the setting stream.id is missing"),
+        (MINIMAL.replace("id = 1", 'id = "1"'), "stream.id is a whole number, not '1'"),
+        (MINIMAL.replace("id = 1", "id = 0"), "stream.id is between 1 and 4294967295, not 0"),
+        (MINIMAL.replace("id = 1", "id = true"), "stream.id is a whole number, not True"),
+        (MINIMAL.replace('["http://127.0.0.1:1"]', "[]"), "the length of chain.rpc is between 1 and 16, not 0"),
+        (MINIMAL.replace('rpc = ["http://127.0.0.1:1"]', "rpc = [1]"), "chain.rpc is a list of texts"),
+        (MINIMAL + "[batch]\nmax_payments = 99999\n", "batch.max_payments is between 1 and 2000, not 99999"),
+        (MINIMAL.replace("[stream]", "finality = 'soon'\n[stream]"), "chain.finality is one of instant, finalized"),
+        ("batch = 3\n" + MINIMAL, "batch is a table"),
+        ("= 3", "cannot be read"),
+    ],
+)
+def test_load_bridge_says_what_is_wrong(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(Unusable) as failure:
+        load_bridge(written(tmp_path, text), {})
+    assert sentence in str(failure.value)
+
+
+def test_load_bridge_refuses_when_the_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="there is no configuration file"):
+        load_bridge(tmp_path / "none.toml", {})
+
+
+def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
+    engine = open_engine(tmp_path / "journal.sqlite")
+    migrate(engine)
+    key = load_key(tmp_path / "cards.key", make=True)
+    assert (tmp_path / "cards.key").stat().st_mode & 0o077 == 0
+    (tmp_path / "cards.csv").write_text(f"card,member\n{CARD},{2**64 - 1}\nLOYAL-7, 12\n")
+    assert import_cards(engine, key, tmp_path / "cards.csv") == 2
+    cards = Cards(engine, load_key(tmp_path / "cards.key"))
+    assert [cards.member_of(card) for card in (CARD, "LOYAL-7", "nobody")] == [2**64 - 1, 12, None]
+    (tmp_path / "more.csv").write_text("another,77\n")
+    import_cards(engine, key, tmp_path / "more.csv")
+    assert cards.member_of("another") == 77  # found while the bridge runs
+    cards.close()
+    assert Cards(engine, b"k" * 32).member_of(CARD) is None
+    held = b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite*"))
+    assert CARD.encode() not in held
+
+
+@pytest.mark.parametrize("row", [CARD, f"{CARD},0", f"{CARD},x", f"{CARD},{2**64}", ",1", f"{CARD},1,2", "ü,1"])
+def test_import_cards_names_the_line_and_never_the_card(tmp_path: Path, row: str) -> None:
+    engine = open_engine(tmp_path / "journal.sqlite")
+    migrate(engine)
+    (tmp_path / "cards.csv").write_text(f"card,member\nfirst,1\n{row}\n")
+    with pytest.raises(Unusable, match=r"line 3 of .*cards\.csv") as failure:
+        import_cards(engine, b"k" * 32, tmp_path / "cards.csv")
+    assert CARD not in str(failure.value)
+
+
+def test_load_key_refuses_when_others_can_read_it(tmp_path: Path) -> None:
+    key = tmp_path / "cards.key"
+    key.write_text("00" * 32)
+    key.chmod(0o644)
+    with pytest.raises(Unusable, match="chmod 600"):
+        load_key(key)
+
+
+def test_fail_point_refuses_a_name_that_is_none() -> None:
+    with pytest.raises(Unusable, match="there is no fail point"):
+        FailPoint("before-lunch")
+    FailPoint("").passed("before-admit")
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 2), (99, 4), (1, 1)])
+def test_percentile_is_the_nearest_rank(percent: int, value: int) -> None:
+    assert percentile([1, 2, 3, 4], percent) == value
+    assert percentile([], percent) is None
+
+
+def test_till_bridge_status_and_migrate_show_the_journal(tmp_path: Path) -> None:
+    path = str(written(tmp_path, MINIMAL))
+    assert "there is no journal" in till("bridge", "status", "--config", path).stderr
+    assert "schema 0001" in till("bridge", "migrate", "--config", path).stdout
+    shown = json.loads(till("bridge", "status", "--config", path, "--json").stdout)
+    assert shown["entries"] == {"journaled": 0, "batched": 0, "sent": 0, "final": 0, "declined": 0}
+    assert (shown["running"], shown["latency_p99_ms"]) == (False, None)
+    assert "schema none" in till("bridge", "migrate", "--config", path, "--to", "base").stdout
+    with sqlite3.connect(tmp_path / "journal.sqlite") as connection:
+        left = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert left == {"alembic_version"}
+
+
+@pytest.mark.anvil
+@pytest.mark.parametrize(
+    ("sections", "spoil", "sentence"),
+    [
+        ({"stream": {"id": 9}}, None, "stream 9 is posted by 0x000000"),
+        ({}, ("poster.key", "11" * 32), "the key file's address is 0x"),
+        ({}, ("poster.key", "not a key"), "holds no usable key"),
+        ({"chain": {"deployment": "none.json"}}, None, "there is no deployment"),
+        ({"chain": {"rpc": ["http://127.0.0.1:9"], "attempts": 1}}, None, "eth_chainId failed at every gateway"),
+        ({}, ("deployment.json", "chain"), "the chain's id is 31337, the deployment is on 7"),
+    ],
+)
+def test_till_bridge_run_ends_with_one_sentence(
+    stand: Stand, sections: dict[str, Any], spoil: tuple[str, str] | None, sentence: str
+) -> None:
+    config = stand.write(**sections)
+    if spoil is not None and spoil[1] == "chain":
+        deployment = json.loads((stand.folder / "deployment.json").read_text()) | {"chain_id": 7}
+        (stand.folder / "deployment.json").write_text(json.dumps(deployment))
+    elif spoil is not None:
+        (stand.folder / spoil[0]).write_text(spoil[1])
+    ended = till("bridge", "run", "--config", str(config))
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-1]
+    assert last.startswith("till: ") and sentence in last
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.anvil
+def test_till_bridge_run_says_which_port_is_in_use(stand: Stand) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        keys = stand.folder / "mac.keys"
+        keys.touch(mode=0o600)
+        config = stand.write(iso8583={"port": taken.getsockname()[1], "mac_key_file": "mac.keys"})
+        ended = till("bridge", "run", "--config", str(config))
+    assert ended.returncode == 1
+    assert f"port {taken.getsockname()[1] if taken.fileno() >= 0 else ''}".strip() in ended.stderr
+    assert "Traceback" not in ended.stderr and not (stand.folder / "bridge.json").exists()
+
+
+@pytest.mark.anvil
+def test_till_bridge_run_refuses_a_second_bridge_on_the_same_journal(stand: Stand) -> None:
+    import fcntl
+
+    config = stand.write()
+    with (stand.folder / "journal.sqlite.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = till("bridge", "run", "--config", str(config))
+    assert "another bridge uses the journal" in ended.stderr
