@@ -75,7 +75,8 @@ class JournalSettings:
 class BatchSettings:
     """How payments are put together. `waiting` bounds what is journaled but not yet in a batch.
 
-    A batch waits `max_wait_ms` once more for each transaction that is not final: under load batches grow by themselves.
+    A batch waits `max_wait_ms` once more for each transaction that is not final, three times at most: under load
+    batches grow by themselves.
     """
 
     max_payments: int = setting(500, low=1, high=2_000)

@@ -7,7 +7,8 @@ import csv
 import hmac
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,10 @@ from node.domain.ids import MemberId
 KEY_BYTES: Final = 32
 CACHE: Final = 100_000
 """Cards kept in memory."""
+FRESH_SECONDS: Final = 1.0
+"""How long an import may go unnoticed by a running bridge."""
+IMPORTS: Final = "card_imports"
+"""Name in the journal's meta that counts imports."""
 CHUNK: Final = 5_000
 """Cards of one SQL transaction."""
 MAX_CARD: Final = 37
@@ -26,33 +31,45 @@ MAX_CARD: Final = 37
 
 
 class Cards:
-    """The cards of one journal, by one key."""
+    """The cards of one journal, by one key; as many as fit are kept in memory. `clock` gives seconds."""
 
-    def __init__(self, engine: Engine, key: bytes) -> None:
-        self._key = key
-        self._connection = engine.connect()
+    def __init__(self, engine: Engine, key: bytes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._key, self._clock = key, clock
+        self._connection = engine.raw_connection()
+        self._looked_at = 0.0
+        self._imports: str | None = None
         self._known: dict[bytes, MemberId] = {}
+        self._load()
 
     def member_of(self, card: str) -> MemberId | None:
         """The member with this card or loyalty id; None when nobody has it."""
         token = token_of(self._key, card)
+        if self._clock() - self._looked_at > FRESH_SECONDS:
+            self._load()
         member = self._known.get(token)
-        if member is None:
-            member = self._look_up(token)
-            if member is not None:
-                if len(self._known) >= CACHE:
-                    self._known.clear()
-                self._known[token] = member
+        if member is None and len(self._known) >= CACHE:
+            found = self._ask("SELECT member FROM cards WHERE token = ?", (token,))
+            member = MemberId(int.from_bytes(found[0][0], "big")) if found else None
         return member
 
     def close(self) -> None:
         """Lets go of the file."""
         self._connection.close()
 
-    def _look_up(self, token: bytes) -> MemberId | None:
-        with self._connection.begin():
-            found = self._connection.exec_driver_sql("SELECT member FROM cards WHERE token = ?", (token,)).scalar()
-        return None if found is None else MemberId(int.from_bytes(found, "big"))
+    def _load(self) -> None:
+        """Reads the cards if some were imported since they were last read."""
+        self._looked_at = self._clock()
+        imports = str(self._ask("SELECT value FROM meta WHERE name = ?", (IMPORTS,)))
+        if imports != self._imports:
+            self._imports = imports
+            rows = self._ask("SELECT token, member FROM cards LIMIT ?", (CACHE,))
+            self._known = {token: MemberId(int.from_bytes(member, "big")) for token, member in rows}
+
+    def _ask(self, statement: str, values: tuple[object, ...]) -> list[tuple[bytes, ...]]:
+        # past SQLAlchemy: this happens in the middle of a message
+        cursor = self._connection.cursor()
+        cursor.execute(statement, values)
+        return cursor.fetchall()  # type: ignore[return-value]
 
 
 def token_of(key: bytes, card: str) -> bytes:
@@ -123,5 +140,8 @@ def _store(engine: Engine, chunk: list[tuple[bytes, bytes]]) -> int:
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO cards VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET member = excluded.member", chunk
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name) DO UPDATE SET value = value + 1", (IMPORTS,)
         )
     return len(chunk)

@@ -28,6 +28,8 @@ TICK: Final = 0.05
 """Seconds between two looks at deadlines and at transactions that no block takes."""
 LOOKUPS: Final = 30
 """How often a transaction whose nonce is used is looked for before the key is called shared."""
+MOST_WAITS: Final = 3
+"""How often a batch waits once more because transactions are on their way: four waits still reach the next block."""
 STALE_MS: Final = 15_000
 """Without a new block for so long the bridge calls itself unhealthy."""
 
@@ -138,7 +140,7 @@ class Bridge:
             if len(pending) >= settings.in_flight or not (len(batcher) or stages.refunds.ready):
                 await self._news(None)
                 continue
-            due = batcher.oldest + settings.max_wait_ms * (1 + len(pending)) - stages.clock()
+            due = batcher.oldest + settings.max_wait_ms * (1 + min(len(pending), MOST_WAITS)) - stages.clock()
             if len(batcher) and len(batcher) < settings.max_payments and due > 0:
                 await self._news(due / 1000)
                 continue

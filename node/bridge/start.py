@@ -297,7 +297,7 @@ async def _restore_sender(
 
     def take_up(connection: Connection) -> tuple[dict[str, str], int, int | None, list[reading.OpenBatch]]:
         known = reading.meta(connection)
-        if not known:
+        if transitions.LAST_BLOCK not in known:
             for name, value in (identity | {transitions.LAST_BLOCK: str(head.number)}).items():
                 transitions.set_meta(connection, name, value)
             known = reading.meta(connection)

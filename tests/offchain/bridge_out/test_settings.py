@@ -95,11 +95,13 @@ def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
     assert (tmp_path / "cards.key").stat().st_mode & 0o077 == 0
     (tmp_path / "cards.csv").write_text(f"card,member\n{CARD},{2**64 - 1}\nLOYAL-7, 12\n")
     assert import_cards(engine, key, tmp_path / "cards.csv") == 2
-    cards = Cards(engine, load_key(tmp_path / "cards.key"))
+    now = 100.0
+    cards = Cards(engine, load_key(tmp_path / "cards.key"), lambda: now)
     assert [cards.member_of(card) for card in (CARD, "LOYAL-7", "nobody")] == [2**64 - 1, 12, None]
-    (tmp_path / "more.csv").write_text("another,77\n")
+    (tmp_path / "more.csv").write_text("another,77\nLOYAL-7,13\n")
     import_cards(engine, key, tmp_path / "more.csv")
-    assert cards.member_of("another") == 77  # found while the bridge runs
+    now += 1.5  # a running bridge notices
+    assert [cards.member_of(card) for card in ("another", "LOYAL-7")] == [77, 13]
     cards.close()
     assert Cards(engine, b"k" * 32).member_of(CARD) is None
     held = b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite*"))
