@@ -58,6 +58,11 @@ class World:
         self.rules = deploy(
             chain, "RewardRules", at, self.ledger.address, self.registry.address, sender=self.operator
         )
+        # a contract hands on the errors of those it calls
+        suite = (self.access, self.cash, self.ledger, self.registry, self.rules)
+        errors = {selector: error for contract in suite for selector, error in contract.interface.errors.items()}
+        for contract in suite:
+            contract.interface.errors = errors
         others = [contract.address for contract in (self.ledger, self.cash, self.registry, self.rules)]
         self.access.send("connect", *others, sender=self.operator)
         for role in (OPERATOR_ROLE, FINANCE_ROLE):

@@ -272,7 +272,7 @@ class Model:
         if not account.flags & REGISTERED:
             raise Declined(Reason.MEMBER)
         left = undo.leaf.amount - self.refunded.get(undo.leaf.hash, (0, 0))[0]
-        if kind == 1 and not 1 <= undo.amount <= left or kind != 1 and undo.amount:
+        if not (1 <= undo.amount <= left if kind == 1 else undo.amount == 0):
             raise Declined(Reason.EXCEEDS)
         return undo.amount if kind == 1 else left
 

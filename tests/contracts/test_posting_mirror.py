@@ -1,6 +1,7 @@
 """Random batches, good and bad items mixed: chain and mirror agree on every log, leaf and word."""
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,111 +9,25 @@ from hypothesis import strategies as st
 
 from benchmarks.devchain import Chain
 from benchmarks.world import Terms
-from node.domain.batch_format import BatchPayment
-from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, TerminalNumber
-from node.domain.ids import Sequence as SequenceNumber
-from node.domain.merkle import keccak
-from node.domain.payment import Line
-from tests.contracts.twin import AUTHORISATION, Twin, external
+from tests.contracts.twin import Twin
+from tests.contracts.worlds import furnished, made, payments
 
 pytestmark = [pytest.mark.anvil, pytest.mark.filterwarnings("ignore:A private pytest class")]
 EXAMPLES = 3_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 150
-MEMBERS = [MemberId(m) for m in (1, 2, 3, 2**64 - 1, 2**63 + 5)]
-LOCKED, FROZEN, STRANGER = MemberId(77), MemberId(78), MemberId(79)
-
-amounts = st.one_of(st.integers(1, 50_000), st.sampled_from([0, 1, 9_999, 100_000_000, 100_000_001, 2**48 - 1]))
-lines = st.builds(
-    lambda amount, version, tender: Line(
-        amount=MinorUnits(amount),
-        rule_version=RuleVersion(version),
-        tender=tender,  # type: ignore[arg-type]
-    ),
-    amount=st.one_of(st.integers(1, 30_000), amounts),
-    version=st.sampled_from([1, 1, 1, 2, 3, 4, 5, 6, 7, 9, 0]),
-    tender=st.sampled_from([0, 0, 0, 0, 0, 1, 2, 3]),
-)
-
-
-@st.composite
-def payments(draw: st.DrawFn) -> dict[str, object]:
-    """A payment's fields; sequence and time are offsets."""
-    return {
-        "merchant": draw(st.sampled_from([1, 1, 2, 3, 4, 9])),
-        "terminal": draw(st.sampled_from([0, 0, 0, 1, 2, 300])),
-        "member": draw(st.sampled_from([*MEMBERS, *MEMBERS, LOCKED, FROZEN, STRANGER, 0])),
-        "lines": tuple(draw(st.lists(lines, min_size=1, max_size=draw(st.sampled_from([1, 1, 3, 16]))))),
-        "skip": draw(st.sampled_from([1, 1, 1, 1, 0, 5, 300])),
-        "late": draw(st.sampled_from([0, 0, 60, 259_199, 259_200, 259_201, -259_201, 10**6])),
-        "items": draw(st.booleans()),
-        "authorised": draw(st.sampled_from([True, True, True, False])),
-        "enrol": draw(st.sampled_from([False, False, True])),
-    }
-
-
-def prepared(chain: Chain, terms: Terms) -> Twin:
-    """Four merchants: rich, poor (owes), with tiers, switched off; members with value and coins of both ages."""
-    twin = Twin(chain, terms)
-    now = twin.now
-    for prepaid in (10**9, 30, 10**9, 10**6):
-        merchant = twin.onboard(terminals=2, prepaid=prepaid)
-        tiers = (15_000, 0, 65_535) if merchant == 3 else ()
-        twin.base(merchant, tiers=tiers)
-        twin.offer(merchant, budget=4_000_000)
-        twin.offer(merchant, day_cap=700_000, multiplier_bps=30_000)
-        twin.offer(merchant, starts=now - 86_400, until=now + 86_400, tiers=(20_000, 5_000))
-        twin.offer(merchant, multiplier_bps=5_000, budget=10**6, day_cap=10**6)
-        twin.offer(merchant, budget=3_000_000, day_cap=2_000_000, tiers=(12_345,), starts=now - 100)
-        vetoed = twin.offer(merchant)
-        twin.act(
-            twin.world.rules,
-            "vetoVersion",
-            merchant,
-            vetoed,
-            "why",
-            model=lambda m=merchant, v=vetoed: twin.model.veto(m, v),
-        )
-    twin.enrol(*MEMBERS, LOCKED, FROZEN)
-    for tier, member in enumerate(MEMBERS):
-        twin.recharge(member, 20_000)
-        twin.set_tier(member, tier)
-    twin.post(*(twin.payment(MerchantId(1), member, external(10_000_000)) for member in MEMBERS))
-    twin.tick(31 * 86_400)
-    twin.post(*(twin.payment(MerchantId(1), member, external(1_000_000)) for member in MEMBERS[:3]))
-    twin.set_state(LOCKED, locked=True)
-    twin.set_state(FROZEN, frozen=True)
-    registry, model = twin.world.registry, twin.model
-    twin.act(registry, "setMerchantActive", 4, False, model=lambda: model.set_merchant(MerchantId(4), False))
-    twin.set_limit(60_000)
-    twin.compare()
-    return twin
 
 
 @pytest.fixture(scope="module")
 def busy(chain: Chain, terms: Terms) -> Twin:
-    return prepared(chain, terms)
+    return furnished(chain, terms)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(batch=st.lists(payments(), min_size=1, max_size=14), wait=st.sampled_from([1, 5, 3_600, 86_400, 86_400 * 20]))
-def test_post_batch_agrees_with_mirror_when_items_are_good_and_bad(busy: Twin, batch: list[dict], wait: int) -> None:
+def test_post_batch_agrees_with_mirror_when_items_are_good_and_bad(
+    busy: Twin, batch: list[dict[str, Any]], wait: int
+) -> None:
     with busy.forgotten():
         busy.tick(wait)
         busy.post(*(made(busy, fields) for fields in batch))
         busy.compare()
         busy.check_invariants()
-
-
-def made(twin: Twin, fields: dict) -> BatchPayment:
-    """The payment that these fields describe, on the twin's next sequences."""
-    twin.sequence += fields["skip"]
-    return BatchPayment(
-        sequence=SequenceNumber(twin.sequence),
-        merchant=MerchantId(fields["merchant"]),
-        terminal=TerminalNumber(fields["terminal"]),
-        member=MemberId(fields["member"]),
-        time=twin.now + 1 - fields["late"],
-        lines=fields["lines"],
-        items_root=Hash32(keccak(b"items")) if fields["items"] else None,
-        authorisation=AUTHORISATION if fields["authorised"] else None,
-        enrol=fields["enrol"],
-    )

@@ -197,8 +197,9 @@ class Twin:
             coins_previous={v[2]: v[5] for name, v in _pairs(outcome.logs) if name == "Debited"},
         )
         book, block = self.model.book, self.model.block
+        lines = [line for payment in batch.payments for line in payment.lines]
         rebuilt = rebuild_leaves(
-            decode_batch(encode_batch(batch)) if all(l.tender < 3 for p in batch.payments for l in p.lines) else batch,
+            batch if any(line.tender > 2 for line in lines) else decode_batch(encode_batch(batch)),
             logs,
             rules=book.rules,
             tiers={member: account.tier for member, account in book.accounts.items()},

@@ -1,0 +1,188 @@
+"""Anything in any order: the ledger against the plain model, with the design's invariants at every step."""
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from benchmarks.devchain import Chain
+from benchmarks.world import Terms
+from node.domain.ids import MemberId, MerchantId, RuleVersion
+from node.domain.leaf import Leaf
+from tests.contracts.conftest import EPOCH
+from tests.contracts.model import Refund, Undo
+from tests.contracts.twin import STREAM, Twin, member_address
+from tests.contracts.worlds import (
+    CLOSED,
+    FROZEN,
+    LOCKED,
+    MEMBERS,
+    POOR,
+    RICH,
+    STRANGER,
+    TIERED,
+    furnished,
+    made,
+    payments,
+    veto,
+)
+
+pytestmark = [pytest.mark.anvil, pytest.mark.slow, pytest.mark.filterwarnings("ignore:A private pytest class")]
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+SETTINGS = settings(
+    max_examples=300 if THOROUGH else 15,
+    stateful_step_count=40 if THOROUGH else 25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+merchants = st.sampled_from([RICH, POOR, TIERED, CLOSED])
+members = st.sampled_from([*MEMBERS, LOCKED, FROZEN, STRANGER])
+some_amounts = st.one_of(st.integers(1, 5_000), st.sampled_from([0, 1, 10**6]))
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """One life of a furnished world, forgotten at its end."""
+
+    def __init__(self, twin: Twin) -> None:
+        super().__init__()
+        self.twin, self.model, self.ledger = twin, twin.model, twin.ledger
+        self.forgetting = twin.forgotten()
+        self.forgetting.__enter__()
+
+    def teardown(self) -> None:
+        self.forgetting.__exit__(None, None, None)
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        return [leaf for tree in self.twin.trees.values() for leaf in tree]
+
+    # --- the posting path ---
+
+    @rule(batch=st.lists(payments(), min_size=1, max_size=8))
+    def post(self, batch: list[dict[str, Any]]) -> None:
+        self.twin.post(*(made(self.twin, fields) for fields in batch))
+
+    @rule(data=st.data(), kind=st.sampled_from([1, 1, 1, 2, 3, 4]))
+    def refund(self, data: st.DataObject, kind: int) -> None:
+        # mostly the newest, so that epochs of all ages are met
+        chosen = data.draw(st.sampled_from(self.leaves[-12:]))
+        of_payment = [leaf for leaf in self.leaves if leaf.sequence == chosen.sequence]
+        wanted = data.draw(st.lists(st.sampled_from(of_payment), min_size=1, max_size=4))
+        undone = tuple(self._undo(data, kind, leaf) for leaf in wanted)
+        self.twin.refund(Refund(sequence=self.twin.next_sequence(), kind=kind, lines=undone))
+
+    def _undo(self, data: st.DataObject, kind: int, leaf: Leaf) -> Undo:
+        left = leaf.amount - self.model.refunded.get(leaf.hash, (0, 0))[0]
+        part = data.draw(st.sampled_from([left, left // 2, 1, left + 1, 0])) if kind == 1 else 0
+        return Undo(leaf=leaf, amount=part, proved=data.draw(st.sampled_from([True] * 9 + [False])))
+
+    # --- time ---
+
+    @rule(seconds=st.sampled_from([60, 3_600, 86_400, EPOCH // 2, EPOCH, 3 * EPOCH]))
+    def wait(self, seconds: int) -> None:
+        self.twin.tick(seconds)
+        self.twin.world.cash.send("withdraw", 0, bytes(32), sender=self.twin.world.operator)
+
+    # --- money and points ---
+
+    @rule(merchant=merchants, amount=some_amounts)
+    def buy_points(self, merchant: MerchantId, amount: int) -> None:
+        self.twin.buy_points(merchant, amount)
+
+    @rule(member=members, amount=some_amounts)
+    def recharge(self, member: MemberId, amount: int) -> None:
+        self.twin.recharge(member, amount)
+
+    @rule(merchant=st.sampled_from([0, RICH, POOR, TIERED, 9]), amount=some_amounts)
+    def add_deposit(self, merchant: int, amount: int) -> None:
+        self._act("addDeposit", merchant, amount, model=lambda: self.model.add_deposit(merchant, amount))
+
+    @rule(merchant=merchants, member=members)
+    def settle_owed(self, merchant: MerchantId, member: MemberId) -> None:
+        self._act("settleOwed", merchant, member, model=lambda: self.model.settle_owed(merchant, member))
+
+    @precondition(lambda self: any(self.model.book.owed.values()))
+    @rule(data=st.data(), amount=st.integers(1, 2_000))
+    def settle_something(self, data: st.DataObject, amount: int) -> None:
+        merchant, member = data.draw(st.sampled_from([key for key, units in self.model.book.owed.items() if units]))
+        self.twin.buy_points(merchant, amount)
+        self.settle_owed(merchant, member)
+
+    @precondition(lambda self: any(self.model.arrears.values()))
+    @rule(data=st.data())
+    def collect_arrears(self, data: st.DataObject) -> None:
+        merchant, member = data.draw(st.sampled_from([key for key, units in self.model.arrears.items() if units]))
+        self._act("collectArrears", merchant, member, model=lambda: self.model.collect_arrears(merchant, member))
+
+    @rule(merchant=merchants, back=st.integers(0, 5))
+    def claim_expired(self, merchant: MerchantId, back: int) -> None:
+        self.twin.tick()
+        epoch = max(self.model.epoch - back, 0)
+        self._act("claimExpired", merchant, epoch, model=lambda: self.model.claim_expired(merchant, epoch))
+
+    @rule(sender=members, receiver=members, share=st.sampled_from([0, 1, 2, 3]))
+    def transfer(self, sender: MemberId, receiver: MemberId, share: int) -> None:
+        units = self.model.touch(sender).coins * share // 2
+        address = self.twin.chain.impersonate(member_address(sender))
+        to = member_address(receiver)
+        self._act("transfer", to, units, sender=address, model=lambda: self.model.transfer(sender, receiver, units))
+
+    # --- the operator ---
+
+    @rule(member=members, locked=st.booleans(), frozen=st.booleans())
+    def set_state(self, member: MemberId, locked: bool, frozen: bool) -> None:
+        self.twin.set_state(member, locked=locked, frozen=frozen)
+
+    @rule(member=members, tier=st.integers(0, 4))
+    def set_tier(self, member: MemberId, tier: int) -> None:
+        self.twin.set_tier(member, tier)
+
+    @rule(merchant=merchants, version=st.integers(2, 7))
+    def veto(self, merchant: MerchantId, version: int) -> None:
+        veto(self.twin, merchant, RuleVersion(version))
+
+    @rule(merchant=merchants, version=st.integers(1, 7), units=st.sampled_from([1, 10**6, 2**56 - 1]))
+    def raise_budget(self, merchant: MerchantId, version: int, units: int) -> None:
+        act = self.model.raise_budget
+        self.twin.act(
+            self.twin.world.rules, "raiseBudget", merchant, version, units, sender=self.twin.world.merchant,
+            model=lambda: act(merchant, RuleVersion(version), units),
+        )  # fmt: skip
+
+    @rule(limit=st.sampled_from([0, 500, 20_000, 10**9]))
+    def set_limit(self, limit: int) -> None:
+        self.twin.set_limit(limit)
+
+    @rule(paused=st.sampled_from([True, False, False]))
+    def pause(self, paused: bool) -> None:
+        self._act("pause" if paused else "unpause", model=lambda: self.model.set_paused(paused))
+
+    @rule(active=st.booleans())
+    def open_or_close(self, active: bool) -> None:
+        registry = self.twin.world.registry
+        self.twin.act(
+            registry, "setMerchantActive", CLOSED, active, model=lambda: self.model.set_merchant(CLOSED, active)
+        )
+
+    @invariant()
+    def words_and_sums_agree(self) -> None:
+        self.twin.compare()
+        self.twin.check_invariants()
+        stream = self.ledger.view("stream", STREAM)
+        assert stream["debited"] <= max(stream["dailyLimit"], self.model.book.streams[STREAM].debited)  # type: ignore[index]
+
+    def _act(self, name: str, *arguments: Any, model: Any, sender: str | None = None) -> None:
+        self.twin.act(self.ledger, name, *arguments, model=model, sender=sender)
+
+
+@pytest.fixture(scope="module")
+def busy(chain: Chain, terms: Terms) -> Twin:
+    return furnished(chain, terms)
+
+
+def test_ledger_follows_model_when_anything_happens_in_any_order(busy: Twin) -> None:
+    run_state_machine_as_test(lambda: LedgerMachine(busy), settings=SETTINGS)
