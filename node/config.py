@@ -47,6 +47,7 @@ class ChainSettings:
     call_timeout_ms: int = setting(10_000, low=100, high=120_000)
     poll_ms: int = setting(250, low=20, high=60_000)
     attempts: int = setting(5, low=1, high=100)
+    stale_ms: int = setting(5_000, low=1_000, high=600_000)
     pause_ms: int = setting(10_000, low=100, high=3_600_000)
 
 

@@ -12,7 +12,6 @@ from node.domain.ids import Sequence, StreamId, Units, payment_id
 from node.domain.payment import Status
 
 TEXTS: Final[Mapping[int, str]] = {
-    3: "EARNING IS PAUSED",
     4: "MERCHANT NOT ACTIVE",
     5: "TERMINAL NOT ACTIVE",
     6: "UNKNOWN MEMBER",

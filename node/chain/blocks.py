@@ -6,6 +6,7 @@ Where a block is final when it appears, the newest one is followed; on other cha
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -65,7 +66,7 @@ class Blocks:
         """Every final block after this number, in order, for ever; waits out a chain that does not answer."""
         listener = asyncio.create_task(self._listen()) if self._settings.websocket else None
         try:
-            number = after + 1
+            number, moved_at = after + 1, time.monotonic()
             while True:
                 self._news.clear()
                 try:
@@ -75,9 +76,12 @@ class Blocks:
                         if block is None:
                             break
                         yield block
-                        number += 1
+                        number, moved_at = number + 1, time.monotonic()
                 except (ChainUnreachable, RpcRefused):
                     pass  # named by the stages that call; here the next poll asks again
+                if time.monotonic() - moved_at > self._settings.stale_ms / 1000:
+                    self._rpc.turn_away()
+                    moved_at = time.monotonic()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), self._settings.poll_ms / 1000)
         finally:

@@ -81,6 +81,10 @@ class Rpc:
             self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=64))
         return self._session
 
+    def turn_away(self) -> None:
+        """The preferred gateway answers, but stands still: prefer the next one."""
+        self._preferred = (self._preferred + 1) % len(self.urls)
+
     async def call(self, method: str, *params: Any) -> Any:
         """The result of a call that changes nothing.
 

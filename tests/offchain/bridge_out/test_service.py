@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from node.bridge.journal import reading
 from node.bridge.start import Running
@@ -261,6 +263,31 @@ async def test_bridge_goes_on_when_the_chain_was_away(stand: Stand) -> None:
         await submit(running, paid(1, stand))
         await idle(running)
     assert stand.points(ANNA) == 1_000 * COEFFICIENT
+
+
+async def test_bridge_turns_to_another_gateway_when_one_answers_but_stands_still(stand: Stand) -> None:
+    frozen = stand.chain.request("eth_getBlockByNumber", "latest", False)
+    swallowed: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        call = await request.json()
+        if call["method"] == "eth_getBlockByNumber":
+            result = frozen
+        elif call["method"] == "eth_sendRawTransaction":
+            swallowed.append(call["params"][0])
+            result = "0x" + "00" * 32
+        else:
+            result = await asyncio.to_thread(stand.chain.request, call["method"], *call["params"])
+        return web.json_response({"jsonrpc": "2.0", "id": call["id"], "result": result})
+
+    gateway = web.Application()
+    gateway.router.add_post("/", answer)
+    async with TestServer(gateway) as server:
+        urls = [str(server.make_url("/")), stand.url]
+        async with bridge_on(stand, chain={"rpc": urls, "stale_ms": 1_000}, transaction={"resend_ms": 300}) as running:
+            await submit(running, paid(1, stand))
+            await idle(running)
+    assert swallowed and stand.points(ANNA) == 1_000 * COEFFICIENT
 
 
 async def test_transaction_is_bumped_and_counted_once_when_no_block_takes_it(stand: Stand) -> None:
