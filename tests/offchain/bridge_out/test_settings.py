@@ -1,5 +1,6 @@
 """Settings, cards, fail points, `till bridge`: what an operator types, and one sentence for what is wrong."""
 
+import hmac
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from node.bridge.cards import Cards, import_cards, load_key
+from node.bridge.cards import Cards, Tokens, import_cards, load_key
 from node.bridge.failpoint import FailPoint
 from node.bridge.journal.schema import migrate, open_engine
 from node.bridge.status import percentile
@@ -86,6 +87,12 @@ def test_load_bridge_says_what_is_wrong(tmp_path: Path, text: str, sentence: str
 def test_load_bridge_refuses_when_the_file_is_missing(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="there is no configuration file"):
         load_bridge(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize("card", ["", CARD, "x" * 200])
+def test_tokens_are_hmac_sha256(card: str) -> None:
+    key = bytes(range(32))
+    assert Tokens(key).of(card) == hmac.digest(key, card.encode(), "sha256")
 
 
 def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
