@@ -71,7 +71,8 @@ class Leaf:
 class BatchLogs:
     """What the logs of a batch say beside its calldata.
 
-    `skipped` are the sequences of Skipped, one for each log; `clamped` is (points, due) by (sequence, line); `coins_previous` what a payment took of aged coins, by sequence.
+    `skipped` are the sequences of Skipped, one for each log; `clamped` is (points, due) by (sequence, line);
+    `coins_previous` what a payment took of aged coins, by sequence.
     """
 
     processed: int
