@@ -18,9 +18,10 @@ def was_thrown_back(plan: NetworkPlan, validator: ValidatorPlan) -> bool:
     try:
         number = int(call(f"http://{plan.host}:{validator.ports.geth}", "eth_blockNumber", []), 16)
         voted = json.loads((plan.home(validator.name) / "cometbft/data/priv_validator_state.json").read_text())
-    except (NoAnswer, OSError, ValueError):
+        height = int(voted["height"])
+    except (NoAnswer, OSError, ValueError, TypeError, KeyError):
         return False
-    return number == 0 and int(voted.get("height", 0)) > 1
+    return number == 0 and height > 1
 
 
 def renew_geth(plan: NetworkPlan, validator: ValidatorPlan) -> None:

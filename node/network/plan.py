@@ -96,23 +96,30 @@ def read_plan(folder: Path) -> NetworkPlan:
     folder = folder.resolve()
     path = folder / PLAN_FILE
     try:
-        text: dict[str, Any] = json.loads(path.read_text())
+        text: Any = json.loads(path.read_text())
     except FileNotFoundError:
         raise Unusable(f"there is no network in {folder}; make one with: till net init {folder}") from None
     except (OSError, ValueError) as failure:
         raise Unusable(f"{path} cannot be read: {failure}") from None
-    if text.get("format") != FORMAT:
-        raise Unusable(f"{path} has format {text.get('format')}, this program knows {FORMAT}")
+    if not isinstance(text, dict) or text.get("format") != FORMAT:
+        found = text.get("format") if isinstance(text, dict) else None
+        raise Unusable(f"{path} has format {found}, this program knows {FORMAT}")
     try:
-        return NetworkPlan(
-            folder=folder,
-            chain_id=text["chain_id"],
-            host=text["host"],
-            fail_points=text["fail_points"],
-            rules=ChainRules.from_json(text["rules"]),
-            validators=tuple(
-                ValidatorPlan(**{**validator, "ports": Ports(**validator["ports"])}) for validator in text["validators"]
-            ),
-        )
-    except (KeyError, TypeError, ValueError) as failure:
+        return _plan_from_json(folder, text)
+    except (KeyError, TypeError, ValueError, AttributeError) as failure:
         raise Unusable(f"{path} is not complete: {failure}") from None
+
+
+def _plan_from_json(folder: Path, text: dict[str, Any]) -> NetworkPlan:
+    if not text["validators"] or not isinstance(text["host"], str):
+        raise ValueError("no validators, or no host")
+    return NetworkPlan(
+        folder=folder,
+        chain_id=int(text["chain_id"]),
+        host=text["host"],
+        fail_points=text["fail_points"],
+        rules=ChainRules.from_json(text["rules"]),
+        validators=tuple(
+            ValidatorPlan(**{**validator, "ports": Ports(**validator["ports"])}) for validator in text["validators"]
+        ),
+    )

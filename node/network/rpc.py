@@ -1,5 +1,6 @@
 """A JSON-RPC call to a validator's gateway or geth, for status and supervision; no library, it has to start fast."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -23,5 +24,6 @@ def call(url: str, method: str, params: list[Any], *, seconds: float = CALL_SECO
         with OPENER.open(request, timeout=seconds) as response:
             answer = json.loads(response.read())
         return answer["result"]
-    except (OSError, ValueError, KeyError, TypeError) as failure:
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as failure:
+        # HTTPException: it was killed in the middle of its answer
         raise NoAnswer(f"{url}: {failure}") from None

@@ -69,7 +69,7 @@ class Watch:
         try:
             url = f"http://{self._plan.host}:{validator.ports.geth}"
             return int(call(url, "eth_blockNumber", []), 16)
-        except (NoAnswer, ValueError):
+        except (NoAnswer, ValueError, TypeError):
             return NO_ANSWER
 
 
