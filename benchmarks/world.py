@@ -55,9 +55,7 @@ class World:
             chain, "RewardToken", at, self.cash.address, "Till Coin", "TILL", self.terms.words(), sender=self.operator
         )
         self.registry = deploy(chain, "Registry", at, self.ledger.address, sender=self.operator)
-        self.rules = deploy(
-            chain, "RewardRules", at, self.ledger.address, self.registry.address, sender=self.operator
-        )
+        self.rules = deploy(chain, "RewardRules", at, self.ledger.address, self.registry.address, sender=self.operator)
         # a contract hands on the errors of those it calls
         suite = (self.access, self.cash, self.ledger, self.registry, self.rules)
         errors = {selector: error for contract in suite for selector, error in contract.interface.errors.items()}
