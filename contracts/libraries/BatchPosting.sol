@@ -532,9 +532,7 @@ library BatchPosting {
                     prepaid := sub(prepaid, due)
                     mstore(
                         LEAF,
-                        add(
-                            mload(RULE_HEAD), or(shl(152, shr(240, payment)), and(shr(88, payment), shl(120, 0xffff)))
-                        )
+                        add(mload(RULE_HEAD), or(shl(152, shr(240, payment)), and(shr(88, payment), shl(120, 0xffff))))
                     )
                     mstore(
                         LEAF_BODY,

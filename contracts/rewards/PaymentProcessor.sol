@@ -3,9 +3,19 @@ pragma solidity 0.8.30;
 
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {LedgerBase} from "../accounts/LedgerBase.sol";
-import * as B from "../libraries/BatchFrame.sol";
+import "../libraries/BatchFrame.sol" as B;
 import {BatchPosting} from "../libraries/BatchPosting.sol";
-import {FLAG_REGISTERED, POSTED, STREAM, SUPPLY, SUPPLY_PAUSED, TOTALS, load, rootSlot, store} from "../libraries/Slots.sol";
+import {
+    FLAG_REGISTERED,
+    POSTED,
+    STREAM,
+    SUPPLY,
+    SUPPLY_PAUSED,
+    TOTALS,
+    load,
+    rootSlot,
+    store
+} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 
 /// @title The bridge's door: payments
@@ -81,10 +91,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
             B.set(B.PAUSED, all.supplyFlags() & SUPPLY_PAUSED);
             B.set(B.STREAM_LEFT, _leftOfDay(load(STREAM | streamId), day));
             B.set(B.WINDOW_BITS, words << 8);
-            B.set(
-                B.RESERVE_GAS,
-                CLOSING_GAS + BatchPosting.PAYMENT_GAS + words * WINDOW_GAS + batch.length * BYTE_GAS
-            );
+            B.set(B.RESERVE_GAS, CLOSING_GAS + BatchPosting.PAYMENT_GAS + words * WINDOW_GAS + batch.length * BYTE_GAS);
             B.set(B.END, end);
             B.set(B.LEAVES, _loadWindow(_postedSlot(streamId, first), words));
         }
