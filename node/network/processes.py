@@ -17,16 +17,15 @@ import psutil  # type: ignore[import-untyped]
 
 STATE_FILE: Final = "state.json"
 POLL_SECONDS: Final = 0.05
-SAME_BIRTH_SECONDS: Final = 1.0
-"""psutil computes the birth time from the boot time, which moves by fractions when the clock is set."""
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
-    """A process that was started: its pid, and when it was born (seconds since 1970)."""
+    """A process that was started: its pid, and its birth, which no other process with that pid ever has."""
 
     pid: int
-    born: float
+    born: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,18 +43,17 @@ class RunState:
 def note(pid: int) -> Running:
     """The process with this pid; raises ProcessLookupError when it is gone."""
     try:
-        return Running(pid=pid, born=psutil.Process(pid).create_time())
-    except psutil.Error:
+        return Running(pid=pid, born=_birth(pid))
+    except (OSError, psutil.Error):
         raise ProcessLookupError(pid) from None
 
 
 def is_alive(running: Running) -> bool:
     """Whether it is still that process, and not a zombie."""
     try:
-        process = psutil.Process(running.pid)
-        same = abs(process.create_time() - running.born) < SAME_BIRTH_SECONDS
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
+        same = _birth(running.pid) == running.born
+        return bool(same and psutil.Process(running.pid).status() != psutil.STATUS_ZOMBIE)
+    except (OSError, psutil.Error):
         return False
 
 
@@ -115,5 +113,21 @@ def read_state(folder: Path) -> RunState | None:
         return None
 
 
-def _to_json(running: Running) -> dict[str, float]:
+def _to_json(running: Running) -> dict[str, int | str]:
     return {"pid": running.pid, "born": running.born}
+
+
+def _birth(pid: int) -> str:
+    """Clock ticks from the boot to the process's start (proc(5), stat, field 22), and which boot that was.
+
+    Not a time of day: that one is computed from the clock, and moves when the clock is set.
+    """
+    if not BOOT_ID.exists():
+        return str(psutil.Process(pid).create_time())
+    # the name, in brackets, may itself have spaces and brackets
+    fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    return f"{_boot()} {fields[19]}"
+
+
+def _boot() -> str:
+    return BOOT_ID.read_text().strip()
