@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from node.consensus.engine import Engine
-from node.consensus.errors import EngineFailed, EngineUnreachable, TransactionRefused, explain
+from node.consensus.errors import EngineFailed, EngineUnreachable, SenderNotPermitted, TransactionRefused, explain
 from node.consensus.gossip import Gossip
 from node.consensus.permissions import SenderPolicy
 from node.consensus.rules import ChainRules, Head, check_transaction
@@ -54,11 +54,11 @@ class Admission:
         self._head = head
 
     async def check(self, raw: bytes) -> None:
-        """Raises TransactionRefused unless the network takes this transaction from this sender."""
+        """Raises TransactionRefused unless the network takes it; SenderNotPermitted (one of those) if it may later."""
         transaction = check_transaction(raw, self._rules)
         sender = recover_sender(transaction)
         if not self._policy.open_to_all and await self._policy.refused({sender}, at=(await self._head()).hash):
-            raise TransactionRefused("its sender has no permission to send")
+            raise SenderNotPermitted
 
     def taken(self, raw: bytes, failure: str | None) -> None:
         """The pool's answer to a client's transaction: what is in it, or was already, goes out to the others."""
@@ -70,10 +70,11 @@ class Admission:
         try:
             await self.check(raw)
             await self._engine.send_transaction(raw)
+        except (SenderNotPermitted, EngineUnreachable):
+            # a later block may permit the sender, or this geth be behind the block that did
+            return RETRY
         except TransactionRefused:
             return REFUSED
-        except EngineUnreachable:
-            return RETRY
         except EngineFailed as failure:
             if ALREADY_KNOWN not in failure.detail:
                 return REFUSED if any(reason in failure.detail for reason in FINAL_REASONS) else RETRY

@@ -29,6 +29,10 @@ class TransactionRefused(TillnetError):
     """This transaction is not accepted by the network."""
 
 
+class SenderNotPermitted(TransactionRefused):
+    """The sender of this transaction has no permission to send."""
+
+
 def explain(failure: Exception) -> dict[str, Any]:
     """Log fields of a failure: an expected one in a sentence, any other with its traceback."""
     return {"reason": str(failure) or type(failure).__name__, "exc_info": not isinstance(failure, TillnetError)}

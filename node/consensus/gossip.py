@@ -17,6 +17,8 @@ ASKED_AGAIN_SECONDS: Final = 1.0
 """A client that sends the same transaction over and over makes it travel no more often than this."""
 FORGET_AFTER_SECONDS: Final = 1800.0
 MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_COUNT: Final = 32_768
+"""As many as geth's pool holds, pending and queued."""
 REAP_BYTES: Final = 2 * 1024 * 1024
 
 
@@ -35,7 +37,7 @@ class Gossip:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._pending: OrderedDict[bytes, _Pending] = OrderedDict()
-        self._fresh: list[bytes] = []
+        self._fresh: dict[bytes, None] = {}
         self._bytes = 0
         self.on_fresh: Callable[[], None] = lambda: None
 
@@ -50,7 +52,7 @@ class Gossip:
         pending = self._pending[key]
         if self._clock() - pending.offered >= ASKED_AGAIN_SECONDS:
             pending.offered = self._clock()
-            self._fresh.append(key)
+            self._fresh[key] = None
             self.on_fresh()
 
     def heard(self, raw: bytes) -> None:
@@ -62,14 +64,14 @@ class Gossip:
         now = self._clock()
         budget = min(max_bytes or REAP_BYTES, REAP_BYTES)
         out: list[bytes] = []
-        fresh, self._fresh = self._fresh, []
+        fresh, self._fresh = list(self._fresh), {}
         due = [key for key, pending in self._pending.items() if pending.due <= now]
         for place, key in enumerate([*fresh, *due]):
             pending = self._pending.get(key)
             if pending is None or (place >= len(fresh) and pending.due > now):
                 continue
             if out and len(pending.raw) > budget:
-                self._fresh += fresh[place:]
+                self._fresh = dict.fromkeys(fresh[place:])
                 break
             budget -= len(pending.raw)
             out.append(pending.raw)
@@ -94,11 +96,12 @@ class Gossip:
                 raw=raw, since=now, due=now + FIRST_RETRY_SECONDS, pause=FIRST_RETRY_SECONDS * 2
             )
             self._bytes += len(raw)
-            while self._bytes > MAX_BYTES:
+            while self._bytes > MAX_BYTES or len(self._pending) > MAX_COUNT:
                 self._forget(next(iter(self._pending)))
         return key
 
     def _forget(self, key: bytes) -> None:
         pending = self._pending.pop(key, None)
+        self._fresh.pop(key, None)
         if pending is not None:
             self._bytes -= len(pending.raw)

@@ -15,6 +15,7 @@ from node.consensus.transactions import Transaction, decode_transaction, recover
 from node.domain.ids import Address, Hash32
 
 NO_BLOB_GAS: Final = 0
+LEAST_TRANSACTION_GAS: Final = 21_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +92,10 @@ def check_header(payload: Payload, *, parent: Head, height: int, block_time: int
     for name, (found, wanted) in expected.items():
         if found != wanted:
             raise ProposalRefused(f"{name} is {_shown(found)}, expected {_shown(wanted)}")
+    # empty ones fit by the hundred thousand into the bytes of a block, and looking at each takes a second
+    most = rules.gas_limit // LEAST_TRANSACTION_GAS
+    if len(payload.transactions) > most:
+        raise ProposalRefused(f"{len(payload.transactions)} transactions, the gas limit allows {most}")
 
 
 def check_transaction(raw: bytes, rules: ChainRules) -> Transaction:

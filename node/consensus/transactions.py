@@ -17,6 +17,8 @@ MAX_TRANSACTION_BYTES: Final = 128 * 1024
 LEGACY_FIELDS: Final = 9
 # type -> (number of fields, index of chain id, index of gas limit, index of the signature's y parity)
 TYPED_LAYOUTS: Final = {1: (11, 0, 3, 8), 2: (12, 0, 4, 9)}
+MOST_FIELDS: Final = 12
+"""A stranger's list of 100,000 items is not read to its end."""
 EIP155_OFFSET: Final = 35
 SHORT_LIST, LONG_LIST, SHORT_STRING, LONG_STRING = 0xC0, 0xF7, 0x80, 0xB7
 
@@ -123,6 +125,8 @@ def _list_items(raw: bytes, start: int) -> list[Span]:
         item = _span(raw, position)
         if item[2] > end:
             raise ValueError("an item is longer than its list")
+        if len(items) == MOST_FIELDS:
+            raise ValueError(f"more than {MOST_FIELDS} fields")
         items.append(item)
         position = item[2]
     return items

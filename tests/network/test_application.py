@@ -24,7 +24,16 @@ from node.consensus.server import start_server
 from node.consensus.wire import abci, encode_frame
 from node.domain.errors import Unusable
 from node.domain.ids import Hash32
-from tests.network.test_proposal_check import BLOCK_TIME, GOOD, HEIGHT, PARENT, RULES, FakeEngine, transfer
+from tests.network.test_proposal_check import (
+    BLOCK_TIME,
+    GOOD,
+    HEIGHT,
+    PARENT,
+    RULES,
+    FakeEngine,
+    Refusing,
+    transfer,
+)
 
 OURS = ValidatorKey(public_key=b"\x05" * 32, power=10, node_id="aa" * 20)
 
@@ -61,13 +70,15 @@ class MemoryGeth(FakeEngine):
 class Stage:
     """An application with everything around it."""
 
-    def __init__(self, *, keep_blocks: int = 0, fail_points: Path | None = None) -> None:
+    def __init__(
+        self, *, keep_blocks: int = 0, fail_points: Path | None = None, policy: EveryoneMaySend | None = None
+    ) -> None:
         async def no_wait(_: float) -> None:
             return None
 
         self.geth = MemoryGeth()
         self.gossip = Gossip(lambda: 0.0)
-        policy = EveryoneMaySend()
+        policy = policy or EveryoneMaySend()
         engine: Any = self.geth
         self.application = Application(
             engine=engine,
@@ -205,6 +216,13 @@ async def test_insert_tx_refuses_what_the_network_does_not_take() -> None:
     stage = Stage()
     for raw in (b"\x03\xc0", transfer(chainId=1), transfer(gas=RULES.transaction_gas_cap + 1), b"junk"):
         assert (await stage.ask("insert_tx", tx=raw)).code == REFUSED
+    assert stage.geth.pool == []
+
+
+async def test_insert_tx_lets_cometbft_try_again_when_its_sender_has_no_permission_yet() -> None:
+    stage = Stage(policy=Refusing())
+    # in a later block the sender may have one, and CometBFT must not have the transaction barred for ever then
+    assert (await stage.ask("insert_tx", tx=transfer())).code == RETRY
     assert stage.geth.pool == []
 
 

@@ -1,6 +1,6 @@
 """What is offered to the peers, and when; with a clock of its own."""
 
-from node.consensus.gossip import FORGET_AFTER_SECONDS, REAP_BYTES, Gossip
+from node.consensus.gossip import FORGET_AFTER_SECONDS, MAX_COUNT, REAP_BYTES, Gossip
 
 
 class Clock:
@@ -76,3 +76,21 @@ def test_included_gives_up_what_is_pending_for_too_long() -> None:
     gossip.included([])
     clock.now += 6
     assert gossip.reap() == [b"new"]
+
+
+def test_offer_gives_up_the_oldest_when_there_are_more_than_the_pool_holds() -> None:
+    gossip, _ = make()
+    for number in range(MAX_COUNT + 10):
+        gossip.offer(number.to_bytes(4, "big"))
+    offered = []
+    while more := gossip.reap():
+        offered += more
+    assert [int.from_bytes(raw, "big") for raw in offered] == list(range(10, MAX_COUNT + 10))
+
+
+def test_offer_queues_a_transaction_once_when_nobody_reaps_for_long() -> None:
+    gossip, clock = make()
+    for clock.now in range(0, 100, 2):
+        gossip.offer(b"a")
+    assert gossip.reap() == [b"a"]
+    assert not gossip.has_fresh

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from eth_account import Account
 
+from node.consensus import transactions
 from node.consensus.errors import EngineFailed, ProposalRefused, TransactionRefused
 from node.consensus.payload import HEAD, Payload, decode_payload, encode_payload, payload_from_json, payload_to_json
 from node.consensus.permissions import EveryoneMaySend
@@ -329,3 +330,25 @@ def test_recover_sender_refuses_when_the_signature_is_none() -> None:
             continue
     with pytest.raises(TransactionRefused):
         recover_sender(replace(decoded, s=2**260))
+
+
+@pytest.mark.parametrize("head", [b"\x02", b""])
+def test_decode_refuses_a_long_list_after_its_first_items(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+    span = transactions._span
+
+    def count(*arguments: Any) -> Any:
+        looked_at.append(arguments)
+        return span(*arguments)
+
+    monkeypatch.setattr(transactions, "_span", count)
+    with pytest.raises(TransactionRefused):
+        decode_transaction(head + b"\xf9\xff\xff" + bytes(65_535))
+    assert len(looked_at) < 20
+
+
+async def test_check_refuses_when_there_are_more_transactions_than_the_gas_allows() -> None:
+    policy = Refusing()
+    many = (b"",) * (RULES.gas_limit // 21_000 + 1)
+    with pytest.raises(ProposalRefused, match="transactions"):
+        await check(encode_payload(replace(GOOD, transactions=many)), policy=policy)
