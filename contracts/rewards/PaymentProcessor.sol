@@ -5,17 +5,7 @@ import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {LedgerBase} from "../accounts/LedgerBase.sol";
 import "../libraries/BatchFrame.sol" as B;
 import {BatchPosting} from "../libraries/BatchPosting.sol";
-import {
-    FLAG_REGISTERED,
-    POSTED,
-    STREAM,
-    SUPPLY,
-    SUPPLY_PAUSED,
-    TOTALS,
-    load,
-    rootSlot,
-    store
-} from "../libraries/Slots.sol";
+import {FLAG_REGISTERED, STREAM, SUPPLY, SUPPLY_PAUSED, TOTALS, load, rootSlot, store} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 
 /// @title The bridge's door: payments
