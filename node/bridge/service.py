@@ -37,11 +37,13 @@ STALE_MS: Final = 15_000
 class Bridge:
     """One stream's bridge, from journal to answer; what the intakes call is `submit`, `status` and `health`."""
 
-    def __init__(self, settings: BridgeSettings, ledger: Address, stages: Stages, *, last_block: int) -> None:
+    def __init__(
+        self, settings: BridgeSettings, ledger: Address, stages: Stages, *, last_block: int, head: int
+    ) -> None:
         self._settings = settings
         self._stages = stages
         self._undo = Undo(stages, self._spawn)
-        self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block)
+        self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block=last_block, head=head)
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lookups = 0
@@ -112,6 +114,7 @@ class Bridge:
             "unanswered": len(stages.waiting),
             "in_flight": stages.sender.in_flight,
             "journal_queue": stages.journal.waiting,
+            "refused": stages.sender.refusal,
             "last_block": self._settlement.last_block,
             "last_block_age_ms": age,
         }
@@ -179,6 +182,8 @@ class Bridge:
     async def _overdue(self) -> None:
         """Answers those whose deadline has passed, and repeats broadcasts that no block took."""
         stages = self._stages
+        # what became final while no bridge ran is not too late
+        await self._settlement.caught_up.wait()
         while True:
             await asyncio.sleep(TICK)
             for sequence in stages.waiting.expired(stages.clock()):

@@ -20,9 +20,15 @@ from node.domain.ids import Address, Sequence, payment_id
 class Settlement:
     """The following of one ledger's blocks after `last_block`."""
 
-    def __init__(self, stages: Stages, undo: Undo, ledger: Address, settings: ChainSettings, last_block: int) -> None:
+    def __init__(
+        self, stages: Stages, undo: Undo, ledger: Address, settings: ChainSettings, *, last_block: int, head: int
+    ) -> None:
         self._stages, self._undo, self._ledger, self._settings = stages, undo, ledger, settings
-        self.last_block = last_block
+        self.last_block, self._head = last_block, head
+        self.caught_up = asyncio.Event()
+        """Set once the block is settled that was the newest at the start."""
+        if last_block >= head:
+            self.caught_up.set()
         self.block_seen_at = stages.clock()
 
     async def follow(self) -> None:
@@ -56,6 +62,8 @@ class Settlement:
         if results:
             stages.failpoint.passed("after-settle")
         self.last_block, self.block_seen_at = block.number, now
+        if block.number >= self._head:
+            self.caught_up.set()
         stages.sender.base_fee = block.base_fee
         stages.on_block(block)
         for result in results:

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import json
-import os
 import signal
 import sys
 import time
@@ -14,7 +12,6 @@ from pathlib import Path
 from typing import IO, Final
 
 import structlog
-from sqlalchemy import Connection
 
 from node.bridge.answers import Waiting
 from node.bridge.batch import Batcher
@@ -25,10 +22,11 @@ from node.bridge.failpoint import FailPoint
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
-from node.bridge.journal import reading, transitions
 from node.bridge.journal.store import Journal
+from node.bridge.ready import ReadyFile
 from node.bridge.rebuild import LeafRebuilder
 from node.bridge.refunds import Refunds
+from node.bridge.restore import restore_entries, restore_sender
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages
 from node.bridge.transaction import Sender
@@ -40,11 +38,9 @@ from node.chain.rpc import Rpc, RpcRefused
 from node.chain.signer import Signer, load_signer
 from node.config import BridgeSettings
 from node.domain.errors import ChainUnreachable, Unusable
-from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
-from node.domain.payment import Status
+from node.domain.ids import MemberId, MinorUnits, StreamId
 
 log = structlog.get_logger("bridge")
-READY_FILE: Final = "bridge.json"
 SWITCH_SECONDS: Final = 0.001
 """How long the journal's thread waits for the interpreter at most; Python's own 5 ms is a tenth of a batch."""
 GRACE: Final = 5.0
@@ -136,45 +132,6 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
         log.info("stopped")
 
 
-class ReadyFile:
-    """`bridge.json` in the state folder: process id and ports, there while the bridge listens."""
-
-    def __init__(self, settings: BridgeSettings) -> None:
-        self._path = settings.state / READY_FILE
-        self._wanted = {name for name, each in (("iso8583", settings.iso8583), ("rpc", settings.rpc)) if each}
-        self._listening: dict[str, object] = {}
-
-    def bound(self, name: str) -> "_Bound":
-        """What an intake calls once it listens."""
-        return _Bound(self, name)
-
-    def add(self, name: str, host: str, port: int) -> None:
-        """An intake listens."""
-        self._listening[name] = {"host": host, "port": port}
-        self.write_if_complete()
-
-    def write_if_complete(self) -> None:
-        """Writes the file once every intake listens."""
-        if set(self._listening) == self._wanted:
-            fresh = self._path.with_suffix(".new")
-            fresh.write_text(json.dumps({"pid": os.getpid(), **self._listening}) + "\n")
-            fresh.replace(self._path)
-            log.info("ready", **self._listening)
-
-    def remove(self) -> None:
-        """The bridge listens no more."""
-        self._path.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    file: ReadyFile
-    name: str
-
-    def __call__(self, host: str, port: int) -> None:
-        self.file.add(self.name, host, port)
-
-
 @contextlib.contextmanager
 def _locked(journal: Path) -> Iterator[IO[str]]:
     """Holds the journal for this process alone."""
@@ -227,6 +184,7 @@ async def _assemble(
 ) -> Running:
     stream = StreamId(settings.stream.id)
     blocks = Blocks(rpc, settings.chain)
+    head = await blocks.head()
     ledger = Ledger(rpc, deployment.ledger)
     sender = Sender(
         journal=journal,
@@ -238,10 +196,10 @@ async def _assemble(
         clock=now_ms,
         failpoint=failpoint,
     )
-    last_block = await _restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, blocks)
+    last_block = await restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, head)
     folder = settings.chain.product_sets or settings.chain.deployment.parent / "product-sets"
     directory = DirectoryReader(rpc, deployment, folder, settings.chain.currency)
-    await directory.read((await blocks.head()).number)
+    await directory.read(head.number)
     queue: asyncio.Queue[Block] = asyncio.Queue()
     stages = Stages(
         stream=stream,
@@ -257,8 +215,8 @@ async def _assemble(
         clock=now_ms,
         on_block=queue.put_nowait,
     )
-    bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block)
-    await _restore_entries(journal, bridge, stages)
+    bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
+    await restore_entries(journal, bridge, stages)
     par = (await ledger.terms()).units_per_minor_unit
 
     async def holdings(member: MemberId) -> Holdings:
@@ -275,67 +233,6 @@ async def _assemble(
         health=bridge.health,
     )
     return Running(bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue)
-
-
-async def _restore_sender(
-    settings: BridgeSettings,
-    rpc: Rpc,
-    ledger: Ledger,
-    deployment: Deployment,
-    signer: Signer,
-    journal: Journal,
-    sender: Sender,
-    blocks: Blocks,
-) -> int:
-    """Takes up nonces and open transactions; the last block that was settled."""
-    identity = {
-        "stream": str(settings.stream.id),
-        "chain_id": str(deployment.chain_id),
-        "ledger": deployment.ledger.hex(),
-    }
-    head = await blocks.head()
-
-    def take_up(connection: Connection) -> tuple[dict[str, str], int, int | None, list[reading.OpenBatch]]:
-        known = reading.meta(connection)
-        if transitions.LAST_BLOCK not in known:
-            for name, value in (identity | {transitions.LAST_BLOCK: str(head.number)}).items():
-                transitions.set_meta(connection, name, value)
-            known = reading.meta(connection)
-        _, batch, nonce = reading.next_numbers(connection)
-        return known, batch, nonce, reading.open_batches(connection)
-
-    known, next_batch, next_nonce, open_batches = await journal.insist(take_up)
-    for name, value in identity.items():
-        if known.get(name) != value:
-            raise Unusable(f"the journal {settings.journal.path} belongs to another {name}: {known.get(name)}")
-    used = int(await rpc.call("eth_getTransactionCount", "0x" + signer.address.hex(), "latest"), 16)
-    if next_nonce is not None and used > next_nonce:
-        raise Unusable(f"the key has sent {used} transactions, the journal knows {next_nonce}; who else uses it?")
-    if await ledger.is_posted(StreamId(settings.stream.id), Sequence(journal.next_sequence)):
-        raise Unusable(
-            f"stream {settings.stream.id} was posted beyond the journal {settings.journal.path};"
-            " restore the newest journal, or use a new stream"
-        )
-    sender.base_fee = head.base_fee
-    sender.restore(open_batches, next_batch=next_batch, next_nonce=used if next_nonce is None else next_nonce)
-    return int(known[transitions.LAST_BLOCK])
-
-
-async def _restore_entries(journal: Journal, bridge: Bridge, stages: Stages) -> None:
-    """Takes up every entry that is not settled."""
-    entries = await journal.insist(lambda connection: list(reading.open_entries(connection)))
-    unanswered = await journal.insist(reading.unanswered)
-    for sequence, received_at in unanswered.items():
-        stages.waiting.expect(Sequence(sequence), received_at)
-    for status, entry in entries:
-        if status is Status.JOURNALED:
-            bridge.on_entry(entry)
-        elif isinstance(entry, ReversalEntry):
-            stages.reversals[entry.sequence] = entry
-        else:
-            stages.received_at[entry.sequence] = entry.received_at
-    if entries:
-        log.info("taken up", entries=len(entries), batches=len(stages.sender.pending))
 
 
 async def _keep_directory(running: Running) -> None:

@@ -6,6 +6,7 @@ that the chain has these bytes or one of its hashes: finality looks them up; a n
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -21,6 +22,7 @@ from node.domain.errors import ChainUnreachable
 from node.domain.ids import Address, Hash32
 
 log = structlog.get_logger("transaction")
+TAKEN: Final = (SendResult.ACCEPTED, SendResult.KNOWN)
 
 
 class Sender:
@@ -43,6 +45,8 @@ class Sender:
         self._clock, self._failpoint = clock, failpoint
         self._next_batch, self._next_nonce = 1, 0
         self.base_fee = 1
+        self.refusal = ""
+        """Why a gateway did not take the last transaction; empty if it did."""
         self.pending: dict[int, Pending] = {}
         self._hashes: dict[Hash32, int] = {}
         self._order = asyncio.Lock()
@@ -138,19 +142,25 @@ class Sender:
         log.warning("fee bumped", batch=row.batch, nonce=row.nonce, tx="0x" + row.hash.hex(), max_fee=row.max_fee)
 
     async def _broadcast(self, pending: Pending) -> None:
+        """Gives the newest bytes to a gateway; to the next ones while they are not reachable."""
         row = pending.rows[-1]
-        answer = await self._rpc.send_raw(row.raw, turn=pending.turn)
-        self._failpoint.passed("after-send")
+        for _ in self._rpc.urls:
+            answer = await self._rpc.send_raw(row.raw, turn=pending.turn)
+            self._failpoint.passed("after-send")
+            if answer.result is not SendResult.UNREACHABLE:
+                break
+            log.warning("gateway not reachable", batch=pending.batch, nonce=row.nonce, reason=answer.text)
+            self._rpc.turn_away()
         pending.tried_at = self._clock()
         pending.turn += 1
-        if answer.result in (SendResult.ACCEPTED, SendResult.KNOWN):
+        self.refusal = "" if answer.result in TAKEN else answer.text
+        if answer.result in TAKEN:
             if not pending.sent:
                 await self._mark_sent(pending)
-            return
-        if answer.result is SendResult.NONCE_USED:
+        elif answer.result is SendResult.NONCE_USED:
             pending.lookup = True
-            return
-        log.warning("not taken", batch=pending.batch, nonce=row.nonce, result=answer.result.value, reason=answer.text)
+        else:
+            log.warning("not taken", batch=pending.batch, nonce=row.nonce, reason=answer.text)
 
     async def _mark_sent(self, pending: Pending) -> None:
         pending.sent = True
