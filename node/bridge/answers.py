@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from node.bridge.journal.reading import Stored
-from node.bridge.leaves import leaf_points, leaves_of
 from node.domain import ids
 from node.domain.answer import Answer
 from node.domain.ids import Sequence, StreamId, Units, payment_id
+from node.domain.packed_leaves import leaf_points, leaves_of
 from node.domain.payment import Status
 
 TEXTS: Final[Mapping[int, str]] = {

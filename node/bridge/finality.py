@@ -4,7 +4,7 @@ Stage before: transaction. Stage after: service, which has the results journaled
 rebuilt from calldata and logs, and must hash to the root that the contract built; if not, everything stops.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,7 +59,7 @@ class Mined:
     events: tuple[LedgerEvent, ...]
 
 
-Rebuild = Callable[[Mined, Block, Hash32], Awaitable[bytes]]
+Rebuild = Callable[[bytes, Sequence[LedgerEvent], Block, Hash32], Awaitable[bytes]]
 """The leaves (128 bytes each) of a mined batch, from its calldata and events, under the root that the chain has."""
 
 
@@ -100,7 +100,7 @@ async def result_of(mined: Mined, block: Block, rebuild: Rebuild) -> BatchResult
     back = {*_order(mined)[processed:], *(skipped.keys() - declined.keys())}
     root, leaves = NO_ROOT, b""
     if isinstance(posted, BatchPosted):
-        root, leaves = posted.root, await rebuild(mined, block, posted.root)
+        root, leaves = posted.root, await rebuild(mined.calldata, mined.events, block, posted.root)
     return BatchResult(
         batch=mined.batch,
         kind=mined.kind,

@@ -7,12 +7,12 @@ from typing import Final
 
 from node.bridge.entry import Formed, Kind, ReversalEntry
 from node.bridge.journal.reading import Original
-from node.bridge.leaves import hashes, leaves_of
 from node.chain.ledger import LineRefund, Refund, RefundKind, post_refunds
 from node.config import BatchSettings
 from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MinorUnits, Sequence, StreamId
 from node.domain.merkle import proof_of
+from node.domain.packed_leaves import hashes, leaves_of
 
 EXTRA_GAS: Final = 500_000
 """Gas that a batch gets more after one that ended early."""

@@ -24,7 +24,6 @@ from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.store import Journal
 from node.bridge.ready import ReadyFile
-from node.bridge.rebuild import LeafRebuilder
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
 from node.bridge.service import Bridge
@@ -34,6 +33,7 @@ from node.chain.blocks import Block, Blocks
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.directory import DirectoryReader
 from node.chain.ledger import Ledger
+from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc, RpcRefused
 from node.chain.signer import Signer, load_signer
 from node.config import BridgeSettings

@@ -3,20 +3,18 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from node.bridge.entry import Kind
-from node.bridge.finality import Mined
-from node.bridge.leaves import LEAF_BYTES, leaves_of
-from node.bridge.rebuild import LeafRebuilder
 from node.chain.blocks import Block
 from node.chain.deployment import Deployment
-from node.chain.events import BATCH_POSTED, POSTING_TOPICS, BatchPosted, Skipped, decode_event
+from node.chain.events import BATCH_POSTED, POSTING_TOPICS, BatchPosted, LedgerEvent, Skipped, decode_event
 from node.chain.ledger import Ledger, batch_of
+from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc
 from node.chain.views import Views
 from node.domain.batch_format import MAX_WINDOW_WORDS, WINDOW_BITS, BatchPayment, decode_batch
 from node.domain.errors import TillnetError
 from node.domain.ids import Hash32, PaymentId, Sequence, StreamId, parse_payment_id
 from node.domain.merkle import keccak
+from node.domain.packed_leaves import LEAF_BYTES, leaves_of
 from node.domain.payment import Tender
 from node.explorer.answers import LineAnswer, PaymentAnswer
 
@@ -94,14 +92,12 @@ async def _answer(
 ) -> PaymentAnswer:
     raw = await rpc.call("eth_getBlockByHash", log["blockHash"], False)
     receipt = await rpc.call("eth_getTransactionReceipt", log["transactionHash"])
-    events = [decode_event(each) for each in receipt["logs"] if each["topics"][0] in POSTING_TOPICS]
-    mined = Mined(
-        batch=0, kind=Kind.PAYMENT, calldata=calldata, events=tuple(event for event in events if event is not None)
-    )
+    decoded = [decode_event(each) for each in receipt["logs"] if each["topics"][0] in POSTING_TOPICS]
+    events = [event for event in decoded if event is not None]
     reason = next(
         (event.reason for event in events if isinstance(event, Skipped) and event.sequence == found.sequence), 0
     )
-    lines = () if reason else await _lines(rpc, deployment, found, posted, mined, raw)
+    lines = () if reason else await _lines(rpc, deployment, found, posted, raw, calldata, events)
     return PaymentAnswer(
         payment=payment,
         outcome=f"skipped: {REASONS.get(reason, f'reason {reason}')}" if reason else "final",
@@ -121,7 +117,13 @@ async def _answer(
 
 
 async def _lines(
-    rpc: Rpc, deployment: Deployment, found: BatchPayment, posted: BatchPosted, mined: Mined, raw: dict[str, Any]
+    rpc: Rpc,
+    deployment: Deployment,
+    found: BatchPayment,
+    posted: BatchPosted,
+    raw: dict[str, Any],
+    calldata: bytes,
+    events: list[LedgerEvent],
 ) -> tuple[LineAnswer, ...]:
     """The payment's lines; raises BrokenInvariant when the rebuilt leaves do not hash to the batch's root."""
     ledger = Ledger(rpc, deployment.ledger)
@@ -132,7 +134,7 @@ async def _lines(
         base_fee=0,
         transactions=(),
     )
-    rebuilt = await LeafRebuilder(ledger, await ledger.terms())(mined, block, posted.root)
+    rebuilt = await LeafRebuilder(ledger, await ledger.terms())(calldata, events, block, posted.root)
     views = Views(rpc, deployment.ledger)
     lines = []
     for _, leaf in leaves_of(rebuilt, found.sequence):

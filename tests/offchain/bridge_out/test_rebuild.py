@@ -8,18 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.bridge.batch import encode
-from node.bridge.entry import Kind, entry_of, pack_payment
-from node.bridge.finality import Mined
-from node.bridge.leaves import hashes, leaf_points, leaf_sequence, leaves_of
-from node.bridge.rebuild import LeafRebuilder
+from node.bridge.entry import entry_of, pack_payment
 from node.chain.blocks import Block
 from node.chain.events import BatchPosted, Clamped, Debited, LedgerEvent, Skipped
 from node.chain.ledger import Ledger, LedgerTerms, RuleTerms, post_batch
+from node.chain.rebuild import LeafRebuilder
 from node.domain.batch_format import decode_batch
 from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion, Sequence, StreamId, Units
 from node.domain.leaf import BatchLogs, NetworkTerms, rebuild_leaves
 from node.domain.merkle import root_of
+from node.domain.packed_leaves import hashes, leaf_points, leaf_sequence, leaves_of
 from node.domain.payment import Payment, Tender
 from node.domain.words import Rule
 from tests.offchain.bridge_out.makers import line, payment
@@ -127,8 +126,7 @@ def test_rebuild_says_what_the_mirror_says(made: list[Payment], left_out: int, n
             stream=STREAM, root=root, first_sequence=Sequence(0), processed=processed, skipped=0, leaves=len(expected)
         )
     )
-    mined = Mined(batch=1, kind=Kind.PAYMENT, calldata=post_batch(data), events=tuple(events))
-    leaves = asyncio.run(rebuilder(KnownLedger())(mined, block, root))
+    leaves = asyncio.run(rebuilder(KnownLedger())(post_batch(data), events, block, root))
     assert hashes(leaves) == [leaf.hash for leaf in expected]
     for sequence in {leaf.sequence for leaf in expected}:
         own = leaves_of(leaves, sequence)
@@ -142,8 +140,8 @@ async def test_rebuild_stops_everything_when_the_root_is_not_the_chains() -> Non
     posted = BatchPosted(
         stream=STREAM, root=Hash32(b"?" * 32), first_sequence=Sequence(0), processed=1, skipped=0, leaves=1
     )
-    mined = Mined(batch=1, kind=Kind.PAYMENT, calldata=post_batch(encode(STREAM, [entry])), events=(posted,))
+    calldata = post_batch(encode(STREAM, [entry]))
     block = Block(number=9, hash=Hash32(b"b" * 32), timestamp=NOW, base_fee=1, transactions=())
     with pytest.raises(BrokenInvariant, match="do not hash"):
-        await rebuilder(ledger)(mined, block, posted.root)
+        await rebuilder(ledger)(calldata, (posted,), block, posted.root)
     assert ledger.asked == 2, "asked once more before giving up"

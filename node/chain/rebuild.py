@@ -1,20 +1,21 @@
 """Rebuilds the leaves of a mined batch from its calldata and logs (docs/batch.md, "The leaf").
 
-Part of finality. Written for speed over the packed bytes; node/domain/leaf.py says the same in words of the domain.
+Used by bridge/finality and by whoever asks about a payment. Written for speed over the packed bytes;
+node/domain/leaf.py says the same in words of the domain.
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from node.bridge.finality import Mined
-from node.bridge.leaves import hashes
 from node.chain.blocks import Block
-from node.chain.events import BatchPosted, Clamped, Debited, Skipped
+from node.chain.events import BatchPosted, Clamped, Debited, LedgerEvent, Skipped
 from node.chain.ledger import Ledger, LedgerTerms, RuleTerms, batch_of
 from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion
 from node.domain.merkle import root_of
+from node.domain.packed_leaves import hashes
 from node.domain.payment import Tender
 
 ALL: Final = 10_000
@@ -56,24 +57,24 @@ class LeafRebuilder:
         self._rules: dict[tuple[int, int], RuleTerms] = {}
         self._tiers: dict[int, int] = {}
 
-    async def __call__(self, mined: Mined, block: Block, root: Hash32) -> bytes:
+    async def __call__(self, calldata: bytes, events: Sequence[LedgerEvent], block: Block, root: Hash32) -> bytes:
         """The leaves under `root`. Raises BrokenInvariant when what calldata and logs say does not hash to it."""
-        effects = effects_of(mined)
+        batch, effects = batch_of(calldata), effects_of(events)
         for block_of_tiers in (block.number, block.number - 1):
-            leaves = await self._rebuild(mined, block, effects, block_of_tiers)
+            leaves = await self._rebuild(batch, block, effects, block_of_tiers)
             if root_of(hashes(leaves)) == root:
                 return leaves
             # A rule was vetoed, or a member's tier set, since they were last asked for.
             self._rules.clear()
             self._tiers.clear()
         raise BrokenInvariant(
-            f"batch {mined.batch} in block {block.number}: its leaves do not hash to the chain's root 0x{root.hex()}"
+            f"the leaves of a batch in block {block.number} do not hash to the chain's root 0x{root.hex()}"
         )
 
-    async def _rebuild(self, mined: Mined, block: Block, effects: Effects, block_of_tiers: int) -> bytes:
+    async def _rebuild(self, batch: bytes, block: Block, effects: Effects, block_of_tiers: int) -> bytes:
         while True:
             try:
-                return self._leaves(batch_of(mined.calldata), block, effects)
+                return self._leaves(batch, block, effects)
             except _Missing as missing:
                 if missing.version:
                     self._rules[missing.merchant, missing.version] = await self._ledger.rule(
@@ -154,10 +155,10 @@ class LeafRebuilder:
         return bps, rule.rate if in_force else rule.base_rate
 
 
-def effects_of(mined: Mined) -> Effects:
+def effects_of(events: Sequence[LedgerEvent]) -> Effects:
     """What a batch's events say."""
     effects = Effects()
-    for event in mined.events:
+    for event in events:
         if isinstance(event, Skipped):
             effects.skipped.add(event.sequence)
         elif isinstance(event, Clamped):
