@@ -17,7 +17,9 @@ from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
 from node.consensus.failpoints import FailPoints
-from node.consensus.gateway import Gateway, LimitedServer
+from node.consensus.gateway import Gateway
+from node.consensus.gateway_budget import Budget
+from node.consensus.gateway_server import LimitedServer
 from node.consensus.gateway_socket import SocketProxy
 from node.consensus.gossip import Gossip
 from node.consensus.logs import configure_logs
@@ -94,8 +96,9 @@ async def run(settings: Settings) -> None:
         fail_points=FailPoints(settings.fail_points),
     )
     server = await start_server(application, gossip, host=settings.host, port=settings.abci_port)
-    sockets = SocketProxy(f"ws://{settings.host}:{settings.geth_port}")
-    gateway = Gateway(engine, admission, sockets)
+    budget = Budget()
+    sockets = SocketProxy(f"ws://{settings.host}:{settings.geth_port}", budget)
+    gateway = Gateway(engine, admission, sockets, budget)
     runner = web.ServerRunner(LimitedServer(gateway.handle))
     await runner.setup()
     await web.TCPSite(runner, settings.gateway_host, settings.gateway_port, reuse_address=True).start()

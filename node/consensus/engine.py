@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import aiohttp
 
-from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable
+from node.consensus.errors import AnswerTooLarge, EngineBehind, EngineFailed, EngineUnreachable
 from node.consensus.payload import Payload, payload_from_json, payload_to_json
 from node.consensus.rules import Head
 from node.domain.ids import Address, Hash32
@@ -23,6 +23,8 @@ NO_BEACON_ROOT: Final = "0x" + "00" * 32
 TOKEN_SECONDS: Final = 20
 """geth takes a token up to 60 s old; a new one well before that."""
 CALL_SECONDS: Final = 30
+MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+"""Of one answer to a client; a full block with its transactions has 7 MB."""
 JSON_HEADERS: Final = {"Content-Type": "application/json"}
 
 
@@ -97,9 +99,12 @@ class Engine:
         """Any method of the open listener."""
         return await self._call(self._rpc_url, JSON_HEADERS, method, params)
 
-    async def forward(self, body: bytes) -> bytes:
-        """Hands a JSON-RPC body to the open listener and its answer back, both as they are."""
-        return await self._post(self._rpc_url, JSON_HEADERS, body)
+    async def forward(self, body: bytes, took: Callable[[int], None]) -> bytes:
+        """Hands a JSON-RPC body to the open listener and its answer back, both as they are.
+
+        `took` is told of each piece of the answer as it comes, and may raise. Raises AnswerTooLarge above 32 MiB.
+        """
+        return await self._post(self._rpc_url, JSON_HEADERS, body, took)
 
     async def _engine(self, method: str, params: list[Any]) -> Any:
         headers = {**JSON_HEADERS, "Authorization": f"Bearer {self._fresh_token()}"}
@@ -120,7 +125,9 @@ class Engine:
             raise EngineFailed(f"{method}: {failure.get('message')}", int(failure.get("code", 0)))
         return answer.get("result")
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes) -> bytes:
+    async def _post(
+        self, url: str, headers: dict[str, str], body: bytes, took: Callable[[int], None] | None = None
+    ) -> bytes:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=60),
@@ -130,7 +137,7 @@ class Engine:
             )
         try:
             async with self._session.post(url, data=body, headers=headers) as response:
-                text = await response.read()
+                text = await (response.read() if took is None else _read_bounded(response, took))
                 if response.status != 200:
                     _refuse_status(response.status, text)
                 return text
@@ -156,6 +163,18 @@ def make_token(secret: bytes, issued_at: int) -> str:
 
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, took: Callable[[int], None]) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        took(len(part))
+        size += len(part)
+        if size > MAX_ANSWER_BYTES:
+            raise AnswerTooLarge
+        parts.append(part)
+    return b"".join(parts)
 
 
 def _refuse_status(status: int, text: bytes) -> NoReturn:

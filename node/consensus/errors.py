@@ -33,6 +33,14 @@ class SenderNotPermitted(TransactionRefused):
     """The sender of this transaction has no permission to send."""
 
 
+class TooMuchAtOnce(Retryable):
+    """The gateway has its hands full; try again."""
+
+
+class AnswerTooLarge(TillnetError):
+    """The answer is too large; ask for less at a time."""
+
+
 def explain(failure: Exception) -> dict[str, Any]:
     """Log fields of a failure: an expected one in a sentence, any other with its traceback."""
     return {"reason": str(failure) or type(failure).__name__, "exc_info": not isinstance(failure, TillnetError)}

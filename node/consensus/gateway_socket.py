@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import aiohttp
+import structlog
 from aiohttp import web
 
+from node.consensus.gateway_budget import Budget, Lease
 from node.consensus.rpc_policy import (
     ALLOWED,
     ALLOWED_ON_WEBSOCKET,
-    MAX_BODY_BYTES,
     REFUSED,
     UNREACHABLE,
     Call,
@@ -25,30 +26,38 @@ from node.consensus.rpc_policy import (
 
 MAX_SOCKETS: Final = 128
 MAX_SUBSCRIPTIONS: Final = 32
+"""Of one connection in its life; unsubscribing gives none back."""
+MAX_MESSAGE_BYTES: Final = 512 * 1024
+"""A transaction has 256 KB in hex at most; a client may stop in the middle of a message for as long as it likes."""
 HEARTBEAT_SECONDS: Final = 20.0
 SEND_SECONDS: Final = 10.0
 SUBSCRIBING: Final = frozenset({"eth_subscribe", "eth_unsubscribe"})
 
-AnswerCall = Callable[[bytes | str, frozenset[str]], Awaitable[bytes]]
+log = structlog.get_logger()
+
+AnswerCall = Callable[[bytes | str, frozenset[str], Lease], Awaitable[bytes]]
 
 
 class SocketProxy:
     """Serves WebSocket clients. `url` is geth's loopback WebSocket; `answer_call` answers what is no subscription."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, budget: Budget) -> None:
         self._url = url
+        self._budget = budget
         self._open = 0
 
     async def serve(self, request: web.BaseRequest, answer_call: AnswerCall) -> web.StreamResponse:
         """One client, until it goes, or does not take its messages within 10 s, or answers no ping."""
         if self._open >= MAX_SOCKETS:
             return web.Response(status=503, text="Too many WebSocket connections.\n")
-        client = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_BODY_BYTES, compress=False)
-        await client.prepare(request)
+        client = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_MESSAGE_BYTES, compress=False)
+        session = _Session(client, self._url, answer_call, self._budget)
         self._open += 1
-        session = _Session(client, self._url, answer_call)
         try:
+            await client.prepare(request)
             await session.run()
+        except (TimeoutError, ConnectionError):
+            log.info("gateway.socket_lost")
         finally:
             self._open -= 1
             await session.close()
@@ -56,7 +65,8 @@ class SocketProxy:
 
 
 class _Session:
-    def __init__(self, client: web.WebSocketResponse, url: str, answer_call: AnswerCall) -> None:
+    def __init__(self, client: web.WebSocketResponse, url: str, answer_call: AnswerCall, budget: Budget) -> None:
+        self._budget = budget
         self._client = client
         self._url = url
         self._answer_call = answer_call
@@ -71,8 +81,9 @@ class _Session:
                 break
             call = self._subscription(message.data)
             if call is None:
-                answer = await self._answer_call(message.data, ALLOWED)
-                await self._send(answer.decode())
+                with self._budget.lease() as lease:
+                    answer = await self._answer_call(message.data, ALLOWED, lease)
+                    await self._send(answer.decode())
             elif call.answer is not None:
                 await self._send(json.dumps(call.answer))
             else:
@@ -93,23 +104,24 @@ class _Session:
             item: Any = json.loads(data)
         except (ValueError, RecursionError):
             return None
-        if not isinstance(item, dict) or item.get("method") not in SUBSCRIBING:
+        method = item.get("method") if isinstance(item, dict) else None
+        if not isinstance(method, str) or method not in SUBSCRIBING:
             return None
         return read_call(item, ALLOWED_ON_WEBSOCKET)
 
     async def _pass_on(self, call: Call) -> None:
         if call.method == "eth_subscribe":
-            self._subscriptions += 1
-            if self._subscriptions > MAX_SUBSCRIPTIONS:
+            if self._subscriptions >= MAX_SUBSCRIPTIONS:
                 text = f"at most {MAX_SUBSCRIPTIONS} subscriptions a connection"
                 await self._send(json.dumps(error_answer(call.id, REFUSED, text)))
                 return
+            self._subscriptions += 1
         try:
             if self._upstream is None:
-                self._http = aiohttp.ClientSession()
+                self._http = self._http or aiohttp.ClientSession()
                 self._upstream = await self._http.ws_connect(self._url, max_msg_size=0)
                 self._pump = asyncio.create_task(self._pump_back(self._upstream))
-            await self._upstream.send_str(json.dumps(call.to_json(call.id)))
+            await self._upstream.send_str(call.to_json(call.id))
         except (aiohttp.ClientError, OSError):
             text = "the validator's engine does not answer; try again"
             await self._send(json.dumps(error_answer(call.id, UNREACHABLE, text)))
@@ -119,6 +131,8 @@ class _Session:
             async for message in upstream:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._send(message.data)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            log.info("gateway.subscriber_lost")
         finally:
             # the subscriptions are gone with geth's connection; a client that is told so subscribes again
             await self._client.close()

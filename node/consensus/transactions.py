@@ -120,7 +120,7 @@ def _list_items(raw: bytes, start: int) -> list[Span]:
     _, position, end = _span(raw, start)
     if raw[start] < SHORT_LIST or end != len(raw):
         raise ValueError("not one list")
-    items = []
+    items: list[Span] = []
     while position < end:
         item = _span(raw, position)
         if item[2] > end:

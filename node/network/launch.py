@@ -108,7 +108,7 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
         "ws.api": "eth,net,web3",
         "rpc.http-body-limit": 64 * 1024 * 1024,
         "rpc.batch-request-limit": 1000,
-        "rpc.batch-response-max-size": 100_000_000,
+        "rpc.batch-response-max-size": 25_000_000,
         "rpc.rangelimit": LOG_RANGE_BLOCKS,
         "rpc.gascap": rules.gas_limit,
         "rpc.txfeecap": 0,

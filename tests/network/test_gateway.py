@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from node.consensus.gateway import MAX_CONNECTIONS, REQUEST_SECONDS
+from node.consensus.gateway_server import MAX_CONNECTIONS, REQUEST_SECONDS
 from node.consensus.rpc_policy import MAX_BATCH, MAX_BODY_BYTES, METHOD_NOT_FOUND, PARSE_ERROR
 from tests.network.chain import Chain, Sender, wait_until
 
