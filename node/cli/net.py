@@ -11,7 +11,7 @@ import click
 from node.domain.errors import Unusable
 from node.network.control import start, stop, wait_until_final
 from node.network.init import DEFAULT_CHAIN_ID, NetworkOrder, init_network
-from node.network.launch import START_ORDER, plan_processes
+from node.network.launch import START_ORDER
 from node.network.plan import read_plan
 from node.network.status import NetworkStatus, network_status
 
@@ -85,20 +85,21 @@ def logs(folder: Path, name: str | None, kind: str | None, lines: int) -> None:
     plan = read_plan(folder)
     chosen = [plan.validator(name)] if name else list(plan.validators)
     files = [
-        (f"{validator.name} {process.kind}", process.log)
+        (f"{validator.name} {each}", plan.log(validator.name, each))
         for validator in chosen
-        for process in plan_processes(plan, validator).values()
-        if kind in (None, process.kind)
+        for each in START_ORDER
+        if kind in (None, each)
     ]
     if kind in (None, "supervisor") and not name:
-        files.append(("supervisor", plan.run_folder / "supervisor.log"))
+        files.append(("supervisor", plan.supervisor_log))
     if not files:
         raise Unusable("the supervisor is one for all validators; leave --validator out")
     for title, path in files:
         click.echo(f"== {title}: {path}")
         if path.exists():
             with path.open(errors="replace") as file:
-                click.echo("".join(deque(file, lines)), nl=False)
+                text = "".join(deque(file, lines))
+            click.echo(text, nl=bool(text) and not text.endswith("\n"))
 
 
 def _print_status(found: NetworkStatus) -> None:

@@ -42,7 +42,7 @@ def start(plan: NetworkPlan) -> bool:
             stop_all(state.all(), patience=LEFTOVER_SECONDS)
         check_tools()
         check_ports(plan)
-        with (plan.run_folder / "supervisor.log").open("ab") as file:
+        with plan.supervisor_log.open("ab") as file:
             supervisor = subprocess.Popen(
                 [sys.executable, "-m", "node.network.supervise", str(plan.folder)],
                 stdin=subprocess.DEVNULL,
@@ -60,7 +60,7 @@ def start(plan: NetworkPlan) -> bool:
             LEFTOVER_SECONDS,
         )
         if supervisor.poll() is not None:
-            raise Unusable(f"the supervisor ended at once; see {plan.run_folder / 'supervisor.log'}")
+            raise Unusable(f"the supervisor ended at once; see {plan.supervisor_log}")
         supervisor.returncode = 0  # it outlives this process; no warning that nobody waited for it
     return True
 

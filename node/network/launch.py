@@ -58,26 +58,25 @@ def plan_processes(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, Pro
     """The three processes of a validator, by kind."""
     home = plan.home(validator.name)
     ports = validator.ports
-    logs = home / "logs"
     return {
         GETH: ProcessPlan(
             kind=GETH,
             command=geth_command(plan, validator),
-            log=logs / "geth.log",
+            log=plan.log(validator.name, GETH),
             ready_port=ports.geth,
             stop_seconds=30,
         ),
         APP: ProcessPlan(
             kind=APP,
             command=(sys.executable, "-m", "node.consensus", str(home / "app.json")),
-            log=logs / "app.log",
+            log=plan.log(validator.name, APP),
             ready_port=ports.abci,
             stop_seconds=5,
         ),
         COMETBFT: ProcessPlan(
             kind=COMETBFT,
             command=(find_engine("cometbft"), "start", "--home", str(home / "cometbft")),
-            log=logs / "cometbft.log",
+            log=plan.log(validator.name, COMETBFT),
             ready_port=ports.comet_rpc,
             stop_seconds=10,
         ),

@@ -65,6 +65,15 @@ class NetworkPlan:
         """Where the supervisor notes what runs."""
         return self.folder / "run"
 
+    @property
+    def supervisor_log(self) -> Path:
+        """The supervisor's own log."""
+        return self.run_folder / "supervisor.log"
+
+    def log(self, name: str, kind: str) -> Path:
+        """The log of one process of a validator."""
+        return self.home(name) / "logs" / f"{kind}.log"
+
     def validator(self, name: str) -> ValidatorPlan:
         """A validator by its name; raises Unusable when there is none."""
         for validator in self.validators:

@@ -23,7 +23,7 @@ from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, Proce
 from node.network.mend import renew_geth, was_thrown_back
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, RunState, note, write_state
-from node.network.watch import Watch, trim_log
+from node.network.watch import Watch, trim_logs
 
 READY_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.05
@@ -193,7 +193,6 @@ async def supervise(plan: NetworkPlan) -> None:
 
 async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
     watch = Watch(plan, clock=time.monotonic)
-    logs = [process.log for validator in plan.validators for process in plan_processes(plan, validator).values()]
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         stalled = await asyncio.to_thread(watch.look)
@@ -201,8 +200,7 @@ async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
             if keeper.name in stalled:
                 log.error("validator.stalled", validator=keeper.name)
                 keeper.restart()
-        for path in logs:
-            trim_log(path)
+        trim_logs(plan)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from node.network.launch import START_ORDER
 from node.network.plan import NetworkPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
 
@@ -71,6 +72,15 @@ class Watch:
             return int(call(url, "eth_blockNumber", []), 16)
         except (NoAnswer, ValueError, TypeError):
             return NO_ANSWER
+
+
+def trim_logs(plan: NetworkPlan, limit: int = LOG_BYTES) -> None:
+    """Cuts every log of the network that has grown too long."""
+    for path in (
+        *(plan.log(validator.name, kind) for validator in plan.validators for kind in START_ORDER),
+        plan.supervisor_log,
+    ):
+        trim_log(path, limit)
 
 
 def trim_log(path: Path, limit: int = LOG_BYTES) -> None:
