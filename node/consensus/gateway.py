@@ -8,7 +8,7 @@ here bound what a stranger can make that process do. Source: JSON-RPC 2.0 over H
 import asyncio
 import json
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from node.consensus.gateway_server import REQUEST_SECONDS
 from node.consensus.gateway_socket import SocketProxy
 from node.consensus.rpc_policy import (
     ALLOWED,
+    HEAVY,
     INTERNAL_ERROR,
     INVALID_REQUEST,
     MAX_BODY_BYTES,
@@ -45,6 +46,9 @@ from node.consensus.rpc_policy import (
 
 MAX_AT_ONCE: Final = 64
 """Requests that are with geth at the same time; more wait here."""
+MAX_HEAVY_AT_ONCE: Final = 4
+"""Of those, such as make geth execute or search: with 64 of them a block took four seconds on two cores."""
+WAIT_SECONDS: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -59,6 +63,7 @@ class Gateway:
         self._budget = budget
         self._filters = Filters(time.monotonic)
         self._busy = asyncio.Semaphore(MAX_AT_ONCE)
+        self._heavy = asyncio.Semaphore(MAX_HEAVY_AT_ONCE)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One HTTP request: POST for calls, GET with an upgrade for a WebSocket."""
@@ -120,7 +125,7 @@ class Gateway:
     async def _answer_one(self, call: Call, lease: Lease) -> bytes:
         if call.answer is not None:
             return _dump(call.answer)
-        text = await self._forward(call.to_json(call.id), lease)
+        text = await self._forward(call.to_json(call.id), lease, heavy=call.method in HEAVY)
         if call.raw is not None or call.place is not None:
             self._take_note(call, json.loads(text))
         return text
@@ -128,9 +133,10 @@ class Gateway:
     async def _answer_batch(self, calls: list[Call], lease: Lease) -> bytes:
         """Answers in the order of the calls. Ids may repeat in a client's batch, so geth gets places instead."""
         asked = [call.to_json(place) for place, call in enumerate(calls) if call.answer is None]
+        heavy = any(call.method in HEAVY for call in calls)
         by_place: dict[Any, dict[str, Any]] = {}
         if asked:
-            found = json.loads(await self._forward(f"[{','.join(asked)}]", lease))
+            found = json.loads(await self._forward(f"[{','.join(asked)}]", lease, heavy=heavy))
             by_place = {item.get("id"): item for item in (found if isinstance(found, list) else [])}
         answers = []
         for place, call in enumerate(calls):
@@ -139,10 +145,17 @@ class Gateway:
             answers.append({**answer, "id": call.id})
         return _dump(answers)
 
-    async def _forward(self, text: str, lease: Lease) -> bytes:
+    async def _forward(self, text: str, lease: Lease, *, heavy: bool) -> bytes:
         body = text.encode()
         lease.add(len(body))
-        async with self._busy:
+        async with AsyncExitStack() as slots:
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    if heavy:
+                        await slots.enter_async_context(self._heavy)
+                    await slots.enter_async_context(self._busy)
+            except TimeoutError:
+                raise TooMuchAtOnce from None
             return await self._engine.forward(body, lease.add)
 
     def _take_note(self, call: Call, answer: Any) -> None:

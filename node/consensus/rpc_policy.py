@@ -67,6 +67,18 @@ ALLOWED: Final = frozenset(
         "web3_sha3",
     }
 )
+HEAVY: Final = frozenset(
+    {
+        "eth_call",
+        "eth_createAccessList",
+        "eth_estimateGas",
+        "eth_feeHistory",
+        "eth_getBlockReceipts",
+        "eth_getFilterLogs",
+        "eth_getLogs",
+        "eth_getProof",
+    }
+)
 KEPT_BY_GETH: Final = frozenset({"eth_newFilter", "eth_subscribe"})
 ALLOWED_ON_WEBSOCKET: Final = ALLOWED | {"eth_subscribe", "eth_unsubscribe"}
 SUBSCRIPTIONS: Final = frozenset({"newHeads", "logs", "newPendingTransactions"})

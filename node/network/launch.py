@@ -19,6 +19,7 @@ PROJECT: Final = Path(node.__file__).parents[1]
 LOG_RANGE_BLOCKS: Final = 10_000
 """How many blocks one eth_getLogs may span."""
 TOOLS: Final = PROJECT / ".till" / "tools" / "bin"
+GETH_CONFIG: Final = Path(__file__).with_name("geth.toml")
 GETH, APP, COMETBFT = "geth", "app", "cometbft"
 START_ORDER: Final = (GETH, APP, COMETBFT)
 """Each needs the one before it; they are stopped in the opposite order."""
@@ -87,6 +88,7 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
     """geth with no peers, on loopback only."""
     home, ports, rules = plan.home(validator.name), validator.ports, plan.rules
     flags = {
+        "config": GETH_CONFIG,
         "datadir": home / "geth",
         "networkid": plan.chain_id,
         "syncmode": "full",
@@ -123,8 +125,6 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
         "txpool.accountqueue": 4096,
         "txpool.globalslots": 16384,
         "txpool.globalqueue": 16384,
-        # it has no peers, and still listens for some: on a port of the system's choice
-        "port": 0,
         "verbosity": 2,
     }
     # ipc: clients go through the gateway, and its path may be too long for a socket; locals: the bridge's journal and

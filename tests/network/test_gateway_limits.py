@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from node.consensus import gateway_server
+from node.consensus import gateway, gateway_server
 from node.consensus.engine import MAX_ANSWER_BYTES, Engine
-from node.consensus.gateway import MAX_AT_ONCE, Gateway
+from node.consensus.gateway import MAX_AT_ONCE, MAX_HEAVY_AT_ONCE, Gateway
 from node.consensus.gateway_budget import Budget
 from node.consensus.gateway_filters import MAX_FILTERS, UNUSED_SECONDS, Filters
 from node.consensus.gateway_server import LimitedServer
@@ -25,21 +25,23 @@ LIMIT = 40 * 2**20
 
 
 class SmallGeth:
-    """Answers every call with `answer` (called, if it can be), once `may_answer` is set."""
+    """Answers every call with `answer` (called, if it can be), once `may_answer` is set; the `quick` ones at once."""
 
     def __init__(self) -> None:
         self.answer: Any = "0x1"
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.quick: set[str] = set()
         self.busy = self.most_busy = 0
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         call = json.loads(await request.read())
         self.busy += 1
         self.most_busy = max(self.busy, self.most_busy)
-        await self.may_answer.wait()
-        self.busy -= 1
         calls = call if isinstance(call, list) else [call]
+        if not self.quick.issuperset(each["method"] for each in calls):
+            await self.may_answer.wait()
+        self.busy -= 1
         answers = [{"jsonrpc": "2.0", "id": each["id"], "result": self._result()} for each in calls]
         return web.json_response(answers if isinstance(call, list) else answers[0])
 
@@ -73,8 +75,8 @@ async def stage() -> AsyncIterator[Stage]:
     engine = Engine(auth_url="", rpc_url=f"http://127.0.0.1:{geth_port}", jwt_secret=b"")
     admission: Any = None
     budget = Budget(LIMIT)
-    gateway = Gateway(engine, admission, SocketProxy(f"ws://127.0.0.1:{geth_port}", budget), budget)
-    runner, port = await serve(LimitedServer(gateway.handle))
+    front = Gateway(engine, admission, SocketProxy(f"ws://127.0.0.1:{geth_port}", budget), budget)
+    runner, port = await serve(LimitedServer(front.handle))
     yield Stage(geth, f"http://127.0.0.1:{port}", "127.0.0.1", port)
     geth.may_answer.set()
     await runner.cleanup()
@@ -83,7 +85,7 @@ async def stage() -> AsyncIterator[Stage]:
 
 
 def large_call(size: int) -> bytes:
-    return json.dumps({"id": 1, "method": "eth_call", "params": ["0x" + "0" * size]}).encode()
+    return json.dumps({"id": 1, "method": "eth_getBalance", "params": ["0x" + "0" * size]}).encode()
 
 
 async def until(condition: Any) -> None:
@@ -148,6 +150,26 @@ async def test_gateway_bounds_the_calls_at_work_of_websockets_too(stage: Stage) 
             assert (await socket.receive_json(timeout=10))["result"] == "0x1"
             await socket.close()
     assert stage.geth.most_busy == MAX_AT_ONCE
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_gateway_answers_light_calls_when_there_are_many_heavy_ones(
+    stage: Stage, batch: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "WAIT_SECONDS", 1.0)
+    stage.geth.may_answer.clear()
+    stage.geth.quick = {"eth_chainId"}
+    heavy = b'{"id":1,"method":"eth_call","params":[]}'
+    body = b"[" + CALL + b"," + heavy + b"]" if batch else heavy
+    waiting = [asyncio.ensure_future(stage.post(body)) for _ in range(MAX_AT_ONCE + 10)]
+    await until(lambda: stage.geth.busy == MAX_HEAVY_AT_ONCE)
+    assert (await stage.post(CALL))[1]["result"] == "0x1"
+    # those that wait too long are told so, rather than to hang
+    await until(lambda: sum(each.done() for each in waiting) == len(waiting) - MAX_HEAVY_AT_ONCE)
+    assert stage.geth.most_busy <= MAX_HEAVY_AT_ONCE + 1
+    stage.geth.may_answer.set()
+    answers = [answer for _, answer in await asyncio.gather(*waiting)]
+    assert sum("hands full" in str(answer) for answer in answers) == len(waiting) - MAX_HEAVY_AT_ONCE
 
 
 @pytest.mark.parametrize("method", [[], {}, ["eth_subscribe"], 5, None])

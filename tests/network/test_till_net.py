@@ -9,10 +9,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from node.network.keys import read_account
 from node.network.plan import read_plan
+from node.network.processes import read_state
 from node.network.watch import BEHIND_SECONDS, STALL_SECONDS, Watch, trim_log
 from tests.network.chain import Chain
 
@@ -125,6 +127,15 @@ def test_status_tells_what_a_program_needs(chain: Chain) -> None:
         assert validator["last_final_age_s"] < 30
     table = till("status", chain.plan.folder).stdout
     assert all(validator["rpc"] in table for validator in status["validators"])
+
+
+@pytest.mark.chain
+def test_validators_listen_on_loopback_only(chain: Chain) -> None:
+    state = read_state(chain.plan.run_folder)
+    assert state is not None
+    for running in state.all():
+        listening = [each.laddr for each in psutil.Process(running.pid).connections() if each.status == "LISTEN"]
+        assert listening and {address.ip for address in listening} == {chain.plan.host}
 
 
 @pytest.mark.chain
