@@ -116,7 +116,7 @@ class Proposals:
             except EngineFailed:
                 # one of them needed one that was left out; the first half stands on its own sooner or later
                 kept = kept[: len(kept) // 2]
-        else:
+        if len(kept) != len(payload.transactions):
             raise ProposalRefused("no list of transactions can be built")
         self._build_seconds = min(max(self._clock() - started, 0.0), MAX_LEAD_SECONDS)
         return payload

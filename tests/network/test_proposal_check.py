@@ -352,3 +352,17 @@ async def test_check_refuses_when_there_are_more_transactions_than_the_gas_allow
     many = (b"",) * (RULES.gas_limit // 21_000 + 1)
     with pytest.raises(ProposalRefused, match="transactions"):
         await check(encode_payload(replace(GOOD, transactions=many)), policy=policy)
+
+
+@pytest.mark.parametrize(("most", "kept"), [(40, 40), (20, 20), (10, 10), (5, 0)])
+async def test_make_tries_half_of_a_list_that_cannot_be_built_and_ends_with_an_empty_block(
+    most: int, kept: int
+) -> None:
+    class Choosy(FakeEngine):
+        async def build(self, *, transactions: Sequence[bytes] | None, **more: Any) -> Payload:
+            if transactions is not None and len(transactions) > most:
+                raise EngineFailed("one of them lacks another")
+            return await super().build(transactions=transactions, **more)
+
+    pool = [*(transfer(nonce=nonce) for nonce in range(40)), transfer(THIEF)]
+    assert len((await make(Choosy(pool), Refusing(MERCHANT.address))).transactions) == kept
