@@ -76,8 +76,8 @@ class Gateway:
                 return await self._answer_post(request, lease)
         except BadBody as failure:
             return _json(error_answer(None, failure.code, str(failure)), status=failure.status)
-        except web.HTTPException:
-            raise
+        except (web.HTTPException, ConnectionError):
+            raise  # a refused handshake, a client that is gone
         except Exception as failure:
             log.error("gateway.failed", **explain(failure))
             return _json(error_answer(None, INTERNAL_ERROR, "the gateway failed"), status=500)

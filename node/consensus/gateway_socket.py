@@ -96,7 +96,8 @@ class _Session:
             await self._upstream.close()
         if self._http is not None:
             await self._http.close()
-        await self._client.close()
+        if self._client.prepared:
+            await self._client.close()
 
     def _subscription(self, data: str | bytes) -> Call | None:
         """The call if it is about subscriptions, None for anything else (also batches, which may not subscribe)."""

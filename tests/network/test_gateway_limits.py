@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from node.consensus import gateway, gateway_server
 from node.consensus.engine import MAX_ANSWER_BYTES, Engine
@@ -52,8 +53,9 @@ class SmallGeth:
 class Stage:
     """A gateway in front of a small geth."""
 
-    def __init__(self, geth: SmallGeth, url: str, host: str, port: int) -> None:
-        self.geth, self.url, self.host, self.port = geth, url, host, port
+    def __init__(self, geth: SmallGeth, server: LimitedServer, host: str, port: int) -> None:
+        self.geth, self.url, self.host, self.port = geth, f"http://{host}:{port}", host, port
+        self.clients = lambda: server.connections
 
     async def post(self, body: bytes, **headers: str) -> tuple[int, Any]:
         async with aiohttp.ClientSession() as session, session.post(self.url, data=body, headers=headers) as response:
@@ -76,8 +78,9 @@ async def stage() -> AsyncIterator[Stage]:
     admission: Any = None
     budget = Budget(LIMIT)
     front = Gateway(engine, admission, SocketProxy(f"ws://127.0.0.1:{geth_port}", budget), budget)
-    runner, port = await serve(LimitedServer(front.handle))
-    yield Stage(geth, f"http://127.0.0.1:{port}", "127.0.0.1", port)
+    server = LimitedServer(front.handle)
+    runner, port = await serve(server)
+    yield Stage(geth, server, "127.0.0.1", port)
     geth.may_answer.set()
     await runner.cleanup()
     await engine.close()
@@ -269,3 +272,32 @@ async def test_gateway_refuses_a_filter_when_clients_have_too_many(stage: Stage)
     assert "filters" in (await stage.post(json.dumps(new).encode()))[1]["error"]["message"]
     new["params"] = [{"address": "0x" + "00" * 20_000}]
     assert (await stage.post(json.dumps(new).encode()))[1]["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(CALL), CALL),
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    ],
+)
+async def test_gateway_logs_no_failure_when_a_client_goes(stage: Stage, request_bytes: bytes) -> None:
+    with capture_logs() as logs:
+        reader, writer = await asyncio.open_connection(stage.host, stage.port)
+        stage.geth.may_answer.clear()
+        writer.write(request_bytes)
+        await until(lambda: len(stage.clients()) == 1)
+        writer.transport.abort()
+        stage.geth.may_answer.set()
+        await until(lambda: not stage.clients())
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
+    reader.feed_eof()
+
+
+async def test_websocket_is_refused_when_its_handshake_is_incomplete(stage: Stage) -> None:
+    reader, writer = await asyncio.open_connection(stage.host, stage.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    assert b" 400 " in (await asyncio.wait_for(reader.read(1000), 5)).splitlines()[0]
+    writer.close()
