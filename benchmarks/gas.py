@@ -107,7 +107,7 @@ def measure() -> dict[str, int]:
             "single_known": bench.post(members[:1]),
         }
         chain.set_next_time(start + EPOCH)
-        world.as_operator(world.ledger, "setStream", STREAM, world.poster, 10**9)
+        world.as_operator(world.ledger, "setStream", STREAM, world.poster, 10**9, 10**9)
         bench.post(members[200:])  # the first batch of an epoch moves supply and merchants; then members alone
         results["batch_100_first_touch_of_epoch"] = bench.post(members[:100]) // 100
         rich = Bench(world, terminals=3, offers=2)

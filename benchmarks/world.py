@@ -67,7 +67,7 @@ class World:
             self.access.send("grantRole", role, self.operator, 0, sender=self.operator)
         self.cash.send("deposit", self.operator, 10**15, bytes(32), sender=self.operator)
         self.cash.send("approve", self.ledger.address, 2**256 - 1, sender=self.operator)
-        self.ledger.send("setStream", STREAM, self.poster, DAILY_LIMIT, sender=self.operator)
+        self.ledger.send("setStream", STREAM, self.poster, DAILY_LIMIT, DAILY_LIMIT, sender=self.operator)
 
     def as_operator(self, contract: Contract, name: str, *arguments: Any) -> Any:
         """A transaction of the operator."""

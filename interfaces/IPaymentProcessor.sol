@@ -4,7 +4,8 @@ pragma solidity 0.8.30;
 /// @title The bridge's door into the ledger
 /// @notice Takes batches of packed payments and refunds of single lines. docs/batch.md is the format and the rules.
 /// @dev Trust: a stream's poster may only post what its terminals took. It cannot debit more than the stream's
-/// daily limit, cannot refund what was never accepted, and never chooses where money goes.
+/// daily limit, cannot refund what was never accepted, nor more a day than the refund limit (but for lines that its
+/// stream posted on the same day), and never chooses where money goes.
 /// Rounding: points are rounded down when earned; what a refund leaves of them is rounded down too.
 interface IPaymentProcessor {
     /// @notice The four words of an accepted line; its hash stands in the tree of its batch.

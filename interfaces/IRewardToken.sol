@@ -57,13 +57,15 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
         uint256 tierTable;
     }
 
-    /// @notice A stream: who posts it, what it may debit a day, and what it did on `day`; minor units.
+    /// @notice A stream: who posts it, what it may debit and refund a day, and what it did on `day`; minor units.
+    /// @dev `refundedToday` counts against `refundLimit`: all but lines that the stream itself posted on the same day.
     struct Stream {
         address poster;
         uint40 dailyLimit;
         uint16 day;
         uint40 debited;
         uint40 refundedToday;
+        uint40 refundLimit;
     }
 
     /// @notice All coins by age, rolled to now; `issued` is what merchants gave in this epoch.
@@ -83,8 +85,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
         uint64 deposits;
     }
 
-    /// @notice The stream's poster or limit was set; a zero poster closes it.
-    event StreamSet(uint32 indexed stream, address indexed poster, uint40 dailyLimit);
+    /// @notice The stream's poster or limits were set; a zero poster closes it.
+    event StreamSet(uint32 indexed stream, address indexed poster, uint40 dailyLimit, uint40 refundLimit);
     /// @notice 256 terminals of a merchant, from number `256 * page`, are active on this stream where their bit is 1.
     event TerminalsSet(uint32 indexed merchant, uint32 indexed stream, uint8 page, uint256 bits);
     /// @notice A merchant's flags were set.
@@ -105,6 +107,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     event OwedSettled(uint32 indexed merchant, uint64 indexed member, uint64 points);
     /// @notice Arrears were paid from the member's points.
     event ArrearsCollected(uint32 indexed merchant, uint64 indexed member, uint64 points);
+    /// @notice The operator let a member off points that it owed a merchant.
+    event ArrearsForgiven(uint32 indexed merchant, uint64 indexed member, uint256 points);
     /// @notice A merchant took its share of the points that were earned in `epoch` and expired.
     event ExpiredClaimed(uint32 indexed merchant, uint16 indexed epoch, uint64 points);
     /// @notice A member's stored value was recharged.
@@ -155,8 +159,9 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     /// @notice An ERC-3009 receiver takes for itself only.
     error NotPayee(address sender, address payee);
 
-    /// @notice Sets who posts a stream and what it may debit and refund a day, minor units.
-    function setStream(uint32 stream, address poster, uint40 dailyLimit) external;
+    /// @notice Sets who posts a stream and what it may debit and refund a day, minor units. Lines that the stream
+    /// itself posted are refunded without bound on the same day.
+    function setStream(uint32 stream, address poster, uint40 dailyLimit, uint40 refundLimit) external;
     /// @notice Sets 256 terminals of a merchant on a stream: numbers 256 * page to 256 * page + 255, lowest bit first.
     function setTerminals(uint32 merchant, uint32 stream, uint8 page, uint256 bits) external;
     /// @notice Sets a merchant's flags (1 active). A merchant that was set once is known for ever.
@@ -179,6 +184,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor {
     function settleOwed(uint32 merchant, uint64 member) external returns (uint256 points);
     /// @notice Takes points that a member owes a merchant, as far as the member's coins reach.
     function collectArrears(uint32 merchant, uint64 member) external returns (uint256 points);
+    /// @notice Lets a member off `units` of what it owes a merchant; all of it at most.
+    function forgiveArrears(uint32 merchant, uint64 member, uint256 units) external;
     /// @notice Gives a merchant its share of the expired points of an epoch, pro rata of what it issued in it.
     function claimExpired(uint32 merchant, uint16 epoch) external returns (uint256 points);
     /// @notice Adds to a member's stored value; the sender pays `amount` minor units of cash.

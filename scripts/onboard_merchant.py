@@ -11,15 +11,15 @@ brownie run onboard_merchant main NAME STORES [STREAM] [ADMIN] [FLOOR] --network
 
 brownie run onboard_merchant plan FILE.json --network FOLDER
 
-  {"streams": [{"stream": 1, "poster": "0x..", "daily_limit": 5000000}],
+  {"streams": [{"stream": 1, "poster": "0x..", "daily_limit": 5000000, "refund_limit": 1000000}],
    "merchants": [{"name": "Corner Shop", "coefficient": 100, "prepaid": 100000000,
                   "multiplier_bps": 50000, "budget": 50000000000,
                   "stores": [{"store": 101, "terminals": [{"id": "S0010101", "signer": null}]}]}],
    "members": [123, 456], "product_set": ["826249", "..."]}
 
-Money in minor units, coins in units. Per merchant: onboarding, the base coefficient, one offer on the product
-set (if multiplier_bps and product_set are there), the purchase of prepaid points. Writes FOLDER/onboarding.json
-with the merchants' numbers and rule versions in the plan's order.
+Money in minor units, coins in units; a refund_limit that is not said is the daily_limit. Per merchant: onboarding,
+the base coefficient, one offer on the product set (if multiplier_bps and product_set are there), the purchase of
+prepaid points. Writes FOLDER/onboarding.json with the merchants' numbers and rule versions in the plan's order.
 """
 
 import json
@@ -145,8 +145,8 @@ def enrol(pipeline: Pipeline, session: Session, members: Sequence[int]) -> None:
 
 
 def open_stream(pipeline: Pipeline, session: Session, planned: PlannedStream) -> None:
-    """Lets a bridge's key post a stream, bounds what it may debit a day, and gives it coin for gas."""
-    arguments = (planned.stream, planned.poster, planned.daily_limit)
+    """Lets a bridge's key post a stream, bounds what it may debit and refund a day, and gives it coin for gas."""
+    arguments = (planned.stream, planned.poster, planned.daily_limit, planned.refund_limit)
     pipeline.call(f"open stream {planned.stream}", session["RewardToken"].setStream, arguments, gas=200_000)
     give_gas(pipeline, session, planned.poster)
 

@@ -14,11 +14,12 @@ Store = tuple[bytes, list[Terminal]]  # name, terminals: IRegistry.NewStore
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PlannedStream:
-    """Who posts a stream, and what it may debit a day, minor units."""
+    """Who posts a stream, and what it may debit and refund a day, minor units."""
 
     stream: int
     poster: str
     daily_limit: int
+    refund_limit: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,7 @@ def _stream(entry: dict[str, Any]) -> PlannedStream:
         stream=_whole(entry["stream"], 1, 2**32 - 1),
         poster=read_address(entry["poster"]),
         daily_limit=_whole(entry["daily_limit"], 0, 2**40 - 1),
+        refund_limit=_whole(entry.get("refund_limit", entry["daily_limit"]), 0, 2**40 - 1),
     )
 
 

@@ -41,7 +41,8 @@ abstract contract LedgerBase {
     constructor(address cash_, IRewardToken.Terms memory terms) {
         bool fits = terms.unitsPerMinorUnit != 0 && terms.unitsPerMinorUnit <= 1e12 && terms.maxLineAmount != 0
             && terms.maxLineAmount <= LARGEST_LINE && terms.epochStart <= block.timestamp && terms.utcOffset <= 1 days
-            && terms.utcOffset >= -1 days && terms.clockTolerance <= 30 days;
+            && terms.utcOffset >= -1 days && terms.clockTolerance <= 30 days
+            && (terms.epochLength == 0 || terms.epochLength >= 1 days);
         if (!fits || cash_ == address(0)) revert IRewardToken.BadTerms();
         _cash = cash_;
         _par = terms.unitsPerMinorUnit;
@@ -121,10 +122,13 @@ abstract contract LedgerBase {
         );
     }
 
-    /// @dev Takes back what _addIssued booked in this epoch.
-    function _subIssued(uint256 units) internal {
-        uint256 all = _touchSupply();
-        store(SUPPLY, all - (units << 64));
+    /// @dev Takes back points that a merchant, touched, gave in this epoch, as far as it gave any.
+    function _subIssued(uint256 merchantWord, uint256 units) internal returns (uint256) {
+        uint256 given = merchantWord.issued();
+        if (units > given) units = given;
+        if (units == 0) return merchantWord;
+        store(SUPPLY, _touchSupply() - (units << 64));
+        return merchantWord.withIssued(given - units);
     }
 
     // --- money ----------------------------------------------------------------------------------------------------

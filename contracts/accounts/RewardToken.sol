@@ -80,10 +80,12 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     // --- doors of the operator and of the Registry ------------------------------------------------------------------
 
     /// @inheritdoc IRewardToken
-    function setStream(uint32 streamId, address poster, uint40 dailyLimit) external restricted {
+    function setStream(uint32 streamId, address poster, uint40 dailyLimit, uint40 refundLimit) external restricted {
         uint256 word = uint56(load(STREAM | streamId));
         store(STREAM | streamId, (uint256(uint160(poster)) << 96) | (uint256(dailyLimit) << 56) | word);
-        emit StreamSet(streamId, poster, dailyLimit);
+        word = uint56(load(STREAM_REFUNDS | streamId));
+        store(STREAM_REFUNDS | streamId, (uint256(refundLimit) << 56) | word);
+        emit StreamSet(streamId, poster, dailyLimit, refundLimit);
     }
 
     /// @inheritdoc IRewardToken
@@ -221,15 +223,22 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
         uint256 account_ = _touch(slot);
         points = load(place) < account_.balance() ? load(place) : account_.balance();
         if (points == 0) revert NothingDue();
-        store(place, load(place) - points);
-        uint256 all = load(ARREARS | member) - points;
-        store(ARREARS | member, all);
         (, uint256 old, uint256 recent) = account_.taken(points);
         account_ = _burnFrom(slot, account_, recent, old);
-        store(slot, all == 0 ? account_ & ~FLAG_IN_ARREARS : account_);
+        store(slot, _reduceArrears(place, member, account_, points));
         uint256 word = _touchMerchant(merchantId);
-        store(MERCHANT | merchantId, word.withPrepaid(word.prepaid() + points));
+        // what comes back was not given after all
+        store(MERCHANT | merchantId, _subIssued(word.withPrepaid(word.prepaid() + points), points));
         emit ArrearsCollected(merchantId, member, uint64(points));
+    }
+
+    /// @inheritdoc IRewardToken
+    function forgiveArrears(uint32 merchantId, uint64 member, uint256 units) external restricted {
+        if (merchantId == 0) revert UnknownMerchant(0);
+        uint256 place = ARREARS | _pair(merchantId, member);
+        if (units == 0 || units > load(place)) revert NothingDue();
+        store(MEMBER | member, _reduceArrears(place, member, load(MEMBER | member), units));
+        emit ArrearsForgiven(merchantId, member, units);
     }
 
     /// @inheritdoc IRewardToken
@@ -250,8 +259,11 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     function recharge(uint64 member, uint64 amount) external restricted {
         uint256 slot = _memberSlot(member);
         uint256 word = _touch(slot);
+        unchecked {
+            // what does not fit reverts in _takeCash
+            store(slot, word + (uint256(amount) << 200));
+        }
         _takeCash(amount, 192);
-        store(slot, word + (uint256(amount) << 200));
         emit Recharged(member, msg.sender, amount);
     }
 
@@ -334,7 +346,8 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
             uint40(word >> 56),
             uint16(word >> 40),
             uint40(word),
-            uint16(back >> 40) == _day() ? uint40(back) : 0
+            uint16(back >> 40) == _day() ? uint40(back) : 0,
+            uint40(back >> 56)
         );
     }
 
@@ -453,6 +466,14 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     /// @inheritdoc IRewardToken
     function currentDay() external view returns (uint16) {
         return uint16(_day());
+    }
+
+    /// @return account_ The member's word, without its flag when it owes nothing any more
+    function _reduceArrears(uint256 place, uint64 member, uint256 account_, uint256 units) private returns (uint256) {
+        store(place, load(place) - units);
+        uint256 all = load(ARREARS | member) - units;
+        store(ARREARS | member, all);
+        return all == 0 ? account_ & ~FLAG_IN_ARREARS : account_;
     }
 
     function _ruleKey(uint32 merchantId, uint16 version) private pure returns (uint256) {

@@ -25,6 +25,7 @@ contract NetworkAccess is AccessManager, INetworkAccess {
         _setTargetFunctionRole(ledger, IRewardToken.setStream.selector, OPERATOR);
         _setTargetFunctionRole(ledger, IRewardToken.pause.selector, OPERATOR);
         _setTargetFunctionRole(ledger, IRewardToken.unpause.selector, OPERATOR);
+        _setTargetFunctionRole(ledger, IRewardToken.forgiveArrears.selector, OPERATOR);
         _setTargetFunctionRole(ledger, IRewardToken.recharge.selector, FINANCE);
         _setTargetFunctionRole(cash, ICashToken.deposit.selector, FINANCE);
 

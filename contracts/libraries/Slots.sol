@@ -22,7 +22,7 @@ uint256 constant TIERS = 0x04000000000000000000000000000000000000000000000000000
 uint256 constant VETO = 0x0500000000000000000000000000000000000000000000000000000000000000;
 /// @dev | stream 32: poster 160, dailyLimit 40, day 16, debited 40
 uint256 constant STREAM = 0x0600000000000000000000000000000000000000000000000000000000000000;
-/// @dev | stream 32: zero 200, day 16, refunded 40
+/// @dev | stream 32: zero 160, refundLimit 40, day 16, refunded 40
 uint256 constant STREAM_REFUNDS = 0x0700000000000000000000000000000000000000000000000000000000000000;
 /// @dev | stream 32 | sequence / 256 56: a bit for each consumed sequence
 uint256 constant POSTED = 0x0800000000000000000000000000000000000000000000000000000000000000;
@@ -72,7 +72,7 @@ uint256 constant MAX_56 = 0xffffffffffffff;
 uint256 constant MAX_48 = 0xffffffffffff;
 uint256 constant MAX_64 = 0xffffffffffffffff;
 
-/// @dev number of the block that stored the root of a batch
+/// @dev zero 176, network day 16, number of the block that stored the root of a batch 64
 function rootSlot(bytes32 root) pure returns (uint256) {
     return uint256(keccak256(abi.encode(root, ROOT)));
 }

@@ -34,7 +34,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
 
     /// @inheritdoc IPaymentProcessor
     function roots(bytes32 root) external view returns (uint256) {
-        return load(rootSlot(root));
+        return uint64(load(rootSlot(root)));
     }
 
     /// @inheritdoc IPaymentProcessor
@@ -141,7 +141,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
         unchecked {
             uint256 leaves = (B.get(B.LEAVES_END) - B.get(B.LEAVES)) >> 5;
             bytes32 root = B.foldLeaves();
-            if (leaves != 0) store(rootSlot(root), block.number);
+            if (leaves != 0) store(rootSlot(root), (B.get(B.DAY) << 64) | block.number);
             emit BatchPosted(
                 streamId, root, first, uint32(B.get(B.PROCESSED)), uint32(B.get(B.SKIPPED_COUNT)), uint32(leaves)
             );

@@ -71,6 +71,7 @@ contract Refunds is LedgerBase {
         uint256 coinsPrevious; // of a coin line
         uint256 before; // undone before, minor units
         uint256 part; // to be undone now
+        bool ownOfToday; // this stream posted it on this day
     }
 
     /// @dev What undoing a line does to points: taken = setOff + clawedBack + debt, and what has expired.
@@ -114,7 +115,7 @@ contract Refunds is LedgerBase {
             IPaymentProcessor.LineRefund calldata line = refund.lines[i];
             // stream and sequence of the original are the high bits of the leaf's head, after its domain
             if (uint256(line.leaf.head) >> 152 != payment) revert IPaymentProcessor.RefundRefused(KIND);
-            Undo memory undo = _read(line, refund.kind);
+            Undo memory undo = _read(streamId, line, refund.kind);
             if (undo.part == 0) continue;
             undone += undo.part;
             moved += _undoLine(streamId, refund, undo, uint256(line.leaf.head));
@@ -144,14 +145,20 @@ contract Refunds is LedgerBase {
     }
 
     /// @dev Checks the proof and what is left of the line.
-    function _read(IPaymentProcessor.LineRefund calldata line, uint256 kind) private view returns (Undo memory undo) {
+    function _read(uint32 streamId, IPaymentProcessor.LineRefund calldata line, uint256 kind)
+        private
+        view
+        returns (Undo memory undo)
+    {
         IPaymentProcessor.Leaf calldata leaf = line.leaf;
         undo.leaf = keccak256(abi.encode(leaf.head, leaf.body, leaf.itemsRoot, leaf.authorisation));
-        if (load(rootSlot(line.root)) == 0 || MerkleProof.processProofCalldata(line.proof, undo.leaf) != line.root) {
+        uint256 stored = load(rootSlot(line.root));
+        if (stored == 0 || MerkleProof.processProofCalldata(line.proof, undo.leaf) != line.root) {
             revert IPaymentProcessor.RefundRefused(PROOF);
         }
         uint256 head = uint256(leaf.head);
         uint256 body = uint256(leaf.body);
+        undo.ownOfToday = uint32(head >> 216) == streamId && stored >> 64 == _day();
         undo.tender = uint8(head >> 136);
         undo.merchant = uint32(head >> 88);
         undo.epoch = uint16(head >> 40);
@@ -170,7 +177,8 @@ contract Refunds is LedgerBase {
         undo.part = kind == REFUND ? line.amount : left;
     }
 
-    /// @return moved Money that went back, and points at par (rounded up), minor units
+    /// @return moved Money that went back, and points that the member lost or owes, at par (rounded up), minor units;
+    /// 0 for a line that this stream posted today, which it may always take back
     function _undoLine(uint32 streamId, IPaymentProcessor.Refund calldata refund, Undo memory undo, uint256 head)
         private
         returns (uint256 moved)
@@ -188,8 +196,9 @@ contract Refunds is LedgerBase {
             points = _reduceEntitlement(undo, head);
             account = _clawBack(undo, slot, account, points);
             merchantWord = _unissue(undo, merchantWord, points.clawedBack);
-            moved += (points.clawedBack + _par - 1) / _par;
+            moved += (points.clawedBack + points.setOff + points.debt + _par - 1) / _par;
         }
+        if (undo.ownOfToday) moved = 0;
         store(slot, account);
         store(MERCHANT | undo.merchant, merchantWord);
         store(refundedSlot(undo.leaf), load(refundedSlot(undo.leaf)) + ((points.taken << 48) | undo.part));
@@ -296,26 +305,25 @@ contract Refunds is LedgerBase {
     function _unissue(Undo memory undo, uint256 merchantWord, uint256 units) private returns (uint256) {
         if (units == 0) return merchantWord;
         merchantWord = merchantWord.withPrepaid(merchantWord.prepaid() + units);
-        if (merchantWord.merchantEpoch() == undo.epoch) {
-            units = _min(units, merchantWord.issued());
-            _subIssued(units);
-            return merchantWord.withIssued(merchantWord.issued() - units);
+        if (merchantWord.merchantEpoch() != undo.epoch) {
+            uint256 place = ISSUED | (uint256(undo.merchant) << 16) | undo.epoch;
+            uint256 closed = _min(units, load(place));
+            store(place, load(place) - closed);
+            store(EPOCH | undo.epoch, load(EPOCH | undo.epoch) - (closed << 64));
+            // what was owed in the line's epoch and paid by settleOwed in this one was issued in this one
+            units -= closed;
         }
-        uint256 place = ISSUED | (uint256(undo.merchant) << 16) | undo.epoch;
-        units = _min(units, load(place));
-        store(place, load(place) - units);
-        store(EPOCH | undo.epoch, load(EPOCH | undo.epoch) - (units << 64));
-        return merchantWord;
+        return _subIssued(merchantWord, units);
     }
 
     function _countAgainstLimit(uint32 streamId, uint256 moved) private {
         if (moved == 0) return;
-        uint256 limit = load(STREAM | streamId) >> 56;
         uint256 day = _day();
         uint256 word = load(STREAM_REFUNDS | streamId);
-        uint256 left = _leftOfDay((limit << 56) | uint56(word), day);
+        uint256 limit = word >> 56;
+        uint256 left = _leftOfDay(word, day);
         if (moved > left) revert IPaymentProcessor.RefundRefused(STREAM_LIMIT);
-        store(STREAM_REFUNDS | streamId, (day << 40) | (uint40(limit) - left + moved));
+        store(STREAM_REFUNDS | streamId, (limit << 56) | (day << 40) | (limit - left + moved));
     }
 
     function _min(uint256 a, uint256 b) private pure returns (uint256) {

@@ -59,7 +59,7 @@ _REFUNDS: Final = f"(uint64,uint8,({_LEAF},uint48,bytes32,bytes32[])[])[]"
 TABLED: Final = 8
 """Flag of a rule that has a tier table."""
 _RULE: Final = "(uint40,uint40,uint32,uint32,uint56,uint48,uint8,uint64,uint256)"
-_STREAM: Final = "(address,uint40,uint16,uint40,uint40)"
+_STREAM: Final = "(address,uint40,uint16,uint40,uint40,uint40)"
 _ACCOUNT: Final = "(uint56,uint56,uint56,uint48,uint16,uint8,uint16)"
 _POST_BATCH: Final = selector("postBatch(bytes)")
 _POST_REFUNDS: Final = selector(f"postRefunds(uint32,{_REFUNDS})")

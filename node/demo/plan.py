@@ -23,6 +23,8 @@ PREPAID_CENTS: Final = 100_000_000
 """What each merchant pays for points ahead: 1,000,000.00."""
 DAILY_LIMIT_CENTS: Final = 10_000_000
 """What the bridge may debit a day, of all members together: 100,000.00."""
+REFUND_LIMIT_CENTS: Final = 2_000_000
+"""What the bridge may refund a day of what was paid on other days: 20,000.00."""
 BUDGET_UNITS: Final = 50_000 * 10**6
 """What each merchant's promotion may give above the base: 50,000 coins."""
 RPC_EVERY: Final = 7
@@ -127,7 +129,13 @@ def write_onboarding(plan: Plan, path: Path, *, posters: Mapping[int, str]) -> N
     """
     document = {
         "streams": [
-            {"stream": stream, "poster": poster, "daily_limit": DAILY_LIMIT_CENTS} for stream, poster in posters.items()
+            {
+                "stream": stream,
+                "poster": poster,
+                "daily_limit": DAILY_LIMIT_CENTS,
+                "refund_limit": REFUND_LIMIT_CENTS,
+            }
+            for stream, poster in posters.items()
         ],
         "merchants": [
             {

@@ -79,6 +79,8 @@ class Model:
     guaranteed: dict[int, int] = field(default_factory=dict)
     refunded: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     stream_refunds: dict[int, tuple[int, int]] = field(default_factory=dict)
+    refund_limits: dict[int, int] = field(default_factory=dict)
+    posted_on: dict[bytes, int] = field(default_factory=dict)
     claimed: int = 0
 
     @property
@@ -95,9 +97,10 @@ class Model:
 
     # --- doors ---
 
-    def set_stream(self, stream: StreamId, poster: int, limit: int) -> None:
+    def set_stream(self, stream: StreamId, poster: int, limit: int, refund_limit: int) -> None:
         old = self.book.streams.get(stream, Stream())
         self.book.streams[stream] = replace(old, poster=poster, limit=limit)
+        self.refund_limits[stream] = refund_limit
 
     def set_merchant(self, merchant: MerchantId, active: bool) -> None:
         old = self.book.merchants.get(merchant, Merchant(epoch=self.epoch))
@@ -193,6 +196,18 @@ class Model:
         self.book.accounts[member] = account
         word = self.book.roll_merchant(merchant, self.epoch)
         self.book.merchants[merchant] = replace(word, prepaid=word.prepaid + points)
+        self._unissue_now(merchant, points)
+
+    def forgive_arrears(self, merchant: MerchantId, member: MemberId, units: int) -> None:
+        if merchant == 0:
+            raise Refused("UnknownMerchant")
+        if not 0 < units <= self.arrears.get((merchant, member), 0):
+            raise Refused("NothingDue")
+        self.arrears[merchant, member] -= units
+        self.arrears[0, member] -= units
+        if not self.arrears[0, member]:
+            account = self.book.accounts[member]
+            self.book.accounts[member] = replace(account, flags=account.flags & ~IN_ARREARS)
 
     def claim_expired(self, merchant: MerchantId, epoch: int) -> None:
         if epoch + 2 > self.epoch:
@@ -291,7 +306,9 @@ class Model:
         self.book.accounts[leaf.member] = account
         if leaf.tender != COIN:
             taken, set_off, clawed, debt = self._take_points(leaf, before + part, taken_before)
-            moved += -(-clawed // self.par)
+            moved += -(-(clawed + set_off + debt) // self.par)
+        if leaf.stream == stream and self.posted_on[leaf.hash] == self.day:
+            moved = 0
         self.refunded[leaf.hash] = (before + part, taken_before + taken)
         values = (stream, refund.sequence, bytes(leaf.hash), refund.kind, part, clawed, set_off, debt)
         return moved, Log("Refunded", values)
@@ -366,25 +383,28 @@ class Model:
         return clawed
 
     def _unissue(self, leaf: Leaf, units: int) -> None:
-        word = self.book.merchants[leaf.merchant]
-        if leaf.epoch == self.epoch:
-            units = min(units, word.issued)
-            self.book.merchants[leaf.merchant] = replace(word, issued=word.issued - units)
-            self._change_supply(issued=-units)
-            return
         key = (leaf.merchant, leaf.epoch)
-        units = min(units, self.book.issued.get(key, 0))
-        if units:
-            self.book.issued[key] -= units
+        closed = min(units, self.book.issued.get(key, 0)) if leaf.epoch != self.epoch else 0
+        if closed:
+            self.book.issued[key] -= closed
             issued, expired = self.book.closed_epochs[leaf.epoch]
-            self.book.closed_epochs[leaf.epoch] = (issued - units, expired)
+            self.book.closed_epochs[leaf.epoch] = (issued - closed, expired)
+        self._unissue_now(leaf.merchant, units - closed)
+
+    def _unissue_now(self, merchant: MerchantId, units: int) -> None:
+        """Points that a merchant gave in this epoch, as far as it gave any, were not given after all."""
+        word = self.book.merchants[merchant]
+        units = min(units, word.issued)
+        if units:
+            self.book.merchants[merchant] = replace(word, issued=word.issued - units)
+            self._change_supply(issued=-units)
 
     def _count_against_limit(self, stream: StreamId, moved: int) -> None:
         if not moved:
             return
         day, used = self.stream_refunds.get(stream, (0, 0))
         used = used if day == self.day else 0
-        if used + moved > self.book.streams[stream].limit:
+        if used + moved > self.refund_limits.get(stream, 0):
             raise Declined(Reason.STREAM_LIMIT)
         self.stream_refunds[stream] = (self.day, used + moved)
 

@@ -26,7 +26,7 @@ def shop(twin: Twin) -> World:
 
 
 DOORS = [
-    ("ledger", "setStream", (STREAM, "0x" + "11" * 20, 1)),
+    ("ledger", "setStream", (STREAM, "0x" + "11" * 20, 1, 1)),
     ("ledger", "setTerminals", (1, STREAM, 0, 1)),
     ("ledger", "setMerchant", (1, 1)),
     ("ledger", "enrol", ([1],)),
@@ -36,6 +36,7 @@ DOORS = [
     ("ledger", "vetoRule", (1, 2)),
     ("ledger", "raiseBudget", (1, 2, 1)),
     ("ledger", "recharge", (SHOPPER, 1)),
+    ("ledger", "forgiveArrears", (1, SHOPPER, 1)),
     ("ledger", "pause", ()),
     ("ledger", "unpause", ()),
     ("cash", "deposit", ("0x" + "11" * 20, 1, bytes(32))),
@@ -120,6 +121,9 @@ def _as_contract(name: str, *arguments: Any) -> Call:
         ("NothingDue", _op("ledger", "settleOwed", 1, SHOPPER)),
         ("NothingDue", _op("ledger", "collectArrears", 1, SHOPPER)),
         ("UnknownMerchant", _op("ledger", "collectArrears", 0, SHOPPER)),
+        ("NothingDue", _op("ledger", "forgiveArrears", 1, SHOPPER, 1)),
+        ("NothingDue", _op("ledger", "forgiveArrears", 1, SHOPPER, 0)),
+        ("UnknownMerchant", _op("ledger", "forgiveArrears", 0, SHOPPER, 1)),
         ("NotExpired", _op("ledger", "claimExpired", 1, 65_535)),
         ("UnknownMember", _op("registry", "enrolMembers", [5, 0])),
         ("UnknownMember", _op("registry", "setMemberState", 9, True, True)),
@@ -179,6 +183,7 @@ def test_call_is_refused_by_name_when_it_cannot_be(shop: World, error: str, call
         Terms(epoch_start=START + 10**9),
         Terms(utc_offset=86_401),
         Terms(clock_tolerance=31 * 86_400),
+        Terms(epoch_length=86_399),
     ],
 )
 def test_ledger_is_not_deployed_when_terms_contradict(chain: Chain, terms: Terms) -> None:

@@ -168,6 +168,7 @@ def test_post_refunds_skips_by_name_when_refund_is_bad(shop: Twin) -> None:
 
 def test_post_refunds_skips_over_stream_limit_and_goes_on_next_day(shop: Twin) -> None:
     leaf = shop.pay(MerchantId(1), SHOPPER, stored(300))[0]
+    shop.tick(86_400)
     shop.set_limit(300)
     assert _refund(shop, Undo(leaf=leaf, amount=250)) == []
     # 50 of money and the points above par of what they gave

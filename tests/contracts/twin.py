@@ -49,7 +49,9 @@ class Twin:
         book = Ledger(terms=network, supply=Supply(epoch=network.epoch(self.now)))
         self.model = Model(book=book, block=Block(number=0, time=self.now))
         poster = int(self.world.poster, 16)
-        book.streams[ONE] = Stream(poster=poster, limit=self.ledger.view("stream", STREAM)["dailyLimit"])
+        stream = self.ledger.view("stream", STREAM)
+        book.streams[ONE] = Stream(poster=poster, limit=stream["dailyLimit"])
+        self.model.refund_limits[ONE] = stream["refundLimit"]
         self.sequence = 0
         self.trees: dict[bytes, list[Leaf]] = {}
         self.root_of_leaf: dict[bytes, bytes] = {}
@@ -153,12 +155,14 @@ class Twin:
         model = self.model
         self.act(self.world.registry, "setTier", [member], tier, model=lambda: model.set_tier(member, tier))
 
-    def set_limit(self, limit: int) -> None:
-        poster = self.world.poster
-        model = self.model
+    def set_limit(self, limit: int, refunds: int | None = None) -> None:
+        """What the stream may debit and refund a day; as much as it may debit, if not said."""
+        poster, model = self.world.poster, self.model
+        limits = (limit, limit if refunds is None else refunds)
         self.act(
-            self.ledger, "setStream", STREAM, poster, limit, model=lambda: model.set_stream(ONE, int(poster, 16), limit)
-        )
+            self.ledger, "setStream", STREAM, poster, *limits,
+            model=lambda: model.set_stream(ONE, int(poster, 16), *limits),
+        )  # fmt: skip
 
     # --- payments ---
 
@@ -184,6 +188,7 @@ class Twin:
         if outcome.leaves:
             self.trees[outcome.root] = list(outcome.leaves)
             self.root_of_leaf |= {leaf.hash: outcome.root for leaf in outcome.leaves}
+            self.model.posted_on |= {leaf.hash: self.model.day for leaf in outcome.leaves}
             assert self.ledger.view("roots", outcome.root) == receipt.block
             self._rebuild(batch, outcome)
         return outcome
@@ -271,7 +276,9 @@ class Twin:
         yield from ((MERCHANT | merchant, word.pack()) for merchant, word in book.merchants.items())
         yield from ((RULE | merchant << 16 | version, rule.pack()) for (merchant, version), rule in book.rules.items())
         yield from ((STREAMS | stream, word.pack()) for stream, word in book.streams.items())
-        yield from ((STREAM_REFUNDS | s, day << 40 | used) for s, (day, used) in model.stream_refunds.items())
+        for number, limit in model.refund_limits.items():
+            day, used = model.stream_refunds.get(number, (0, 0))
+            yield STREAM_REFUNDS | number, limit << 56 | day << 40 | used
         for (merchant, version, member), (day, used) in book.caps.items():
             yield CAP | merchant << 80 | version << 64 | member, day << 240 | used
         for tag, pairs in ((OWED, book.owed), (ARREARS, model.arrears)):

@@ -21,6 +21,9 @@ def test_parse_plan_fills_in_what_is_not_said() -> None:
     assert (plan.merchants[0].admin, plan.merchants[0].coefficient) == (None, 0)
     assert plan.product_set == ("a", "b")
     assert plan.members == plan.streams == ()
+    stream = {"stream": 1, "poster": SIGNER, "daily_limit": 7}
+    streams = parse_plan({"streams": [stream, {**stream, "refund_limit": 0}]}).streams
+    assert [each.refund_limit for each in streams] == [7, 0]
 
 
 @pytest.mark.parametrize(

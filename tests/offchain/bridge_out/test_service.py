@@ -214,7 +214,7 @@ async def test_run_stops_with_a_reason_when_the_poster_changed(stand: Stand) -> 
     from node.bridge import start
 
     async with start.started(settings) as running:
-        stand.world.as_operator(stand.world.ledger, "setStream", 1, stand.world.poster, 10**9)
+        stand.world.as_operator(stand.world.ledger, "setStream", 1, stand.world.poster, 10**9, 10**9)
         serving = asyncio.create_task(start.serve(settings, running, asyncio.Event()))
         await submit(running, paid(1, stand))
         with pytest.raises(Unusable, match="poster of stream 1"):
