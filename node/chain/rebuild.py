@@ -5,7 +5,8 @@ node/domain/leaf.py says the same in words of the domain.
 """
 
 import struct
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +29,7 @@ WORD_0: Final = struct.Struct(">BIQBBHIHHHBI")
 WORD_1: Final = struct.Struct(">QHIIIHBIHB")
 LEAF_DOMAIN: Final = 1
 NONE: Final = bytes(32)
+KNOWN_FLAGS: Final = 7
 CACHED_TIERS: Final = 100_000
 
 
@@ -36,7 +38,7 @@ class Effects:
     """What the logs of a batch say beside its calldata, by sequence."""
 
     processed: int = 0
-    skipped: set[int] = field(default_factory=set)
+    skipped: Counter[int] = field(default_factory=Counter)
     clamped: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # points, owed
     previous: dict[int, int] = field(default_factory=dict)
 
@@ -86,26 +88,23 @@ class LeafRebuilder:
                     self._tiers[missing.member] = await self._ledger.tier(MemberId(missing.member), block_of_tiers)
 
     def _leaves(self, batch: bytes, block: Block, effects: Effects) -> bytes:
-        stream, first, merchants = HEADER.unpack_from(batch)
+        stream, first, _ = HEADER.unpack_from(batch)
         epoch = self._terms.epoch(block.timestamp)
+        looked_at = list(_walk(batch, effects.processed))
+        skips = effects.skipped.copy()
+        if skips:
+            # who is skipped for unknown flags consumes no sequence: it is none of those that the rest is counted among
+            skips.subtract(first + offset for _, offset, flags, *_ in looked_at if flags > KNOWN_FLAGS)
+            looked_at = [each for each in looked_at if each[2] <= KNOWN_FLAGS]
+        times = Counter(first + each[1] for each in looked_at) if skips else Counter()
         leaves: list[bytes] = []
-        at, looked_at = 16, 0
-        for _ in range(merchants):
-            merchant, count = SECTION.unpack_from(batch, at)
-            at += SECTION.size
-            for _ in range(count):
-                if looked_at == effects.processed:
-                    return b"".join(leaves)
-                looked_at += 1
-                offset, flags, lines, terminal, member, time = PAYMENT.unpack_from(batch, at)
-                at += PAYMENT.size
-                tail = at + 9 * lines
-                end = tail + 32 * ((flags & 1) + (flags >> 1 & 1))
-                sequence = first + offset
-                if sequence not in effects.skipped:
-                    head = (stream, sequence, terminal, merchant, epoch, member, time)
-                    leaves += self._payment(batch[at:tail], head, _hashes_at(batch, tail, flags), block, effects)
-                at = end
+        for merchant, offset, flags, terminal, member, time, at, tail in looked_at:
+            sequence = first + offset
+            # of a sequence that the batch names twice, the first is the accepted one
+            if skips and skips[sequence] >= times.pop(sequence, 0):
+                continue
+            head = (stream, sequence, terminal, merchant, epoch, member, time)
+            leaves += self._payment(batch[at:tail], head, _hashes_at(batch, tail, flags), block, effects)
         return b"".join(leaves)
 
     def _payment(self, lines: bytes, head: tuple[int, ...], tail: bytes, block: Block, effects: Effects) -> list[bytes]:
@@ -155,12 +154,30 @@ class LeafRebuilder:
         return bps, rule.rate if in_force else rule.base_rate
 
 
+def _walk(batch: bytes, processed: int) -> Iterator[tuple[int, int, int, int, int, int, int, int]]:
+    """Of each payment that was looked at: merchant, offset, flags, terminal, member, time, where its lines are.
+
+    Reads nothing behind the last of them: whatever is there, the ledger did not look at it.
+    """
+    at, count, merchant = HEADER.size, 0, 0
+    for _ in range(processed):
+        while not count:
+            merchant, count = SECTION.unpack_from(batch, at)
+            at += SECTION.size
+        count -= 1
+        offset, flags, lines, terminal, member, time = PAYMENT.unpack_from(batch, at)
+        at += PAYMENT.size
+        tail = at + LINE.size * lines
+        yield merchant, offset, flags, terminal, member, time, at, tail
+        at = tail + 32 * ((flags & 1) + (flags >> 1 & 1))
+
+
 def effects_of(events: Sequence[LedgerEvent]) -> Effects:
     """What a batch's events say."""
     effects = Effects()
     for event in events:
         if isinstance(event, Skipped):
-            effects.skipped.add(event.sequence)
+            effects.skipped[event.sequence] += 1
         elif isinstance(event, Clamped):
             effects.clamped[event.sequence, event.line] = (event.points, event.due - event.points)
         elif isinstance(event, Debited):

@@ -4,10 +4,10 @@ Stage before: batch (which picked payments and sequences). Stage after: transact
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Final, cast
 
 from node.domain.ids import (
     Hash32,
@@ -28,6 +28,7 @@ MAX_LINES: Final = 16
 HAS_ITEMS: Final = 1
 HAS_AUTHORISATION: Final = 2
 ENROLS: Final = 4
+KNOWN_FLAGS: Final = HAS_ITEMS | HAS_AUTHORISATION | ENROLS
 
 _HEADER: Final = struct.Struct(">BIQBH")
 _SECTION: Final = struct.Struct(">IH")
@@ -37,7 +38,10 @@ _LINE: Final = struct.Struct(">6sHB")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchPayment:
-    """A payment as the chain sees it: `enrol` asks to register a member that is not registered yet."""
+    """A payment as the chain sees it: `enrol` asks to register a member that is not registered yet.
+
+    What only a hostile poster sends: `unknown_flags`, no lines (a line count out of range), bare numbers as tenders.
+    """
 
     sequence: Sequence
     merchant: MerchantId
@@ -48,6 +52,7 @@ class BatchPayment:
     items_root: Hash32 | None = None
     authorisation: Hash32 | None = None
     enrol: bool = False
+    unknown_flags: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,23 +112,37 @@ def encode_batch(batch: Batch) -> bytes:
 
 
 def decode_batch(data: bytes) -> Batch:
-    """The batch in these bytes. Raises ValueError when they are not one (the ledger would revert, or end early)."""
-    try:
-        version, stream, first, words, merchant_count = _HEADER.unpack_from(data, 0)
-        if version != VERSION:
-            raise ValueError(f"batch format {version} is not known")
-        at, payments = _HEADER.size, []
-        for _ in range(merchant_count):
-            merchant, count = _SECTION.unpack_from(data, at)
-            at += _SECTION.size
-            for _ in range(count):
-                payment, at = _decode_payment(data, at, MerchantId(merchant), first)
-                payments.append(payment)
-    except struct.error as error:
-        raise ValueError(f"the batch is cut short: {error}") from error
-    if at != len(data):
-        raise ValueError(f"{len(data) - at} bytes follow the batch")
-    return Batch(stream=StreamId(stream), first_sequence=Sequence(first), window_words=words, payments=tuple(payments))
+    """The payments that the ledger may have looked at in these bytes, however the poster made them.
+
+    Reads what the ledger reads and no more: unknown tenders and flags are kept (the ledger skips such payments), it
+    ends with a payment whose line count is out of range (kept, without lines), and before one that is cut short: the
+    ledger comes so far only when gas ends the batch before. Of the result the first `processed` payments were looked
+    at. Raises ValueError when the header is not one (the ledger reverts).
+    """
+    if len(data) < _HEADER.size:
+        raise ValueError("the batch is cut short")
+    version, stream, first, words, merchant_count = _HEADER.unpack_from(data, 0)
+    if version != VERSION:
+        raise ValueError(f"batch format {version} is not known")
+    payments = tuple(_decode_payments(data, merchant_count, first))
+    return Batch(stream=StreamId(stream), first_sequence=Sequence(first), window_words=words, payments=payments)
+
+
+def _decode_payments(data: bytes, merchant_count: int, first: int) -> Iterator[BatchPayment]:
+    at = _HEADER.size
+    for _ in range(merchant_count):
+        if at + _SECTION.size > len(data):
+            return
+        merchant, count = _SECTION.unpack_from(data, at)
+        at += _SECTION.size
+        for _ in range(count):
+            found = _decode_payment(data, at, MerchantId(merchant), first)
+            if found is None:
+                return
+            payment, at = found
+            yield payment
+            if not payment.lines:
+                return
 
 
 def gas_limit(batch: Batch) -> int:
@@ -141,6 +160,8 @@ def gas_limit(batch: Batch) -> int:
 def _encode_payment(payment: BatchPayment, first_sequence: int) -> bytes:
     if not 1 <= len(payment.lines) <= MAX_LINES:
         raise ValueError(f"payment {payment.sequence} has {len(payment.lines)} lines, not 1 to {MAX_LINES}")
+    if payment.unknown_flags:
+        raise ValueError(f"payment {payment.sequence} has flags that are not known")
     flags = (
         (HAS_ITEMS if payment.items_root is not None else 0)
         | (HAS_AUTHORISATION if payment.authorisation is not None else 0)
@@ -155,37 +176,39 @@ def _encode_payment(payment: BatchPayment, first_sequence: int) -> bytes:
     return head + lines + (payment.items_root or b"") + (payment.authorisation or b"")
 
 
-def _decode_payment(data: bytes, at: int, merchant: MerchantId, first: int) -> tuple[BatchPayment, int]:
+def _decode_payment(data: bytes, at: int, merchant: MerchantId, first: int) -> tuple[BatchPayment, int] | None:
+    """The payment at this place and where the next starts; None when it is cut short."""
+    if at + _PAYMENT.size > len(data):
+        return None
     offset, flags, line_count, terminal, member, time = _PAYMENT.unpack_from(data, at)
-    if flags > HAS_ITEMS | HAS_AUTHORISATION | ENROLS or not 1 <= line_count <= MAX_LINES:
-        raise ValueError(f"payment {first + offset} has flags {flags} and {line_count} lines")
     at += _PAYMENT.size
-    lines = []
-    for _ in range(line_count):
-        amount, version, tender = _LINE.unpack_from(data, at)
-        lines.append(
-            Line(
-                amount=MinorUnits(int.from_bytes(amount, "big")),
-                rule_version=RuleVersion(version),
-                tender=Tender(tender),
-            )
+    if not 1 <= line_count <= MAX_LINES:
+        flags, line_count = flags & ~(HAS_ITEMS | HAS_AUTHORISATION), 0
+    tail = at + _LINE.size * line_count
+    end = tail + 32 * (flags & HAS_ITEMS) + 16 * (flags & HAS_AUTHORISATION)
+    if end > len(data):
+        return None
+    lines = tuple(
+        Line(
+            amount=MinorUnits(int.from_bytes(amount, "big")), rule_version=RuleVersion(version), tender=_tender(tender)
         )
-        at += _LINE.size
-    hashes: list[Hash32 | None] = []
-    for flag in (HAS_ITEMS, HAS_AUTHORISATION):
-        if flags & flag and at + 32 > len(data):
-            raise ValueError("the batch is cut short")
-        hashes.append(Hash32(data[at : at + 32]) if flags & flag else None)
-        at += 32 if flags & flag else 0
+        for amount, version, tender in _LINE.iter_unpack(data[at:tail])
+    )
     payment = BatchPayment(
         sequence=Sequence(first + offset),
         merchant=merchant,
         terminal=TerminalNumber(terminal),
         member=MemberId(member),
         time=time,
-        lines=tuple(lines),
-        items_root=hashes[0],
-        authorisation=hashes[1],
+        lines=lines,
+        items_root=Hash32(data[tail : tail + 32]) if flags & HAS_ITEMS else None,
+        authorisation=Hash32(data[end - 32 : end]) if flags & HAS_AUTHORISATION else None,
         enrol=bool(flags & ENROLS),
+        unknown_flags=flags & ~KNOWN_FLAGS,
     )
-    return payment, at
+    return payment, end
+
+
+def _tender(number: int) -> Tender:
+    """The tender, or the bare number of one that is not known; the ledger skips the payment."""
+    return Tender(number) if number <= Tender.STORED_VALUE else cast(Tender, number)

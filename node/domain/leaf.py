@@ -121,8 +121,10 @@ def rebuild_leaves(
     """
     leaves: list[Leaf] = []
     looked_at = batch.payments[: logs.processed]
-    times, skips = Counter(payment.sequence for payment in looked_at), Counter(logs.skipped)
-    for payment in looked_at:
+    sound = [payment for payment in looked_at if not payment.unknown_flags]
+    times, skips = Counter(payment.sequence for payment in sound), Counter(logs.skipped)
+    skips.subtract(payment.sequence for payment in looked_at if payment.unknown_flags)  # skipped, each of them
+    for payment in sound:
         # of a sequence that the batch names twice, the first is the accepted one
         accepted = skips[payment.sequence] < times.pop(payment.sequence, 0)
         if not accepted:

@@ -97,6 +97,7 @@ class _Posting:
         account, _ = self._account(payment.member)
         checks = (
             (Reason.ALREADY_POSTED, (stream, payment.sequence) in ledger.posted),
+            (Reason.MALFORMED, payment.unknown_flags != 0),
             (Reason.PAUSED, bool(ledger.supply.flags & PAUSED)),
             (Reason.MERCHANT, merchant is None or not merchant.flags & ACTIVE),
             (Reason.TERMINAL, (payment.merchant, stream, payment.terminal) not in ledger.terminals),

@@ -50,11 +50,27 @@ def test_decode_batch_gives_back_what_was_encoded(payments: list[BatchPayment], 
 
 
 @given(payments=st.lists(batch_payments, min_size=1, max_size=3), cut=st.integers(1, 60))
-def test_decode_batch_refuses_when_cut_or_longer(payments: list[BatchPayment], cut: int) -> None:
-    data = encode_batch(make_batch(StreamId(1), payments))
-    for wrong in (data[:-cut], data + bytes(cut)):
+def test_decode_batch_gives_what_is_whole_when_cut_or_longer(payments: list[BatchPayment], cut: int) -> None:
+    batch = make_batch(StreamId(1), payments)
+    data = encode_batch(batch)
+    assert decode_batch(data + bytes(cut)) == batch
+    if len(data) - cut >= 16:
+        rest = decode_batch(data[:-cut]).payments
+        assert rest == batch.payments[: len(rest)] != batch.payments
+    for wrong in (b"", data[:15], b"\2" + data[1:]):
         with pytest.raises(ValueError):
             decode_batch(wrong)
+
+
+def test_encode_batch_refuses_when_flags_or_line_count_are_none_of_the_formats() -> None:
+    line = Line(amount=MinorUnits(1), rule_version=RuleVersion(1), tender=Tender.EXTERNAL)
+    for wrong in ({"lines": (line,), "unknown_flags": 8}, {"lines": ()}, {"lines": (line,) * 17}):
+        payment = BatchPayment(
+            sequence=SequenceNumber(1), merchant=MerchantId(1), terminal=TerminalNumber(0), member=MemberId(1), time=1,
+            **wrong,
+        )  # type: ignore[arg-type]  # fmt: skip
+        with pytest.raises(ValueError):
+            encode_batch(make_batch(StreamId(1), [payment]))
 
 
 def test_make_batch_refuses_when_sequences_span_too_much() -> None:
