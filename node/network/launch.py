@@ -86,10 +86,17 @@ def plan_processes(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, Pro
 
 def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]:
     """geth with no peers, on loopback only."""
-    home, ports, rules = plan.home(validator.name), validator.ports, plan.rules
-    flags = {
+    flags = {**_chain_flags(plan, validator), **_listener_flags(plan, validator), **_pool_flags(plan)}
+    # ipc: clients go through the gateway, and its path may be too long for a socket; locals: the bridge's journal and
+    # gossip send again what is not final
+    switches = ("--nodiscover", "--maxpeers=0", "--http", "--ws", "--ipcdisable", "--txpool.nolocals", "--nat=none")
+    return (find_engine("geth"), *(f"--{name}={value}" for name, value in flags.items()), *switches)
+
+
+def _chain_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, object]:
+    return {
         "config": GETH_CONFIG,
-        "datadir": home / "geth",
+        "datadir": plan.home(validator.name) / "geth",
         "networkid": plan.chain_id,
         "syncmode": "full",
         "state.scheme": "path",
@@ -97,9 +104,16 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
         "cache.gc": 0,
         "cache": 256,
         "history.transactions": 0,
+        "verbosity": 2,
+    }
+
+
+def _listener_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, object]:
+    ports = validator.ports
+    return {
         "authrpc.addr": plan.host,
         "authrpc.port": ports.engine,
-        "authrpc.jwtsecret": home / "jwt.hex",
+        "authrpc.jwtsecret": plan.home(validator.name) / "jwt.hex",
         "http.addr": plan.host,
         "http.port": ports.geth,
         # `testing` builds blocks for the application; the gateway never lets it through
@@ -111,12 +125,17 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
         "rpc.batch-request-limit": 1000,
         "rpc.batch-response-max-size": 25_000_000,
         "rpc.rangelimit": LOG_RANGE_BLOCKS,
-        "rpc.gascap": rules.gas_limit,
+        "rpc.gascap": plan.rules.gas_limit,
         "rpc.txfeecap": 0,
+    }
+
+
+def _pool_flags(plan: NetworkPlan) -> dict[str, object]:
+    return {
         # 0 would be replaced by a default that leaves cheap transactions out for ever
         "miner.gasprice": 1,
         # fixed, else it drifts to 60M
-        "miner.gaslimit": rules.gas_limit,
+        "miner.gaslimit": plan.rules.gas_limit,
         # bounds the time of building from a full pool
         "miner.recommit": "400ms",
         "txpool.pricelimit": 1,
@@ -125,12 +144,7 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
         "txpool.accountqueue": 4096,
         "txpool.globalslots": 16384,
         "txpool.globalqueue": 16384,
-        "verbosity": 2,
     }
-    # ipc: clients go through the gateway, and its path may be too long for a socket; locals: the bridge's journal and
-    # gossip send again what is not final
-    switches = ("--nodiscover", "--maxpeers=0", "--http", "--ws", "--ipcdisable", "--txpool.nolocals", "--nat=none")
-    return (find_engine("geth"), *(f"--{name}={value}" for name, value in flags.items()), *switches)
 
 
 def comet_config(plan: NetworkPlan, validator: ValidatorPlan) -> str:

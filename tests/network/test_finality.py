@@ -103,9 +103,12 @@ def test_chain_goes_on_when_every_process_is_killed_at_once(whole: Chain, member
 
 
 def test_network_starts_again_when_the_supervisor_was_killed_with_everything(whole: Chain) -> None:
+    state = read_state(whole.plan.run_folder)
+    assert state is not None
     height = whole.height()
     final_hash = whole.hash_of(height)
     kill_everything(whole.plan, supervisor=True)
+    wait_until(lambda: not is_alive(state.supervisor), seconds=5, what="it is dead")
     assert start(whole.plan)
     whole.wait_for_height(height + 3, seconds=120)
     assert whole.hash_of(height) == final_hash
