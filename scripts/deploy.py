@@ -5,7 +5,9 @@
     brownie run deploy main VALUES.toml --network FOLDER     with other values than scripts/deployment.toml
 
 Deploys NetworkAccess, CashToken, RewardToken (the ledger), Registry and RewardRules, connects them, and gives the
-operator the roles of operator and finance. Writes FOLDER/deployment.json:
+operator the role of operator. The roles of admin and finance go to the addresses in [roles] of the values, if they are
+there, else to the operator too; with an admin named, the operator's last act is to renounce its own admin role. Writes
+FOLDER/deployment.json:
 
     {"format": 1, "chain_id": 4242, "block": 3, "operator": "0x..",
      "contracts": {"RewardToken": {"address": "0x..", "artifact": "RewardToken.json", "block": 3}, ...}}
@@ -19,6 +21,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from scripts.names import read_address
 from scripts.pipeline import Pipeline, Sent
 from scripts.session import Session, attach, open_session
 from scripts.tables import show
@@ -35,7 +38,9 @@ TERMS: Final = (
     "clock_tolerance",
 )
 NEEDED: Final = {"cash": ("name", "symbol", "currency"), "ledger": ("name", "symbol", *TERMS)}
-OPERATOR_ROLE: Final = 1  # as INetworkAccess numbers them
+ROLES: Final = ("admin", "finance")  # that may be another's than the operator's
+ADMIN_ROLE: Final = 0  # as AccessManager and INetworkAccess number them
+OPERATOR_ROLE: Final = 1
 FINANCE_ROLE: Final = 2
 CREATION_GAS: Final = 9_000_000  # 24 KiB of code: 4.9 M for the code, 0.6 M for its bytes, the rest runs
 CALL_GAS: Final = 3_000_000
@@ -59,7 +64,8 @@ def deploy(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     sent = create(pipeline, session.project, values)
     # brownie makes no object of a contract that has no code yet
     receipts = pipeline.finish()
-    connect(pipeline, session, {name: creation.created for name, creation in sent.items()})
+    addresses = {name: creation.created for name, creation in sent.items()}
+    connect(pipeline, session, addresses, roles_of(values))
     pipeline.finish()
     blocks = {receipt["contractAddress"]: receipt["blockNumber"] for receipt in receipts if receipt["contractAddress"]}
     deployment = {
@@ -96,18 +102,36 @@ def create(pipeline: Pipeline, project: Any, values: dict[str, Any]) -> dict[str
     return made
 
 
-def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str]) -> None:
-    """Sends what gives every contract its doors, and the operator the roles of operator and finance."""
+def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str], roles: dict[str, str]) -> None:
+    """Sends what gives every contract its doors and every role its holder; `roles` as roles_of has them."""
+    operator = session.operator.address
     access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
     others = [addresses[name] for name in ("RewardToken", "CashToken", "Registry", "RewardRules")]
     pipeline.call("connect the contracts", access.connect, others, gas=CALL_GAS)
-    for role in (OPERATOR_ROLE, FINANCE_ROLE):
-        pipeline.call(f"give role {role}", access.grantRole, (role, session.operator.address, 0), gas=CALL_GAS)
+    admin = roles.get("admin", operator)
+    holders = {OPERATOR_ROLE: operator, FINANCE_ROLE: roles.get("finance", operator)}
+    if admin != operator:
+        holders[ADMIN_ROLE] = admin
+    for role, holder in holders.items():
+        pipeline.call(f"give role {role}", access.grantRole, (role, holder, 0), gas=CALL_GAS)
+    if admin != operator:
+        # only when all of the above has worked: until then the operator must be able to put things right
+        pipeline.finish()
+        pipeline.call("renounce the admin role", access.renounceRole, (ADMIN_ROLE, operator), gas=CALL_GAS)
 
 
 def terms_of(ledger: dict[str, Any]) -> tuple[int, ...]:
     """The ledger's section of the values as IRewardToken.Terms."""
     return tuple(int(ledger[name]) for name in TERMS)
+
+
+def roles_of(values: dict[str, Any]) -> dict[str, str]:
+    """The addresses in [roles]. Raises Trouble for a role that nobody knows or what is no address."""
+    given = values.get("roles", {})
+    for name in given:
+        if name not in ROLES:
+            raise Trouble(f"[roles] names {name!r}; it may name {' and '.join(ROLES)}")
+    return {name: read_address(str(address)) for name, address in given.items()}
 
 
 def read_values(file: Path) -> dict[str, Any]:
@@ -122,4 +146,8 @@ def read_values(file: Path) -> dict[str, Any]:
         for name in names:
             if name not in values.get(section, {}):
                 raise Trouble(f"{file} lacks {name} in [{section}]")
+    try:
+        roles_of(values)
+    except Trouble as trouble:
+        raise Trouble(f"{file}: {trouble}") from None
     return values

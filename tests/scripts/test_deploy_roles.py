@@ -1,0 +1,49 @@
+"""A deployment whose admin and finance are others than the operator."""
+
+import json
+from pathlib import Path
+
+import pytest
+from web3 import Web3
+
+from tests.scripts.conftest import ROOT, Chain
+
+pytestmark = pytest.mark.anvil
+ADMIN = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+FINANCE = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+
+
+def values(folder: Path, roles: str) -> str:
+    file = folder / "values.toml"
+    file.write_text((ROOT / "scripts" / "deployment.toml").read_text() + roles)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("roles", "sentence"),
+    [
+        ("[roles]\nadmin = '0x12'\n", "'0x12' is no address"),
+        ("[roles]\noperator = '0x12'\n", "[roles] names 'operator'; it may name admin and finance"),
+    ],
+)
+def test_deploy_refuses_when_roles_cannot_be_given(anvil: Chain, tmp_path: Path, roles: str, sentence: str) -> None:
+    ended = anvil.brownie("deploy", "main", values(tmp_path, roles))
+    assert ended.returncode == 1
+    assert sentence in ended.stderr
+    assert not (anvil.folder / "deployment.json").exists()
+
+
+def test_deploy_leaves_the_operator_without_the_roles_that_others_have(anvil: Chain, tmp_path: Path) -> None:
+    file = values(tmp_path, f"[roles]\nadmin = '{ADMIN}'\nfinance = '{FINANCE}'\n")
+    ended = anvil.brownie("deploy", "main", file)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    deployment = json.loads((anvil.folder / "deployment.json").read_text())
+    artifact = json.loads((ROOT / "node" / "artifacts" / "contracts" / "NetworkAccess.json").read_text())
+    web3 = Web3(Web3.HTTPProvider(anvil.network))
+    access = web3.eth.contract(deployment["contracts"]["NetworkAccess"]["address"], abi=artifact["abi"])
+    holders = {"operator": deployment["operator"], "admin": ADMIN, "finance": FINANCE}
+    held = {
+        name: [role for role in (0, 1, 2) if access.functions.hasRole(role, holder).call()[0]]
+        for name, holder in holders.items()
+    }
+    assert held == {"operator": [1], "admin": [0], "finance": [2]}
