@@ -138,6 +138,16 @@ class LedgerMachine(RuleBasedStateMachine):
         self.twin.post(self.twin.payment(RICH, member, external(data.draw(st.integers(1, 9_999)))))
         self._act("collectArrears", merchant, member, model=lambda: self.model.collect_arrears(merchant, member))
 
+    @precondition(lambda self: any(self.model.arrears.values()))
+    @rule(data=st.data(), half=st.booleans())
+    def forgive_arrears(self, data: st.DataObject, half: bool) -> None:
+        merchant, member = data.draw(st.sampled_from(list(self.model.arrears)))
+        units = self.model.arrears[merchant, member] // (2 if half else 1)
+        self._act(
+            "forgiveArrears", merchant, member, units,
+            model=lambda: self.model.forgive_arrears(MerchantId(merchant), MemberId(member), units),
+        )  # fmt: skip
+
     @rule(merchant=merchants, back=st.integers(1, 4))
     def claim_expired(self, merchant: MerchantId, back: int) -> None:
         self.twin.tick()
@@ -176,7 +186,8 @@ class LedgerMachine(RuleBasedStateMachine):
         )  # fmt: skip
 
     def _limit(self, draw: Draw) -> None:
-        self.twin.set_limit(draw(st.sampled_from([0, 500, 20_000, 10**6, 10**9])))
+        limits = st.sampled_from([0, 500, 20_000, 10**6, 10**9])
+        self.twin.set_limit(draw(limits), refunds=draw(limits))
 
     def _pause(self, draw: Draw) -> None:
         paused = draw(st.sampled_from([True, False, False]))
