@@ -4,8 +4,10 @@ DEMO_DAYS=7 make demo      a week instead of a day
 DEMO_RATE=100 make demo    that many payments a second
 """
 
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import click
@@ -29,14 +31,21 @@ INTERRUPTED: Final = 130
 def main(days: int, rate: int, folder: Path, file: Path) -> None:
     """Replay real days of shop payments on four validators; ends with 0 when every point is as recomputed."""
     console = wide_console()
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt)
     stand = Stand(folder, tell=lambda step: console.print(f"  {step}", style="dim"))
     try:
         report = run_demo(stand, console, days=days, rate=rate)
     except TillnetError as failure:
         console.print(f"The demonstration stopped: {failure}", style="bold red", markup=False)
         sys.exit(1)
+    except OSError as failure:
+        console.print(
+            f"The demonstration stopped: {failure.filename}: {failure.strerror}.", style="bold red", markup=False
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
-        console.print("Stopped.")
+        console.print("Stopping ...")
         sys.exit(INTERRUPTED)
     finally:
         stand.stop()
@@ -50,6 +59,10 @@ def main(days: int, rate: int, folder: Path, file: Path) -> None:
     if report.difference:
         console.print("The chain and the recomputation differ.", style="bold red")
         sys.exit(1)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _short(path: Path) -> str:

@@ -50,7 +50,7 @@ def dead_baskets(outcomes: Sequence[Outcome], diary: Diary) -> set[int]:
     }
 
 
-def make_report(validators: int, outcomes: Sequence[Outcome], diary: Diary, found: Points) -> Report:
+def make_report(validators: int, plan: Plan, outcomes: Sequence[Outcome], diary: Diary, found: Points) -> Report:
     """The figures of the run. Raises ValueError when not one payment became final."""
     final = [outcome for outcome in outcomes if outcome.payment_id and _final(outcome.payment_id, diary)]
     if not final:
@@ -72,11 +72,11 @@ def make_report(validators: int, outcomes: Sequence[Outcome], diary: Diary, foun
         latency_p99_ms=round(percentile(waits, 99)),
         payments_per_second=round(len(final) / took, 1),
         gas_per_payment=diary.batch_gas // len(final),
-        followed=follow(_most_telling(final, diary), diary),
+        followed=follow(_most_telling(final, diary), plan, diary),
     )
 
 
-def follow(outcome: Outcome, diary: Diary) -> Mapping[str, str]:
+def follow(outcome: Outcome, plan: Plan, diary: Diary) -> Mapping[str, str]:
     """One payment, from its message to its block, in words."""
     basket, seen = outcome.basket, _seen(outcome, diary)
     assert basket is not None
@@ -86,6 +86,7 @@ def follow(outcome: Outcome, diary: Diary) -> Mapping[str, str]:
         "message": f"{outcome.by}, terminal {outcome.terminal}, STAN {outcome.stan}, sent {_clock(outcome.sent_at)}",
         "reply": f"{outcome.response_code} after {(outcome.replied_at - outcome.sent_at) * MILLISECONDS:.0f} ms",
         "payment": f"{outcome.payment_id}, {seen.line_count} lines",
+        "member": f"{plan.members[basket.household]}, at merchant {merchant_of(basket.store) + 1}",
         "base": f"{points(coefficient * 100)} points for 1.00, five times that on produce",
         "transaction": f"0x{seen.transaction.hex()}",
         "block": f"{seen.block.number}, 0x{seen.block.hash.hex()}",

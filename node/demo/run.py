@@ -85,7 +85,7 @@ async def _replay_and_check(
         diary = witness.diary
         expected = expected_points(DEFAULT_DAY, days, without=dead_baskets(outcomes, diary))
         points = await compare_points(Ledger(rpc, address), plan, expected)
-    return make_report(len(network.validators), outcomes, diary, points)
+    return make_report(len(network.validators), plan, outcomes, diary, points)
 
 
 def _progress() -> Progress:

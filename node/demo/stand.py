@@ -32,6 +32,8 @@ BRIDGE_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 20.0
 POLL_SECONDS: Final = 0.1
 TAIL_CHARACTERS: Final = 2_000
+READY: Final = "bridge.json"
+"""There while the bridge listens, with its ports and its process."""
 STREAM: Final = 1
 TILL: Final = (sys.executable, "-m", "node.cli.main")
 BROWNIE: Final = (sys.executable, "-m", "scripts.brownie_shim")
@@ -58,9 +60,15 @@ class Stand:
         self._bridge: subprocess.Popen[bytes] | None = None
 
     def clear(self) -> None:
-        """Removes what an earlier run left here, once it is stopped."""
-        if (self.network_folder / PLAN_FILE).exists():
-            stop(read_plan(self.network_folder))
+        """Stops the network of an earlier run, and removes what it left here.
+
+        Raises Unusable when somebody started its bridge again: that is theirs to stop.
+        """
+        running = _running_bridge(self.bridge_folder / READY)
+        if running:
+            raise Unusable(f"the bridge of an earlier run still runs (process {running}); stop it first")
+        if (self.network_folder / PLAN_FILE).exists() and stop(read_plan(self.network_folder)):
+            self._tell("stopped the network of an earlier run")
         if self.folder.exists():
             shutil.rmtree(self.folder)
 
@@ -101,7 +109,7 @@ class Stand:
 
     def restart_bridge(self) -> BridgePorts:
         """Starts the bridge on what is configured, and waits until it listens."""
-        ready = self.bridge_folder / "bridge.json"
+        ready = self.bridge_folder / READY
         ready.unlink(missing_ok=True)
         with (self.bridge_folder / "bridge.log").open("ab") as log:
             self._bridge = subprocess.Popen(
@@ -110,6 +118,8 @@ class Stand:
                 stdout=log,
                 stderr=log,
                 cwd=PROJECT,
+                # Ctrl-C is for the demonstration, which stops the bridge in its turn
+                start_new_session=True,
             )
         deadline = time.monotonic() + BRIDGE_SECONDS
         while not ready.exists():
@@ -185,7 +195,13 @@ class Stand:
         with log.open("wb") as file:
             try:
                 done = subprocess.run(
-                    command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=PROJECT, timeout=SCRIPT_SECONDS
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=file,
+                    cwd=PROJECT,
+                    timeout=SCRIPT_SECONDS,
+                    start_new_session=True,
                 )
             except subprocess.TimeoutExpired:
                 raise Unusable(f"{log.stem} did not end within {SCRIPT_SECONDS:.0f} s; see {log}") from None
@@ -194,6 +210,16 @@ class Stand:
 
     def _tail(self, log: Path) -> str:
         return log.read_text(errors="replace").strip()[-TAIL_CHARACTERS:]
+
+
+def _running_bridge(ready: Path) -> int:
+    """The process of a bridge that listens, 0 if none does."""
+    try:
+        pid = int(json.loads(ready.read_text())["pid"])
+        os.kill(pid, 0)
+    except (FileNotFoundError, ProcessLookupError, ValueError, KeyError, TypeError):
+        return 0
+    return pid
 
 
 def _toml(document: dict[str, dict[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from node.domain.payment import Tender
 from node.domain.words import Rule
 
 LEAF_DOMAIN = 1
+LEAF_BYTES = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +61,35 @@ class Leaf:
             + self.last.to_bytes(7, "big")
         )
         return head, body, self.items_root, self.authorisation
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Leaf":
+        """The leaf in these 128 bytes (`words` one after the other). Raises ValueError when they are no leaf."""
+        if len(packed) != LEAF_BYTES or packed[0] != LEAF_DOMAIN:
+            raise ValueError(f"{len(packed)} bytes that begin with {packed[:1].hex()} are no leaf")
+
+        def number(start: int, size: int) -> int:
+            return int.from_bytes(packed[start : start + size], "big")
+
+        return cls(
+            stream=StreamId(number(1, 4)),
+            sequence=Sequence(number(5, 8)),
+            line=number(13, 1),
+            tender=number(14, 1),
+            terminal=number(15, 2),
+            merchant=MerchantId(number(17, 4)),
+            rule_version=RuleVersion(number(21, 2)),
+            tier_bps=number(23, 2),
+            epoch=number(25, 2),
+            rate=number(27, 5),
+            member=MemberId(number(32, 8)),
+            amount=number(40, 6),
+            time=number(46, 4),
+            points=number(50, 7),
+            last=number(57, 7),
+            items_root=Hash32(packed[64:96]),
+            authorisation=Hash32(packed[96:128]),
+        )
 
     @property
     def hash(self) -> Hash32:

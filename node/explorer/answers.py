@@ -11,7 +11,11 @@ from node.domain.ids import MemberId, MerchantId, PaymentId
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineAnswer:
-    """A line that the ledger accepted; `leaf` is its hash under the batch's root. `refunded` of `amount` is undone."""
+    """A line that the ledger accepted; `leaf` is its hash under the batch's root.
+
+    `owed` are points that the merchant's prepaid points did not cover then. `refunded` of `amount` is undone, and with
+    it `points_undone`: taken back from the member, set off against what was owed, or in arrears.
+    """
 
     line: int
     tender: str
@@ -20,9 +24,10 @@ class LineAnswer:
     rate: int
     tier_bps: int
     points: int
+    owed: int
     leaf: str
     refunded: int
-    clawed_back: int
+    points_undone: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

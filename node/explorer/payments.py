@@ -1,6 +1,8 @@
 """Answers about payments: finds the batch that carried one, and rebuilds its lines under the ledger's root."""
 
 from collections.abc import AsyncIterator, Mapping
+from collections.abc import Sequence as Many
+from dataclasses import dataclass
 from typing import Any, Final
 
 from node.chain.blocks import Block
@@ -13,8 +15,8 @@ from node.chain.views import Views
 from node.domain.batch_format import MAX_WINDOW_WORDS, WINDOW_BITS, BatchPayment, decode_batch
 from node.domain.errors import TillnetError
 from node.domain.ids import Hash32, PaymentId, Sequence, StreamId, parse_payment_id
-from node.domain.merkle import keccak
-from node.domain.packed_leaves import LEAF_BYTES, leaves_of
+from node.domain.leaf import Leaf
+from node.domain.packed_leaves import leaves_of
 from node.domain.payment import Tender
 from node.explorer.answers import LineAnswer, PaymentAnswer
 
@@ -38,25 +40,61 @@ REASONS: Final[Mapping[int, str]] = {
     15: "not enough coins",
 }
 """Why the ledger skipped a payment (docs/batch.md)."""
+NOT_CONSUMED: Final = frozenset({1, 2, 3})
+"""Reasons that leave the sequence as it was."""
 
 
 class UnknownPayment(TillnetError):
     """The chain has no such payment."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Carrier:
+    """A mined batch that names the payment: its transaction, its block as JSON-RPC has it, and its events."""
+
+    posted: BatchPosted
+    transaction: str
+    calldata: bytes
+    raw_block: Mapping[str, Any]
+    events: Many[LedgerEvent]
+
+    @property
+    def block(self) -> Block:
+        return Block(
+            number=int(self.raw_block["number"], 16),
+            hash=Hash32(bytes.fromhex(self.raw_block["hash"][2:])),
+            timestamp=int(self.raw_block["timestamp"], 16),
+            base_fee=int(self.raw_block["baseFeePerGas"], 16),
+            transactions=(),
+        )
+
+
 async def ask_payment(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> PaymentAnswer:
-    """A payment by its id. Raises UnknownPayment when no batch on the chain carries it."""
+    """A payment by its id. Raises UnknownPayment when no batch on the chain carries it.
+
+    A batch that names it without consuming its sequence (posted again, malformed, paused) does not hide an older one.
+    """
     stream, sequence = parse_payment_id(payment)
+    skipped: PaymentAnswer | None = None
     async for log in _batches_around(rpc, deployment, stream, sequence):
         transaction = await rpc.call("eth_getTransactionByHash", log["transactionHash"])
         calldata = bytes.fromhex(transaction["input"][2:])
         posted = decode_event(log)
         assert isinstance(posted, BatchPosted)
         looked_at = decode_batch(batch_of(calldata)).payments[: posted.processed]
-        found = next((each for each in looked_at if each.sequence == sequence), None)
-        if found is not None:
-            return await _answer(rpc, deployment, payment, found, posted, log, calldata)
-    raise UnknownPayment(payment)
+        named = [each for each in looked_at if each.sequence == sequence]
+        if not named:
+            continue
+        carrier = await _carrier(rpc, posted, log, calldata)
+        reasons = [each.reason for each in carrier.events if isinstance(each, Skipped) and each.sequence == sequence]
+        if len(reasons) < len(named):
+            return await _accepted(rpc, deployment, payment, carrier)
+        skipped = skipped or _skipped(payment, named[-1], reasons[-1], carrier)
+        if reasons[-1] not in NOT_CONSUMED:
+            return _skipped(payment, named[-1], reasons[-1], carrier)
+    if skipped is None:
+        raise UnknownPayment(payment)
+    return skipped
 
 
 async def _batches_around(
@@ -81,89 +119,73 @@ async def _batches_around(
         newest = oldest - 1
 
 
-async def _answer(
-    rpc: Rpc,
-    deployment: Deployment,
-    payment: PaymentId,
-    found: BatchPayment,
-    posted: BatchPosted,
-    log: dict[str, Any],
-    calldata: bytes,
-) -> PaymentAnswer:
-    raw = await rpc.call("eth_getBlockByHash", log["blockHash"], False)
+async def _carrier(rpc: Rpc, posted: BatchPosted, log: Mapping[str, Any], calldata: bytes) -> _Carrier:
     receipt = await rpc.call("eth_getTransactionReceipt", log["transactionHash"])
     decoded = [decode_event(each) for each in receipt["logs"] if each["topics"][0] in POSTING_TOPICS]
-    events = [event for event in decoded if event is not None]
-    reason = next(
-        (event.reason for event in events if isinstance(event, Skipped) and event.sequence == found.sequence), 0
-    )
-    lines = () if reason else await _lines(rpc, deployment, found, posted, raw, calldata, events)
-    return PaymentAnswer(
-        payment=payment,
-        outcome=f"skipped: {REASONS.get(reason, f'reason {reason}')}" if reason else "final",
-        merchant=found.merchant,
-        terminal=found.terminal,
-        member=found.member,
-        time=found.time,
-        lines=lines,
-        items_root=_hex(found.items_root),
-        authorisation=_hex(found.authorisation),
-        block=int(raw["number"], 16),
-        block_hash=raw["hash"],
-        block_time=int(raw["timestamp"], 16),
+    return _Carrier(
+        posted=posted,
         transaction=log["transactionHash"],
-        root="0x" + posted.root.hex(),
+        calldata=calldata,
+        raw_block=await rpc.call("eth_getBlockByHash", log["blockHash"], False),
+        events=[event for event in decoded if event is not None],
     )
 
 
-async def _lines(
-    rpc: Rpc,
-    deployment: Deployment,
-    found: BatchPayment,
-    posted: BatchPosted,
-    raw: dict[str, Any],
-    calldata: bytes,
-    events: list[LedgerEvent],
-) -> tuple[LineAnswer, ...]:
-    """The payment's lines; raises BrokenInvariant when the rebuilt leaves do not hash to the batch's root."""
+async def _accepted(rpc: Rpc, deployment: Deployment, payment: PaymentId, carrier: _Carrier) -> PaymentAnswer:
+    """The payment by its leaves; raises BrokenInvariant when these do not hash to the batch's root."""
     ledger = Ledger(rpc, deployment.ledger)
-    block = Block(
-        number=int(raw["number"], 16),
-        hash=Hash32(bytes.fromhex(raw["hash"][2:])),
-        timestamp=int(raw["timestamp"], 16),
-        base_fee=0,
-        transactions=(),
-    )
-    rebuilt = await LeafRebuilder(ledger, await ledger.terms())(calldata, events, block, posted.root)
+    rebuild = LeafRebuilder(ledger, await ledger.terms())
+    packed = await rebuild(carrier.calldata, carrier.events, carrier.block, carrier.posted.root)
+    _, sequence = parse_payment_id(payment)
+    leaves = [Leaf.unpack(each) for _, each in leaves_of(packed, sequence)]
     views = Views(rpc, deployment.ledger)
     lines = []
-    for _, leaf in leaves_of(rebuilt, found.sequence):
-        name = keccak(leaf)
-        refunded, clawed_back = await views.ask("refunded(bytes32)", name, returns="(uint256,uint256)")
-        lines.append(_line(leaf, name, refunded, clawed_back))
-    return tuple(lines)
+    for leaf in leaves:
+        refunded, undone = await views.ask("refunded(bytes32)", leaf.hash, returns="(uint256,uint256)")
+        lines.append(_line(leaf, refunded, undone))
+    return _answer(payment, "final", leaves[0], carrier, tuple(lines))
 
 
-def _line(leaf: bytes, name: Hash32, refunded: int, clawed_back: int) -> LineAnswer:
-    """A leaf's fields (docs/batch.md, "The leaf")."""
-    assert len(leaf) == LEAF_BYTES
+def _skipped(payment: PaymentId, found: BatchPayment, reason: int, carrier: _Carrier) -> PaymentAnswer:
+    return _answer(payment, f"skipped: {REASONS.get(reason, f'reason {reason}')}", found, carrier, ())
 
-    def number(start: int, size: int) -> int:
-        return int.from_bytes(leaf[start : start + size], "big")
 
+def _answer(
+    payment: PaymentId, outcome: str, said: Leaf | BatchPayment, carrier: _Carrier, lines: tuple[LineAnswer, ...]
+) -> PaymentAnswer:
+    return PaymentAnswer(
+        payment=payment,
+        outcome=outcome,
+        merchant=said.merchant,
+        terminal=said.terminal,
+        member=said.member,
+        time=said.time,
+        lines=lines,
+        items_root=_hex(said.items_root),
+        authorisation=_hex(said.authorisation),
+        block=carrier.block.number,
+        block_hash=carrier.raw_block["hash"],
+        block_time=carrier.block.timestamp,
+        transaction=carrier.transaction,
+        root="0x" + carrier.posted.root.hex(),
+    )
+
+
+def _line(leaf: Leaf, refunded: int, points_undone: int) -> LineAnswer:
     return LineAnswer(
-        line=number(13, 1),
-        tender=Tender(number(14, 1)).name.lower().replace("_", " "),
-        amount=number(40, 6),
-        rule_version=number(21, 2),
-        tier_bps=number(23, 2),
-        rate=number(27, 5),
-        points=number(50, 7),
-        leaf="0x" + name.hex(),
+        line=leaf.line,
+        tender=Tender(leaf.tender).name.lower().replace("_", " "),
+        amount=leaf.amount,
+        rule_version=leaf.rule_version,
+        tier_bps=leaf.tier_bps,
+        rate=leaf.rate,
+        points=leaf.points,
+        owed=0 if leaf.tender == Tender.COIN else leaf.last,
+        leaf="0x" + leaf.hash.hex(),
         refunded=refunded,
-        clawed_back=clawed_back,
+        points_undone=points_undone,
     )
 
 
 def _hex(value: Hash32 | None) -> str | None:
-    return None if value is None else "0x" + value.hex()
+    return "0x" + value.hex() if value is not None and any(value) else None

@@ -66,7 +66,7 @@ def payment_table(answer: PaymentAnswer) -> RenderableType:
     if not answer.lines:
         return facts
     lines = Table(box=None, pad_edge=False)
-    for name in ("line", "tender", "amount", "rule", "rate", "tier", "points", "refunded", "clawed back"):
+    for name in ("line", "tender", "amount", "rule", "rate", "tier", "points", "owed", "refunded", "points undone"):
         lines.add_column(name, justify="left" if name == "tender" else "right")
     for line in answer.lines:
         lines.add_row(
@@ -77,8 +77,9 @@ def payment_table(answer: PaymentAnswer) -> RenderableType:
             f"{line.rate / 10_000:g} a cent",
             f"{line.tier_bps / 10_000:g}x",
             points(line.points),
+            points(line.owed),
             money(line.refunded),
-            points(line.clawed_back),
+            points(line.points_undone),
         )
     return Group(facts, "", lines)
 
