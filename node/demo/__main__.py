@@ -40,9 +40,7 @@ def main(days: int, rate: int, folder: Path, file: Path) -> None:
         console.print(f"The demonstration stopped: {failure}", style="bold red", markup=False)
         sys.exit(1)
     except OSError as failure:
-        console.print(
-            f"The demonstration stopped: {failure.filename}: {failure.strerror}.", style="bold red", markup=False
-        )
+        console.print(f"The demonstration stopped: {failure}.", style="bold red", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:
         console.print("Stopping ...")
