@@ -135,12 +135,15 @@ class Iso8583Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RpcSettings:
-    """The JSON-RPC listener (docs/rpc.md). A signed message is taken up to `replay_seconds` after its own time."""
+    """The JSON-RPC listener (docs/rpc.md). A signed message is taken up to `replay_seconds` after its own time.
+
+    `chain_id` and `ledger` are the deployment's where they are left out (0, ""); else they have to be the same.
+    """
 
     host: str = setting("127.0.0.1", low=1, high=255)
     port: int = setting(0, low=0, high=65_535)
-    chain_id: int = setting(low=1, high=2**53)
-    ledger: str = setting(low=42, high=42)
+    chain_id: int = setting(0, low=1, high=2**53)
+    ledger: str = setting("", low=42, high=42)
     utc_offset: int = setting(0, low=-86_400, high=86_400)
     replay_seconds: int = setting(259_200, low=10, high=2_592_000)
     ahead_seconds: int = setting(300, low=0, high=86_400)
@@ -208,7 +211,7 @@ def _section(kind: type[Section], table: Mapping[str, Any], where: str, folder: 
                 continue
             inner = table.get(name, {})
             if not isinstance(inner, dict):
-                raise Unusable(f"{where}{name} is a table, [{where}{name}]")
+                raise Unusable(f"the setting {where}{name} is a table, [{where}{name}]")
             values[name] = _section(section, inner, f"{where}{name}.", folder)
         elif name in table:
             values[name] = _value(each, hints[name], table[name], f"{where}{name}", folder)

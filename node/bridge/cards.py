@@ -28,8 +28,11 @@ IMPORTS: Final = "card_imports"
 """Name in the journal's meta that counts imports."""
 CHUNK: Final = 5_000
 """Cards of one SQL transaction."""
+COLUMNS: Final = ["card", "member"]
 MAX_CARD: Final = 37
-"""Characters of a card or loyalty id."""
+"""Characters of a loyalty id: what track 2 holds."""
+CARD_DIGITS: Final = range(8, 20)
+"""Digits of a card's number (ISO/IEC 7812-1); DE2 holds 19."""
 
 
 class Cards:
@@ -117,25 +120,42 @@ def load_key(path: Path | None, *, make: bool = False) -> bytes:
 def import_cards(engine: Engine, key: bytes, file: Path) -> int:
     """Loads a CSV file with the columns card and member (a header line may be there); the number of cards.
 
-    A card that is known already gets its new member. Raises Unusable for a line that cannot be read, by its number:
-    a card's number never gets into a message.
+    A card that is known already gets its new member. Raises Unusable for a file without a card, and for a line that
+    cannot be read, by its number: a card's number never gets into a message.
     """
     try:
-        with file.open(newline="") as lines:
-            return sum(_store(engine, chunk) for chunk in _chunks(_rows(Tokens(key), csv.reader(lines), file)))
-    except (OSError, UnicodeDecodeError):
-        raise Unusable(f"the file of cards {file} cannot be read") from None
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            count = sum(_store(engine, chunk) for chunk in _chunks(_rows(Tokens(key), csv.reader(lines), file)))
+    except OSError as error:
+        raise Unusable(f"the file of cards {file} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error):
+        raise Unusable(f"the file of cards {file} cannot be read: it is not CSV text in UTF-8") from None
+    if not count:
+        raise Unusable(f"the file of cards {file} holds no card; its lines are card,member")
+    return count
 
 
 def _rows(tokens: Tokens, rows: Iterable[list[str]], file: Path) -> Iterator[tuple[bytes, bytes]]:
     for number, row in enumerate(rows, start=1):
-        if not row or (number == 1 and [column.strip().lower() for column in row] == ["card", "member"]):
+        if not row or (number == 1 and [column.strip().lower() for column in row] == COLUMNS):
             continue
-        card, member = (row[0].strip(), row[1].strip()) if len(row) == 2 else ("", "")
-        good = 1 <= len(card) <= MAX_CARD and card.isascii() and card.isprintable() and member.isdecimal()
-        if not good or not 0 < int(member) < 2**64:
-            raise Unusable(f"line {number} of {file} is not a card (1 to {MAX_CARD} characters) and a member's number")
+        if len(row) != len(COLUMNS):
+            raise Unusable(f"line {number} of {file} is not: card,member")
+        card, member = row[0].strip(), row[1].strip()
+        if not _is_card(card):
+            raise Unusable(
+                f"line {number} of {file} does not begin with a card (8 to 19 digits) or a loyalty id"
+                f" (1 to {MAX_CARD} characters, not digits only)"
+            )
+        if not (member.isascii() and member.isdecimal() and len(member) <= 20 and 0 < int(member) < 2**64):
+            raise Unusable(f"line {number} of {file} has no member's number after the card")
         yield tokens.of(card), int(member).to_bytes(8, "big")
+
+
+def _is_card(text: str) -> bool:
+    if text.isascii() and text.isdecimal():
+        return len(text) in CARD_DIGITS
+    return 1 <= len(text) <= MAX_CARD and text.isascii() and text.isprintable()
 
 
 def _chunks(rows: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:

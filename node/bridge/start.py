@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -70,8 +70,25 @@ async def run(settings: BridgeSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     sys.setswitchinterval(SWITCH_SECONDS)
+    settings = with_deployment(settings)
     async with started(settings) as running:
         await serve(settings, running, stopping)
+
+
+def with_deployment(settings: BridgeSettings) -> BridgeSettings:
+    """The settings with the deployment's chain id and ledger in what terminals sign over JSON-RPC.
+
+    Raises Unusable when they are given and are others, or the deployment cannot be read.
+    """
+    if settings.rpc is None:
+        return settings
+    deployment = load_deployment(settings.chain.deployment)
+    chain_id, ledger = deployment.chain_id, "0x" + deployment.ledger.hex()
+    if settings.rpc.chain_id not in (0, chain_id):
+        raise Unusable(f"rpc.chain_id is {settings.rpc.chain_id}, the deployment is on {chain_id}; leave it out")
+    if settings.rpc.ledger.lower() not in ("", ledger):
+        raise Unusable(f"rpc.ledger is {settings.rpc.ledger}, the deployment's is {ledger}; leave it out")
+    return replace(settings, rpc=replace(settings.rpc, chain_id=chain_id, ledger=ledger))
 
 
 @contextlib.asynccontextmanager
@@ -156,6 +173,11 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
     if code == "0x":
         raise Unusable(f"there is no contract at the deployment's ledger 0x{deployment.ledger.hex()}")
     poster = await Ledger(rpc, deployment.ledger).poster(StreamId(settings.stream.id))
+    if not any(poster):
+        raise Unusable(
+            f"stream {settings.stream.id} is not open on this ledger; the operator opens it with: brownie run"
+            f" open_stream main {settings.stream.id} 0x{signer.address.hex()} DAILY_LIMIT --network FOLDER"
+        )
     if poster != signer.address:
         raise Unusable(
             f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the key file's address is"

@@ -97,7 +97,7 @@ def import_(file: Path, config: Path) -> None:
     engine = open_engine(settings.journal.path)
     bring(engine)
     count = import_cards(engine, load_key(settings.journal.card_key_file, make=True), file)
-    click.echo(f"{count:,} cards imported")
+    click.echo(f"{count:,} {'card' if count == 1 else 'cards'} imported")
 
 
 def _milliseconds(value: int | None) -> str:

@@ -7,13 +7,14 @@ part never disturbs the others. Before it comes the shell; after it node/cli/{ne
 import importlib
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
-from node.domain.errors import TillnetError
+from node.domain.errors import ChainUnreachable, TillnetError
 
 # name -> (module, attribute, one line for --help)
 COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
@@ -25,12 +26,29 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "block": ("node.cli.ask", "block", "Show one block and what it carries."),
 }
 
-CRASH_LOG: Final = Path(".till/log/till-crash.txt")
+PROJECT: Final = Path(__file__).resolve().parents[2]
+CRASH_LOG: Final = PROJECT / ".till" / "log" / "till-crash.txt"
 INTERRUPTED: Final = 130  # what a shell reports for Ctrl-C
+
+
+class ReaderGone(Exception):
+    """Nobody reads what is printed any more. click would end the process with 1 for a BrokenPipeError."""
 
 
 class LazyGroup(click.Group):
     """A click group whose commands are imported when they are called, by the table above."""
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **extra)
+        except BrokenPipeError:
+            raise ReaderGone from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ReaderGone from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -63,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         result = cli.main(args=arguments, prog_name="till", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         _forget_stdout()
         sys.exit(0)
     except (KeyboardInterrupt, click.Abort):
@@ -80,6 +98,8 @@ def explain(failure: Exception) -> int:
         case click.ClickException():
             failure.show()
             return failure.exit_code
+        case ChainUnreachable():
+            click.echo(f"till: {str(failure).rstrip('.')}; is the network up (till net up DIR)?", err=True)
         case TillnetError():
             click.echo(f"till: {failure}", err=True)
         case ModuleNotFoundError(name=str(name)):
@@ -94,13 +114,24 @@ def explain(failure: Exception) -> int:
 
 
 def _keep_traceback(failure: Exception) -> str:
-    """Writes the traceback where a developer finds it, and returns the end of the sentence that says where."""
+    """Writes the traceback where a developer finds it, and returns the end of the sentence that says where.
+
+    That is the project's .till/log, else a file of its own in the user's temporary folder.
+    """
+    text = "".join(traceback.format_exception(failure))
     try:
         CRASH_LOG.parent.mkdir(parents=True, exist_ok=True)
-        CRASH_LOG.write_text("".join(traceback.format_exception(failure)))
+        CRASH_LOG.write_text(text)
+        return f"; the details are in {CRASH_LOG}"
+    except OSError:
+        pass
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="till-crash-", suffix=".txt")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
     except OSError:
         return ""
-    return f"; the details are in {CRASH_LOG}"
+    return f"; the details are in {name}"
 
 
 def _forget_stdout() -> None:

@@ -37,7 +37,7 @@ class MalformedMessage(Declined):
 
 
 class UnknownMerchant(Declined):
-    """No such merchant, or the terminal is not one of it."""
+    """No such merchant."""
 
     response_code = "03"
     rpc_code = -32003
@@ -149,8 +149,24 @@ class JournalUnwritable(Retryable):
 
 
 class Unusable(TillnetError):
-    """The program cannot start or go on as it was asked to."""
+    """The program cannot start or go on as it was asked to.
+
+    With a detail, that is the whole message: it gets a capital letter and a full stop. Subclasses say theirs first.
+    """
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        if detail and type(self) is Unusable:
+            self.args = (_as_sentence(detail),)
 
 
 class BrokenInvariant(Exception):
     """Something that can never be is: the process stops before it does harm. Not of the tree above, on purpose."""
+
+
+def _as_sentence(text: str) -> str:
+    # a path, a quoted name, a setting (`stream.id`) or a program (`fund_points`) is written as it is
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    if first.rstrip(",:;").isalpha():
+        text = text[0].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

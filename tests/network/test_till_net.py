@@ -82,7 +82,7 @@ def test_init_refuses_when_the_number_of_validators_is_not_possible(folder: Path
 def test_commands_say_where_there_is_no_network(folder: Path, command: str) -> None:
     done = till(command, folder)
     assert done.returncode == 1
-    assert "there is no network" in done.stderr and "Traceback" not in done.stderr
+    assert "There is no network" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_up_names_the_port_when_it_is_in_use(folder: Path) -> None:

@@ -26,6 +26,7 @@ from node.domain.terminal_terms import domain_separator
 
 _LOG = structlog.get_logger(__name__)
 _SWEEP_SECONDS: Final = 1.0
+_ADDRESS_BYTES: Final = 20
 _BACKLOG: Final = 512
 _KEEPALIVE_SECONDS: Final = 75.0
 # how long what is left of a refused body is still read, so that the refusal arrives before the reset
@@ -70,7 +71,9 @@ def _rules(settings: RpcSettings, ports: Ports, randomness: Randomness) -> Signe
     try:
         ledger = Address(bytes.fromhex(settings.ledger.removeprefix("0x")))
     except ValueError:
-        raise Unusable(f"rpc.ledger is an address, not {settings.ledger}") from None
+        ledger = Address(b"")
+    if len(ledger) != _ADDRESS_BYTES or not settings.chain_id:
+        raise Unusable(f"rpc.ledger is an address, not {settings.ledger}, and rpc.chain_id is the chain's")
     return SignedRules(
         stream=ports.stream,
         utc_offset=settings.utc_offset,

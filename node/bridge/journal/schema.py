@@ -61,6 +61,8 @@ def migrate(engine: Engine, revision: str = "head") -> None:
             known = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
             if current is not None and current not in known:
                 raise Unusable(f"the journal was written by a newer version of Tillnet (schema {current})")
+            if revision not in ("head", "base", *known):
+                raise Unusable(f"there is no schema revision {revision}; there are base, {', '.join(known)} and head")
             down = revision == "base" or (current is not None and revision != "head" and revision < current)
             (command.downgrade if down else command.upgrade)(config, revision)
     except DatabaseError as error:

@@ -437,7 +437,7 @@ async def test_a_port_in_use_is_one_sentence(ports: Ports, key_file: Path) -> No
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         settings = Iso8583Settings(port=taken.getsockname()[1], mac_key_file=key_file)
-        with pytest.raises(Unusable, match=r"cannot listen on 127.0.0.1 port \d+: address already in use$"):
+        with pytest.raises(Unusable, match=r"Cannot listen on 127.0.0.1 port \d+: address already in use\.$"):
             await serve_iso8583(settings, ports)
 
 

@@ -163,10 +163,10 @@ def test_mac_keys_reads_two_keys_a_terminal_and_a_changed_file(tmp_path: Path) -
     ("text", "mode", "says"),
     [
         (f"T1 {KEY.hex()}\n", 0o640, "chmod 600"),
-        ("T1\n", 0o600, "line 1"),
+        ("T1\n", 0o600, "Line 1"),
         (f"T1 {KEY.hex()[:-2]}\n", 0o600, "32 hexadecimal"),
-        (f"T1 {KEY.hex()}\nT1 {KEY.hex()}\n", 0o600, "line 2"),
-        (f"T1 {(KEY.hex() + ' ') * 3}\n", 0o600, "line 1"),
+        (f"T1 {KEY.hex()}\nT1 {KEY.hex()}\n", 0o600, "Line 2"),
+        (f"T1 {(KEY.hex() + ' ') * 3}\n", 0o600, "Line 1"),
         (None, 0, "no key file"),
     ],
 )

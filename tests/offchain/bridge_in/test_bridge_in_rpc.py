@@ -268,7 +268,7 @@ async def test_a_port_in_use_is_one_sentence(ports: Ports, rpc_settings: RpcSett
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(Unusable, match=r"address already in use$"):
+        with pytest.raises(Unusable, match=r"address already in use\.$"):
             await serve_rpc(replace(rpc_settings, port=taken.getsockname()[1]), ports)
         with pytest.raises(Unusable, match=r"rpc\.ledger is an address"):
             await serve_rpc(replace(rpc_settings, ledger="0x" + "zz" * 20), ports)

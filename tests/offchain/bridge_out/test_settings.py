@@ -15,7 +15,9 @@ import pytest
 from node.bridge.cards import Cards, Tokens, import_cards, load_key
 from node.bridge.failpoint import FailPoint
 from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.start import with_deployment
 from node.bridge.status import percentile
+from node.chain.signer import Signer, load_signer
 from node.config import FAIL_POINT_VARIABLE, load_bridge
 from node.domain.errors import Unusable
 from tests.offchain.bridge_out.stand import Stand
@@ -65,12 +67,12 @@ def test_load_bridge_takes_the_fail_point_from_the_environment_only(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (MINIMAL + "colour = 1\n", "there is no setting stream.colour"),
-        (MINIMAL.replace("id = 1", ""), "the setting stream.id is missing"),
+        (MINIMAL + "colour = 1\n", "There is no setting stream.colour."),
+        (MINIMAL.replace("id = 1", ""), "The setting stream.id is missing."),
         (MINIMAL.replace("id = 1", 'id = "1"'), "stream.id is a whole number, not '1'"),
         (MINIMAL.replace("id = 1", "id = 0"), "stream.id is between 1 and 4294967295, not 0"),
         (MINIMAL.replace("id = 1", "id = true"), "stream.id is a whole number, not True"),
-        (MINIMAL.replace('["http://127.0.0.1:1"]', "[]"), "the length of chain.rpc is between 1 and 16, not 0"),
+        (MINIMAL.replace('["http://127.0.0.1:1"]', "[]"), "The length of chain.rpc is between 1 and 16, not 0"),
         (MINIMAL.replace('rpc = ["http://127.0.0.1:1"]', "rpc = [1]"), "chain.rpc is a list of texts"),
         (MINIMAL + "[batch]\nmax_payments = 99999\n", "batch.max_payments is between 1 and 2000, not 99999"),
         (MINIMAL.replace("[stream]", "finality = 'soon'\n[stream]"), "chain.finality is one of instant, finalized"),
@@ -85,7 +87,7 @@ def test_load_bridge_says_what_is_wrong(tmp_path: Path, text: str, sentence: str
 
 
 def test_load_bridge_refuses_when_the_file_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(Unusable, match="there is no configuration file"):
+    with pytest.raises(Unusable, match="There is no configuration file"):
         load_bridge(tmp_path / "none.toml", {})
 
 
@@ -115,14 +117,82 @@ def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
     assert CARD.encode() not in held
 
 
-@pytest.mark.parametrize("row", [CARD, f"{CARD},0", f"{CARD},x", f"{CARD},{2**64}", ",1", f"{CARD},1,2", "ü,1"])
+@pytest.mark.parametrize(
+    "row", [CARD, f"{CARD},0", f"{CARD},x", f"{CARD},{2**64}", ",1", f"{CARD},1,2", "ü,1", "1234567,1", "1" * 20 + ",1"]
+)
 def test_import_cards_names_the_line_and_never_the_card(tmp_path: Path, row: str) -> None:
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
     (tmp_path / "cards.csv").write_text(f"card,member\nfirst,1\n{row}\n")
-    with pytest.raises(Unusable, match=r"line 3 of .*cards\.csv") as failure:
+    with pytest.raises(Unusable, match=r"Line 3 of .*cards\.csv") as failure:
         import_cards(engine, b"k" * 32, tmp_path / "cards.csv")
     assert CARD not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: No such file or directory."),
+        (b"\xff\xfe,1\n", "it is not CSV text in UTF-8."),
+        (b"", "holds no card; its lines are card,member."),
+        (b"card,member\n", "holds no card; its lines are card,member."),
+    ],
+)
+def test_import_cards_says_why_a_file_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    engine = open_engine(tmp_path / "journal.sqlite")
+    migrate(engine)
+    if content is not None:
+        (tmp_path / "cards.csv").write_bytes(content)
+    with pytest.raises(Unusable) as failure:
+        import_cards(engine, b"k" * 32, tmp_path / "cards.csv")
+    assert str(failure.value).endswith(reason)
+
+
+def test_migrate_refuses_a_revision_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="There is no schema revision 9999; there are base, 0001 and head"):
+        migrate(open_engine(tmp_path / "journal.sqlite"), "9999")
+
+
+KEY = "0123456789abcdef" * 4
+
+
+@pytest.mark.parametrize("form", [KEY, "0x" + KEY + "\n", "network"])
+def test_load_signer_takes_hexadecimal_digits_and_a_networks_key_file(tmp_path: Path, form: str) -> None:
+    path, address = tmp_path / "poster.key", Signer(bytes.fromhex(KEY)).address.hex()
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"address": "0x" + address, "private_key": "0x" + KEY}) if form == "network" else form)
+    assert load_signer(path).address.hex() == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "no key", "{", "{}", '{"private_key": 1}', '{"private_key": "0x"}', '{"version": 3}', "[]", "0" * 64, KEY * 2],
+)
+def test_load_signer_refuses_what_is_no_key_in_one_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "poster.key"
+    path.touch(mode=0o600)
+    path.write_text(text)
+    with pytest.raises(Unusable, match="holds no usable key"):
+        load_signer(path)
+
+
+def test_load_signer_refuses_an_address_of_another_key(tmp_path: Path) -> None:
+    path = tmp_path / "poster.key"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"address": "0x" + "11" * 20, "private_key": KEY}))
+    with pytest.raises(Unusable, match="does not belong to its key"):
+        load_signer(path)
+
+
+def test_with_deployment_fills_in_what_terminals_sign(tmp_path: Path) -> None:
+    contracts = {name: {"address": "0x" + "ab" * 20} for name in ("RewardToken", "Registry", "RewardRules")}
+    (tmp_path / "network").mkdir()
+    deployment = json.dumps({"chain_id": 7, "block": 1, "contracts": contracts})
+    (tmp_path / "network" / "deployment.json").write_text(deployment)
+    same = f'chain_id = 7\nledger = "0x{"AB" * 20}"\n'
+    for given in ("", same):
+        filled = with_deployment(load_bridge(written(tmp_path, MINIMAL + "[rpc]\n" + given), {})).rpc
+        assert filled is not None and (filled.chain_id, filled.ledger) == (7, "0x" + "ab" * 20)
 
 
 def test_load_key_refuses_when_others_can_read_it(tmp_path: Path) -> None:
@@ -134,7 +204,7 @@ def test_load_key_refuses_when_others_can_read_it(tmp_path: Path) -> None:
 
 
 def test_fail_point_refuses_a_name_that_is_none() -> None:
-    with pytest.raises(Unusable, match="there is no fail point"):
+    with pytest.raises(Unusable, match="There is no fail point"):
         FailPoint("before-lunch")
     FailPoint("").passed("before-admit")
 
@@ -147,7 +217,7 @@ def test_percentile_is_the_nearest_rank(percent: int, value: int) -> None:
 
 def test_till_bridge_status_and_migrate_show_the_journal(tmp_path: Path) -> None:
     path = str(written(tmp_path, MINIMAL))
-    assert "there is no journal" in till("bridge", "status", "--config", path).stderr
+    assert "There is no journal" in till("bridge", "status", "--config", path).stderr
     assert "schema 0001" in till("bridge", "migrate", "--config", path).stdout
     shown = json.loads(till("bridge", "status", "--config", path, "--json").stdout)
     assert shown["entries"] == {"journaled": 0, "batched": 0, "sent": 0, "final": 0, "declined": 0}
@@ -163,12 +233,18 @@ def test_till_bridge_status_and_migrate_show_the_journal(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("sections", "spoil", "sentence"),
     [
-        ({"stream": {"id": 9}}, None, "stream 9 is posted by 0x000000"),
+        (
+            {"stream": {"id": 9}},
+            None,
+            "Stream 9 is not open on this ledger; the operator opens it with: brownie run open_stream main 9 0x",
+        ),
         ({}, ("poster.key", "11" * 32), "the key file's address is 0x"),
         ({}, ("poster.key", "not a key"), "holds no usable key"),
-        ({"chain": {"deployment": "none.json"}}, None, "there is no deployment"),
-        ({"chain": {"rpc": ["http://127.0.0.1:9"], "attempts": 1}}, None, "eth_chainId failed at every gateway"),
-        ({}, ("deployment.json", "chain"), "the chain's id is 31337, the deployment is on 7"),
+        ({"chain": {"deployment": "none.json"}}, None, "There is no deployment"),
+        ({"chain": {"rpc": ["http://127.0.0.1:9"], "attempts": 1}}, None, "is the network up (till net up DIR)?"),
+        ({"rpc": {"chain_id": 5}}, None, "rpc.chain_id is 5, the deployment is on 31337; leave it out."),
+        ({"rpc": {"ledger": "0x" + "11" * 20}}, None, f"rpc.ledger is 0x{'11' * 20}, the deployment's is 0x"),
+        ({}, ("deployment.json", "chain"), "The chain's id is 31337, the deployment is on 7."),
     ],
 )
 def test_till_bridge_run_ends_with_one_sentence(
@@ -207,4 +283,4 @@ def test_till_bridge_run_refuses_a_second_bridge_on_the_same_journal(stand: Stan
     with (stand.folder / "journal.sqlite.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ended = till("bridge", "run", "--config", str(config))
-    assert "another bridge uses the journal" in ended.stderr
+    assert "Another bridge uses the journal" in ended.stderr
