@@ -12,37 +12,45 @@ from scripts.trouble import Trouble
 MINOR_DIGITS: Final = 2
 UNIT_DIGITS: Final = 6
 LONGEST: Final = 24  # characters of a number
+MAX_56: Final = 2**56 - 1  # the ledger counts money and coins in 56 bits
+MAX_32: Final = 2**32 - 1  # as the contracts take coefficients and multipliers
 _NUMBER: Final = re.compile(r"[0-9][0-9,]*(\.[0-9]+)?")
 
 
-def read_money(text: str) -> int:
-    """Minor units of `1,234.50`. Raises Trouble for what is no amount above zero with two decimals at most."""
-    return _scaled(text, MINOR_DIGITS, "an amount of money such as 1234.50")
+def read_money(text: str, *, high: int = MAX_56) -> int:
+    """Minor units of `1,234.50`, `high` at most. Raises Trouble for what is no amount above zero with two decimals."""
+    minor = _scaled(text, MINOR_DIGITS, "an amount of money such as 1234.50")
+    if minor > high:
+        raise Trouble(f"{text} is too much: it may be {money(high)} at most")
+    return minor
 
 
 def read_coins(text: str) -> int:
     """Units of `12.5` coins. Raises Trouble for what is no amount above zero with six decimals at most."""
-    return _scaled(text, UNIT_DIGITS, "an amount of coins such as 12.5")
+    units = _scaled(text, UNIT_DIGITS, "an amount of coins such as 12.5")
+    if units > MAX_56:
+        raise Trouble(f"{text} is too much: it may be {coins(MAX_56)} at most")
+    return units
 
 
 def read_coefficient(text: str, units_per_minor_unit: int) -> int:
     """Units of coin for one minor unit of money: `1%` of the price at par, or a plain number of units."""
     if not text.endswith("%"):
-        return read_whole(text, "a coefficient such as 1% or 100", low=1)
+        return read_whole(text, "a coefficient such as 1% or 100", low=1, high=MAX_32)
     units = _decimal(text[:-1], "a rate such as 1.5%") * units_per_minor_unit / 100
-    if units != int(units) or units <= 0:
+    if units != int(units):
         raise Trouble(f"{text} is not a whole number of units for one minor unit of money")
-    return int(units)
+    return _between(text, int(units), "a rate")
 
 
 def read_multiplier(text: str) -> int:
     """Basis points of `5x`, or a plain number of basis points."""
     if not text.endswith("x"):
-        return read_whole(text, "a multiplier such as 5x or 50000", low=1)
+        return read_whole(text, "a multiplier such as 5x or 50000", low=1, high=MAX_32)
     points = _decimal(text[:-1], "a multiplier such as 1.5x") * 10_000
-    if points != int(points) or points <= 0:
+    if points != int(points):
         raise Trouble(f"{text} is finer than a basis point")
-    return int(points)
+    return _between(text, int(points), "a multiplier")
 
 
 def read_whole(text: str, what: str, *, low: int = 0, high: int = 2**64 - 1) -> int:
@@ -66,6 +74,14 @@ def coins(units: int) -> str:
     """`12.500000` for 12500000 units."""
     sign = "-" if units < 0 else ""
     return f"{sign}{abs(units) // 10**6:,}.{abs(units) % 10**6:06d}"
+
+
+def _between(text: str, number: int, what: str) -> int:
+    if not number:
+        raise Trouble(f"{text} is nothing: {what} lies above 0")
+    if number > MAX_32:
+        raise Trouble(f"{text} is too much for {what}")
+    return number
 
 
 def _scaled(text: str, digits: int, what: str) -> int:

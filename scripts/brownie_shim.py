@@ -1,4 +1,4 @@
-"""Brownie for this project: the same command, with four things put right before it starts.
+"""Brownie for this project: the same command, with five things put right before it starts.
 
 `source .till/activate; brownie run SCRIPT [FUNCTION] [ARGUMENTS] --network FOLDER` comes here (setup writes that
 `brownie`). Brownie itself is unchanged on disk.
@@ -9,6 +9,8 @@
 3. On a live network brownie 1.22.2 raises a TypeError in a background thread after every deployment: its compiled
    `state` module wants the sources as a dict and gets a `Sources`. `_add_deployment` is wrapped to give it one.
 4. `brownie run SCRIPT --help` prints the script's own page instead of connecting to a network.
+5. `brownie run` works from any folder: it moves to the project's, and files that the user names stay relative to where
+   the user stands (scripts/names.py). What is mistyped is told in a sentence (scripts/command_line.py).
 """
 
 import ast
@@ -25,6 +27,9 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from scripts.command_line import check_run
+from scripts.names import STANDING
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / ".till" / "brownie"
 BIN: Final = ROOT / ".till" / "tools" / "bin"
@@ -32,19 +37,45 @@ BIN: Final = ROOT / ".till" / "tools" / "bin"
 DEVELOPMENT: Final = {"gas_limit": 100_000_000, "evm_version": "cancun"}
 ANSWER_LIMIT: Final = 1_000_000  # bytes of a JSON-RPC answer that are read
 PATIENCE: Final = 5  # seconds for a node to answer at all
+TYPED: Final = "TILLNET_NETWORK"  # what the user wrote after --network, for sentences that say what to type
+PATHS: Final = ("TILLNET_FOLDER", "TILLNET_OPERATOR_KEY")  # settings that name files
 
 
 def main(arguments: list[str]) -> None:
     """What the `brownie` command does: put right what is listed above, then hand over."""
     page = help_page(arguments)
     if page is not None:
-        print(page)
+        show_page(page)
         return
+    check_run(arguments)
     prepare()
     sys.argv = ["brownie", *with_known_network(arguments)]
+    if arguments[:1] == ["run"]:
+        move_to_project()
     from brownie._cli.__main__ import main as brownie
 
     brownie()
+
+
+def move_to_project() -> None:
+    """Makes the project's folder the current one, and what the user named relative to another one absolute."""
+    standing = Path.cwd()
+    if standing == ROOT:
+        return
+    os.environ[STANDING] = str(standing)
+    for setting in PATHS:
+        if os.environ.get(setting):
+            os.environ[setting] = str(standing / os.environ[setting])
+    os.chdir(ROOT)
+
+
+def show_page(page: str) -> None:
+    """Prints a help page; a reader that closes early (`| head -1`) is no failure."""
+    try:
+        print(page, flush=True)
+    except BrokenPipeError:
+        # python flushes once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def prepare() -> None:
@@ -101,15 +132,27 @@ def register_network(where: str) -> str:
     elif os.sep in where or Path(where).is_dir():
         sys.exit(f"{where} is not a network's folder: it has no network.json (make one with till net init).")
     else:
+        if where != "development":
+            check_known(where)
         return where
     from brownie._config import CONFIG
 
+    os.environ[TYPED] = where
     chain_id = ask_chain_id(url)
     name = f"tillnet-{chain_id}"
     CONFIG.networks[name] = {"id": name, "name": name, "host": url, "chainid": str(chain_id), "timeout": 60}
     if folder is not None:
         os.environ["TILLNET_FOLDER"] = str(folder)  # read by scripts/session.py, in this same process
     return name
+
+
+def check_known(where: str) -> None:
+    """Ends the process with a sentence when brownie has no network of this name."""
+    prepare()
+    from brownie._config import CONFIG
+
+    if where not in CONFIG.networks:
+        sys.exit(f"{where} is no network: name a folder made by till net init, a URL, or development.")
 
 
 def rpc_of_folder(folder: Path) -> str:

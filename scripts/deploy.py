@@ -21,7 +21,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.names import read_address
+from scripts.names import read_address, typed_path
 from scripts.pipeline import Pipeline, Sent
 from scripts.session import Session, attach, open_session
 from scripts.tables import show
@@ -52,7 +52,8 @@ def main(values: str = str(VALUES)) -> None:
     session = open_session()
     if session.stands():
         raise Trouble(f"this network has a deployment: {session.deployment_file}; remove the file to deploy anew")
-    deployment = deploy(session, read_values(Path(values)))
+    session.check_folder()
+    deployment = deploy(session, read_values(typed_path(values)))
     rows = [(name, entry["address"], str(entry["block"])) for name, entry in deployment["contracts"].items()]
     show("Deployed", ("contract", "address", "block"), rows)
     print(f"Written to {session.deployment_file}")
@@ -121,8 +122,11 @@ def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str], rol
 
 
 def terms_of(ledger: dict[str, Any]) -> tuple[int, ...]:
-    """The ledger's section of the values as IRewardToken.Terms."""
-    return tuple(int(ledger[name]) for name in TERMS)
+    """The ledger's section of the values as IRewardToken.Terms. Raises Trouble for what is no whole number."""
+    for name in TERMS:
+        if not isinstance(ledger[name], int):
+            raise Trouble(f"{name} of the values is {ledger[name]!r}, no whole number")
+    return tuple(ledger[name] for name in TERMS)
 
 
 def roles_of(values: dict[str, Any]) -> dict[str, str]:
@@ -144,10 +148,11 @@ def read_values(file: Path) -> dict[str, Any]:
         raise Trouble(f"{file} is no TOML: {failure}") from None
     for section, names in NEEDED.items():
         for name in names:
-            if name not in values.get(section, {}):
+            if not isinstance(values.get(section, {}), dict) or name not in values.get(section, {}):
                 raise Trouble(f"{file} lacks {name} in [{section}]")
     try:
         roles_of(values)
+        terms_of(values["ledger"])
     except Trouble as trouble:
         raise Trouble(f"{file}: {trouble}") from None
     return values

@@ -11,7 +11,7 @@ The operator first mints that much cash to itself (the money has come in), then 
 from collections.abc import Mapping
 from typing import Final
 
-from scripts.amounts import coins, money, read_money, read_whole
+from scripts.amounts import MAX_56, coins, money, read_money, read_whole
 from scripts.names import text32
 from scripts.pipeline import Pipeline
 from scripts.session import Session, open_session
@@ -30,10 +30,27 @@ def main(merchant: str, amount: str) -> None:
         raise Trouble(f"there is no merchant {number}")
     paid = read_money(amount)
     pipeline = session.pipeline()
+    check_points(pipeline, session, paid)
     buy_points(pipeline, session, {number: paid})
     pipeline.finish()
     account = session["RewardToken"].merchant(number)
     show(f"Merchant {number}", ("", "amount"), [("paid now", money(paid)), ("prepaid points", coins(account[0]))])
+
+
+def check_points(pipeline: Pipeline, session: Session, total: int) -> None:
+    """Raises Trouble when the ledger cannot take `total` minor units, or the operator may not deposit them.
+
+    Before anything is sent: else cash would be minted for points that nobody gets.
+    """
+    if not total:
+        return
+    ledger = session["RewardToken"]
+    _, _, reserve, _ = ledger.totals()
+    room = MAX_56 // int(ledger.unitsPerMinorUnit()) - reserve
+    if total > room:
+        raise Trouble(f"{money(total)} is too much: the ledger has room for {money(max(room, 0))} more")
+    arguments = (session.operator.address, total, text32(REFERENCE))
+    pipeline.check("deposit cash", session["CashToken"].deposit, arguments)
 
 
 def buy_points(pipeline: Pipeline, session: Session, amounts: Mapping[int, int]) -> None:

@@ -1,5 +1,6 @@
 """Names, ids and addresses as people type them, and as the contracts take them."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,12 @@ from scripts.trouble import Trouble
 ZERO: Final = "0x" + "00" * 20
 NAME_BYTES: Final = 32
 TERMINAL_BYTES: Final = 8  # ISO 8583 field 41
+STANDING: Final = "TILLNET_STANDING"  # where the user stands; the brownie command runs in the project's folder
+
+
+def typed_path(text: str) -> Path:
+    """A file as the user named it, relative to where the user stands."""
+    return Path(os.environ.get(STANDING, "")) / text
 
 
 def text32(text: str) -> bytes:

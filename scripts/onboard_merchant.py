@@ -19,18 +19,18 @@ brownie run onboard_merchant plan FILE.json --network FOLDER
 
 Money in minor units, coins in units; a refund_limit that is not said is the daily_limit. Per merchant: onboarding,
 the base coefficient, one offer on the product set (if multiplier_bps and product_set are there), the purchase of
-prepaid points. Writes FOLDER/onboarding.json with the merchants' numbers and rule versions in the plan's order.
+prepaid points. Writes FOLDER/onboarding.json with the merchants' numbers and rule versions in the plan's order; what
+earlier plans wrote there is kept under "earlier".
 """
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from node.domain.merkle import product_set_root
 from scripts.amounts import read_money, read_whole
-from scripts.fund_points import buy_points
-from scripts.names import ZERO, read_address, terminal_id, text32
+from scripts.fund_points import buy_points, check_points
+from scripts.names import ZERO, read_address, terminal_id, text32, typed_path
 from scripts.pipeline import Pipeline
 from scripts.plan_file import OnboardingPlan, PlannedMerchant, PlannedStream, Store, Terminal, read_plan
 from scripts.session import Session, open_session
@@ -70,7 +70,7 @@ def main(name: str, stores: str, stream: str = "1", admin: str = "", floor: str 
 def plan(file: str) -> None:
     """Onboards everything that a plan lists, and writes onboarding.json."""
     session = open_session()
-    result = onboard_plan(session, read_plan(Path(file)))
+    result = onboard_plan(session, read_plan(typed_path(file)))
     rows = [
         (str(entry["merchant"]), entry["name"], str(entry["base_version"]), str(entry["rule_version"] or "-"))
         for entry in result["merchants"]
@@ -81,7 +81,10 @@ def plan(file: str) -> None:
 
 def onboard_plan(session: Session, plan: OnboardingPlan) -> dict[str, Any]:
     """Puts a whole plan on chain and returns what onboarding.json holds. Waits only a few times in all."""
+    session.check_folder()
+    earlier = read_earlier(session)
     pipeline = session.pipeline()
+    check_points(pipeline, session, sum(merchant.prepaid for merchant in plan.merchants))
     for stream in plan.streams:
         open_stream(pipeline, session, stream)
     enrol(pipeline, session, plan.members)
@@ -97,14 +100,30 @@ def onboard_plan(session: Session, plan: OnboardingPlan) -> dict[str, Any]:
     receipts = pipeline.finish()
     result = {
         "chain_id": session.web3.eth.chain_id,
+        "ledger": session["RewardToken"].address,
         "merchants": rows,
         "members": len(plan.members),
         "product_set": f"0x{root.hex()}" if root else None,
         "transactions": len(receipts),
         "gas_used": pipeline.gas_used,
+        "earlier": earlier,
     }
-    (session.folder / RESULT).write_text(json.dumps(result, indent=2) + "\n")
+    fresh = (session.folder / RESULT).with_suffix(".new")
+    fresh.write_text(json.dumps(result, indent=2) + "\n")
+    fresh.replace(session.folder / RESULT)
     return result
+
+
+def read_earlier(session: Session) -> list[dict[str, Any]]:
+    """What earlier plans wrote to onboarding.json, oldest first. Raises Trouble when the file is something else."""
+    file = session.folder / RESULT
+    if not file.exists():
+        return []
+    try:
+        last = json.loads(file.read_text())
+        return [*last.pop("earlier", []), last]
+    except (ValueError, TypeError, AttributeError):
+        raise Trouble(f"{file} is not what a plan wrote; move it away") from None
 
 
 def onboard_planned(

@@ -55,12 +55,19 @@ class Pipeline:
 
     def call(self, what: str, method: Any, arguments: Sequence[Any], *, gas: int) -> Sent:
         """Sends a call of a brownie contract's method. `gas` bounds it; what is not used is not paid."""
-        return self.send(what, to=method._address, data=method.encode_input(*arguments), gas=gas)
+        return self.send(what, to=method._address, data=encoded(what, method, arguments), gas=gas)
+
+    def check(self, what: str, method: Any, arguments: Sequence[Any]) -> None:
+        """Tries a call on the newest state without sending it. Raises Trouble with the contract's reason."""
+        request: TxParams = {"from": self.account.address, "to": method._address}
+        request["data"] = encoded(what, method, arguments)  # type: ignore[typeddict-item]
+        if (reason := self._refusal(request, "latest")) is not None:
+            raise Trouble(f"could not {what}: {reason}")
 
     def deploy(self, container: Any, arguments: Sequence[Any], *, gas: int) -> Sent:
         """Sends a contract's creation; its address is known at once (`created`)."""
-        data = container.deploy.encode_input(*arguments)
-        return self.send(f"deploy {container._name}", to=None, data=data, gas=gas)
+        what = f"deploy {container._name}"
+        return self.send(what, to=None, data=encoded(what, container.deploy, arguments), gas=gas)
 
     def send(self, what: str, *, to: str | None, data: str, gas: int, value: int = 0) -> Sent:
         """Signs and sends; blocks only while the window is full. Raises Trouble when the node refuses it."""
@@ -128,12 +135,26 @@ class Pipeline:
         again: TxParams = {"from": self.account.address, "data": sent.request["data"], "gas": sent.request["gas"]}
         if "to" in sent.request:
             again["to"] = sent.request["to"]
+        return self._refusal(again, receipt["blockNumber"]) or "it was refused by the state of that moment"
+
+    def _refusal(self, request: TxParams, block: Any) -> str | None:
+        """Why a call fails on a block's state, None when it does not."""
         try:
-            self.web3.eth.call(again, receipt["blockNumber"])
+            self.web3.eth.call(request, block)
         except (ContractLogicError, Web3RPCError, ValueError) as refusal:
             data = _error(refusal).get("data") or getattr(refusal, "data", None)
             return explain_revert(data) if data else _message(refusal)
-        return "it was refused by the state of that moment"
+        return None
+
+
+def encoded(what: str, method: Any, arguments: Sequence[Any]) -> str:
+    """The calldata of a brownie contract's method. Raises Trouble for what the ABI's types cannot hold."""
+    try:
+        return str(method.encode_input(*arguments))
+    except OverflowError as failure:
+        raise Trouble(f"could not {what}: a number is out of range ({failure})") from None
+    except (TypeError, ValueError) as failure:
+        raise Trouble(f"could not {what}: {failure}") from None
 
 
 def created_address(sender: str, nonce: int) -> str:

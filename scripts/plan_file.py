@@ -112,7 +112,7 @@ def _merchant(entry: dict[str, Any]) -> PlannedMerchant:
         coefficient=_whole(entry.get("coefficient", 0), 0, 2**32 - 1),
         multiplier_bps=_whole(entry.get("multiplier_bps", 0), 0, 2**32 - 1),
         budget=_whole(entry.get("budget", 0), 0, 2**56 - 1),
-        prepaid=_whole(entry.get("prepaid", 0), 0, 2**64 - 1),
+        prepaid=_whole(entry.get("prepaid", 0), 0, 2**56 - 1),
     )
 
 
@@ -125,7 +125,7 @@ def _terminal(entry: dict[str, Any]) -> Terminal:
         terminal_id(entry["id"]),
         _whole(entry.get("stream", 1), 1, 2**32 - 1),
         read_address(entry["signer"]) if entry.get("signer") else ZERO,
-        _whole(entry.get("floor_limit", 0), 0, 2**64 - 1),
+        _whole(entry.get("floor_limit", 0), 0, 2**56 - 1),
     )
 
 

@@ -11,6 +11,7 @@ out/networks/CHAINID.
 import dataclasses
 import json
 import os
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ from web3 import Web3
 
 from node.domain.errors import TillnetError
 from node.network.keys import read_account
-from scripts.brownie_shim import ROOT
+from scripts.brownie_shim import ROOT, TYPED
 from scripts.pipeline import Pipeline
 from scripts.trouble import Trouble
 
@@ -56,6 +57,15 @@ class Session:
     def deployment_file(self) -> Path:
         return self.folder / DEPLOYMENT
 
+    def check_folder(self) -> None:
+        """Raises Trouble when the folder cannot be written to: to be known before anything is sent."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as failure:
+            raise Trouble(f"{self.folder} cannot be written to: {failure.strerror}") from None
+
     def stands(self) -> bool:
         """Whether deployment.json is there and its contracts are on this chain (anvil forgets them when it ends)."""
         if not self.deployment_file.exists():
@@ -68,17 +78,17 @@ class Session:
             contracts: dict[str, Any] = written["contracts"]
         except FileNotFoundError:
             raise Trouble(
-                f"nothing is deployed on this network (no {self.deployment_file}); run deploy first"
+                f"nothing is deployed on this network (no {self.deployment_file}); first {deploy_command()}"
             ) from None
         except (ValueError, KeyError, TypeError):
-            raise Trouble(f"{self.deployment_file} is no deployment; run deploy again") from None
+            raise Trouble(f"{self.deployment_file} is no deployment; remove it, then {deploy_command()}") from None
         if written.get("chain_id") != self.web3.eth.chain_id:
             raise Trouble(f"{self.deployment_file} belongs to chain {written.get('chain_id')}, not to this one")
         return contracts
 
     def _attach(self, name: str, address: str) -> Any:
         if not self.web3.eth.get_code(Web3.to_checksum_address(address)):
-            raise Trouble(f"{name} is not at {address} on this chain; was the network made anew? run deploy again")
+            raise Trouble(f"{name} is not at {address} on this chain; if the network was made anew, {deploy_command()}")
         return attach(self.project, name, address)
 
 
@@ -87,6 +97,11 @@ def attach(project: Any, name: str, address: str) -> Any:
     from brownie import Contract
 
     return Contract.from_abi(name, Web3.to_checksum_address(address), project[name].abi, persist=False)
+
+
+def deploy_command() -> str:
+    """What to type to deploy on the network that the user named."""
+    return f"brownie run deploy --network {os.environ.get(TYPED, 'FOLDER')}"
 
 
 def open_session() -> Session:

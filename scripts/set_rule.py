@@ -18,12 +18,11 @@ key file in TILLNET_OPERATOR_KEY. The set is published as FOLDER/product-sets/RO
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from node.domain.merkle import product_set_root
-from scripts.amounts import coins, read_coefficient, read_coins, read_multiplier, read_whole
-from scripts.names import read_products
+from scripts.amounts import MAX_32, coins, read_coefficient, read_coins, read_multiplier, read_whole
+from scripts.names import read_products, typed_path
 from scripts.pipeline import Pipeline
 from scripts.session import Session, open_session
 from scripts.tables import show
@@ -61,7 +60,7 @@ def offer(
     """Makes an offer on a product set and prints its version."""
     session = open_session()
     number = _merchant(session, merchant)
-    codes = read_products(Path(products))
+    codes = read_products(typed_path(products))
     root = product_set_root(codes)
     terms = {
         "multiplier_bps": read_multiplier(multiplier),
@@ -115,6 +114,7 @@ def define_offer(
 
 def publish(session: Session, products: Sequence[str]) -> str:
     """Writes a product set where the bridge reads it, and returns the catalogue's name that goes on chain."""
+    session.check_folder()
     folder = session.folder / SETS
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{product_set_root(products).hex()}.txt"
@@ -130,7 +130,10 @@ def read_time(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise Trouble(f"{text!r} is no time such as 2026-11-01 or 2026-11-01T08:00") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    if not 0 <= seconds <= MAX_32:
+        raise Trouble(f"{text} lies outside of 1970 to 2106")
+    return seconds
 
 
 def _merchant(session: Session, text: str) -> int:

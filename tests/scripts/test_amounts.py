@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from node.network.keys import make_account, write_account
 from scripts.amounts import coins, money, read_coefficient, read_coins, read_money, read_multiplier, read_whole
+from scripts.enrol_members import read_members
 from scripts.names import ZERO, read_address, read_products, terminal_id, text32
 from scripts.onboard_merchant import TERMINALS_A_CALL, parse_stores, split_stores
+from scripts.open_stream import read_limit, read_poster
 from scripts.set_rule import read_time
-from scripts.trouble import Trouble, told
+from scripts.trouble import Trouble, sentence, told
 
 SIGNER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # EIP-55's first example
 
@@ -108,3 +111,45 @@ def test_told_ends_with_a_sentence_when_there_is_trouble() -> None:
     with pytest.raises(SystemExit) as ended:
         script()
     assert ended.value.code == "There is no merchant 9."
+
+
+def test_told_leaves_names_of_files_as_they_are() -> None:
+    assert sentence("plan.json cannot be read") == "plan.json cannot be read."
+    assert sentence("set_rule has no offr") == "set_rule has no offr."
+
+    @told
+    def script() -> None:
+        Path("/no/such/file").read_text()
+
+    with pytest.raises(SystemExit, match="Could not go on: /no/such/file: No such file or directory"):
+        script()
+
+
+@pytest.mark.parametrize("text", ["0x", "0.0x", "500000x", "4294967296", "1.00001x"])
+def test_read_multiplier_refuses_what_is_no_multiplier(text: str) -> None:
+    with pytest.raises(Trouble, match=r"(lies above 0|too much for a multiplier|out of bounds|finer than)"):
+        read_multiplier(text)
+
+
+def test_amounts_are_bounded_as_the_ledger_s() -> None:
+    assert read_money("720575940379279.35") == 2**56 - 1
+    for text, read in (("720575940379279.36", read_money), ("72057594037.927936", read_coins)):
+        with pytest.raises(Trouble, match="is too much: it may be"):
+            read(text)
+
+
+def test_read_members_reads_each_once() -> None:
+    assert read_members("7, 0x8,7") == [7, 8]
+    for text in ("", "0", "7,", "1-9"):
+        with pytest.raises(Trouble):
+            read_members(text)
+
+
+def test_read_poster_reads_an_address_or_a_key_s_file(tmp_path: Path) -> None:
+    account = make_account()
+    write_account(tmp_path / "bridge.json", account)
+    assert read_poster(str(tmp_path / "bridge.json")) == account.address
+    assert read_poster(SIGNER) == SIGNER
+    assert (read_limit("0"), read_limit("1.00")) == (0, 100)
+    with pytest.raises(Trouble, match=r"key file none\.json"):
+        read_poster("none.json")

@@ -12,6 +12,8 @@ import pytest
 from scripts import brownie_shim
 from tests.scripts.conftest import BIN, ROOT
 
+SCRIPTS = ["deploy", "enrol_members", "fund_points", "onboard_merchant", "open_stream", "set_rule", "show_member"]
+
 
 def test_help_page_is_the_script_s_own() -> None:
     page = brownie_shim.help_page(["run", "deploy", "--help"])
@@ -22,7 +24,7 @@ def test_help_page_is_the_script_s_own() -> None:
     assert brownie_shim.help_page(["run", "--help"]) is None
 
 
-@pytest.mark.parametrize("script", ["deploy", "onboard_merchant", "set_rule", "fund_points", "show_member"])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_every_script_shows_how_it_is_run(script: str) -> None:
     page = brownie_shim.help_page(["run", script, "-h"])
     assert page is not None

@@ -1,12 +1,15 @@
 """The scripts as a person runs them, on anvil and on a real validator: each command's effect, or its one sentence."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from web3 import Web3
 
-from tests.scripts.conftest import Chain
+from scripts import brownie_shim
+from tests.scripts.conftest import BIN, Chain
 
 SIGNER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 POSTER = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
@@ -38,6 +41,14 @@ def told(chain: Chain, *arguments: str) -> str:
     return sentence
 
 
+def web3_of(chain: Chain) -> Web3:
+    """The chain, asked without the scripts."""
+    url = chain.network
+    if not url.startswith("http"):
+        url = brownie_shim.rpc_of_folder(chain.folder)
+    return Web3(Web3.HTTPProvider(url))
+
+
 def shown(chain: Chain, *arguments: str) -> str:
     """What a script that works prints."""
     ended = chain.brownie(*arguments)
@@ -46,7 +57,7 @@ def shown(chain: Chain, *arguments: str) -> str:
 
 
 def test_scripts_tell_what_is_missing_when_nothing_is_deployed(chain: Chain) -> None:
-    assert "run deploy first" in told(chain, "show_member", "main", "7")
+    assert f"first brownie run deploy --network {chain.network}." in told(chain, "show_member", "main", "7")
 
 
 def test_deploy_tells_what_is_wrong_when_the_values_cannot_be_read(chain: Chain, tmp_path: Path) -> None:
@@ -55,6 +66,15 @@ def test_deploy_tells_what_is_wrong_when_the_values_cannot_be_read(chain: Chain,
     values.write_text("[cash]\nname = 'Cash'\n")
     assert "lacks symbol in [cash]" in told(chain, "deploy", "main", str(values))
     assert not (chain.folder / "deployment.json").exists()
+
+
+def test_deploy_sends_nothing_when_its_folder_cannot_be_written(chain: Chain, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    before = web3_of(chain).eth.block_number
+    blocked = Chain(network=chain.network, folder=tmp_path / "file" / "folder")
+    if chain.network.startswith("http"):  # a network's own folder stands in --network
+        assert "cannot be written to" in told(blocked, "deploy")
+        assert web3_of(chain).eth.block_number == before
 
 
 def test_deploy_writes_where_everything_is(chain: Chain) -> None:
@@ -107,6 +127,38 @@ def test_fund_points_buys_at_par(chain: Chain) -> None:
     assert "10,000.000000" in shown(chain, "fund_points", "main", "1", "10,000.00")
 
 
+def test_fund_points_sends_nothing_when_the_ledger_has_no_room(chain: Chain) -> None:
+    assert "the ledger has room for" in told(chain, "fund_points", "main", "1", "700,000,000,000.00")
+    assert "is too much: it may be" in told(chain, "fund_points", "main", "1", "7,000,000,000,000,000.00")
+    address = json.loads((chain.folder / "deployment.json").read_text())["contracts"]["CashToken"]["address"]
+    # all the cash there is lies in the ledger, for the 10,000.00 above
+    minted = web3_of(chain).eth.call({"to": address, "data": Web3.keccak(text="totalSupply()")[:4]})
+    assert int.from_bytes(minted) == 1_000_000
+
+
+def test_open_stream_lets_the_bridge_s_key_post(chain: Chain) -> None:
+    out = shown(chain, "open_stream", "main", "3", POSTER, "50,000.00", "0")
+    assert POSTER in out
+    assert "50,000.00" in out
+    assert web3_of(chain).eth.get_balance(POSTER) > 0
+    assert "is no address" in told(chain, "open_stream", "main", "3", "0x12", "1.00")
+    assert "it may be 10,995,116,277.75 at most" in told(chain, "open_stream", "main", "3", POSTER, "10995116277.76")
+
+
+def test_enrol_members_registers_each(chain: Chain) -> None:
+    assert "Enrolled: 2 members." in shown(chain, "enrol_members", "main", "21,0x16,21")
+    assert "active" in shown(chain, "show_member", "main", "22")
+
+
+def test_scripts_run_from_another_folder(chain: Chain, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text('{"members": [1000]}')
+    command = [str(BIN / "brownie"), "run", "onboard_merchant", "plan", "plan.json", "--network", chain.network]
+    environment = {**os.environ, "TILLNET_FOLDER": os.path.relpath(chain.folder, tmp_path)}
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=180)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert json.loads((chain.folder / "onboarding.json").read_text())["earlier"] == []
+
+
 def test_show_member_tells_when_there_is_none(chain: Chain) -> None:
     assert "No member 7 is registered" in told(chain, "show_member", "main", "7")
 
@@ -131,6 +183,8 @@ def test_plan_onboards_everything_that_it_lists(chain: Chain, tmp_path: Path) ->
     out = shown(chain, "onboard_merchant", "plan", str(plan))
     assert f"with {len(MEMBERS)} members" in out
     result = json.loads((chain.folder / "onboarding.json").read_text())
+    # what the plan before this one wrote
+    assert [run["members"] for run in result["earlier"]] == [1]
     assert [(row["merchant"], row["base_version"], row["rule_version"]) for row in result["merchants"]] == [
         (2, 1, 2),
         (3, 1, 0),
