@@ -32,6 +32,8 @@ REPEAT_EVERY: Final = 29
 REVERSE_EVERY: Final = 37
 FOREIGN_CARD: Final = "9000000000000000018"
 APPROVED: Final = "00"
+SECOND_THOUGHTS: Final = 2.5
+"""Seconds after which a customer cancels: the payment is final by then, and has to be undone on chain."""
 SETTLE_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.2
 
@@ -149,9 +151,11 @@ async def _sell(number: int, basket: Basket, plan: Plan, gateways: Gateways) -> 
         again = await connection.repeat(reply.request, same_mti=number % 2 == 0)
         duplicates += again.duplicate and again.payment_id == reply.payment_id
     if reply.approved and number % REVERSE_EVERY == 0:
-        undone = await connection.reverse(
-            reply.request, mti="0420" if number % 2 else "0400", timed_out=number % 3 == 0, stan=None
-        )
+        # a time-out is reversed at once, before its batch; a customer takes a moment to change her mind
+        timed_out = number % (2 * REVERSE_EVERY) == 0
+        if not timed_out:
+            await asyncio.sleep(SECOND_THOUGHTS)
+        undone = await connection.reverse(reply.request, mti="0420" if timed_out else "0400", timed_out=timed_out)
         reversal = PaymentId(undone.payment_id or "")
     return Outcome(
         basket=basket,
@@ -180,6 +184,7 @@ async def _sell_by_rpc(
         again = await gateways.rpc.repeat(reply)
         duplicates += again.duplicate and again.payment_id == reply.payment_id
     if reply.approved and number % REVERSE_EVERY == 0:
+        await asyncio.sleep(SECOND_THOUGHTS)
         undone = await gateways.rpc.reverse(terminal, stan=f"{number + 500_000:06d}", original=reply)
         reversal = PaymentId(undone.payment_id or "")
     return Outcome(
