@@ -81,6 +81,7 @@ def test_demo_ends_well_and_reports_every_figure(demo: Ran) -> None:
     assert report["declined"] == 4
     assert report["payments_final"] + report["declined"] + report["cancelled"] == report["payments_sent"]
     assert report["duplicates"] == 15
+    assert report["reversed"] > 0
     assert 0 < report["latency_p50_ms"] <= report["latency_p99_ms"]
     assert report["gas_per_payment"] > 5_000
 
