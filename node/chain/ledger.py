@@ -13,8 +13,7 @@ from eth_abi.abi import decode, encode
 from node.chain.rpc import Rpc, RpcRefused
 from node.chain.views import Views, selector
 from node.domain.ids import Address, Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId, Units
-
-LEAF_BYTES: Final = 128
+from node.domain.leaf import LEAF_BYTES
 
 
 class RefundKind(IntEnum):

@@ -6,6 +6,7 @@ Whoever recomputes the chain uses `rebuild_leaves`: it needs calldata, logs and 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from node.domain.batch_format import Batch, BatchPayment
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion, Sequence, StreamId
@@ -13,8 +14,8 @@ from node.domain.merkle import NO_ITEMS, keccak
 from node.domain.payment import Tender
 from node.domain.words import Rule
 
-LEAF_DOMAIN = 1
-LEAF_BYTES = 128
+LEAF_DOMAIN: Final = 1
+LEAF_BYTES: Final = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,11 +1,8 @@
 """A batch's leaves as the journal keeps them: 128 bytes each, one after the other (docs/batch.md, "The leaf"); pure."""
 
-from typing import Final
-
 from node.domain.ids import Hash32
+from node.domain.leaf import LEAF_BYTES
 from node.domain.merkle import keccak
-
-LEAF_BYTES: Final = 128
 
 
 def leaf_sequence(leaf: bytes) -> int:
