@@ -74,7 +74,7 @@ def payment_table(answer: PaymentAnswer) -> RenderableType:
             line.tender,
             money(line.amount),
             f"{line.rule_version}",
-            f"{line.rate / 10_000:g} a cent",
+            f"{line.rate / 10_000:g} units a cent",
             f"{line.tier_bps / 10_000:g}x",
             points(line.points),
             points(line.owed),
@@ -117,7 +117,8 @@ def merchant_table(answer: MerchantAnswer) -> RenderableType:
     )
     rules = Table(box=None, pad_edge=False)
     for name in ("rule", "kind", "points for 1.00", "budget left", "from", "until", "product set"):
-        rules.add_column(name, justify="right" if name in ("rule", "points for 1.00", "budget left") else "left")
+        number = name in ("rule", "points for 1.00", "budget left")
+        rules.add_column(name, justify="right" if number else "left", overflow="fold")
     for rule in answer.rules:
         kind = "vetoed" if rule.vetoed else "base" if rule.base else "offer" if rule.product_set else "former base"
         rules.add_row(
