@@ -236,7 +236,7 @@ async def test_a_signed_purchase_earns_and_its_coins_pay_at_another_merchant(
 
 
 async def test_a_reversal_that_comes_first_keeps_its_original_from_taking_effect(
-    world: World, pos: PosConnection, ledger: Ledger, till: PosTerminal
+    world: World, pos: PosConnection, signing: RpcConnection, ledger: Ledger, till: PosTerminal
 ) -> None:
     now = datetime.now(UTC)
     original = messages.purchase(
@@ -252,7 +252,10 @@ async def test_a_reversal_that_comes_first_keeps_its_original_from_taking_effect
     assert (await pos.reverse(original, timed_out=True)).approved
     late = await pos.send(original)
     assert late.response_code == "94", late.text
-    await until_coins(ledger, world.member(CARL), 0)
+    # a later one counts, and counts alone
+    later = await buy(pos, till, world, CARL)
+    await final(signing, later.payment_id)
+    await until_coins(ledger, world.member(CARL), POINTS)
 
 
 async def test_bad_messages_do_not_disturb_good_ones(
