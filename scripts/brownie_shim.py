@@ -99,15 +99,6 @@ def prepare() -> None:
     assert brownie.__file__
 
 
-def open_project() -> Any:
-    """The loaded brownie project, for Python code that drives contracts without the brownie command."""
-    prepare()
-    from brownie import project
-
-    loaded = project.get_loaded_projects()
-    return loaded[0] if loaded else project.load(ROOT, raise_if_loaded=False)
-
-
 def with_known_network(arguments: list[str]) -> list[str]:
     """The arguments with a folder or a URL after --network replaced by the id of a network registered for it."""
     changed = list(arguments)

@@ -27,7 +27,6 @@ from scripts.pipeline import Pipeline
 from scripts.trouble import Trouble
 
 DEPLOYMENT: Final = "deployment.json"
-CONTRACTS: Final = ("NetworkAccess", "CashToken", "RewardToken", "Registry", "RewardRules")
 DEVELOPMENT_KEY: Final = Web3.keccak(text="the operator of a Tillnet development chain")
 DEVELOPMENT_COIN: Final = 10**24  # wei
 

@@ -134,11 +134,6 @@ class Stand:
         """The bridge's configuration file."""
         return self.bridge_folder / "bridge.toml"
 
-    @property
-    def bridge_pid(self) -> int:
-        """The bridge's process; 0 when it does not run."""
-        return self._bridge.pid if self._bridge is not None else 0
-
     def stop(self) -> None:
         """Stops bridge and network; what they wrote stays."""
         if self._bridge is not None:

@@ -5,7 +5,6 @@ Built by node/chain from the chain, read by the bridge's verify stage.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from node.domain.ids import (
     Address,
@@ -18,8 +17,6 @@ from node.domain.ids import (
     TerminalNumber,
     Units,
 )
-
-BASIS_POINTS: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -48,8 +48,3 @@ class RetailMac:
     def verify(self, data: bytes, mac: bytes) -> bool:
         """Whether this is the MAC over the data, in constant time."""
         return hmac.compare_digest(self.compute(data), mac)
-
-    @property
-    def check_value(self) -> str:
-        """Six hexadecimal digits by which people compare keys: the first bytes of the MAC key's own encryption of 0."""
-        return self.compute(_ZERO).hex()[:6].upper()

@@ -55,11 +55,6 @@ class Layout:
         return self.tools / "solc"
 
     @property
-    def brownie_home(self) -> Path:
-        """Brownie keeps a `.brownie` in the user's home; it is given this one instead."""
-        return self.till / "brownie"
-
-    @property
     def engines(self) -> Path:
         """One folder an engine, each with the go.mod and go.sum that pin it."""
         return self.root / "node" / "network" / "engines"
