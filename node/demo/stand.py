@@ -101,7 +101,6 @@ class Stand:
         `tables` adds to, or overrides, tables of its configuration.
         """
         self._write_bridge(network, plan, tables)
-        self._till("bridge", "migrate", "--config", str(self.bridge_config))
         self._till(
             "bridge", "cards", "import", str(self.bridge_folder / "cards.csv"), "--config", str(self.bridge_config)
         )
