@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {ILedgerDoors} from "./ILedgerDoors.sol";
 import {IPaymentProcessor} from "./IPaymentProcessor.sol";
 
 /// @title The ledger: coins, stored value, merchants' accounts
@@ -12,7 +13,7 @@ import {IPaymentProcessor} from "./IPaymentProcessor.sol";
 /// Rounding always favours backing. Backing, at every moment:
 /// cash held >= storedValue + payable + reserve + deposits, and
 /// reserve * unitsPerMinorUnit >= supply + all prepaid points + expired points that nobody claimed yet.
-interface IRewardToken is IERC20Metadata, IPaymentProcessor {
+interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     /// @notice What is fixed when the ledger is deployed (docs/batch.md, constants).
     struct Terms {
         uint64 unitsPerMinorUnit;

@@ -45,7 +45,7 @@ MEMBER_GAS: Final = 60_000
 MEMBERS_A_CALL: Final = 150
 TERMINALS_A_CALL: Final = 40
 COIN_GAS: Final = 21_000
-ALL_GROUPS: Final = 15
+ALL_GROUPS: Final = 255
 GAS_COIN: Final = 10**18  # wei; a network's fee is a few wei a gas
 
 

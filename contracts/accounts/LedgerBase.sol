@@ -3,9 +3,12 @@ pragma solidity 0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {
+    DEPOSIT,
     EPOCH,
+    GUARANTEED,
     ISSUED,
     MAX_56,
     MEMBER,
@@ -140,6 +143,27 @@ abstract contract LedgerBase {
         if (amount > MAX_56 || _held(word) + amount > MAX_56) revert IRewardToken.TooMuch(amount);
         store(TOTALS, word + (amount << place));
         IERC20(_cash).safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @dev Takes what a merchant's payable did not reach for from its deposit, then from the guarantee fund. The caller
+    /// changes the totals.
+    function _drawOnDeposits(uint32 merchantId, uint256 rest)
+        internal
+        returns (bool enough, uint256 fromDeposit, uint256 fromFund)
+    {
+        if (rest == 0) return (true, 0, 0);
+        uint256 deposit = load(DEPOSIT | merchantId);
+        fromDeposit = rest < deposit ? rest : deposit;
+        fromFund = rest - fromDeposit;
+        uint256 fund = load(DEPOSIT);
+        if (fromFund > fund) return (false, 0, 0);
+        store(DEPOSIT | merchantId, deposit - fromDeposit);
+        if (fromFund != 0) {
+            store(DEPOSIT, fund - fromFund);
+            store(GUARANTEED | merchantId, load(GUARANTEED | merchantId) + fromFund);
+            emit IPaymentProcessor.Guaranteed(merchantId, uint64(fromFund));
+        }
+        return (true, fromDeposit, fromFund);
     }
 
     function _held(uint256 word) private pure returns (uint256) {

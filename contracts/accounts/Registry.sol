@@ -10,7 +10,7 @@ import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 contract Registry is AccessManaged, IRegistry {
     uint8 private constant ADMIN = 1;
     uint8 private constant TERMINALS_GROUP = 4;
-    uint8 private constant ALL_GROUPS = 15;
+    uint8 private constant ALL_GROUPS = 255;
     uint256 private constant MAX_TERMINALS = 65_536;
     uint16 private constant LOCKED = 2;
     uint16 private constant FROZEN = 4;

@@ -2,32 +2,24 @@
 pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {
     ACCOUNT,
+    ACT,
     ARREARS,
     CAP,
     DEPOSIT,
+    DOORS,
     EPOCH,
-    FLAG_FROZEN,
-    FLAG_IN_ARREARS,
-    FLAG_LOCKED,
-    FLAG_REGISTERED,
     GUARANTEED,
-    ISSUED,
     MAX_48,
     MAX_56,
     MEMBER,
     MERCHANT,
-    MERCHANT_ACTIVE,
-    MERCHANT_KNOWN,
     OWED,
     RULE,
-    RULE_BUDGETED,
-    RULE_EXISTS,
-    RULE_TIERED,
-    RULE_VETOED,
     STREAM,
     STREAM_REFUNDS,
     SUPPLY,
@@ -37,23 +29,26 @@ import {
     TOTALS,
     VETO,
     load,
-    refundedSlot,
-    store
+    store,
+    refundedSlot
 } from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 import {PaymentProcessor} from "../rewards/PaymentProcessor.sol";
 import {Refunds} from "../rewards/Refunds.sol";
 import {Coin} from "./Coin.sol";
 import {LedgerBase} from "./LedgerBase.sol";
+import {Doors} from "./doors/Doors.sol";
 
 /// @title The ledger
-/// @notice The doors of the other contracts and of people, and the views. Posting is inherited: PaymentProcessor,
-/// and in Refunds; the coin's standards: Coin.
+/// @notice One contract for everything that a payment touches: posting (PaymentProcessor), the coin's standards (Coin)
+/// and the views. Its doors lead to Doors, refunds to Refunds, which are code of this same ledger.
 contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     using Words for uint256;
 
     /// @notice The part of the ledger's code that undoes payments.
     address public immutable refunds;
+    /// @notice The part of the ledger's code that the doors lead to.
+    address public immutable doors;
 
     constructor(address authority_, address cash_, string memory name_, string memory symbol_, Terms memory terms)
         Coin(name_, symbol_)
@@ -62,226 +57,185 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     {
         store(SUPPLY, Words.supplyWord(0, 0, 0, _epoch(), 0));
         refunds = address(new Refunds(cash_, terms));
+        doors = address(new Doors(cash_, terms));
     }
 
     /// @inheritdoc IPaymentProcessor
     function postRefunds(uint32, Refund[] calldata) external {
-        address code = refunds;
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            calldatacopy(free, 0, calldatasize())
-            let done := delegatecall(gas(), code, free, calldatasize(), 0, 0)
-            returndatacopy(free, 0, returndatasize())
-            if iszero(done) { revert(free, returndatasize()) }
-            return(free, returndatasize())
-        }
+        _handOver(refunds);
     }
 
-    // --- doors of the operator and of the Registry ------------------------------------------------------------------
+    // --- doors of the operator and the Registry --------------------------------------------------------------
 
     /// @inheritdoc IRewardToken
-    function setStream(uint32 streamId, address poster, uint40 dailyLimit, uint40 refundLimit) external restricted {
-        uint256 word = uint56(load(STREAM | streamId));
-        store(STREAM | streamId, (uint256(uint160(poster)) << 96) | (uint256(dailyLimit) << 56) | word);
-        word = uint56(load(STREAM_REFUNDS | streamId));
-        store(STREAM_REFUNDS | streamId, (uint256(refundLimit) << 56) | word);
-        emit StreamSet(streamId, poster, dailyLimit, refundLimit);
+    function setStream(uint32, address, uint40, uint40) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function setTerminals(uint32 merchantId, uint32 streamId, uint8 page, uint256 bits) external restricted {
-        store(_terminalsSlot(merchantId, streamId, page), bits);
-        emit TerminalsSet(merchantId, streamId, page, bits);
+    function setTerminals(uint32, uint32, uint8, uint256) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function setMerchant(uint32 merchantId, uint8 flags) external restricted {
-        if (merchantId == 0) revert UnknownMerchant(0);
-        if (flags > MERCHANT_ACTIVE) revert BadFlags(flags);
-        uint256 word = load(MERCHANT | merchantId);
-        if (word == 0) word = uint256(_epoch()) << 8;
-        store(MERCHANT | merchantId, (word & ~uint256(0xff)) | flags | MERCHANT_KNOWN);
-        emit MerchantSet(merchantId, flags);
+    function setMerchant(uint32, uint8) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function enrol(uint64[] calldata members) external restricted {
-        for (uint256 i = 0; i < members.length; ++i) {
-            if (members[i] == 0) revert UnknownMember(0);
-            uint256 slot = MEMBER | members[i];
-            uint256 word = load(slot);
-            if (word & FLAG_REGISTERED != 0) continue;
-            store(slot, _touch(slot) | FLAG_REGISTERED);
-            emit MemberEnrolled(members[i]);
-        }
+    function enrol(uint64[] calldata) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function setMemberFlags(uint64 member, uint16 flags) external restricted {
-        uint256 settable = FLAG_LOCKED | FLAG_FROZEN;
-        if (flags & ~settable != 0) revert BadFlags(flags);
-        uint256 slot = _memberSlot(member);
-        uint256 word = (load(slot) & ~settable) | flags;
-        store(slot, word);
-        emit MemberFlagsSet(member, uint16(word));
+    function setMemberFlags(uint64, uint16) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function setTier(uint64[] calldata members, uint8 tier) external restricted {
-        if (tier > 15) revert BadTier(tier);
-        for (uint256 i = 0; i < members.length; ++i) {
-            uint256 slot = _memberSlot(members[i]);
-            store(slot, (load(slot) & ~uint256(0xff0000)) | (uint256(tier) << 16));
-            emit TierSet(members[i], tier);
-        }
+    function setTier(uint64[] calldata, uint8) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
     function pause() external restricted {
-        store(SUPPLY, load(SUPPLY) | (SUPPLY_PAUSED << 40));
-        emit Paused(msg.sender);
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
     function unpause() external restricted {
-        store(SUPPLY, load(SUPPLY) & ~(SUPPLY_PAUSED << 40));
-        emit Unpaused(msg.sender);
+        _handOver(doors);
     }
 
-    // --- doors of RewardRules ---------------------------------------------------------------------------------------
+    // --- doors of RewardRules --------------------------------------------------------------------------------
 
     /// @inheritdoc IRewardToken
-    function setRule(uint32 merchantId, uint16 version, uint256 word, uint256 tierTable) external restricted {
-        uint256 key = _ruleKey(merchantId, version);
-        if (load(RULE | key) != 0) revert RuleExists(merchantId, version);
-        bool tiered = word & RULE_TIERED != 0;
-        bool sound = version != 0 && word & RULE_EXISTS != 0 && uint8(word) < RULE_VETOED && tiered == (tierTable != 0);
-        if (!sound) revert BadRule(word);
-        store(RULE | key, word);
-        if (tiered) store(TIERS | key, tierTable);
-        emit RuleSet(merchantId, version, word, tierTable);
+    function setRule(uint32, uint16, uint256, uint256) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function vetoRule(uint32 merchantId, uint16 version) external restricted {
-        uint256 key = _ruleKey(merchantId, version);
-        uint256 word = load(RULE | key);
-        if (word & RULE_EXISTS == 0) revert UnknownRule(merchantId, version);
-        if (word & RULE_VETOED != 0) return;
-        store(RULE | key, word | RULE_VETOED);
-        store(VETO | key, block.number);
-        emit RuleVetoed(merchantId, version, uint64(block.number));
+    function vetoRule(uint32, uint16) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function raiseBudget(uint32 merchantId, uint16 version, uint56 units) external restricted {
-        uint256 key = _ruleKey(merchantId, version);
-        uint256 word = load(RULE | key);
-        if (word & RULE_BUDGETED == 0 || ((word >> 56) & MAX_56) + units > MAX_56) {
-            revert BadBudget(merchantId, version);
-        }
-        store(RULE | key, word + (uint256(units) << 56));
-        emit BudgetRaised(merchantId, version, units);
+    function raiseBudget(uint32, uint16, uint56) external restricted {
+        _handOver(doors);
     }
 
-    // --- doors of everybody and of finance --------------------------------------------------------------------------
+    // --- doors of everybody and finance ----------------------------------------------------------------------
 
     /// @inheritdoc IRewardToken
-    function buyPoints(uint32 merchantId, uint64 amount) external {
-        uint256 word = _touchMerchant(merchantId);
-        uint256 units = uint256(amount) * _par;
-        // the reserve backs every point there is, so this bounds them all
-        if (uint256(totals().reserve) * _par + units > MAX_56) revert TooMuch(amount);
-        store(MERCHANT | merchantId, word.withPrepaid(word.prepaid() + units));
-        _takeCash(amount, 64);
-        emit PointsBought(merchantId, msg.sender, amount, uint64(units));
+    function buyPoints(uint32, uint64) external {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function settleOwed(uint32 merchantId, uint64 member) external returns (uint256 points) {
-        if (paused()) revert EarningPaused();
-        uint256 place = OWED | _pair(merchantId, member);
-        uint256 slot = _memberSlot(member);
-        uint256 account_ = _touch(slot);
-        if (account_ & FLAG_FROZEN != 0) revert AccountLocked(memberAccount(member));
-        uint256 word = _touchMerchant(merchantId);
-        points = load(place) < word.prepaid() ? load(place) : word.prepaid();
-        if (points == 0) revert NothingDue();
-        store(place, load(place) - points);
-        store(MERCHANT | merchantId, word.withPrepaid(word.prepaid() - points).withIssued(word.issued() + points));
-        _addIssued(points);
-        account_ = _mintTo(slot, account_, points, 0);
-        store(slot, account_.withEarned(account_.earned() + points));
-        emit OwedSettled(merchantId, member, points > type(uint64).max ? type(uint64).max : uint64(points));
+    function settleOwed(uint32, uint64) external returns (uint256) {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function collectArrears(uint32 merchantId, uint64 member) external returns (uint256 points) {
-        if (merchantId == 0) revert UnknownMerchant(0);
-        uint256 place = ARREARS | _pair(merchantId, member);
-        uint256 slot = _memberSlot(member);
-        uint256 account_ = _touch(slot);
-        points = load(place) < account_.balance() ? load(place) : account_.balance();
-        if (points == 0) revert NothingDue();
-        (, uint256 old, uint256 recent) = account_.taken(points);
-        account_ = _burnFrom(slot, account_, recent, old);
-        store(slot, _reduceArrears(place, member, account_, points));
-        uint256 word = _touchMerchant(merchantId);
-        // what comes back was not given after all
-        store(MERCHANT | merchantId, _subIssued(word.withPrepaid(word.prepaid() + points), points));
-        emit ArrearsCollected(merchantId, member, uint64(points));
+    function collectArrears(uint32, uint64) external returns (uint256) {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function forgiveArrears(uint32 merchantId, uint64 member, uint256 units) external restricted {
-        if (merchantId == 0) revert UnknownMerchant(0);
-        uint256 place = ARREARS | _pair(merchantId, member);
-        if (units == 0 || units > load(place)) revert NothingDue();
-        store(MEMBER | member, _reduceArrears(place, member, load(MEMBER | member), units));
-        emit ArrearsForgiven(merchantId, member, units);
+    function forgiveArrears(uint32, uint64, uint256) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function claimExpired(uint32 merchantId, uint16 epoch) external returns (uint256 points) {
-        if (uint256(epoch) + 2 > _epoch()) revert NotExpired(epoch);
-        _touchSupply();
-        uint256 word = _touchMerchant(merchantId);
-        uint256 place = ISSUED | (uint256(merchantId) << 16) | epoch;
-        uint256 closed = load(EPOCH | epoch);
-        if (load(place) != 0) points = (uint256(uint64(closed)) * load(place)) / (closed >> 64);
-        if (points == 0) revert NothingDue();
-        store(place, 0);
-        store(MERCHANT | merchantId, word.withPrepaid(word.prepaid() + points));
-        emit ExpiredClaimed(merchantId, epoch, uint64(points));
+    function claimExpired(uint32, uint16) external returns (uint256) {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function recharge(uint64 member, uint64 amount) external restricted {
-        uint256 slot = _memberSlot(member);
-        uint256 word = _touch(slot);
-        unchecked {
-            // what does not fit reverts in _takeCash
-            store(slot, word + (uint256(amount) << 200));
-        }
-        _takeCash(amount, 192);
-        emit Recharged(member, msg.sender, amount);
+    function recharge(uint64, uint64) external restricted {
+        _handOver(doors);
     }
 
     /// @inheritdoc IRewardToken
-    function addDeposit(uint32 merchantId, uint64 amount) external {
-        uint256 toFund = 0;
-        if (merchantId != 0) {
-            if (load(MERCHANT | merchantId) & MERCHANT_KNOWN == 0) revert UnknownMerchant(merchantId);
-            uint256 debt = load(GUARANTEED | merchantId);
-            toFund = amount < debt ? amount : debt;
-            if (toFund != 0) {
-                store(GUARANTEED | merchantId, debt - toFund);
-                store(DEPOSIT, load(DEPOSIT) + toFund);
-            }
-        }
-        store(DEPOSIT | merchantId, load(DEPOSIT | merchantId) + amount - toFund);
-        _takeCash(amount, 0);
-        emit DepositAdded(merchantId, msg.sender, amount, uint64(toFund));
+    function addDeposit(uint32, uint64) external {
+        _handOver(doors);
+    }
+
+    // --- doors of the suite -----------------------------------------------------------------------------------------
+
+    /// @inheritdoc ILedgerDoors
+    function setDoors(address, uint256) external restricted {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function setActTarget(uint8, address) external restricted {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function creditPayable(uint32, uint64) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function creditValue(uint64, uint64) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function takeValue(uint64, uint64, address) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function takeCoins(uint64, uint64, address) external returns (uint56, uint56) {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function moveCoins(address, uint56, uint56) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function redeem(uint56, uint56) external returns (uint64) {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function issue(uint32, address, uint64) external returns (uint64) {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function returnPoints(uint32, uint56, uint56) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function clawBack(uint32, uint64, uint64) external returns (uint64) {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function takePayable(uint32, uint64, address) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function drawOn(uint32, uint64, address) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function mergeMembers(uint64, uint64, uint32[] calldata) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function settleLine(ProvenLeaf calldata, uint48) external returns (uint64, uint64) {
+        _handOver(refunds);
     }
 
     // --- views ------------------------------------------------------------------------------------------------------
@@ -468,12 +422,28 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
         return uint16(_day());
     }
 
-    /// @return account_ The member's word, without its flag when it owes nothing any more
-    function _reduceArrears(uint256 place, uint64 member, uint256 account_, uint256 units) private returns (uint256) {
-        store(place, load(place) - units);
-        uint256 all = load(ARREARS | member) - units;
-        store(ARREARS | member, all);
-        return all == 0 ? account_ & ~FLAG_IN_ARREARS : account_;
+    /// @inheritdoc ILedgerDoors
+    function doorsOf(address part) external view returns (uint256) {
+        return load(DOORS | uint160(part));
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function actTarget(uint8 kind) external view returns (address) {
+        return address(uint160(load(ACT | kind)));
+    }
+
+    // --- inside -----------------------------------------------------------------------------------------------------
+
+    /// @dev Runs the same call in the ledger's other code, and ends with what it returns or reverts with.
+    function _handOver(address code) private {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, 0, calldatasize())
+            let done := delegatecall(gas(), code, free, calldatasize(), 0, 0)
+            returndatacopy(free, 0, returndatasize())
+            if iszero(done) { revert(free, returndatasize()) }
+            return(free, returndatasize())
+        }
     }
 
     function _ruleKey(uint32 merchantId, uint16 version) private pure returns (uint256) {

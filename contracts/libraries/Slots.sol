@@ -51,6 +51,22 @@ uint256 constant GUARANTEED = 0x120000000000000000000000000000000000000000000000
 uint256 constant ROOT = 0x1300000000000000000000000000000000000000000000000000000000000000;
 uint256 constant REFUNDED = 0x1400000000000000000000000000000000000000000000000000000000000000;
 
+/// @dev | address 160: the doors that a contract of the suite may use, bits
+uint256 constant DOORS = 0x1500000000000000000000000000000000000000000000000000000000000000;
+/// @dev | kind 8: the contract that acts of this kind go to
+uint256 constant ACT = 0x1600000000000000000000000000000000000000000000000000000000000000;
+/// @dev Transient: the slot of the member whose payment's act runs.
+uint256 constant IN_ACT = 0x1700000000000000000000000000000000000000000000000000000000000000;
+
+uint256 constant DOOR_CREDIT_VALUE = 1;
+uint256 constant DOOR_TAKE_VALUE = 2;
+uint256 constant DOOR_TAKE_COINS = 4;
+uint256 constant DOOR_REDEEM = 8;
+uint256 constant DOOR_ISSUE = 16;
+uint256 constant DOOR_TAKE_PAYABLE = 32;
+uint256 constant DOOR_MERGE = 64;
+uint256 constant DOOR_SETTLE = 128;
+
 uint256 constant FLAG_REGISTERED = 1;
 uint256 constant FLAG_LOCKED = 2;
 uint256 constant FLAG_FROZEN = 4;
@@ -85,6 +101,13 @@ function refundedSlot(bytes32 leaf) pure returns (uint256) {
 function load(uint256 slot) view returns (uint256 word) {
     assembly ("memory-safe") {
         word := sload(slot)
+    }
+}
+
+/// @dev A word of transient storage, which lasts for the transaction.
+function peek(uint256 slot) view returns (uint256 word) {
+    assembly ("memory-safe") {
+        word := tload(slot)
     }
 }
 

@@ -71,6 +71,19 @@ library Words {
         next = withCoins(word, current(word) - fromCurrent, old - fromPrevious);
     }
 
+    function accountWord(
+        uint256 value_,
+        uint256 current_,
+        uint256 previous_,
+        uint256 earned_,
+        uint256 epoch,
+        uint256 tier_,
+        uint256 flags
+    ) internal pure returns (uint256) {
+        return (value_ << 200) | (current_ << 144) | (previous_ << 88) | (earned_ << 40) | (epoch << 24) | (tier_ << 16)
+            | flags;
+    }
+
     // merchant: prepaid 64 | payable 64 | turnover 48 | issued 56 | epoch 16 | flags 8
 
     function prepaid(uint256 word) internal pure returns (uint256) {

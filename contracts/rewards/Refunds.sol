@@ -2,16 +2,18 @@
 pragma solidity 0.8.30;
 
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {LedgerBase} from "../accounts/LedgerBase.sol";
 import {
     ARREARS,
-    DEPOSIT,
+    DOORS,
+    DOOR_SETTLE,
+    IN_ACT,
     EPOCH,
     FLAG_IN_ARREARS,
     FLAG_REGISTERED,
-    GUARANTEED,
     ISSUED,
     MAX_48,
     MAX_56,
@@ -22,6 +24,7 @@ import {
     STREAM_REFUNDS,
     TOTALS,
     load,
+    peek,
     refundedSlot,
     rootSlot,
     store
@@ -115,13 +118,40 @@ contract Refunds is LedgerBase {
             IPaymentProcessor.LineRefund calldata line = refund.lines[i];
             // stream and sequence of the original are the high bits of the leaf's head, after its domain
             if (uint256(line.leaf.head) >> 152 != payment) revert IPaymentProcessor.RefundRefused(KIND);
-            Undo memory undo = _read(streamId, line, refund.kind);
+            IPaymentProcessor.Leaf calldata leaf = line.leaf;
+            bytes32 hash = keccak256(abi.encode(leaf.head, leaf.body, leaf.itemsRoot, leaf.authorisation));
+            uint256 stored = _proven(hash, line.root, line.proof);
+            Undo memory undo = _read(hash, uint256(leaf.head), uint256(leaf.body), line.amount, refund.kind);
+            undo.ownOfToday = uint32(uint256(leaf.head) >> 216) == streamId && stored >> 64 == _day();
             if (undo.part == 0) continue;
             undone += undo.part;
             moved += _undoLine(streamId, refund, undo, uint256(line.leaf.head));
         }
         if (undone == 0) revert IPaymentProcessor.RefundRefused(NOTHING);
         _countAgainstLimit(streamId, moved);
+    }
+
+    /// @notice ILedgerDoors.settleLine; what a refund would refuse it refuses with RefundRefused.
+    function settleLine(ILedgerDoors.ProvenLeaf calldata line, uint48 amount)
+        external
+        returns (uint64 clawedBack, uint64 arrears)
+    {
+        if (load(DOORS | uint160(msg.sender)) & DOOR_SETTLE == 0) {
+            revert ILedgerDoors.NoDoor(msg.sender, DOOR_SETTLE);
+        }
+        bytes32 leaf = keccak256(abi.encode(line.head, line.body, line.itemsRoot, line.authorisation));
+        _proven(leaf, line.root, line.proof);
+        Undo memory undo = _read(leaf, uint256(line.head), uint256(line.body), amount, REFUND);
+        uint256 slot = MEMBER | undo.member;
+        if (peek(IN_ACT) == slot) revert ILedgerDoors.InAct(undo.member);
+        (uint256 account, uint256 merchantWord) = (_touch(slot), _touchMerchant(undo.merchant));
+        Points memory points;
+        if (undo.tender != COIN) {
+            (account, merchantWord) = _takePoints(undo, uint256(line.head), account, merchantWord, points);
+        }
+        _storeUndone(undo, account, merchantWord, points);
+        (clawedBack, arrears) = (uint64(points.clawedBack), uint64(points.debt));
+        emit ILedgerDoors.LineSettled(leaf, msg.sender, amount, clawedBack, uint64(points.setOff), arrears);
     }
 
     // --- one refund -----------------------------------------------------------------------------------------------
@@ -144,21 +174,21 @@ contract Refunds is LedgerBase {
         }
     }
 
-    /// @dev Checks the proof and what is left of the line.
-    function _read(uint32 streamId, IPaymentProcessor.LineRefund calldata line, uint256 kind)
+    /// @return stored The word of the root: network day and block
+    function _proven(bytes32 leaf, bytes32 root, bytes32[] calldata proof) private view returns (uint256 stored) {
+        stored = load(rootSlot(root));
+        if (stored == 0 || MerkleProof.processProofCalldata(proof, leaf) != root) {
+            revert IPaymentProcessor.RefundRefused(PROOF);
+        }
+    }
+
+    /// @dev Reads a proven leaf, and checks what is left of the line.
+    function _read(bytes32 leaf, uint256 head, uint256 body, uint48 amount, uint256 kind)
         private
         view
         returns (Undo memory undo)
     {
-        IPaymentProcessor.Leaf calldata leaf = line.leaf;
-        undo.leaf = keccak256(abi.encode(leaf.head, leaf.body, leaf.itemsRoot, leaf.authorisation));
-        uint256 stored = load(rootSlot(line.root));
-        if (stored == 0 || MerkleProof.processProofCalldata(line.proof, undo.leaf) != line.root) {
-            revert IPaymentProcessor.RefundRefused(PROOF);
-        }
-        uint256 head = uint256(leaf.head);
-        uint256 body = uint256(leaf.body);
-        undo.ownOfToday = uint32(head >> 216) == streamId && stored >> 64 == _day();
+        undo.leaf = leaf;
         undo.tender = uint8(head >> 136);
         undo.merchant = uint32(head >> 88);
         undo.epoch = uint16(head >> 40);
@@ -169,12 +199,12 @@ contract Refunds is LedgerBase {
         else undo.owed = body & MAX_56;
         if (load(MEMBER | undo.member) & FLAG_REGISTERED == 0) revert IPaymentProcessor.RefundRefused(MEMBER_UNKNOWN);
 
-        undo.before = load(refundedSlot(undo.leaf)) & MAX_48;
+        undo.before = load(refundedSlot(leaf)) & MAX_48;
         uint256 left = undo.amount - undo.before;
-        if (kind == REFUND ? (line.amount == 0 || line.amount > left) : line.amount != 0) {
+        if (kind == REFUND ? (amount == 0 || amount > left) : amount != 0) {
             revert IPaymentProcessor.RefundRefused(EXCEEDS);
         }
-        undo.part = kind == REFUND ? line.amount : left;
+        undo.part = kind == REFUND ? amount : left;
     }
 
     /// @return moved Money that went back, and points that the member lost or owes, at par (rounded up), minor units;
@@ -193,15 +223,11 @@ contract Refunds is LedgerBase {
             moved = undo.part;
         }
         if (undo.tender != COIN) {
-            points = _reduceEntitlement(undo, head);
-            account = _clawBack(undo, slot, account, points);
-            merchantWord = _unissue(undo, merchantWord, points.clawedBack);
+            (account, merchantWord) = _takePoints(undo, head, account, merchantWord, points);
             moved += (points.clawedBack + points.setOff + points.debt + _par - 1) / _par;
         }
         if (undo.ownOfToday) moved = 0;
-        store(slot, account);
-        store(MERCHANT | undo.merchant, merchantWord);
-        store(refundedSlot(undo.leaf), load(refundedSlot(undo.leaf)) + ((points.taken << 48) | undo.part));
+        _storeUndone(undo, account, merchantWord, points);
         emit IPaymentProcessor.Refunded(
             streamId,
             refund.sequence,
@@ -220,19 +246,8 @@ contract Refunds is LedgerBase {
     function _collectMoney(Undo memory undo, uint256 merchantWord) private returns (uint256) {
         uint256 fromPayable = _min(undo.part, merchantWord.payableOf());
         uint256 rest = undo.part - fromPayable;
-        if (rest != 0) {
-            uint256 deposit = load(DEPOSIT | undo.merchant);
-            uint256 fromDeposit = _min(rest, deposit);
-            store(DEPOSIT | undo.merchant, deposit - fromDeposit);
-            uint256 fromFund = rest - fromDeposit;
-            if (fromFund != 0) {
-                uint256 fund = load(DEPOSIT);
-                if (fromFund > fund) revert IPaymentProcessor.RefundRefused(FUNDS);
-                store(DEPOSIT, fund - fromFund);
-                store(GUARANTEED | undo.merchant, load(GUARANTEED | undo.merchant) + fromFund);
-                emit IPaymentProcessor.Guaranteed(undo.merchant, uint64(fromFund));
-            }
-        }
+        (bool enough,,) = _drawOnDeposits(undo.merchant, rest);
+        if (!enough) revert IPaymentProcessor.RefundRefused(FUNDS);
         uint256 sums = load(TOTALS) - (fromPayable << 128) - rest;
         if (undo.tender == STORED_VALUE) {
             sums += undo.part << 192;
@@ -257,10 +272,26 @@ contract Refunds is LedgerBase {
         return _mintTo(slot, account, recent + old, 0);
     }
 
+    function _storeUndone(Undo memory undo, uint256 account, uint256 merchantWord, Points memory points) private {
+        store(MEMBER | undo.member, account);
+        store(MERCHANT | undo.merchant, merchantWord);
+        store(refundedSlot(undo.leaf), load(refundedSlot(undo.leaf)) + ((points.taken << 48) | undo.part));
+    }
+
     // --- points ---------------------------------------------------------------------------------------------------
 
+    /// @dev Takes back what a line that earned no longer entitles to; fills `points`.
+    function _takePoints(Undo memory undo, uint256 head, uint256 account, uint256 merchantWord, Points memory points)
+        private
+        returns (uint256, uint256)
+    {
+        _reduceEntitlement(undo, head, points);
+        account = _clawBack(undo, MEMBER | undo.member, account, points);
+        return (account, _unissue(undo, merchantWord, points.clawedBack));
+    }
+
     /// @dev What the line no longer entitles to, first set off against what the merchant owes the member.
-    function _reduceEntitlement(Undo memory undo, uint256 head) private returns (Points memory points) {
+    function _reduceEntitlement(Undo memory undo, uint256 head, Points memory points) private {
         uint256 left = undo.amount - undo.before - undo.part;
         uint256 keep = (left * uint40(head) * uint16(head >> 56)) / 1e8;
         uint256 takenBefore = load(refundedSlot(undo.leaf)) >> 48;

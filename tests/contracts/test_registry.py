@@ -35,7 +35,7 @@ def test_onboard_merchant_sets_up_stores_and_terminals_in_one_call(world: World)
     world.as_operator(world.registry, "onboardMerchant", text("shops"), world.merchant, stores)
     assert world.registry.view("merchant", 1) == {"name": text("shops"), "active": True, "stores": 3, "terminals": 3}
     assert world.registry.view("storeName", 1, 2) == text("west")
-    assert world.registry.view("groupsOf", 1, world.merchant) == 15
+    assert world.registry.view("groupsOf", 1, world.merchant) == 255
     found = world.registry.view("terminals", 1, 0, 100)
     assert [(t["id"], t["store"], t["number"], t["stream"], t["active"]) for t in found] == [
         (named("N1"), 0, 0, 1, True),
@@ -101,12 +101,12 @@ def test_groups_stay_inside_their_merchant(world: World) -> None:
     world.rules.send("defineBase", 1, 100, (), sender=world.stranger)
     world.registry.send("setTerminalActive", terminal_id(1, 0), False, sender=world.stranger)
     assert _refusal(world.rules, "defineBase", 2, 100, (), sender=world.stranger) == "NotInOffersGroup"
-    assert _refusal(world.registry, "setGroups", 1, world.stranger, 15, sender=world.stranger) == "NotInGroup"
-    assert _refusal(world.registry, "setGroups", 1, world.holder, 15, sender=world.holder) == "NotInGroup"
+    assert _refusal(world.registry, "setGroups", 1, world.stranger, 255, sender=world.stranger) == "NotInGroup"
+    assert _refusal(world.registry, "setGroups", 1, world.holder, 255, sender=world.holder) == "NotInGroup"
     world.registry.send("setGroups", 1, world.stranger, 0, sender=world.merchant)
     assert _refusal(world.rules, "defineBase", 1, 100, (), sender=world.stranger) == "NotInOffersGroup"
     world.as_operator(world.registry, "resetGroups", 1, world.stranger, 255)
-    assert world.registry.view("groupsOf", 1, world.stranger) == 15
+    assert world.registry.view("groupsOf", 1, world.stranger) == 255
 
 
 def test_merchant_that_is_closed_and_opened_keeps_what_it_has(world: World) -> None:

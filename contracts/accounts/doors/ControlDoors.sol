@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ILedgerDoors} from "../../../interfaces/ILedgerDoors.sol";
+import {IPaymentProcessor} from "../../../interfaces/IPaymentProcessor.sol";
+import {IRewardToken} from "../../../interfaces/IRewardToken.sol";
+import {
+    ACT,
+    DOORS,
+    FLAG_FROZEN,
+    FLAG_LOCKED,
+    FLAG_REGISTERED,
+    MAX_56,
+    MEMBER,
+    MERCHANT,
+    MERCHANT_ACTIVE,
+    MERCHANT_KNOWN,
+    RULE,
+    RULE_BUDGETED,
+    RULE_EXISTS,
+    RULE_TIERED,
+    RULE_VETOED,
+    STREAM,
+    STREAM_REFUNDS,
+    SUPPLY,
+    SUPPLY_PAUSED,
+    TERMINALS,
+    TIERS,
+    VETO,
+    load,
+    store
+} from "../../libraries/Slots.sol";
+import {LedgerBase} from "../LedgerBase.sol";
+
+/// @title Doors that set things: of the operator, the Registry, RewardRules and the admin
+/// @dev Who may is asked by the ledger, before it hands over.
+abstract contract ControlDoors is LedgerBase {
+    /// @notice IRewardToken.setStream
+    function setStream(uint32 streamId, address poster, uint40 dailyLimit, uint40 refundLimit) external {
+        uint256 word = uint56(load(STREAM | streamId));
+        store(STREAM | streamId, (uint256(uint160(poster)) << 96) | (uint256(dailyLimit) << 56) | word);
+        word = uint56(load(STREAM_REFUNDS | streamId));
+        store(STREAM_REFUNDS | streamId, (uint256(refundLimit) << 56) | word);
+        emit IRewardToken.StreamSet(streamId, poster, dailyLimit, refundLimit);
+    }
+
+    /// @notice IRewardToken.setTerminals
+    function setTerminals(uint32 merchantId, uint32 streamId, uint8 page, uint256 bits) external {
+        store(_terminalsSlot(merchantId, streamId, page), bits);
+        emit IRewardToken.TerminalsSet(merchantId, streamId, page, bits);
+    }
+
+    /// @notice IRewardToken.setMerchant
+    function setMerchant(uint32 merchantId, uint8 flags) external {
+        if (merchantId == 0) revert IRewardToken.UnknownMerchant(0);
+        if (flags > MERCHANT_ACTIVE) revert IRewardToken.BadFlags(flags);
+        uint256 word = load(MERCHANT | merchantId);
+        if (word == 0) word = uint256(_epoch()) << 8;
+        store(MERCHANT | merchantId, (word & ~uint256(0xff)) | flags | MERCHANT_KNOWN);
+        emit IRewardToken.MerchantSet(merchantId, flags);
+    }
+
+    /// @notice IRewardToken.enrol
+    function enrol(uint64[] calldata members) external {
+        for (uint256 i = 0; i < members.length; ++i) {
+            if (members[i] == 0) revert IRewardToken.UnknownMember(0);
+            uint256 slot = MEMBER | members[i];
+            uint256 word = load(slot);
+            if (word & FLAG_REGISTERED != 0) continue;
+            store(slot, _touch(slot) | FLAG_REGISTERED);
+            emit IPaymentProcessor.MemberEnrolled(members[i]);
+        }
+    }
+
+    /// @notice IRewardToken.setMemberFlags
+    function setMemberFlags(uint64 member, uint16 flags) external {
+        uint256 settable = FLAG_LOCKED | FLAG_FROZEN;
+        if (flags & ~settable != 0) revert IRewardToken.BadFlags(flags);
+        uint256 slot = _memberSlot(member);
+        uint256 word = (load(slot) & ~settable) | flags;
+        store(slot, word);
+        emit IRewardToken.MemberFlagsSet(member, uint16(word));
+    }
+
+    /// @notice IRewardToken.setTier
+    function setTier(uint64[] calldata members, uint8 tier) external {
+        if (tier > 15) revert IRewardToken.BadTier(tier);
+        for (uint256 i = 0; i < members.length; ++i) {
+            uint256 slot = _memberSlot(members[i]);
+            store(slot, (load(slot) & ~uint256(0xff0000)) | (uint256(tier) << 16));
+            emit IRewardToken.TierSet(members[i], tier);
+        }
+    }
+
+    /// @notice IRewardToken.pause
+    function pause() external {
+        store(SUPPLY, load(SUPPLY) | (SUPPLY_PAUSED << 40));
+        emit IRewardToken.Paused(msg.sender);
+    }
+
+    /// @notice IRewardToken.unpause
+    function unpause() external {
+        store(SUPPLY, load(SUPPLY) & ~(SUPPLY_PAUSED << 40));
+        emit IRewardToken.Unpaused(msg.sender);
+    }
+
+    // --- of RewardRules -------------------------------------------------------------------------------------------
+
+    /// @notice IRewardToken.setRule
+    function setRule(uint32 merchantId, uint16 version, uint256 word, uint256 tierTable) external {
+        uint256 key = _ruleKey(merchantId, version);
+        if (load(RULE | key) != 0) revert IRewardToken.RuleExists(merchantId, version);
+        bool tiered = word & RULE_TIERED != 0;
+        bool sound = version != 0 && word & RULE_EXISTS != 0 && uint8(word) < RULE_VETOED && tiered == (tierTable != 0);
+        if (!sound) revert IRewardToken.BadRule(word);
+        store(RULE | key, word);
+        if (tiered) store(TIERS | key, tierTable);
+        emit IRewardToken.RuleSet(merchantId, version, word, tierTable);
+    }
+
+    /// @notice IRewardToken.vetoRule
+    function vetoRule(uint32 merchantId, uint16 version) external {
+        uint256 key = _ruleKey(merchantId, version);
+        uint256 word = load(RULE | key);
+        if (word & RULE_EXISTS == 0) revert IRewardToken.UnknownRule(merchantId, version);
+        if (word & RULE_VETOED != 0) return;
+        store(RULE | key, word | RULE_VETOED);
+        store(VETO | key, block.number);
+        emit IRewardToken.RuleVetoed(merchantId, version, uint64(block.number));
+    }
+
+    /// @notice IRewardToken.raiseBudget
+    function raiseBudget(uint32 merchantId, uint16 version, uint56 units) external {
+        uint256 key = _ruleKey(merchantId, version);
+        uint256 word = load(RULE | key);
+        if (word & RULE_BUDGETED == 0 || ((word >> 56) & MAX_56) + units > MAX_56) {
+            revert IRewardToken.BadBudget(merchantId, version);
+        }
+        store(RULE | key, word + (uint256(units) << 56));
+        emit IRewardToken.BudgetRaised(merchantId, version, units);
+    }
+
+    // --- of the network's admin -----------------------------------------------------------------------------------
+
+    /// @notice ILedgerDoors.setDoors
+    function setDoors(address part, uint256 doors) external {
+        store(DOORS | uint160(part), doors);
+        emit ILedgerDoors.DoorsSet(part, doors);
+    }
+
+    /// @notice ILedgerDoors.setActTarget
+    function setActTarget(uint8 kind, address target) external {
+        if (kind == 0) revert ILedgerDoors.BadActKind(kind);
+        store(ACT | kind, uint160(target));
+        emit ILedgerDoors.ActTargetSet(kind, target);
+    }
+
+    function _ruleKey(uint32 merchantId, uint16 version) private pure returns (uint256) {
+        return (uint256(merchantId) << 16) | version;
+    }
+
+    function _terminalsSlot(uint32 merchantId, uint32 streamId, uint8 page) private pure returns (uint256) {
+        return TERMINALS | (uint256(merchantId) << 40) | (uint256(streamId) << 8) | page;
+    }
+}

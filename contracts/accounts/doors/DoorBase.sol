@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ILedgerDoors} from "../../../interfaces/ILedgerDoors.sol";
+import {IRewardToken} from "../../../interfaces/IRewardToken.sol";
+import {ARREARS, DOORS, FLAG_FROZEN, FLAG_LOCKED, IN_ACT, load, store, peek} from "../../libraries/Slots.sol";
+import {LedgerBase} from "../LedgerBase.sol";
+
+/// @title What the doors share: who may, and whom they may touch
+abstract contract DoorBase is LedgerBase {
+    function _requireDoor(uint256 door) internal view {
+        if (load(DOORS | uint160(msg.sender)) & door == 0) revert ILedgerDoors.NoDoor(msg.sender, door);
+    }
+
+    /// @dev The slot of a member that may be debited.
+    function _openMember(uint64 member) internal view returns (uint256 slot) {
+        slot = _memberSlot(member);
+        _requireFree(slot);
+        if (load(slot) & (FLAG_LOCKED | FLAG_FROZEN) != 0) revert IRewardToken.AccountLocked(address(uint160(slot)));
+    }
+
+    /// @dev The posting loop holds the account of a member whose payment carries an act; nothing else may write it.
+    function _requireFree(uint256 slot) internal view {
+        if (peek(IN_ACT) == slot) revert ILedgerDoors.InAct(uint64(slot));
+    }
+
+    function _requireReceiver(address to) internal view {
+        if (to == address(0) || to == address(this)) revert ILedgerDoors.BadReceiver(to);
+    }
+
+    function _addArrears(uint32 merchantId, uint64 member, uint256 units) internal {
+        uint256 place = ARREARS | _pair(merchantId, member);
+        store(place, load(place) + units);
+        store(ARREARS | member, load(ARREARS | member) + units);
+    }
+}
