@@ -180,10 +180,14 @@ class Interface:
         self.errors = {_hash(entry)[:10]: entry for entry in abi if entry["type"] == "error"}
         self.constructor = next((entry for entry in abi if entry["type"] == "constructor"), {"inputs": []})
 
+    def selector(self, name: str) -> str:
+        """The first four bytes of a call, 0x-hex."""
+        return _hash(self.functions[name])[:10]
+
     def encode(self, name: str, *arguments: Any) -> str:
         """Calldata of a call."""
         entry = self.functions[name]
-        return _hash(entry)[:10] + eth_abi.encode(_types(entry["inputs"]), arguments).hex()
+        return self.selector(name) + eth_abi.encode(_types(entry["inputs"]), arguments).hex()
 
     def decode(self, name: str, data: str) -> Any:
         """What a call returned: nothing, a value, or a tuple; structs become dicts."""

@@ -4,7 +4,8 @@
     brownie run deploy --network http://127.0.0.1:8545       anvil, or any chain (TILLNET_OPERATOR_KEY=file)
     brownie run deploy main VALUES.toml --network FOLDER     with other values than scripts/deployment.toml
 
-Deploys NetworkAccess, CashToken, RewardToken (the ledger), Registry and RewardRules, connects them, and gives the
+Deploys NetworkAccess, CashToken, RewardToken (the ledger), Registry, RewardRules and the rest of the suite
+(scripts/suite), connects them, and gives the
 operator the role of operator. The roles of admin and finance go to the addresses in [roles] of the values, if they are
 there, else to the operator too; with an admin named, the operator's last act is to renounce its own admin role. Writes
 FOLDER/deployment.json:
@@ -24,6 +25,8 @@ from typing import Any, Final
 from scripts.names import read_address, typed_path
 from scripts.pipeline import Pipeline, Sent
 from scripts.session import Session, attach, open_session
+from scripts.suite import PARTS, settings_of
+from scripts.suite.part import Part
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
@@ -42,7 +45,7 @@ ROLES: Final = ("admin", "finance")  # that may be another's than the operator's
 ADMIN_ROLE: Final = 0  # as AccessManager and INetworkAccess number them
 OPERATOR_ROLE: Final = 1
 FINANCE_ROLE: Final = 2
-CREATION_GAS: Final = 9_000_000  # 24 KiB of code: 4.9 M for the code, 0.6 M for its bytes, the rest runs
+CREATION_GAS: Final = 16_000_000  # the ledger is three contracts in one creation, up to 48 KiB: 200 gas a byte
 CALL_GAS: Final = 3_000_000
 
 
@@ -100,6 +103,10 @@ def create(pipeline: Pipeline, project: Any, values: dict[str, Any]) -> dict[str
     coin = make("RewardToken", access, money, ledger["name"], ledger["symbol"], terms_of(ledger))
     registry = make("Registry", access, coin)
     make("RewardRules", access, coin, registry)
+    settings = settings_of(values)
+    for part in PARTS:
+        addresses = {name: sent.created for name, sent in made.items()}
+        make(part.name, *part.arguments(addresses, settings[part.section]))
     return made
 
 
@@ -109,6 +116,8 @@ def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str], rol
     access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
     others = [addresses[name] for name in ("RewardToken", "CashToken", "Registry", "RewardRules")]
     pipeline.call("connect the contracts", access.connect, others, gas=CALL_GAS)
+    for part in PARTS:
+        connect_part(pipeline, session, addresses, part)
     admin = roles.get("admin", operator)
     holders = {OPERATOR_ROLE: operator, FINANCE_ROLE: roles.get("finance", operator)}
     if admin != operator:
@@ -119,6 +128,23 @@ def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str], rol
         # only when all of the above has worked: until then the operator must be able to put things right
         pipeline.finish()
         pipeline.call("renounce the admin role", access.renounceRole, (ADMIN_ROLE, operator), gas=CALL_GAS)
+
+
+def connect_part(pipeline: Pipeline, session: Session, addresses: dict[str, str], part: Part) -> None:
+    """Sends what gives one contract of the suite its roles, doors and acts."""
+    access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
+    ledger = attach(session.project, "RewardToken", addresses["RewardToken"])
+    contract = attach(session.project, part.name, addresses[part.name])
+    for role in sorted(set(part.roles.values())):
+        selectors = [contract.signatures[name] for name, its in part.roles.items() if its == role]
+        arguments = (contract.address, selectors, role)
+        pipeline.call(f"roles of {part.name}", access.setTargetFunctionRole, arguments, gas=CALL_GAS)
+    for role in part.grants:
+        pipeline.call(f"role {role} to {part.name}", access.grantRole, (role, contract.address, 0), gas=CALL_GAS)
+    if part.doors:
+        pipeline.call(f"doors of {part.name}", ledger.setDoors, (contract.address, part.doors), gas=CALL_GAS)
+    for kind in part.acts:
+        pipeline.call(f"acts of {part.name}", ledger.setActTarget, (kind, contract.address), gas=CALL_GAS)
 
 
 def terms_of(ledger: dict[str, Any]) -> tuple[int, ...]:
