@@ -11,6 +11,7 @@ from node.domain.batch_format import Batch, encode_batch, gas_limit
 
 OPERATOR_ROLE: Final = 1
 FINANCE_ROLE: Final = 2
+BRIDGE_ROLE: Final = 8
 STREAM: Final = 1
 PAR: Final = 10_000
 MAX_LINE: Final = 100_000_000
@@ -67,11 +68,16 @@ class World:
             self.access.send("grantRole", role, self.operator, 0, sender=self.operator)
         self.cash.send("deposit", self.operator, 10**15, bytes(32), sender=self.operator)
         self.cash.send("approve", self.ledger.address, 2**256 - 1, sender=self.operator)
-        self.ledger.send("setStream", STREAM, self.poster, DAILY_LIMIT, DAILY_LIMIT, sender=self.operator)
+        self.open_stream(STREAM, self.poster, DAILY_LIMIT, DAILY_LIMIT)
 
     def as_operator(self, contract: Contract, name: str, *arguments: Any) -> Any:
         """A transaction of the operator."""
         return contract.send(name, *arguments, sender=self.operator)
+
+    def open_stream(self, stream: int, poster: str, daily_limit: int, refund_limit: int) -> None:
+        """A stream that this key, made a bridge's, posts."""
+        self.access.send("grantRole", BRIDGE_ROLE, poster, 0, sender=self.operator)
+        self.as_operator(self.ledger, "setStream", stream, poster, daily_limit, refund_limit)
 
     def onboard(self, terminals: int = 1, stream: int = STREAM) -> int:
         """A new merchant with one store; its number. Terminal ids are `<merchant>T<number>`."""

@@ -125,6 +125,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     error UnknownMember(uint64 member);
     /// @notice No such merchant.
     error UnknownMerchant(uint32 merchant);
+    /// @notice A stream is posted by a key that has the network's role of bridge.
+    error NotBridge(address poster);
     /// @notice No such rule version.
     error UnknownRule(uint32 merchant, uint16 version);
     /// @notice A rule version is written once.
@@ -161,7 +163,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     error NotPayee(address sender, address payee);
 
     /// @notice Sets who posts a stream and what it may debit and refund a day, minor units. Lines that the stream
-    /// itself posted are refunded without bound on the same day.
+    /// itself posted are refunded without bound on the same day. The poster has the role of bridge; 0 closes the
+    /// stream.
     function setStream(uint32 stream, address poster, uint40 dailyLimit, uint40 refundLimit) external;
     /// @notice Sets 256 terminals of a merchant on a stream: numbers 256 * page to 256 * page + 255, lowest bit first.
     function setTerminals(uint32 merchant, uint32 stream, uint8 page, uint256 bits) external;

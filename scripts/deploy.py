@@ -6,8 +6,9 @@
 
 Deploys NetworkAccess, CashToken, RewardToken (the ledger), Registry, RewardRules and the rest of the suite
 (scripts/suite), connects them, and gives the
-operator the role of operator. The roles of admin and finance go to the addresses in [roles] of the values, if they are
-there, else to the operator too; with an admin named, the operator's last act is to renounce its own admin role. Writes
+operator the role of operator. The roles of admin, keeper, finance and auditor go to the addresses in [roles] of the
+values, if they are there, else to the operator too (keeper: to the admin; auditor: to nobody); with another as keeper
+or admin, the operator's last acts are to renounce these roles. Writes
 FOLDER/deployment.json:
 
     {"format": 1, "chain_id": 4242, "block": 3, "operator": "0x..",
@@ -26,7 +27,7 @@ from scripts.names import read_address, typed_path
 from scripts.pipeline import Pipeline, Sent
 from scripts.session import Session, attach, open_session
 from scripts.suite import PARTS, settings_of
-from scripts.suite.part import Part
+from scripts.suite.part import ADMIN, AUDITOR, FINANCE, KEEPER, OPERATOR, Part
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
@@ -41,10 +42,7 @@ TERMS: Final = (
     "clock_tolerance",
 )
 NEEDED: Final = {"cash": ("name", "symbol", "currency"), "ledger": ("name", "symbol", *TERMS)}
-ROLES: Final = ("admin", "finance")  # that may be another's than the operator's
-ADMIN_ROLE: Final = 0  # as AccessManager and INetworkAccess number them
-OPERATOR_ROLE: Final = 1
-FINANCE_ROLE: Final = 2
+ROLES: Final = ("admin", "keeper", "finance", "auditor")  # that may be another's than the operator's
 CREATION_GAS: Final = 16_000_000  # the ledger is three contracts in one creation, up to 48 KiB: 200 gas a byte
 CALL_GAS: Final = 3_000_000
 
@@ -119,15 +117,18 @@ def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str], rol
     for part in PARTS:
         connect_part(pipeline, session, addresses, part)
     admin = roles.get("admin", operator)
-    holders = {OPERATOR_ROLE: operator, FINANCE_ROLE: roles.get("finance", operator)}
-    if admin != operator:
-        holders[ADMIN_ROLE] = admin
+    keeper = roles.get("keeper", admin)
+    holders = {OPERATOR: operator, FINANCE: roles.get("finance", operator), KEEPER: keeper, ADMIN: admin}
+    if "auditor" in roles:
+        holders[AUDITOR] = roles["auditor"]
     for role, holder in holders.items():
         pipeline.call(f"give role {role}", access.grantRole, (role, holder, 0), gas=CALL_GAS)
+    # only when all of the above has worked: until then the operator must be able to put things right
+    pipeline.finish()
+    if keeper != operator:
+        pipeline.call("renounce the keeper's role", access.renounceRole, (KEEPER, operator), gas=CALL_GAS)
     if admin != operator:
-        # only when all of the above has worked: until then the operator must be able to put things right
-        pipeline.finish()
-        pipeline.call("renounce the admin role", access.renounceRole, (ADMIN_ROLE, operator), gas=CALL_GAS)
+        pipeline.call("renounce the admin role", access.renounceRole, (ADMIN, operator), gas=CALL_GAS)
 
 
 def connect_part(pipeline: Pipeline, session: Session, addresses: dict[str, str], part: Part) -> None:
@@ -160,7 +161,7 @@ def roles_of(values: dict[str, Any]) -> dict[str, str]:
     given = values.get("roles", {})
     for name in given:
         if name not in ROLES:
-            raise Trouble(f"[roles] names {name!r}; it may name {' and '.join(ROLES)}")
+            raise Trouble(f"[roles] names {name!r}; it may name {', '.join(ROLES)}")
     return {name: read_address(str(address)) for name, address in given.items()}
 
 

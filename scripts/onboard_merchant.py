@@ -35,6 +35,7 @@ from scripts.pipeline import Pipeline
 from scripts.plan_file import OnboardingPlan, PlannedMerchant, PlannedStream, Store, Terminal, read_plan
 from scripts.session import Session, open_session
 from scripts.set_rule import define_base, define_offer, publish
+from scripts.suite.part import BRIDGE, KEEPER
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
@@ -164,7 +165,14 @@ def enrol(pipeline: Pipeline, session: Session, members: Sequence[int]) -> None:
 
 
 def open_stream(pipeline: Pipeline, session: Session, planned: PlannedStream) -> None:
-    """Lets a bridge's key post a stream, bounds what it may debit and refund a day, and gives it coin for gas."""
+    """Lets a bridge's key post a stream, bounds what it may debit and refund a day, and gives it coin for gas.
+
+    An operator who is the keeper too makes it a bridge first; else the keeper has done so (set_role).
+    """
+    access = session["NetworkAccess"]
+    if not access.hasRole(BRIDGE, planned.poster)[0] and access.hasRole(KEEPER, session.operator.address)[0]:
+        arguments = (BRIDGE, planned.poster, 0)
+        pipeline.call(f"make {planned.poster} a bridge", access.grantRole, arguments, gas=150_000)
     arguments = (planned.stream, planned.poster, planned.daily_limit, planned.refund_limit)
     pipeline.call(f"open stream {planned.stream}", session["RewardToken"].setStream, arguments, gas=200_000)
     give_gas(pipeline, session, planned.poster)

@@ -15,10 +15,35 @@ contract NetworkAccess is AccessManager, INetworkAccess {
     uint64 public constant OPERATOR = 1;
     /// @inheritdoc INetworkAccess
     uint64 public constant FINANCE = 2;
+    /// @inheritdoc INetworkAccess
+    uint64 public constant AUDITOR = 6;
+    /// @inheritdoc INetworkAccess
+    uint64 public constant REPORTER = 7;
+    /// @inheritdoc INetworkAccess
+    uint64 public constant BRIDGE = 8;
+    /// @inheritdoc INetworkAccess
+    uint64 public constant KEEPER = 9;
     uint64 private constant REGISTRY = 3;
     uint64 private constant RULES = 4;
+    uint64 private constant MEMBERS = 5;
 
-    constructor(address admin) AccessManager(admin) {}
+    constructor(address admin) AccessManager(admin) {
+        emit RoleLabel(OPERATOR, "operator");
+        emit RoleLabel(FINANCE, "finance");
+        emit RoleLabel(REGISTRY, "registry");
+        emit RoleLabel(RULES, "rules");
+        emit RoleLabel(MEMBERS, "members");
+        emit RoleLabel(AUDITOR, "auditor");
+        emit RoleLabel(REPORTER, "reporter");
+        emit RoleLabel(BRIDGE, "bridge");
+        emit RoleLabel(KEEPER, "keeper");
+        _entrust(OPERATOR);
+        _entrust(FINANCE);
+        _entrust(AUDITOR);
+        _entrust(REPORTER);
+        _entrust(BRIDGE);
+        _grantRole(KEEPER, admin, 0, 0);
+    }
 
     /// @inheritdoc INetworkAccess
     function connect(address ledger, address cash, address registry, address rules) external onlyAuthorized {
@@ -32,9 +57,11 @@ contract NetworkAccess is AccessManager, INetworkAccess {
         _grantRole(REGISTRY, registry, 0, 0);
         _setTargetFunctionRole(ledger, IRewardToken.setTerminals.selector, REGISTRY);
         _setTargetFunctionRole(ledger, IRewardToken.setMerchant.selector, REGISTRY);
-        _setTargetFunctionRole(ledger, IRewardToken.enrol.selector, REGISTRY);
-        _setTargetFunctionRole(ledger, IRewardToken.setMemberFlags.selector, REGISTRY);
-        _setTargetFunctionRole(ledger, IRewardToken.setTier.selector, REGISTRY);
+
+        _grantRole(MEMBERS, registry, 0, 0);
+        _setTargetFunctionRole(ledger, IRewardToken.enrol.selector, MEMBERS);
+        _setTargetFunctionRole(ledger, IRewardToken.setMemberFlags.selector, MEMBERS);
+        _setTargetFunctionRole(ledger, IRewardToken.setTier.selector, MEMBERS);
 
         _grantRole(RULES, rules, 0, 0);
         _setTargetFunctionRole(ledger, IRewardToken.setRule.selector, RULES);
@@ -56,5 +83,11 @@ contract NetworkAccess is AccessManager, INetworkAccess {
         _setTargetFunctionRole(rules, IRewardRules.vetoVersion.selector, OPERATOR);
         _setTargetFunctionRole(rules, IRewardRules.vetoProductSet.selector, OPERATOR);
         emit Connected(ledger, cash, registry, rules);
+    }
+
+    /// @dev People's roles: the keeper gives and takes them, the auditor may cancel what they have scheduled.
+    function _entrust(uint64 role) private {
+        _setRoleAdmin(role, KEEPER);
+        _setRoleGuardian(role, AUDITOR);
     }
 }

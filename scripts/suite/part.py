@@ -8,6 +8,11 @@ from typing import Any, Final
 ADMIN: Final = 0
 OPERATOR: Final = 1
 FINANCE: Final = 2
+MEMBERS: Final = 5  # a contract's: enrol, lock and freeze members, set their tier, in the ledger itself
+AUDITOR: Final = 6
+REPORTER: Final = 7
+BRIDGE: Final = 8
+KEEPER: Final = 9
 
 # doors of the ledger, bits (ILedgerDoors)
 CREDIT_VALUE: Final = 1

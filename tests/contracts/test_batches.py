@@ -174,7 +174,7 @@ def test_thief_with_posting_key_debits_no_more_than_the_limit_a_day(shop: Twin) 
 
 def test_thief_with_posting_key_reaches_no_other_stream_or_terminal(shop: Twin) -> None:
     shop.tick()
-    shop.world.as_operator(shop.ledger, "setStream", 2, shop.world.stranger, 10**9, 0)
+    shop.world.open_stream(2, shop.world.stranger, 10**9, 0)
     payment = shop.payment(MerchantId(1), SHOPPER, external(5))
     data = encode_batch(make_batch(type(ONE)(2), [payment]))  # type: ignore[misc]
     assert _error_only(shop, data) == "NotPoster"
@@ -190,7 +190,7 @@ def test_terminal_earns_on_the_new_stream_only_when_handed_over(shop: Twin) -> N
     outcome = shop.post(shop.payment(MerchantId(1), SHOPPER, external(5), terminal=TerminalNumber(1)))
     assert [reason for _, reason in outcome.skipped] == [Reason.TERMINAL]
     assert not shop.post(shop.payment(MerchantId(1), SHOPPER, external(5))).skipped
-    shop.world.as_operator(shop.ledger, "setStream", 2, shop.world.stranger, 0, 0)
+    shop.world.open_stream(2, shop.world.stranger, 0, 0)
     moved = shop.payment(MerchantId(1), SHOPPER, external(5), terminal=TerminalNumber(1))
     shop.tick()
     receipt = shop.world.post(make_batch(type(ONE)(2), [moved]), sender=shop.world.stranger)  # type: ignore[misc]

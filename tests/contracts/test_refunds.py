@@ -127,7 +127,7 @@ def test_post_refunds_of_another_payment_cannot_undo_twice_when_stream_differs(t
     leaf = twin.pay(shop, SHOPPER, external(5_000))[0]
     twin.refund(Refund(sequence=twin.next_sequence(), kind=3, lines=(Undo(leaf=leaf),)))
     twin.tick()
-    twin.world.as_operator(twin.ledger, "setStream", 2, twin.world.stranger, 10**6, 10**6)
+    twin.world.open_stream(2, twin.world.stranger, 10**6, 10**6)
     words = twin.refund_words(Refund(sequence=1, kind=2, lines=(Undo(leaf=leaf),)))
     receipt = twin.ledger.send("postRefunds", 2, [words], sender=twin.world.stranger)
     assert [event.args["reason"] for event in twin.events(receipt) if event.name == "Skipped"] == [23]

@@ -79,7 +79,7 @@ def test_another_stream_undoes_only_within_its_own_refund_limit(shop: Twin) -> N
     world = shop.world
     for limit, skips in ((0, [LIMIT_REACHED]), (500, [])):
         shop.tick()
-        world.as_operator(shop.ledger, "setStream", 2, world.stranger, 10**9, limit)
+        world.open_stream(2, world.stranger, 10**9, limit)
         shop.tick()
         words = shop.refund_words(Refund(sequence=limit, kind=2, lines=(Undo(leaf=leaf),)))
         receipt = shop.ledger.send("postRefunds", 2, [words], sender=world.stranger)

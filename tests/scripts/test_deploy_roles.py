@@ -10,6 +10,7 @@ from tests.scripts.conftest import ROOT, Chain
 
 pytestmark = pytest.mark.anvil
 ADMIN = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+AUDITOR = "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"
 FINANCE = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
 
 
@@ -23,7 +24,7 @@ def values(folder: Path, roles: str) -> str:
     ("roles", "sentence"),
     [
         ("[roles]\nadmin = '0x12'\n", "'0x12' is no address"),
-        ("[roles]\noperator = '0x12'\n", "[roles] names 'operator'; it may name admin and finance"),
+        ("[roles]\noperator = '0x12'\n", "[roles] names 'operator'; it may name admin, keeper, finance, auditor"),
     ],
 )
 def test_deploy_refuses_when_roles_cannot_be_given(anvil: Chain, tmp_path: Path, roles: str, sentence: str) -> None:
@@ -34,16 +35,17 @@ def test_deploy_refuses_when_roles_cannot_be_given(anvil: Chain, tmp_path: Path,
 
 
 def test_deploy_leaves_the_operator_without_the_roles_that_others_have(anvil: Chain, tmp_path: Path) -> None:
-    file = values(tmp_path, f"[roles]\nadmin = '{ADMIN}'\nfinance = '{FINANCE}'\n")
+    roles = f"[roles]\nadmin = '{ADMIN}'\nfinance = '{FINANCE}'\nauditor = '{AUDITOR}'\n"
+    file = values(tmp_path, roles)
     ended = anvil.brownie("deploy", "main", file)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     deployment = json.loads((anvil.folder / "deployment.json").read_text())
     artifact = json.loads((ROOT / "node" / "artifacts" / "contracts" / "NetworkAccess.json").read_text())
     web3 = Web3(Web3.HTTPProvider(anvil.network))
     access = web3.eth.contract(deployment["contracts"]["NetworkAccess"]["address"], abi=artifact["abi"])
-    holders = {"operator": deployment["operator"], "admin": ADMIN, "finance": FINANCE}
+    holders = {"operator": deployment["operator"], "admin": ADMIN, "finance": FINANCE, "auditor": AUDITOR}
     held = {
-        name: [role for role in (0, 1, 2) if access.functions.hasRole(role, holder).call()[0]]
+        name: [role for role in (0, 1, 2, 6, 9) if access.functions.hasRole(role, holder).call()[0]]
         for name, holder in holders.items()
     }
-    assert held == {"operator": [1], "admin": [0], "finance": [2]}
+    assert held == {"operator": [1], "admin": [0, 9], "finance": [2], "auditor": [6]}

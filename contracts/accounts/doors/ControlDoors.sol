@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {ILedgerDoors} from "../../../interfaces/ILedgerDoors.sol";
+import {INetworkAccess} from "../../../interfaces/INetworkAccess.sol";
 import {IPaymentProcessor} from "../../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../../interfaces/IRewardToken.sol";
 import {
@@ -35,8 +37,11 @@ import {LedgerBase} from "../LedgerBase.sol";
 /// @title Doors that set things: of the operator, the Registry, RewardRules and the admin
 /// @dev Who may is asked by the ledger, before it hands over.
 abstract contract ControlDoors is LedgerBase {
+    uint64 private constant BRIDGE = 8; // INetworkAccess
+
     /// @notice IRewardToken.setStream
     function setStream(uint32 streamId, address poster, uint40 dailyLimit, uint40 refundLimit) external {
+        if (poster != address(0)) _requireBridge(poster);
         uint256 word = uint56(load(STREAM | streamId));
         store(STREAM | streamId, (uint256(uint160(poster)) << 96) | (uint256(dailyLimit) << 56) | word);
         word = uint56(load(STREAM_REFUNDS | streamId));
@@ -153,6 +158,12 @@ abstract contract ControlDoors is LedgerBase {
         if (kind == 0) revert ILedgerDoors.BadActKind(kind);
         store(ACT | kind, uint160(target));
         emit ILedgerDoors.ActTargetSet(kind, target);
+    }
+
+    function _requireBridge(address poster) private view {
+        INetworkAccess access = INetworkAccess(IAccessManaged(address(this)).authority());
+        (bool isBridge,) = access.hasRole(BRIDGE, poster);
+        if (!isBridge) revert IRewardToken.NotBridge(poster);
     }
 
     function _ruleKey(uint32 merchantId, uint16 version) private pure returns (uint256) {

@@ -39,7 +39,7 @@ class Stand:
     def _prepare(self) -> None:
         world, poster = self.world, "0x" + self.signer.address.hex()
         self.chain.request("anvil_setBalance", poster, hex(10**24))
-        world.as_operator(world.ledger, "setStream", STREAM, poster, 10**10, 10**10)
+        world.open_stream(STREAM, poster, 10**10, 10**10)
         world.enrol(*MEMBERS)
         self.merchants = [world.onboard(terminals=2) for _ in range(3)]
         self.base = [world.base(merchant, COEFFICIENT) for merchant in self.merchants]
