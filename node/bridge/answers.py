@@ -22,6 +22,15 @@ TEXTS: Final[Mapping[int, str]] = {
     13: "LIMIT OF THE DAY REACHED",
     14: "NOT ENOUGH STORED VALUE",
     15: "NOT ENOUGH COINS",
+    30: "NOT POSSIBLE NOW",
+    31: "NOT FOUND",
+    32: "USED OR CLOSED",
+    33: "NOT VALID AT THIS TIME",
+    34: "NOT VALID FOR THIS SALE",
+    35: "AMOUNT NOT ALLOWED",
+    36: "LIMIT REACHED",
+    37: "NONE LEFT",
+    38: "NOT THIS MEMBER'S",
 }
 """For the receipt, by the ledger's reason."""
 APPROVED: Final = "00"

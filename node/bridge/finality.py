@@ -43,6 +43,16 @@ RESPONSE_CODES: Final[Mapping[int, str]] = {
     22: "51",  # FUNDS
     23: "25",  # NOTHING
     24: "12",  # KIND
+    30: "96",  # ACT
+    31: "25",  # ACT_UNKNOWN
+    32: "57",  # ACT_STATE
+    33: "54",  # ACT_TIME
+    34: "58",  # ACT_SCOPE
+    35: "13",  # ACT_AMOUNT
+    36: "61",  # ACT_LIMIT
+    37: "51",  # ACT_STOCK
+    38: "57",  # ACT_MEMBER
+    **dict.fromkeys(range(39, 64), "57"),
 }
 """DE39 for a reason of docs/batch.md."""
 PAUSED: Final = 3

@@ -34,6 +34,15 @@ class Reason(IntEnum):
     FUNDS = 22
     NOTHING = 23
     KIND = 24
+    ACT = 30
+    ACT_UNKNOWN = 31
+    ACT_STATE = 32
+    ACT_TIME = 33
+    ACT_SCOPE = 34
+    ACT_AMOUNT = 35
+    ACT_LIMIT = 36
+    ACT_STOCK = 37
+    ACT_MEMBER = 38
 
     @property
     def consumes(self) -> bool:

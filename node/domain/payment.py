@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final
 
+from node.domain.act import Act
 from node.domain.ids import (
     Hash32,
     MemberId,
@@ -56,9 +57,12 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payment:
-    """A verified purchase. `time` is the terminal's clock in Unix seconds; `body` the digest of what was sent.
+    """A verified purchase, or an act, or both. `time` is the terminal's clock in Unix seconds; `body` the digest of
+    what was sent.
 
     `transmission_time` is DE7 as sent (MMDDhhmmss): with terminal, MTI class and STAN it is what a reversal names.
+    With an act there may be no lines. `authorisation` is there if any line debits, and with any act of a message that
+    was proved.
     """
 
     key: PaymentKey
@@ -71,11 +75,17 @@ class Payment:
     lines: tuple[Line, ...]
     items_root: Hash32 | None
     authorisation: Hash32 | None
+    act: Act | None = None
 
     @property
     def debits(self) -> bool:
         """Whether any line takes something from the member."""
         return any(line.tender.debits for line in self.lines)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is answered when it is final: the chain may refuse it."""
+        return self.act is not None or self.debits
 
     @property
     def amount(self) -> MinorUnits:
