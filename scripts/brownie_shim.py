@@ -1,4 +1,4 @@
-"""Brownie for this project: the same command, with five things put right before it starts.
+"""Brownie for this project: the same command, with six things put right before it starts.
 
 `source .till/activate; brownie run SCRIPT [FUNCTION] [ARGUMENTS] --network FOLDER` comes here (setup writes that
 `brownie`). Brownie itself is unchanged on disk.
@@ -11,6 +11,7 @@
 4. `brownie run SCRIPT --help` prints the script's own page instead of connecting to a network.
 5. `brownie run` works from any folder: it moves to the project's, and files that the user names stay relative to where
    the user stands (scripts/names.py). What is mistyped is told in a sentence (scripts/command_line.py).
+6. `--dry-run` makes a script show what it would do and send nothing (scripts/rehearsal.py).
 """
 
 import ast
@@ -38,11 +39,15 @@ DEVELOPMENT: Final = {"gas_limit": 100_000_000, "evm_version": "cancun"}
 ANSWER_LIMIT: Final = 1_000_000  # bytes of a JSON-RPC answer that are read
 PATIENCE: Final = 5  # seconds for a node to answer at all
 TYPED: Final = "TILLNET_NETWORK"  # what the user wrote after --network, for sentences that say what to type
+DRY_RUN: Final = "--dry-run"
 PATHS: Final = ("TILLNET_FOLDER", "TILLNET_OPERATOR_KEY")  # settings that name files
 
 
 def main(arguments: list[str]) -> None:
     """What the `brownie` command does: put right what is listed above, then hand over."""
+    if DRY_RUN in arguments and arguments[:1] == ["run"]:
+        arguments = [argument for argument in arguments if argument != DRY_RUN]
+        os.environ["TILLNET_DRY_RUN"] = "1"
     page = help_page(arguments)
     if page is not None:
         show_page(page)

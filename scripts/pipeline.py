@@ -89,7 +89,7 @@ class Pipeline:
         except (Web3RPCError, ValueError) as refusal:
             # web3 sends again by itself when an answer is lost; the first one counts
             if "already known" not in str(refusal):
-                raise Trouble(f"the node refuses to {what}: {_message(refusal)}") from None
+                raise Trouble(f"the node refuses to {what}: {message_of(refusal)}") from None
         created = created_address(self.account.address, self._nonce)
         sent = Sent(what=what, hash=bytes(signed.hash), request=request, created=created)
         self._nonce += 1
@@ -142,8 +142,8 @@ class Pipeline:
         try:
             self.web3.eth.call(request, block)
         except (ContractLogicError, Web3RPCError, ValueError) as refusal:
-            data = _error(refusal).get("data") or getattr(refusal, "data", None)
-            return explain_revert(data) if data else _message(refusal)
+            data = error_of(refusal).get("data") or getattr(refusal, "data", None)
+            return explain_revert(data) if data else message_of(refusal)
         return None
 
 
@@ -165,12 +165,12 @@ def created_address(sender: str, nonce: int) -> str:
     return Web3.to_checksum_address(digest[-20:])
 
 
-def _message(refusal: Exception) -> str:
+def message_of(refusal: Exception) -> str:
     """The node's own words, without web3's wrapping."""
-    return str(_error(refusal).get("message", refusal))
+    return str(error_of(refusal).get("message", refusal))
 
 
-def _error(refusal: Exception) -> dict[str, Any]:
+def error_of(refusal: Exception) -> dict[str, Any]:
     """The JSON-RPC error object behind an exception; brownie's middleware hands it on as the first argument."""
     response = getattr(refusal, "rpc_response", None) or {}
     first = refusal.args[0] if refusal.args else None

@@ -23,7 +23,7 @@ def explain_revert(data: Any) -> str:
         if (known := known_errors().get(selector)) is not None:
             name, inputs = known
             decoded = decode([canonical(item) for item in inputs], values)
-            shown = (f"{item['name']}={_show(value)}" for item, value in zip(inputs, decoded, strict=True))
+            shown = (f"{item['name']}={in_words(value)}" for item, value in zip(inputs, decoded, strict=True))
             return f"{name}({', '.join(shown)})"
     except (DecodingError, OverflowError):
         pass
@@ -53,7 +53,8 @@ def canonical(item: dict[str, Any]) -> str:
     return f"({parts}){str(item['type'])[5:]}"
 
 
-def _show(value: Any) -> str:
+def in_words(value: Any) -> str:
+    """A value as people read it: text where bytes are text, else hex."""
     if not isinstance(value, bytes):
         return str(value)
     text = value.rstrip(b"\0")

@@ -24,9 +24,11 @@ from node.domain.errors import TillnetError
 from node.network.keys import read_account
 from scripts.brownie_shim import ROOT, TYPED
 from scripts.pipeline import Pipeline
+from scripts.rehearsal import Rehearsal
 from scripts.trouble import Trouble
 
 DEPLOYMENT: Final = "deployment.json"
+DRY_RUN: Final = "TILLNET_DRY_RUN"
 DEVELOPMENT_KEY: Final = Web3.keccak(text="the operator of a Tillnet development chain")
 DEVELOPMENT_COIN: Final = 10**24  # wei
 
@@ -49,8 +51,9 @@ class Session:
         return self.contracts[name]
 
     def pipeline(self, account: LocalAccount | None = None) -> Pipeline:
-        """Sends transactions of the operator, or of another account."""
-        return Pipeline(web3=self.web3, account=account or self.operator)
+        """Sends transactions of the operator, or of another account; in a dry run it tries them and sends nothing."""
+        maker = Rehearsal if os.environ.get(DRY_RUN, "0") not in ("", "0") else Pipeline
+        return maker(web3=self.web3, account=account or self.operator)
 
     @property
     def deployment_file(self) -> Path:

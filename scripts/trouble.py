@@ -14,6 +14,10 @@ class Trouble(Exception):
     """A script cannot do what it was asked; the message is one sentence without its full stop."""
 
 
+class Rehearsed(Exception):
+    """A dry run has shown what would happen; the script ends here, well."""
+
+
 def told(script: Callable[P, T]) -> Callable[P, T]:
     """Turns Trouble, and files or a node that fail, into a sentence on stderr and exit code 1, without a traceback.
 
@@ -26,6 +30,8 @@ def told(script: Callable[P, T]) -> Callable[P, T]:
             return script(*arguments, **named)
         except Trouble as trouble:
             sys.exit(sentence(str(trouble)))
+        except Rehearsed:
+            sys.exit(0)
         except OSError as failure:
             # a file, or the node: requests' errors are OSErrors too
             what = f"{failure.filename}: {failure.strerror}" if failure.filename else "the chain does not answer"

@@ -57,6 +57,7 @@ ALLOWED: Final = frozenset(
         "eth_newBlockFilter",
         "eth_newFilter",
         "eth_newPendingTransactionFilter",
+        "eth_simulateV1",
         "eth_syncing",
         "eth_uninstallFilter",
         "net_listening",
@@ -77,6 +78,7 @@ HEAVY: Final = frozenset(
         "eth_getFilterLogs",
         "eth_getLogs",
         "eth_getProof",
+        "eth_simulateV1",
     }
 )
 KEPT_BY_GETH: Final = frozenset({"eth_newFilter", "eth_subscribe"})

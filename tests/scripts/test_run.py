@@ -109,6 +109,21 @@ def test_onboard_merchant_tells_the_contract_s_error_when_a_terminal_exists(chai
     assert "Could not onboard Other Shop: TerminalExists(id=S0000101)" in told_it
 
 
+def test_dry_run_shows_every_step_and_sends_nothing(chain: Chain) -> None:
+    web3 = web3_of(chain)
+    operator = json.loads((chain.folder / "deployment.json").read_text())["operator"]
+    before = web3.eth.get_transaction_count(operator)
+    out = " ".join(shown(chain, "fund_points", "main", "1", "500", "--dry-run").split())
+    # the purchase sees the approval that was tried before it
+    assert "PointsBought(merchant=1" in out and "Approval(" in out and "Nothing was sent" in out
+    assert web3.eth.get_transaction_count(operator) == before
+
+
+def test_dry_run_tells_the_contract_s_error(chain: Chain) -> None:
+    found = told(chain, "onboard_merchant", "main", "Other Shop", "Quay=S0000101", "--dry-run")
+    assert "Could not onboard Other Shop: TerminalExists(id=S0000101)" in found
+
+
 def test_set_rule_prints_the_version(chain: Chain, tmp_path: Path) -> None:
     assert "100" in shown(chain, "set_rule", "main", "1", "1%")
     products = tmp_path / "products.txt"

@@ -1,0 +1,95 @@
+"""A dry run: what a script would send, tried in order on a copy of the newest state, and shown; nothing is sent.
+
+`brownie run SCRIPT ... --dry-run` (or TILLNET_DRY_RUN=1) makes every script use this in the place of its Pipeline.
+The calls see each other's effects (eth_simulateV1), so an approval and the purchase after it are tried together.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from eth_account.signers.local import LocalAccount
+from web3 import Web3
+from web3.types import TxParams, TxReceipt
+
+from scripts.event_log import described
+from scripts.pipeline import Pipeline, Sent, created_address, encoded, message_of
+from scripts.revert_reason import explain_revert
+from scripts.tables import show
+from scripts.trouble import Rehearsed, Trouble
+
+MOST: Final = 200  # calls in one rehearsal
+SHOWN_EVENTS: Final = 6  # of one call
+
+
+class Rehearsal(Pipeline):
+    """Takes what a Pipeline takes, and at `finish` shows what it would do and ends the script."""
+
+    def __init__(self, *, web3: Web3, account: LocalAccount) -> None:
+        super().__init__(web3=web3, account=account)
+        self._noted: list[Sent] = []
+
+    def check(self, what: str, method: Any, arguments: Sequence[Any]) -> None:
+        """Tries a call after those noted before. Raises Trouble with the contract's reason."""
+        request = self._request(to=method._address, data=encoded(what, method, arguments))
+        result = self._simulate([*self._requests(), request])[-1]
+        if result["status"] != "0x1":
+            raise Trouble(f"could not {what}: {_reason(result)}")
+
+    def send(self, what: str, *, to: str | None, data: str, gas: int, value: int = 0) -> Sent:
+        """Notes a transaction."""
+        request = self._request(to=to, data=data)
+        request["gas"], request["value"] = gas, Web3.to_wei(value, "wei")
+        created = created_address(self.account.address, self._nonce + len(self._noted))
+        self._noted.append(Sent(what=what, hash=bytes(32), request=request, created=created))
+        if len(self._noted) > MOST:
+            raise Trouble(f"a dry run takes {MOST} transactions, and this would send more")
+        return self._noted[-1]
+
+    def finish(self) -> list[TxReceipt]:
+        """Shows everything noted. Raises Trouble for the first that would fail, else Rehearsed: the script ends."""
+        rows = []
+        for sent, result in zip(self._noted, self._simulate(self._requests()), strict=True):
+            if result["status"] != "0x1":
+                raise Trouble(f"could not {sent.what}: {_reason(result)} (a dry run; nothing was sent)")
+            events = [described(log) for log in result["logs"]]
+            more = [f"and {len(events) - SHOWN_EVENTS} more"] if len(events) > SHOWN_EVENTS else []
+            rows.append((sent.what, f"{int(result['gasUsed'], 16):,}", "\n".join([*events[:SHOWN_EVENTS], *more])))
+        show("Dry run: what would happen. Nothing was sent.", ("act", "gas", "events"), rows)
+        raise Rehearsed
+
+    def _request(self, *, to: str | None, data: str) -> TxParams:
+        request: TxParams = {"from": self.account.address, "data": data}  # type: ignore[typeddict-item]
+        if to is not None:
+            request["to"] = to
+        return request
+
+    def _requests(self) -> list[TxParams]:
+        return [sent.request for sent in self._noted]
+
+    def _simulate(self, requests: list[TxParams]) -> list[dict[str, Any]]:
+        """What each call does after those before it, in a block after the newest one."""
+        head = self.web3.eth.get_block("latest")
+        overrides = {"number": hex(head["number"] + 1), "time": hex(head["timestamp"] + 1)}
+        calls = [
+            {key: hex(value) if isinstance(value, int) else value for key, value in request.items()}
+            for request in requests
+        ]
+        asked = [{"blockStateCalls": [{"blockOverrides": overrides, "calls": calls}]}, "latest"]
+        try:
+            answer: Any = self.web3.provider.make_request("eth_simulateV1", asked)  # type: ignore[arg-type]
+        except (ValueError, OSError) as failure:
+            raise Trouble(f"this node cannot try a transaction out: {message_of(failure)}") from None
+        if "error" in answer:
+            raise Trouble(f"this node cannot try a transaction out: {answer['error'].get('message')}")
+        results: list[dict[str, Any]] = answer["result"][0]["calls"]
+        return results
+
+
+def _reason(result: dict[str, Any]) -> str:
+    """Why a simulated call failed."""
+    data = result.get("returnData", "0x")
+    if data in ("", "0x"):
+        data = result.get("error", {}).get("data") or "0x"
+    if data not in ("", "0x"):
+        return explain_revert(data)
+    return str(result.get("error", {}).get("message", "it gave no reason"))
