@@ -70,7 +70,12 @@ def node_environment(layout: Layout) -> dict[str, str]:
 
 
 def link(place: Path, target: Path) -> None:
-    """Makes `place` a symbolic link to `target`, whatever was there before, in one move."""
+    """Makes `place` a symbolic link to `target`, whatever was there before, in one move.
+
+    A target found by way of `place` itself (an activated shell has it first on PATH) leaves it as it is.
+    """
+    if target == place:
+        return
     place.parent.mkdir(parents=True, exist_ok=True)
     fresh = place.with_name(f".{place.name}.new")
     fresh.unlink(missing_ok=True)
