@@ -26,7 +26,8 @@ from node.domain.merkle import keccak, proof_of
 from node.domain.payment import Line, Tender
 from node.domain.rewards import Outcome, post_batch
 from node.domain.words import BUDGETED, CAPPED, EXISTS, TIERED, Rule, Stream, Supply
-from tests.contracts.model import Model, Refund, Refused
+from tests.contracts.doors_model import DoorsModel
+from tests.contracts.model import Refund, Refused
 
 # the tags of contracts/libraries/Slots.sol
 ACCOUNT, MERCHANT, RULE, TIERS, VETO, STREAMS, STREAM_REFUNDS, POSTED = (n << 248 for n in range(1, 9))
@@ -40,14 +41,14 @@ ONE: Final = StreamId(STREAM)
 class Twin:
     """A deployed world with its model. `now` is the time of the newest block."""
 
-    def __init__(self, chain: Chain, terms: Terms) -> None:
-        self.world = World(chain, terms)
+    def __init__(self, chain: Chain, terms: Terms, make: Callable[[Chain, Terms], World] = World) -> None:
+        self.world = make(chain, terms)
         self.chain, self.ledger = chain, self.world.ledger
         self.now = chain.now()
         words = dict(zip(NetworkTerms.__dataclass_fields__, terms.words(), strict=True))
         network = NetworkTerms(**words)
         book = Ledger(terms=network, supply=Supply(epoch=network.epoch(self.now)))
-        self.model = Model(book=book, block=Block(number=0, time=self.now))
+        self.model = DoorsModel(book=book, block=Block(number=0, time=self.now))
         poster = int(self.world.poster, 16)
         stream = self.ledger.view("stream", STREAM)
         book.streams[ONE] = Stream(poster=poster, limit=stream["dailyLimit"])
@@ -272,7 +273,9 @@ class Twin:
         model, book = self.model, self.model.book
         yield SUPPLY, book.supply.pack()
         yield TOTALS, book.totals.pack()
-        yield from ((MEMBER | member, account.pack()) for member, account in book.accounts.items())
+        for holder, account in book.accounts.items():
+            # a member's number, or the number of an address
+            yield (MEMBER if holder < 2**64 else ACCOUNT) | holder, account.pack()
         yield from ((MERCHANT | merchant, word.pack()) for merchant, word in book.merchants.items())
         yield from ((RULE | merchant << 16 | version, rule.pack()) for (merchant, version), rule in book.rules.items())
         yield from ((STREAMS | stream, word.pack()) for stream, word in book.streams.items())
