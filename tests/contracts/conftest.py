@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts.twin")
+pytest.register_assert_rewrite("tests.contracts.twin", "tests.contracts.suite")
 
 from benchmarks.devchain import Chain, anvil  # noqa: E402
 from benchmarks.world import Terms  # noqa: E402
+from tests.contracts.suite.machine import EPOCH, START, TERMS  # noqa: E402
 from tests.contracts.twin import Twin  # noqa: E402
 
-EPOCH = 30 * 86_400
-START = 1_700_000_000
+__all__ = ["EPOCH", "START"]
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def chain() -> Iterator[Chain]:
 
 @pytest.fixture(scope="session")
 def terms() -> Terms:
-    return Terms(epoch_start=START - 10 * EPOCH - 1_000, epoch_length=EPOCH, utc_offset=-5 * 3_600)
+    return TERMS
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ ONE: Final = StreamId(STREAM)
 
 
 class Twin:
-    """A deployed world with its model. `now` is the time of the newest block."""
+    """A deployed world (or suite) with its model. `now` is the time of the newest block."""
 
     def __init__(self, chain: Chain, terms: Terms, make: Callable[[Chain, Terms], World] = World) -> None:
         self.world = make(chain, terms)

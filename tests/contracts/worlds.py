@@ -1,11 +1,12 @@
 """Worlds in which something of everything is there, and payments drawn at random for them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 
 from benchmarks.devchain import Chain
-from benchmarks.world import Terms
+from benchmarks.world import Terms, World
 from node.domain.batch_format import BatchPayment
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, TerminalNumber
 from node.domain.ids import Sequence as SequenceNumber
@@ -94,9 +95,9 @@ def made(twin: Twin, fields: dict[str, Any]) -> BatchPayment:
     )
 
 
-def furnished(chain: Chain, terms: Terms) -> Twin:
+def furnished(chain: Chain, terms: Terms, make: Callable[[Chain, Terms], World] = World) -> Twin:
     """Four merchants: rich, poor (owes), with tiers, switched off; members with value and coins of both ages."""
-    twin = Twin(chain, terms)
+    twin = Twin(chain, terms, make)
     for prepaid in (10**9, 30, 10**9, 10**6):
         _merchant(twin, prepaid)
     twin.enrol(*MEMBERS, LOCKED, FROZEN)
