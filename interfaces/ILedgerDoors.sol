@@ -6,7 +6,7 @@ pragma solidity 0.8.30;
 /// from somebody is open to those contracts alone that the network's admin named for it; a door that only gives to
 /// somebody and takes from the caller is open to everybody. Cash that comes in is taken from the caller by
 /// `transferFrom`; money is in minor units, coins are in units.
-/// @dev Doors of a contract are bits: 1 credit value, 2 take value, 4 take coins, 8 redeem, 16 issue and claw back,
+/// @dev Doors of a contract are bits: 1 credit value, 2 take value, 4 take coins, 8 redeem and restore, 16 issue and claw back,
 /// 32 take payable and deposits, 64 merge members, 128 settle lines.
 /// Trust: a contract with a door can do to anybody what the door does; it must ask for the authority of whom it
 /// concerns (a terminal through the batch, a member's signature, a merchant's group). Rounding favours backing.
@@ -42,6 +42,8 @@ interface ILedgerDoors {
     event ValueTaken(uint64 indexed member, address indexed part, address indexed to, uint64 amount);
     /// @notice Coins were burnt for cash from the reserve.
     event Redeemed(address indexed holder, uint256 units, uint64 amount);
+    /// @notice Coins that had been redeemed came back to a member against cash.
+    event CoinsRestored(uint64 indexed member, address indexed part, uint56 current, uint56 previous, uint64 amount);
     /// @notice A merchant gave prepaid points outside of a payment, to a member or to a contract.
     event PointsIssued(uint32 indexed merchant, address indexed to, address indexed part, uint64 units);
     /// @notice Coins were burnt and became prepaid points of a merchant.
@@ -96,6 +98,9 @@ interface ILedgerDoors {
     function moveCoins(address to, uint56 current, uint56 previous) external;
     /// @notice Burns the caller's own coins, by age, and pays it cash at par from the reserve. Door 8.
     function redeem(uint56 current, uint56 previous) external returns (uint64 amount);
+    /// @notice Undoes a redemption: gives a member coins of these ages, for cash at par that the caller pays into the
+    /// reserve. They count neither as issued nor as earned. Whole minor units only. Door 8.
+    function restore(uint64 member, uint56 current, uint56 previous) external returns (uint64 amount);
     /// @notice Gives a merchant's prepaid points to an account, as far as they reach; they count as issued, and as
     /// earned if the account is a member's. Refused in a pause and to a frozen account. Door 16.
     /// @return given Units, at most `units`

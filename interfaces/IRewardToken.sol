@@ -110,7 +110,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     event ArrearsCollected(uint32 indexed merchant, uint64 indexed member, uint64 points);
     /// @notice The operator let a member off points that it owed a merchant.
     event ArrearsForgiven(uint32 indexed merchant, uint64 indexed member, uint256 points);
-    /// @notice A merchant took its share of the points that were earned in `epoch` and expired.
+    /// @notice A merchant took its share of the points that were earned in `epoch` and expired; merchant 0 is the
+    /// guarantee fund, which takes those of an epoch in which no merchant issued any.
     event ExpiredClaimed(uint32 indexed merchant, uint16 indexed epoch, uint64 points);
     /// @notice A member's stored value was recharged.
     event Recharged(uint64 indexed member, address indexed payer, uint64 amount);
@@ -190,7 +191,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     function collectArrears(uint32 merchant, uint64 member) external returns (uint256 points);
     /// @notice Lets a member off `units` of what it owes a merchant; all of it at most.
     function forgiveArrears(uint32 merchant, uint64 member, uint256 units) external;
-    /// @notice Gives a merchant its share of the expired points of an epoch, pro rata of what it issued in it.
+    /// @notice Gives a merchant its share of the expired points of an epoch, pro rata of what it issued in it, rounded
+    /// down. Merchant 0, the guarantee fund, gets them as a deposit, in whole minor units, if no merchant issued any.
     function claimExpired(uint32 merchant, uint16 epoch) external returns (uint256 points);
     /// @notice Adds to a member's stored value; the sender pays `amount` minor units of cash.
     function recharge(uint64 member, uint64 amount) external;
@@ -232,6 +234,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     function usedOfCap(uint32 merchantId, uint16 version, uint64 member) external view returns (uint256);
     /// @notice What all merchants issued in a closed epoch, and what of the coins earned in it expired; units.
     function expiry(uint16 epoch) external view returns (uint256 issued, uint256 expired);
+    /// @notice The network's day on which the root of a batch was stored; 0 for an unknown root.
+    function rootDay(bytes32 root) external view returns (uint16);
     /// @notice Whether earning is paused.
     function paused() external view returns (bool);
 

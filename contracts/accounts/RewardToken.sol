@@ -30,7 +30,8 @@ import {
     VETO,
     load,
     store,
-    refundedSlot
+    refundedSlot,
+    rootSlot
 } from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 import {PaymentProcessor} from "../rewards/PaymentProcessor.sol";
@@ -214,6 +215,11 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     }
 
     /// @inheritdoc ILedgerDoors
+    function restore(uint64, uint56, uint56) external returns (uint64) {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
     function clawBack(uint32, uint64, uint64) external returns (uint64) {
         _handOver(doors);
     }
@@ -368,6 +374,11 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     function refunded(bytes32 leaf) external view returns (uint256 amount, uint256 points) {
         uint256 word = load(refundedSlot(leaf));
         return (word & MAX_48, word >> 48);
+    }
+
+    /// @inheritdoc IRewardToken
+    function rootDay(bytes32 root) external view returns (uint16) {
+        return uint16(load(rootSlot(root)) >> 64);
     }
 
     /// @inheritdoc IRewardToken

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from node.domain.ids import MemberId, MerchantId
 from node.domain.leaf import Leaf
 from node.domain.words import FROZEN, IN_ARREARS, LOCKED, PAUSED, REGISTERED, Account
-from tests.contracts.model import COIN, Declined, Model, Refused, Undo
+from tests.contracts.model import COIN, MAX_56, Declined, Model, Refused, Undo
 
 EARNED_MAX = 2**48 - 1
 
@@ -100,6 +100,22 @@ class DoorsModel(Model):
         self._burn(holder, account, current, previous)
         totals = self.book.totals
         self.book.totals = replace(totals, reserve=totals.reserve - units // self.par)
+        return units // self.par
+
+    def restore(self, member: MemberId, current: int, previous: int) -> int:
+        """Minor units taken for coins that come back to a member."""
+        self._member(member)
+        units = current + previous
+        if units % self.par:
+            raise Refused("NotAtPar")
+        if self.book.totals.reserve * self.par + units > MAX_56:
+            raise Refused("TooMuch")
+        self._take_cash(units // self.par, "reserve")
+        account = self.touch(member)
+        self._change_supply(current=current, previous=previous)
+        self.book.accounts[member] = replace(
+            account, current=account.current + current, previous=account.previous + previous
+        )
         return units // self.par
 
     def issue(self, merchant: MerchantId, to: MemberId, units: int) -> int:

@@ -212,6 +212,9 @@ class Model:
     def claim_expired(self, merchant: MerchantId, epoch: int) -> None:
         if epoch + 2 > self.epoch:
             raise Refused("NotExpired")
+        if merchant == 0:
+            self._claim_for_fund(epoch)
+            return
         self._known(merchant)
         saved = copy.deepcopy(self.book)
         self.book.roll_supply(self.epoch)
@@ -225,6 +228,20 @@ class Model:
         self.book.issued[merchant, epoch] = 0
         self.claimed += points
         self.book.merchants[merchant] = replace(word, prepaid=word.prepaid + points)
+
+    def _claim_for_fund(self, epoch: int) -> None:
+        """What expired of an epoch in which nobody issued becomes money of the guarantee fund."""
+        saved = copy.deepcopy(self.book)
+        self.book.roll_supply(self.epoch)
+        issued, expired = self.book.closed_epochs.get(epoch, (0, 0))
+        amount = 0 if issued else expired // self.par
+        if not amount:
+            self.book = saved
+            raise Refused("NothingDue")
+        self.book.closed_epochs[epoch] = (0, expired - amount * self.par)
+        self.deposits[0] = self.deposits.get(0, 0) + amount
+        totals = self.book.totals
+        self.book.totals = replace(totals, reserve=totals.reserve - amount, deposits=totals.deposits + amount)
 
     def transfer(self, sender: MemberId, receiver: MemberId, units: int) -> None:
         """Coins move with their age. Holders are named like members here."""

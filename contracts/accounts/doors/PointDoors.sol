@@ -8,6 +8,7 @@ import {IRewardToken} from "../../../interfaces/IRewardToken.sol";
 import {
     ACCOUNT,
     ARREARS,
+    DEPOSIT,
     EPOCH,
     FLAG_FROZEN,
     FLAG_IN_ARREARS,
@@ -94,13 +95,8 @@ abstract contract PointDoors is DoorBase {
     function claimExpired(uint32 merchantId, uint16 epoch) external returns (uint256 points) {
         if (uint256(epoch) + 2 > _epoch()) revert IRewardToken.NotExpired(epoch);
         _touchSupply();
-        uint256 word = _touchMerchant(merchantId);
-        uint256 place = ISSUED | (uint256(merchantId) << 16) | epoch;
-        uint256 closed = load(EPOCH | epoch);
-        if (load(place) != 0) points = (uint256(uint64(closed)) * load(place)) / (closed >> 64);
+        points = merchantId == 0 ? _claimForFund(epoch) : _claimForMerchant(merchantId, epoch);
         if (points == 0) revert IRewardToken.NothingDue();
-        store(place, 0);
-        store(MERCHANT | merchantId, word.withPrepaid(word.prepaid() + points));
         emit IRewardToken.ExpiredClaimed(merchantId, epoch, uint64(points));
     }
 
@@ -201,7 +197,45 @@ abstract contract PointDoors is DoorBase {
         emit ILedgerDoors.PointsReturned(merchantId, msg.sender, uint64(units));
     }
 
+    /// @notice ILedgerDoors.restore
+    function restore(uint64 member, uint56 current, uint56 previous) external returns (uint64 amount) {
+        _requireDoor(DOOR_REDEEM);
+        uint256 slot = _memberSlot(member);
+        _requireFree(slot);
+        uint256 units = uint256(current) + previous;
+        if (units % _par != 0) revert ILedgerDoors.NotAtPar(units);
+        amount = uint64(units / _par);
+        // the reserve backs every point there is, so this bounds them all
+        if (uint256(uint64(load(TOTALS) >> 64)) * _par + units > MAX_56) revert IRewardToken.TooMuch(amount);
+        store(slot, _mintTo(slot, _touch(slot), current, previous));
+        emit ILedgerDoors.CoinsRestored(member, msg.sender, current, previous, amount);
+        _takeCash(amount, 64);
+    }
+
     // --- inside ---------------------------------------------------------------------------------------------------
+
+    /// @return points A merchant's share, rounded down, of what was earned in an epoch and expired
+    function _claimForMerchant(uint32 merchantId, uint16 epoch) private returns (uint256 points) {
+        uint256 word = _touchMerchant(merchantId);
+        uint256 place = ISSUED | (uint256(merchantId) << 16) | epoch;
+        uint256 closed = load(EPOCH | epoch);
+        if (load(place) != 0) points = (uint256(uint64(closed)) * load(place)) / (closed >> 64);
+        store(place, 0);
+        store(MERCHANT | merchantId, word.withPrepaid(word.prepaid() + points));
+    }
+
+    /// @dev What expired of an epoch in which no merchant issued anything goes to the guarantee fund, in whole minor
+    /// units; the rest stays in the reserve.
+    function _claimForFund(uint16 epoch) private returns (uint256 points) {
+        uint256 closed = load(EPOCH | epoch);
+        // then there are merchants to claim it
+        if (closed >> 64 != 0) return 0;
+        uint256 amount = closed / _par;
+        points = amount * _par;
+        store(EPOCH | epoch, closed - points);
+        store(DEPOSIT, load(DEPOSIT) + amount);
+        store(TOTALS, load(TOTALS) - (amount << 64) + amount);
+    }
 
     /// @dev The sender's own account, touched, which has coins of these ages.
     function _ownCoins(uint56 current, uint56 previous) private returns (uint256 slot, uint256 account) {

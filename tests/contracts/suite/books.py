@@ -68,7 +68,8 @@ class BooksRules:
             merchants[leaf.merchant] -= leaf.points if leaf.tender != 1 else 0
         for event in self._events(0):
             if event.name in TO_PREPAID:
-                merchants[event.args["merchant"]] += event.args[TO_PREPAID[event.name]]
+                # merchant 0 is the guarantee fund, whose share is money
+                merchants[event.args["merchant"]] += event.args[TO_PREPAID[event.name]] if event.args["merchant"] else 0
             elif event.name in FROM_PREPAID:
                 merchants[event.args["merchant"]] -= event.args[FROM_PREPAID[event.name]]
             elif event.name in BY_LEAF:
@@ -84,6 +85,8 @@ class BooksRules:
     def _events(self, first: int) -> list[Event]:
         """The ledger's events from this block on."""
         ledger = self.twin.ledger
+        if first > int(self.twin.chain.request("eth_blockNumber"), 16):
+            return []  # a rule that sent nothing made no block
         wanted: dict[str, Any] = {"address": ledger.address, "fromBlock": hex(first), "toBlock": "latest"}
         logs = self.twin.chain.request("eth_getLogs", wanted)
         return [event for event in map(ledger.interface.event, logs) if event is not None]

@@ -1,0 +1,19 @@
+"""Members' keys, as the Registry has them."""
+
+from benchmarks.devchain import Contract
+from node.domain.ids import MemberId
+from node.domain.merkle import keccak
+from tests.contracts.twin import Twin
+
+NOBODY = "0x" + "00" * 20
+
+
+def key_of(twin: Twin, member: MemberId) -> str:
+    """The address that acts for a member: the one registered, else one that is registered now."""
+    registry: Contract = twin.world.registry
+    key = str(registry.view("memberKey", member))
+    if key == NOBODY:
+        key = "0x" + keccak(b"key of " + member.to_bytes(8, "big"))[-20:].hex()
+        twin.tick()
+        registry.send("setMemberKey", member, key, sender=twin.world.operator)
+    return twin.chain.impersonate(key)
