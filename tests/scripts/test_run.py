@@ -9,6 +9,7 @@ import pytest
 from web3 import Web3
 
 from scripts import brownie_shim
+from scripts.suite import PARTS
 from tests.scripts.conftest import BIN, Chain
 
 SIGNER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -80,7 +81,8 @@ def test_deploy_sends_nothing_when_its_folder_cannot_be_written(chain: Chain, tm
 def test_deploy_writes_where_everything_is(chain: Chain) -> None:
     out = shown(chain, "deploy")
     deployment = json.loads((chain.folder / "deployment.json").read_text())
-    assert set(deployment["contracts"]) == {"NetworkAccess", "CashToken", "RewardToken", "Registry", "RewardRules"}
+    core = {"NetworkAccess", "CashToken", "RewardToken", "Registry", "RewardRules"}
+    assert set(deployment["contracts"]) == core | {part.name for part in PARTS}
     assert all(Web3.is_checksum_address(entry["address"]) for entry in deployment["contracts"].values())
     assert all(entry["address"] in out for entry in deployment["contracts"].values())
     assert deployment["block"] <= min(entry["block"] for entry in deployment["contracts"].values())
