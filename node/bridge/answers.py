@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from node.bridge.journal.reading import Stored
+from node.bridge.receipts import Told, tell
 from node.domain import ids
 from node.domain.answer import Answer
 from node.domain.ids import Sequence, StreamId, Units, payment_id
@@ -22,6 +23,10 @@ TEXTS: Final[Mapping[int, str]] = {
     13: "LIMIT OF THE DAY REACHED",
     14: "NOT ENOUGH STORED VALUE",
     15: "NOT ENOUGH COINS",
+    20: "PAYMENT NOT KNOWN",
+    21: "MORE THAN IS LEFT OF THE PAYMENT",
+    22: "MERCHANT HAS NOT ENOUGH FUNDS",
+    23: "NOTHING IS LEFT OF THE PAYMENT",
     30: "NOT POSSIBLE NOW",
     31: "NOT FOUND",
     32: "USED OR CLOSED",
@@ -77,12 +82,13 @@ class Waiting:
             future.set_result(answer)
 
 
-def answer_of(stream: StreamId, stored: Stored, *, duplicate: bool) -> Answer:
-    """The answer to the message of a journaled payment that has one."""
+def answer_of(stream: StreamId, stored: Stored, *, currency: str, duplicate: bool) -> Answer:
+    """The answer to the message of a journaled payment or refund that has one; a refund under way has 91 for now."""
     points: Units | None = None
     if stored.status is Status.FINAL and stored.leaves:
         points = Units(sum(leaf_points(leaf) for _, leaf in leaves_of(stored.leaves, stored.sequence)))
     code = stored.response_code or TOO_LATE
+    told = tell(stored, currency) if code == APPROVED else Told(facts=(), text=_text(code, stored.reason or 0))
     return Answer(
         response_code=code,
         payment_id=payment_id(stream, ids.Sequence(stored.sequence)),
@@ -90,7 +96,8 @@ def answer_of(stream: StreamId, stored: Stored, *, duplicate: bool) -> Answer:
         points=points,
         balance=None,
         duplicate=duplicate,
-        text=_text(code, stored.reason or 0),
+        text=told.text,
+        facts=told.facts,
     )
 
 
@@ -108,6 +115,4 @@ def journaled_answer(stream: StreamId, sequence: Sequence | None, status: Status
 
 
 def _text(code: str, reason: int) -> str:
-    if code == APPROVED:
-        return ""
     return TEXTS.get(reason, "NOT POSTED IN TIME" if code == TOO_LATE else "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion, Sequence
+from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence
 from node.domain.payment import Payment, Status
 
 HEAD: Final = struct.Struct(">BBHQI")
@@ -19,10 +19,11 @@ _LINE_SIZE: Final = 9
 
 
 class Kind(IntEnum):
-    """What an entry or a batch is."""
+    """What an entry or a batch is. Reversals and refunds go out in one kind of batch, REVERSAL."""
 
     PAYMENT = 0
     REVERSAL = 1
+    REFUND = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,19 +42,25 @@ class PaymentEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReversalEntry:
-    """A journaled reversal of the payment with the sequence `original`."""
+    """A journaled reversal of the payment with the sequence `original`; with an `amount`, a refund of that much."""
 
     sequence: Sequence
     original: Sequence
     member: MemberId
     received_at: int
+    amount: MinorUnits | None = None
+
+    @property
+    def is_refund(self) -> bool:
+        """Whether somebody waits for the chain's word on it, and the original stays if it is not final yet."""
+        return self.amount is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Admitted:
     """What the journal made of a message: a new entry, or the one that this message repeats.
 
-    `sequence` names the payment that the answer is about (a reversal's original), None for a tombstone.
+    `sequence` names what the answer is about (a payment, a refund, a reversal's original), None for a tombstone.
     """
 
     sequence: Sequence | None
@@ -151,6 +158,11 @@ def entry_of(sequence: int, merchant: int, packed: bytes, received_at: int, *, d
         packed=packed,
         received_at=received_at,
     )
+
+
+def line_count(packed: bytes) -> int:
+    """How many lines a packed payment has."""
+    return packed[1]
 
 
 def member_of(packed: bytes) -> MemberId:

@@ -13,13 +13,13 @@ from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
 from node.domain.ids import MemberId, MinorUnits, PaymentId, StreamId
-from node.domain.payment import Payment, Reversal
+from node.domain.payment import Entry
 
 
 class Submit(Protocol):
     """Puts a verified message into the journal and waits for its answer."""
 
-    async def __call__(self, entry: Payment | Reversal, sealed: bytes) -> Answer:
+    async def __call__(self, entry: Entry, sealed: bytes) -> Answer:
         """The answer, in time; `sealed` is kept unread. Raises errors of the tree."""
         ...
 

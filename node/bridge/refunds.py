@@ -1,8 +1,10 @@
-"""Reversals on their way: each waits until its original is final, then undoes every line of it by Merkle proof.
+"""Reversals and refunds on their way: each waits until its original is final, and until those before it are settled.
 
-Stage before: journal. Stage after: transaction. A reversal of a payment that was declined is final without effect.
+Stage before: journal. Stage after: transaction. They undo lines by Merkle proof: a reversal all of its original, a
+refund a part of it. What concerns an original that was declined has no effect.
 """
 
+from collections.abc import Sequence as Many
 from typing import Final
 
 from node.bridge.entry import Formed, Kind, ReversalEntry
@@ -21,41 +23,92 @@ TREES: Final = 8
 
 
 class Refunds:
-    """Reversals that are in no batch yet."""
+    """Reversals and refunds that are not settled, in a line for each original; the first of a line may be under way."""
 
     def __init__(self, settings: BatchSettings, stream: StreamId) -> None:
         self._settings = settings
         self._stream = stream
-        self.awaiting: dict[Sequence, ReversalEntry] = {}
+        self._lines: dict[Sequence, list[ReversalEntry]] = {}
+        self._begun: set[Sequence] = set()
+        self._taken: set[Sequence] = set()
         self._ready: dict[Sequence, tuple[ReversalEntry, Refund]] = {}
         self._extra_gas = 0
         self._trees: dict[Hash32, list[Hash32]] = {}
 
     @property
     def ready(self) -> int:
-        """Reversals that can go into a batch."""
+        """How many can go into a batch."""
         return len(self._ready)
 
     def wait(self, reversal: ReversalEntry) -> None:
-        """A reversal whose original is not final yet, as far as is known."""
-        self.awaiting[reversal.original] = reversal
+        """One whose original is not final yet, as far as is known; or that was given back, and is first again."""
+        self._forget(reversal)
+        line = self._lines.setdefault(reversal.original, [])
+        if reversal not in line:
+            line.append(reversal)
 
-    def original_final(self, reversal: ReversalEntry, original: Original) -> None:
-        """The original took effect: the reversal may go."""
-        self.awaiting.pop(reversal.original, None)
-        lines = tuple(
-            LineRefund(leaf=leaf, amount=MinorUnits(0), root=original.root, proof=proof_of(tree, index))
-            for tree in [self._tree(original)]
-            for index, leaf in leaves_of(original.leaves, reversal.original)
-        )
-        if not lines:
+    def resume(self, reversal: ReversalEntry) -> None:
+        """One that is in a batch already."""
+        self._lines.setdefault(reversal.original, []).insert(0, reversal)
+        self._begun.add(reversal.sequence)
+        self._taken.add(reversal.sequence)
+
+    def first(self, original: Sequence) -> ReversalEntry | None:
+        """The one whose turn it is, None if there is none or it is under way."""
+        line = self._lines.get(original)
+        return line[0] if line and line[0].sequence not in self._begun else None
+
+    def begin(self, reversal: ReversalEntry) -> bool:
+        """Lets the first of its line go; false if it is not first, or under way already."""
+        if self.first(reversal.original) is not reversal:
+            return False
+        self._begun.add(reversal.sequence)
+        return True
+
+    def is_begun(self, reversal: ReversalEntry) -> bool:
+        """Whether it was let go, and not withdrawn since."""
+        return reversal.sequence in self._begun
+
+    def original_final(self, reversal: ReversalEntry, original: Original, amounts: Many[MinorUnits] = ()) -> None:
+        """The original took effect: what was begun is ready. `amounts` is a refund's part of each line."""
+        tree = self._tree(original)
+        leaves = leaves_of(original.leaves, reversal.original)
+        if not leaves:
             raise BrokenInvariant(f"payment {reversal.original} is final and has no leaf")
-        refund = Refund(sequence=reversal.sequence, kind=RefundKind.REVERSAL, lines=lines)
-        self._ready[reversal.sequence] = (reversal, refund)
+        parts = amounts or [MinorUnits(0)] * len(leaves)
+        lines = tuple(
+            LineRefund(leaf=leaf, amount=part, root=original.root, proof=proof_of(tree, index))
+            for (index, leaf), part in zip(leaves, parts, strict=True)
+            if part or not reversal.is_refund
+        )
+        kind = RefundKind.REFUND if reversal.is_refund else RefundKind.REVERSAL
+        self._ready[reversal.sequence] = (reversal, Refund(sequence=reversal.sequence, kind=kind, lines=lines))
 
-    def original_declined(self, reversal: ReversalEntry) -> None:
-        """The original had no effect: nothing is to be undone."""
-        self.awaiting.pop(reversal.original, None)
+    def withdraw(self, reversal: ReversalEntry) -> bool:
+        """Takes one out that is in no batch yet; false when it is too late."""
+        if reversal.sequence in self._taken:
+            return False
+        self._ready.pop(reversal.sequence, None)
+        self.done(reversal)
+        return True
+
+    def withdraw_reversal(self, original: Sequence) -> ReversalEntry | None:
+        """Takes out the reversal of an original that went into no batch after all."""
+        for reversal in self._lines.get(original, []):
+            if not reversal.is_refund:
+                self.done(reversal)
+                return reversal
+        return None
+
+    def done(self, reversal: ReversalEntry) -> ReversalEntry | None:
+        """It is settled, or needs no effect; the one whose turn it is then."""
+        line = self._lines.get(reversal.original, [])
+        if reversal in line:
+            line.remove(reversal)
+        if not line:
+            self._lines.pop(reversal.original, None)
+        self._forget(reversal)
+        return self.first(reversal.original)
 
     def more_gas(self) -> None:
         """A batch ended early for want of gas: the next ones get more."""
@@ -73,6 +126,7 @@ class Refunds:
             chosen = chosen[: len(chosen) // 2]
         for reversal, _ in chosen:
             del self._ready[reversal.sequence]
+            self._taken.add(reversal.sequence)
         formed = Formed(
             kind=Kind.REVERSAL,
             sequences=tuple(reversal.sequence for reversal, _ in chosen),
@@ -83,6 +137,10 @@ class Refunds:
             + 16 * len(calldata),
         )
         return formed, [reversal for reversal, _ in chosen]
+
+    def _forget(self, reversal: ReversalEntry) -> None:
+        self._begun.discard(reversal.sequence)
+        self._taken.discard(reversal.sequence)
 
     def _tree(self, original: Original) -> list[Hash32]:
         tree = self._trees.get(original.root)

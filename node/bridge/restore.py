@@ -76,6 +76,7 @@ async def restore_entries(journal: Journal, bridge: Bridge, stages: Stages) -> N
             bridge.on_entry(entry)
         elif isinstance(entry, ReversalEntry):
             stages.reversals[entry.sequence] = entry
+            stages.refunds.resume(entry)
         else:
             stages.received_at[entry.sequence] = entry.received_at
     if entries:

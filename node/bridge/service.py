@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from node.bridge.answers import answer_of, journaled_answer
+from node.bridge.answers import journaled_answer
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.journal import reading
 from node.bridge.journal.admission import Admission
@@ -22,7 +22,7 @@ from node.config import BridgeSettings
 from node.domain.answer import Answer
 from node.domain.errors import BrokenInvariant, MalformedMessage, Overloaded, TillnetError, Unusable
 from node.domain.ids import Address, PaymentId, parse_payment_id, payment_id
-from node.domain.payment import Payment, Reversal
+from node.domain.payment import Entry, Reversal
 
 TICK: Final = 0.05
 """Seconds between two looks at deadlines and at transactions that no block takes."""
@@ -48,10 +48,11 @@ class Bridge:
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lookups = 0
 
-    async def submit(self, entry: Payment | Reversal, sealed: bytes) -> Answer:
-        """Takes a verified message in and answers it: at once if it only earns or reverses, when final if it debits.
+    async def submit(self, entry: Entry, sealed: bytes) -> Answer:
+        """Takes a verified message in and answers it: at once if it only earns or reverses, when final if not.
 
-        Raises Overloaded, JournalUnwritable, DuplicateOtherBody, ReversedBefore, MalformedMessage.
+        Raises Overloaded, JournalUnwritable, DuplicateOtherBody, ReversedBefore, OriginalNotFound, InvalidTransaction,
+        MalformedMessage.
         """
         stages = self._stages
         if len(stages.batcher) >= self._settings.batch.waiting:
@@ -74,7 +75,7 @@ class Bridge:
         if not admitted.duplicate and admitted.response_code is not None:
             return journaled_answer(stages.stream, sequence, admitted.status, duplicate=False)
         found = await stages.journal.run(lambda connection: reading.stored(connection, [sequence]))
-        return answer_of(stages.stream, found[sequence], duplicate=admitted.duplicate)
+        return stages.answer_of(found[sequence], duplicate=admitted.duplicate)
 
     def on_entry(self, entry: PaymentEntry | ReversalEntry) -> None:
         """A new entry is on the disk; the journal calls this in the order of the sequences."""
@@ -87,6 +88,8 @@ class Bridge:
             stages.received_at[entry.sequence] = entry.received_at
             stages.batcher.add(entry)
         else:
+            if entry.is_refund:
+                stages.waiting.expect(entry.sequence, entry.received_at)
             self._undo.begin(entry)
         stages.news.set()
 
@@ -99,7 +102,7 @@ class Bridge:
         if stream != self._stages.stream or sequence >= 2**63:
             return None
         found = await self._stages.journal.run(lambda connection: reading.stored(connection, [sequence]))
-        return answer_of(stream, found[sequence], duplicate=True) if sequence in found else None
+        return self._stages.answer_of(found[sequence], duplicate=True) if sequence in found else None
 
     async def health(self) -> Mapping[str, object]:
         """How the bridge is: `ok` is false when the chain stands still or the queue is full."""

@@ -81,12 +81,12 @@ class Settlement:
         if result.kind is Kind.REVERSAL:
             if result.short_of_gas:
                 stages.refunds.more_gas()
-            self._reversals_settled(pending, back)
+            await self._reversals_settled(pending, back)
         else:
             if back:
                 entries = await stages.journal.insist(lambda connection: reading.payments(connection, back))
                 stages.batcher.give_back(entries)
-                for reversal in [stages.refunds.awaiting.pop(number, None) for number in back]:
+                for reversal in [stages.refunds.withdraw_reversal(number) for number in back]:
                     if reversal is not None:
                         self._undo.begin(reversal)  # neither of the two need go to the chain any more
             if result.short_of_gas:
@@ -101,7 +101,9 @@ class Settlement:
                 f" poster of stream {stages.stream}?"
             )
 
-    def _reversals_settled(self, pending: Pending, back: set[Sequence]) -> None:
+    async def _reversals_settled(self, pending: Pending, back: set[Sequence]) -> None:
+        settled = [Sequence(number) for number in pending.sequences if number not in back]
+        await self._stages.answer(settled)  # refunds are waited for
         for number in pending.sequences:
             reversal = self._stages.reversals.get(Sequence(number))
             if reversal is not None and number in back:
@@ -119,7 +121,7 @@ class Settlement:
                 observe((now - received_at) / 1000)
         await stages.answer(sequences)
         for sequence in sequences:
-            reversal = stages.refunds.awaiting.get(sequence)
+            reversal = stages.refunds.first(sequence)
             if reversal is not None:
                 await self._undo.look_at_original(reversal)
 

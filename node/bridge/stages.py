@@ -1,7 +1,7 @@
 """The bridge's stages, put together by start.py and called by service.py; and the log lines that they share."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -13,11 +13,13 @@ from node.bridge.entry import ReversalEntry
 from node.bridge.failpoint import FailPoint
 from node.bridge.finality import Rebuild
 from node.bridge.journal import reading
+from node.bridge.journal.reading import Stored
 from node.bridge.journal.store import Journal
 from node.bridge.refunds import Refunds
 from node.bridge.transaction import Sender
 from node.chain.blocks import Block, Blocks
-from node.domain.ids import Sequence, StreamId, payment_id
+from node.domain.answer import Answer
+from node.domain.ids import Hash32, MinorUnits, Sequence, StreamId, payment_id
 
 log = structlog.get_logger("bridge")
 
@@ -26,7 +28,8 @@ log = structlog.get_logger("bridge")
 class Stages:
     """One stream's stages. `clock` gives milliseconds of the Unix clock; `news` is set when a batch may go.
 
-    `on_block` is told each settled block. `received_at` and `reversals` hold what the chain has not settled yet.
+    `undone` tells what was refunded of a line, minor units. `on_block` is told each settled block. `received_at` and
+    `reversals` hold what the chain has not settled yet.
     """
 
     stream: StreamId
@@ -39,6 +42,8 @@ class Stages:
     failpoint: FailPoint
     counters: Counters
     rebuild: Rebuild
+    undone: Callable[[Hash32], Awaitable[MinorUnits]]
+    currency: str
     clock: Callable[[], int]
     on_block: Callable[[Block], None]
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,13 +51,17 @@ class Stages:
     reversals: dict[Sequence, ReversalEntry] = field(default_factory=dict)
 
     async def answer(self, sequences: Iterable[Sequence]) -> None:
-        """Tells those who wait for these payments what the journal says."""
+        """Tells those who wait for these payments and refunds what the journal says."""
         wanted = [sequence for sequence in sequences if sequence in self.waiting]
         if not wanted:
             return
         found = await self.journal.insist(lambda connection: reading.stored(connection, wanted))
         for sequence in wanted:
-            self.waiting.resolve(answer_of(self.stream, found[sequence], duplicate=False), sequence)
+            self.waiting.resolve(self.answer_of(found[sequence], duplicate=False), sequence)
+
+    def answer_of(self, stored: Stored, *, duplicate: bool) -> Answer:
+        """The answer to the message of a journaled payment or refund."""
+        return answer_of(self.stream, stored, currency=self.currency, duplicate=duplicate)
 
     def log_transition(self, event: str, sequences: Iterable[int], **facts: object) -> None:
         """One line for a transition that payments made together; `payment_id` names them all."""

@@ -235,6 +235,8 @@ async def _assemble(
         counters=Counters(),
         rebuild=LeafRebuilder(ledger, await ledger.terms()),
         clock=now_ms,
+        undone=ledger.refunded,
+        currency=settings.chain.currency,
         on_block=queue.put_nowait,
     )
     bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)

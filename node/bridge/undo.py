@@ -1,60 +1,84 @@
-"""Undoing payments: reversals that a terminal sent, and those of payments that were not final in time.
+"""Undoing payments: reversals and refunds that a terminal sent, and payments that were not final in time.
 
-Between journal and batch. A payment that is in no batch yet is cancelled in the journal; any other is undone on the
-chain once it is final there; one that the chain declined needs nothing.
+Between journal and batch. A payment that is in no batch yet is cancelled in the journal by its reversal; any other is
+undone on the chain once it is final there; one that the chain declined needs nothing. A refund never cancels: it waits
+until its original is final, and takes what is left of it.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from node.bridge.entry import ReversalEntry
+from node.bridge.finality import RESPONSE_CODES
 from node.bridge.journal import reading, transitions
+from node.bridge.journal.reading import Original
 from node.bridge.stages import Stages, log
-from node.domain.ids import Sequence, payment_id
-from node.domain.payment import Status
+from node.chain.rpc import RpcRefused
+from node.domain.errors import ChainUnreachable
+from node.domain.ids import MinorUnits, Sequence, payment_id
+from node.domain.merkle import keccak
+from node.domain.packed_leaves import leaf_amount, leaf_tender, leaves_of
+from node.domain.payment import Status, Tender
+from node.domain.refund_split import LineLeft, parts_of, split_refund
 
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
+PAUSE: Final = 0.5
+"""Seconds between two questions for what is left of a line; a refund's deadline bounds them."""
+EXCEEDS, NOTHING = 21, 23
+"""The ledger's reasons (docs/batch.md), said by the bridge, which sees it before."""
 
 
 class Undo:
-    """The reversals of one stream. `spawn` runs something beside the caller."""
+    """The reversals and refunds of one stream. `spawn` runs something beside the caller."""
 
     def __init__(self, stages: Stages, spawn: Spawn) -> None:
         self._stages = stages
         self._spawn = spawn
 
     def begin(self, reversal: ReversalEntry) -> None:
-        """A reversal was journaled."""
+        """A reversal or a refund was journaled."""
         stages = self._stages
         stages.reversals[reversal.sequence] = reversal
         stages.batcher.hold(reversal)
-        if stages.batcher.cancel(reversal.original) is not None:
+        if not reversal.is_refund and stages.batcher.cancel(reversal.original) is not None:
             self._spawn(self._cancel(reversal))
             return
         self.wait_for_original(reversal)
 
     def wait_for_original(self, reversal: ReversalEntry) -> None:
-        """The reversal goes on as soon as its original's fate is known; it may be already."""
+        """It goes on as soon as its original's fate is known; it may be already."""
         self._stages.refunds.wait(reversal)
         self._spawn(self.look_at_original(reversal))
 
     async def look_at_original(self, reversal: ReversalEntry) -> None:
-        """Sends the reversal on its way if its original is final, and ends it if that was declined."""
+        """Sends it on its way if its original is final and it is its turn, and ends it if that was declined."""
         stages = self._stages
         original = await stages.journal.insist(lambda connection: reading.original_of(connection, reversal.original))
-        if reversal.original not in stages.refunds.awaiting:
-            return  # told by a block meanwhile
-        if original.status is Status.FINAL:
-            stages.refunds.original_final(reversal, original)
-            stages.news.set()
-        elif original.status is Status.DECLINED:
-            stages.refunds.original_declined(reversal)
+        if original.status not in (Status.FINAL, Status.DECLINED) or not stages.refunds.begin(reversal):
+            return  # not yet, or begun meanwhile
+        if original.status is Status.DECLINED:
+            if reversal.is_refund:
+                await self._decline(reversal, NOTHING)
+                return
             await stages.journal.insist(lambda connection: transitions.finish_reversal(connection, reversal.sequence))
             self.end(reversal)
+        elif reversal.is_refund:
+            await self._split(reversal, original)
+        else:
+            stages.refunds.original_final(reversal, original)
+            stages.news.set()
 
     async def too_late(self, sequence: Sequence) -> None:
-        """A payment that debits was not final in time: it is answered 91, and its effect undone whenever it comes."""
+        """A payment that debits was not final in time: it is answered 91, and its effect undone whenever it comes.
+
+        A refund that is in no batch yet gets into none; of one that is, only the answer is not known yet.
+        """
         stages = self._stages
+        refund = stages.reversals.get(sequence)
+        if refund is not None:
+            await self._refund_too_late(refund)
+            return
         cancelled = stages.batcher.cancel(sequence)
         stages.failpoint.passed("before-undo")
         _, reversal = await stages.journal.time_out(sequence, stages.clock(), unbatched=cancelled is not None)
@@ -67,12 +91,70 @@ class Undo:
         await stages.answer([sequence])
 
     def end(self, reversal: ReversalEntry) -> None:
-        """The reversal is settled."""
+        """It is settled; the next one that concerns the same original may go."""
         stages = self._stages
         stages.reversals.pop(reversal.sequence, None)
         stages.batcher.release(reversal)
-        stages.log_transition("final", [reversal.sequence], reverses=payment_id(stages.stream, reversal.original))
+        following = stages.refunds.done(reversal)
+        if following is not None:
+            self._spawn(self.look_at_original(following))
+        stages.log_transition(
+            "final", [reversal.sequence], **{_verb(reversal): payment_id(stages.stream, reversal.original)}
+        )
         stages.news.set()
+
+    async def _split(self, refund: ReversalEntry, original: Original) -> None:
+        """Spreads a refund over what is left of its original's lines, and lets it go, or declines it."""
+        stages = self._stages
+        leaves = [leaf for _, leaf in leaves_of(original.leaves, refund.original)]
+        while True:
+            try:
+                undone = [await stages.undone(keccak(leaf)) for leaf in leaves]
+                break
+            except (ChainUnreachable, RpcRefused) as error:
+                log.warning("what is left is not known", payment_id=self._name(refund), reason=str(error))
+                await asyncio.sleep(PAUSE)
+            if not stages.refunds.is_begun(refund):
+                return
+        lines = [
+            LineLeft(tender=Tender(leaf_tender(leaf)), left=MinorUnits(leaf_amount(leaf) - gone))
+            for leaf, gone in zip(leaves, undone, strict=True)
+        ]
+        if not stages.refunds.is_begun(refund):
+            return  # withdrawn meanwhile
+        split = split_refund(refund.amount or MinorUnits(0), lines)
+        if split is None:
+            await self._decline(refund, EXCEEDS if any(line.left for line in lines) else NOTHING)
+            return
+        packed = parts_of(lines, split).pack()
+        await stages.journal.insist(lambda connection: transitions.note_parts(connection, refund.sequence, packed))
+        if stages.refunds.is_begun(refund):
+            stages.refunds.original_final(refund, original, split)
+            stages.news.set()
+
+    async def _decline(self, refund: ReversalEntry, reason: int) -> None:
+        stages = self._stages
+        if not stages.refunds.withdraw(refund):
+            return
+        code = RESPONSE_CODES[reason]
+        await stages.journal.insist(
+            lambda connection: transitions.decline_refund(connection, refund.sequence, code, reason)
+        )
+        log.warning("declined", payment_id=self._name(refund), reason=reason)
+        self.end(refund)
+        await stages.answer([refund.sequence])
+
+    async def _refund_too_late(self, refund: ReversalEntry) -> None:
+        stages = self._stages
+        withdrawn = stages.refunds.withdraw(refund)
+        if withdrawn:
+            await stages.journal.insist(
+                lambda connection: transitions.decline_refund(connection, refund.sequence, "91", None)
+            )
+        log.warning("not final in time", payment_id=self._name(refund), withdrawn=withdrawn)
+        await stages.answer([refund.sequence])
+        if withdrawn:
+            self.end(refund)
 
     async def _cancel(self, reversal: ReversalEntry) -> None:
         stages = self._stages
@@ -83,3 +165,10 @@ class Undo:
         stages.log_transition("cancelled", [reversal.original])
         self.end(reversal)
         await stages.answer([reversal.original])
+
+    def _name(self, reversal: ReversalEntry) -> str:
+        return payment_id(self._stages.stream, reversal.sequence)
+
+
+def _verb(reversal: ReversalEntry) -> str:
+    return "refunds" if reversal.is_refund else "reverses"

@@ -144,6 +144,11 @@ class Ledger:
         (posted,) = await self._views.ask("isPosted(uint32,uint64)", stream, sequence, returns="(bool)")
         return bool(posted)
 
+    async def refunded(self, leaf: Hash32) -> MinorUnits:
+        """What was undone of the line with this leaf."""
+        amount, _ = await self._views.ask("refunded(bytes32)", leaf, returns="(uint256,uint256)")
+        return MinorUnits(amount)
+
     async def account(self, member: MemberId) -> Account:
         """A member's account, its epoch rolled to now."""
         (row,) = await self._views.ask("account(uint64)", member, returns=f"({_ACCOUNT})")

@@ -4,9 +4,29 @@ Built by bridge/service from the journal; encoded by bridge/acknowledge (ISO 858
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 from node.domain.ids import PaymentId, Units
 from node.domain.payment import Status
+
+
+class Fact(Enum):
+    """Something that an answer says beside its code: the tag of its object in DE48, and its name in JSON-RPC."""
+
+    COIN = ("CO", "coin")
+    """Minor units that were taken, or given back, in coins."""
+    STORED_VALUE = ("SV", "storedValue")
+    """Minor units that were taken from, or given back to, stored value."""
+    EXTERNAL = ("XT", "external")
+    """Minor units that the clerk takes, or gives back, in cash or by another acquirer's card."""
+
+    def __init__(self, tag: str, member: str) -> None:
+        self.tag = tag
+        self.member = member
+
+
+Facts = tuple[tuple[Fact, str], ...]
+"""What an answer says, in its order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,7 +35,7 @@ class Answer:
 
     `response_code` is ISO 8583 DE39. `payment_id` is None only for a reversal whose original never came. `points` and
     `balance` are units, None as long as the chain has not said. `duplicate` says that this very message came before.
-    `text` is one printable ASCII line for the receipt (DE63), possibly empty.
+    `text` is one printable ASCII line for the receipt (DE63), possibly empty. `facts` are what acts and refunds did.
     """
 
     response_code: str
@@ -25,6 +45,7 @@ class Answer:
     balance: Units | None
     duplicate: bool
     text: str
+    facts: Facts = ()
 
     @property
     def approved(self) -> bool:

@@ -15,6 +15,16 @@ def leaf_points(leaf: bytes) -> int:
     return int.from_bytes(leaf[50:57], "big")
 
 
+def leaf_amount(leaf: bytes) -> int:
+    """What a leaf's line amounts to, minor units (docs/batch.md, word 1)."""
+    return int.from_bytes(leaf[40:46], "big")
+
+
+def leaf_tender(leaf: bytes) -> int:
+    """What a leaf's line was paid with (docs/batch.md, word 0)."""
+    return leaf[14]
+
+
 def leaves_of(leaves: bytes, sequence: int) -> list[tuple[int, bytes]]:
     """The leaves of one payment with their indexes, among all of its batch."""
     wanted = sequence.to_bytes(8, "big")

@@ -1,4 +1,4 @@
-"""What a verified message becomes: a payment or a reversal, and the statuses it may pass through.
+"""What a verified message becomes: a payment, a reversal or a refund, and the statuses it may pass through.
 
 Stage before: verify (builds these). Stages after: journal, batch, transaction, finality, acknowledge.
 """
@@ -113,6 +113,36 @@ class Reversal:
     merchant: MerchantId
     terminal: TerminalNumber
     time: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OriginalNumber:
+    """What a refund says of its original by number: its sequence, or (`whole` false) what DE38 has room for of it."""
+
+    number: int
+    whole: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refund:
+    """A verified refund (0200, processing code 20): `amount` of its original goes back, to the tenders in their order.
+
+    `member` is whose card was shown, None without one; it has to be the original's.
+    """
+
+    key: PaymentKey
+    transmission_time: str
+    body: Hash32
+    original: OriginalKey | OriginalNumber
+    amount: MinorUnits
+    merchant: MerchantId
+    terminal: TerminalNumber
+    member: MemberId | None
+    time: int
+
+
+Entry = Payment | Reversal | Refund
+"""What may be journaled."""
 
 
 class Status(Enum):

@@ -3,61 +3,36 @@
 Runs in the writer's thread, a group of messages at a time.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
-from node.bridge.entry import Admitted, Kind, PaymentEntry, ReversalEntry, member_of, pack_payment
+from node.bridge.entry import Admitted, Kind, PaymentEntry, ReversalEntry, line_count, member_of, pack_payment
+from node.bridge.journal.group import NO_TIME, Group, Known, key_text, reference_of
 from node.domain import ids
-from node.domain.errors import DuplicateOtherBody, ReversedBefore, TillnetError
-from node.domain.ids import MemberId, RuleVersion
-from node.domain.payment import OriginalKey, Payment, PaymentKey, Reversal, Status
-
-COLUMNS: Final = (
-    "sequence",
-    "kind",
-    "key",
-    "reference",
-    "body",
-    "status",
-    "debits",
-    "merchant",
-    "packed",
-    "sealed",
-    "original",
-    "response_code",
-    "received_at",
+from node.domain.errors import (
+    DuplicateOtherBody,
+    InvalidTransaction,
+    OriginalNotFound,
+    ReversedBefore,
+    TillnetError,
 )
-CHUNKS: Final = (256, 64, 16, 4, 1)
-"""Rows of one INSERT: few sizes, so that statements stay prepared; many rows, so that threads seldom switch."""
-NO_TIME: Final = "0000000000"
-"""The transmission time of a reversal that does not know its original's."""
+from node.domain.ids import MemberId, RuleVersion
+from node.domain.payment import Entry, Payment, Refund, Reversal, Status
+from node.domain.refund_split import RefundParts
+
+__all__ = ["NO_TIME", "Admission", "Admitter"]
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
     """A verified message with what is to be kept for it; `received_at` in milliseconds."""
 
-    message: Payment | Reversal
+    message: Entry
     sealed: bytes
     received_at: int
-
-
-@dataclass(slots=True)
-class _Known:
-    """An entry as far as an admission needs it."""
-
-    sequence: int
-    kind: int
-    body: bytes
-    status: str
-    response_code: str | None
-    original: int | None
-    reversed_by: int | None
-    packed: bytes
 
 
 class Admitter:
@@ -78,40 +53,41 @@ class Admitter:
     def admit(self, connection: Connection, group: Sequence[Admission]) -> list[Admitted | TillnetError]:
         """What became of each message of the group, in order; their rows are inserted, not yet committed."""
         keys = [key_text(each.message.key) for each in group]
-        payments = [reference_of(each.message) for each in group if isinstance(each.message, Payment)]
-        payments += [_timeless(reference) for reference in payments]
-        known = {row[0]: _Known(*row[1:]) for row in _select(connection, _by_key, keys)}
-        tombstones = {row[0] for row in _select(connection, _tombstones, payments)}
-        batch = _Group(connection, known, tombstones)
+        references = [reference_of(each.message) for each in group if not isinstance(each.message, Reversal)]
+        batch = Group.of(connection, keys, references)
         results: list[Admitted | TillnetError] = []
         for key, admission in zip(keys, group, strict=True):
-            if isinstance(admission.message, Payment):
-                results.append(self._payment(batch, key, admission, admission.message))
+            message = admission.message
+            if isinstance(message, Payment):
+                results.append(self._payment(batch, key, admission, message))
+                continue
+            batch.flush()  # its original may stand in this very group
+            if isinstance(message, Refund):
+                results.append(self._refund(batch, key, admission, message))
             else:
-                batch.flush()  # its original may stand in this very group
-                results.append(self._reversal(batch, key, admission, admission.message))
+                results.append(self._reversal(batch, key, admission, message))
         batch.flush()
         return results
 
-    def _payment(self, batch: "_Group", key: str, admission: Admission, payment: Payment) -> Admitted | TillnetError:
+    def _payment(self, batch: Group, key: str, admission: Admission, payment: Payment) -> Admitted | TillnetError:
         known = batch.known.get(key)
         if known is not None:
-            return _duplicate(known, payment.body)
+            return _duplicate(known, payment.body, Kind.PAYMENT)
         reference = reference_of(payment)
-        if reference in batch.tombstones or _timeless(reference) in batch.tombstones:
+        if batch.is_buried(reference):
             return ReversedBefore()
         packed = pack_payment(payment, enrol=self._enrol)
-        sequence, self.next = self.next, self.next + 1
+        sequence = self._number()
         debits = payment.debits
         # A payment that only earns is answered as soon as this row is on the disk.
         code = None if debits else "00"
         batch.add(
             key,
-            _Known(sequence, Kind.PAYMENT, payment.body, _JOURNALED, code, None, None, packed),
-            (reference, debits, payment.merchant, admission.sealed, admission.received_at),
+            Known(sequence, Kind.PAYMENT, payment.body, _JOURNALED, code, None, None, packed, payment.merchant),
+            (reference, debits, admission.sealed, admission.received_at),
         )
         entry = PaymentEntry(
-            sequence=ids.Sequence(sequence),
+            sequence=sequence,
             merchant=payment.merchant,
             member=payment.member,
             rule=RuleVersion(payment.lines[-1].rule_version),
@@ -124,23 +100,61 @@ class Admitter:
             sequence=entry.sequence, status=Status.JOURNALED, response_code=code, entry=entry, duplicate=False
         )
 
-    def _reversal(self, batch: "_Group", key: str, admission: Admission, reversal: Reversal) -> Admitted | TillnetError:
+    def _refund(self, batch: Group, key: str, admission: Admission, refund: Refund) -> Admitted | TillnetError:
         known = batch.known.get(key)
-        reference = reference_of(reversal)
+        if known is not None:
+            return _duplicate(known, refund.body, Kind.REFUND)
+        reference = reference_of(refund)
+        if batch.is_buried(reference):
+            return ReversedBefore()
+        original = batch.original(refund.original, self.next)
+        problem = _not_refundable(original, refund)
+        if original is None or problem is not None:
+            return problem or OriginalNotFound()
+        sequence = self._number()
+        batch.add(
+            key,
+            Known(
+                sequence,
+                Kind.REFUND,
+                refund.body,
+                _JOURNALED,
+                None,
+                original.sequence,
+                None,
+                RefundParts(amount=refund.amount).pack(),
+                refund.merchant,
+            ),
+            (reference, False, admission.sealed, admission.received_at),
+        )
+        entry = ReversalEntry(
+            sequence=sequence,
+            original=ids.Sequence(original.sequence),
+            member=member_of(original.packed),
+            received_at=admission.received_at,
+            amount=refund.amount,
+        )
+        return Admitted(sequence=sequence, status=Status.JOURNALED, response_code=None, entry=entry, duplicate=False)
+
+    def _reversal(self, batch: Group, key: str, admission: Admission, reversal: Reversal) -> Admitted | TillnetError:
+        known = batch.known.get(key)
         if known is not None:
             if known.kind == Kind.REVERSAL:
                 return _reversed_again(known.original)
             return DuplicateOtherBody(key)
-        original = batch.original(reference)
+        original = batch.original(reversal.original, self.next)
+        if original is not None and original.kind == Kind.REFUND:
+            return InvalidTransaction("a refund cannot be reversed")
         if original is not None and original.reversed_by is not None:
             return _reversed_again(original.sequence)
-        sequence, self.next = self.next, self.next + 1
+        sequence = self._number()
+        reference = reference_of(reversal)
         status = Status.FINAL if original is None else Status.JOURNALED
         number = None if original is None else original.sequence
         batch.add(
             key,
-            _Known(sequence, Kind.REVERSAL, reversal.body, status.value, "00", number, None, b""),
-            (reference, False, reversal.merchant, admission.sealed, admission.received_at),
+            Known(sequence, Kind.REVERSAL, reversal.body, status.value, "00", number, None, b"", reversal.merchant),
+            (reference, False, admission.sealed, admission.received_at),
         )
         batch.flush()
         if original is None:
@@ -150,92 +164,33 @@ class Admitter:
             "UPDATE entries SET reversed_by = ? WHERE sequence = ?", (sequence, original.sequence)
         )
         entry = ReversalEntry(
-            sequence=ids.Sequence(sequence),
+            sequence=sequence,
             original=ids.Sequence(original.sequence),
             member=member_of(original.packed) if original.packed else MemberId(0),
             received_at=admission.received_at,
         )
         return Admitted(sequence=entry.original, status=status, response_code="00", entry=entry, duplicate=False)
 
-
-class _Group:
-    """The rows of one group, and what is known of the keys and references in it."""
-
-    def __init__(self, connection: Connection, known: dict[str, _Known], tombstones: set[str]) -> None:
-        self.connection = connection
-        self.known = known
-        self.tombstones = tombstones
-        self._rows: list[tuple[Any, ...]] = []
-
-    def add(self, key: str, new: _Known, rest: tuple[str, bool, int, bytes, int]) -> None:
-        reference, debits, merchant, sealed, received_at = rest
-        self.known[key] = new
-        self._rows.append(
-            (
-                new.sequence,
-                int(new.kind),
-                key,
-                reference,
-                new.body,
-                new.status,
-                debits,
-                merchant,
-                new.packed,
-                sealed,
-                new.original,
-                new.response_code,
-                received_at,
-            )
-        )
-
-    def flush(self) -> None:
-        start, rows = 0, self._rows
-        for size in CHUNKS:
-            while len(rows) - start >= size:
-                values = [value for row in rows[start : start + size] for value in row]
-                self.connection.exec_driver_sql(_insert(size), tuple(values))
-                start += size
-        self._rows = []
-
-    def original(self, reference: str) -> _Known | None:
-        """The payment that a reversal names: by the whole reference, or the newest one where the time is unknown."""
-        prefix, _, time = reference.rpartition("|")
-        where, values = "reference = ?", (reference,)
-        if time == NO_TIME:
-            where, values = "reference > ? AND reference < ?", (prefix + "|", prefix + "}")  # type: ignore[assignment]
-        row = self.connection.exec_driver_sql(
-            f"SELECT {_FIELDS} FROM entries WHERE {where} AND kind = 0 ORDER BY sequence DESC LIMIT 1", values
-        ).first()
-        return None if row is None else _Known(*row)
-
-    def bury(self, reference: str, reversal: int, received_at: int) -> None:
-        self.tombstones.add(reference)
-        self.connection.exec_driver_sql(
-            "INSERT INTO tombstones VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (reference, reversal, received_at)
-        )
+    def _number(self) -> ids.Sequence:
+        number, self.next = self.next, self.next + 1
+        return ids.Sequence(number)
 
 
-def key_text(key: PaymentKey) -> str:
-    """A key as it stands in the journal."""
-    return f"{key.terminal}|{key.stan}|{key.local_time}|{key.amount}|{key.mti_class}"
+def _not_refundable(original: Known | None, refund: Refund) -> TillnetError | None:
+    """Why nothing of the original can go back; None if something may. How much is left the chain knows."""
+    if original is None or original.kind != Kind.PAYMENT or original.merchant != refund.merchant:
+        return OriginalNotFound("this merchant has no such payment")
+    if refund.member is not None and refund.member != member_of(original.packed):
+        return OriginalNotFound("it was paid with another card")
+    if original.status == Status.DECLINED.value or original.reversed_by is not None:
+        return OriginalNotFound("it was declined or reversed")
+    if not line_count(original.packed):
+        return OriginalNotFound("there is nothing to pay back")
+    return None
 
 
-def reference_of(message: Payment | Reversal | OriginalKey) -> str:
-    """How a reversal names its original, as it stands in the journal."""
-    if isinstance(message, Payment):
-        key = message.key
-        return f"{key.terminal}|{key.mti_class}|{key.stan}|{message.transmission_time}"
-    original = message.original if isinstance(message, Reversal) else message
-    return f"{original.terminal}|{original.mti_class}|{original.stan}|{original.transmission_time}"
-
-
-def _timeless(reference: str) -> str:
-    """What a reversal that does not know the time calls the same payment."""
-    return reference.rpartition("|")[0] + "|" + NO_TIME
-
-
-def _duplicate(known: _Known, body: bytes) -> Admitted | TillnetError:
-    if known.body != body or known.kind != Kind.PAYMENT:
+def _duplicate(known: Known, body: bytes, kind: Kind) -> Admitted | TillnetError:
+    if known.body != body or known.kind != kind:
         return DuplicateOtherBody()
     return Admitted(
         sequence=ids.Sequence(known.sequence),
@@ -257,31 +212,3 @@ def _reversed_again(original: int | None) -> Admitted:
 
 
 _JOURNALED: Final = Status.JOURNALED.value
-_FIELDS: Final = "sequence, kind, body, status, response_code, original, reversed_by, packed"
-
-
-def _select(
-    connection: Connection, statement: Callable[[int], str], values: Sequence[str]
-) -> Iterable[tuple[Any, ...]]:
-    """Rows for the values, whose number is rounded up to a power of two, so that few statements are prepared."""
-    if not values:
-        return []
-    size = 1 << (len(values) - 1).bit_length()
-    padded = (*values, *[""] * (size - len(values)))
-    return [tuple(row) for row in connection.exec_driver_sql(statement(size), padded)]
-
-
-@lru_cache(maxsize=32)
-def _by_key(size: int) -> str:
-    return f"SELECT key, {_FIELDS} FROM entries WHERE key IN ({', '.join('?' * size)})"
-
-
-@lru_cache(maxsize=32)
-def _tombstones(size: int) -> str:
-    return f"SELECT reference FROM tombstones WHERE reference IN ({', '.join('?' * size)})"
-
-
-@lru_cache(maxsize=32)
-def _insert(size: int) -> str:
-    row = f"({', '.join('?' * len(COLUMNS))})"
-    return f"INSERT INTO entries ({', '.join(COLUMNS)}) VALUES {', '.join([row] * size)}"

@@ -11,6 +11,7 @@ from node.bridge.entry import Kind, PaymentEntry, ReversalEntry, TransactionRow,
 from node.domain import ids
 from node.domain.ids import Hash32, MemberId
 from node.domain.payment import Status
+from node.domain.refund_split import RefundParts
 
 RECENT: Final = 10_000
 """Entries whose latency `till bridge status` looks at."""
@@ -48,6 +49,8 @@ class Stored:
     reason: int | None
     block: int | None
     leaves: bytes
+    kind: Kind = Kind.PAYMENT
+    packed: bytes = b""
 
 
 def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry | ReversalEntry]]:
@@ -67,6 +70,7 @@ def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry 
                 original=ids.Sequence(original),
                 member=member_of(of) if of else MemberId(0),
                 received_at=received_at,
+                amount=RefundParts.unpack(packed).amount if kind == Kind.REFUND else None,
             )
         yield Status(status), entry
 
@@ -85,9 +89,9 @@ def payments(connection: Connection, sequences: Iterable[int]) -> list[PaymentEn
 
 
 def unanswered(connection: Connection) -> dict[int, int]:
-    """Sequences of payments that nobody was told the outcome of yet, with the time they came."""
+    """Sequences of payments and refunds that nobody was told the outcome of yet, with the time they came."""
     rows = connection.exec_driver_sql(
-        "SELECT sequence, received_at FROM entries WHERE response_code IS NULL AND kind = 0"
+        "SELECT sequence, received_at FROM entries WHERE response_code IS NULL AND kind IN (0, 2)"
         " AND status IN ('journaled', 'batched', 'sent')"
     )
     return {row[0]: row[1] for row in rows}
@@ -128,8 +132,8 @@ def original_of(connection: Connection, sequence: int) -> Original:
 def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored]:
     """What is known of these entries; one that does not exist is not in the answer."""
     rows = connection.exec_driver_sql(
-        "SELECT e.sequence, e.status, e.response_code, e.reason, b.block, CASE WHEN e.kind = 0 THEN b.leaves END"
-        " FROM entries e LEFT JOIN batches b ON b.id = e.batch"
+        "SELECT e.sequence, e.status, e.response_code, e.reason, b.block, CASE WHEN e.kind = 0 THEN b.leaves END,"
+        " e.kind, e.packed FROM entries e LEFT JOIN batches b ON b.id = e.batch"
         " WHERE e.sequence IN (SELECT value FROM json_each(?))",
         (json.dumps(list(sequences)),),
     )
@@ -141,8 +145,10 @@ def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored
             reason=reason,
             block=block,
             leaves=leaves or b"",
+            kind=Kind(kind),
+            packed=packed,
         )
-        for sequence, status, code, reason, block, leaves in rows
+        for sequence, status, code, reason, block, leaves, kind, packed in rows
     }
 
 

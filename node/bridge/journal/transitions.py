@@ -102,6 +102,24 @@ def finish_reversal(connection: Connection, reversal: int) -> None:
     _check(changed, 1, "final")
 
 
+def note_parts(connection: Connection, refund: int, packed: bytes) -> None:
+    """What of a refund goes back in which tender, before it goes into a batch: it is answered with this."""
+    changed = connection.exec_driver_sql(
+        "UPDATE entries SET packed = ? WHERE sequence = ? AND status = 'journaled' AND kind = 2", (packed, refund)
+    ).rowcount
+    _check(changed, 1, "split")
+
+
+def decline_refund(connection: Connection, refund: int, code: str, reason: int | None) -> None:
+    """Journaled -> declined: a refund that never gets into a batch, answered with this code."""
+    changed = connection.exec_driver_sql(
+        "UPDATE entries SET status = 'declined', reason = ?, response_code = coalesce(response_code, ?)"
+        " WHERE sequence = ? AND status = 'journaled' AND kind = 2",
+        (reason, code, refund),
+    ).rowcount
+    _check(changed, 1, "declined")
+
+
 def time_out(
     connection: Connection, sequence: int, undo: int, now: int, *, unbatched: bool
 ) -> tuple[str, ReversalEntry | None]:

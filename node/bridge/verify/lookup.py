@@ -12,7 +12,7 @@ from node.domain.directory import Directory, Merchant, Terminal
 from node.domain.errors import InvalidAmount, UnknownMember, UnknownMerchant, UnknownTerminal
 from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId
 from node.domain.merkle import items_root
-from node.domain.payment import Payment, PaymentKey, Reversal
+from node.domain.payment import Entry, Payment, PaymentKey
 
 MemberOf = Callable[[str], MemberId | None]
 """A card or loyalty id to its member."""
@@ -24,7 +24,7 @@ Randomness = Callable[[int], bytes]
 class Verified:
     """What may be journaled; `sealed` is kept beside it, unread (verify/digests.py)."""
 
-    entry: Payment | Reversal
+    entry: Entry
     sealed: bytes = b""
 
 
