@@ -1,0 +1,108 @@
+"""The one table of what messages mean: type and processing code to an operation, and the private tags that it takes.
+
+Verify goes by it, and docs/iso8583.md is made from it. Codes follow ISO 8583:1987, annex A: 00 goods and services, 20
+returns, 21 deposits, 30 inquiries, 90 to 99 private use.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final
+
+_SALE: Final = (3, 4, 7, 11, 12, 13, 22, 25, 41, 42, 49)
+_SHORT: Final = (3, 4, 7, 11, 12, 13, 41, 42, 49)
+_INQUIRY: Final = (3, 7, 11, 12, 13, 41, 42)
+REVERSAL_NEEDS: Final = (3, 4, 7, 11, 12, 13, 41, 42, 90)
+
+
+class Operation(Enum):
+    """What a message asks for."""
+
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    INQUIRY = "balance inquiry"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """Messages of these types whose processing code begins with one of `codes`.
+
+    `sources` are the "from account" digits that are taken, all of them if there are none. `needs` are the elements that
+    must be there, `tags` the private ones that count (others are skipped), `required` those that must be there.
+    """
+
+    operation: Operation
+    types: tuple[str, ...]
+    codes: tuple[str, ...]
+    needs: tuple[int, ...]
+    meaning: str
+    sources: tuple[str, ...] = ("00",)
+    tags: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    answered: str = "when final"
+
+
+PROFILE: Final[tuple[Row, ...]] = (
+    Row(
+        operation=Operation.PURCHASE,
+        types=("0200", "0201"),
+        codes=("00",),
+        sources=("00", "60", "90"),
+        needs=_SALE,
+        tags=("LI", "CO", "SV", "PR"),
+        meaning="purchase",
+        answered="once it is journaled if it only earns; when final if it debits",
+    ),
+    Row(
+        operation=Operation.REFUND,
+        types=("0200", "0201"),
+        codes=("20",),
+        needs=_SHORT,
+        tags=("PI",),
+        meaning="refund of a payment, of all or a part of it",
+    ),
+    Row(
+        operation=Operation.INQUIRY,
+        types=("0100", "0101", "0200", "0201"),
+        codes=("30", "31"),
+        sources=(),
+        needs=_INQUIRY,
+        meaning="balance inquiry, where offered",
+        answered="at once",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tag:
+    """A private object of a request: two characters, and what its value is."""
+
+    name: str
+    value: str
+
+
+TAGS: Final[tuple[Tag, ...]] = (
+    Tag(
+        name="LI",
+        value=(
+            "line items, each `product,quantity,amount;` - product 1 to 32 printable ASCII characters without `,` and"
+            " `;`, quantity (empty = 1), amount of all of it in minor units. They sum up to DE4; at most 999"
+        ),
+    ),
+    Tag(name="CO", value="how much of DE4 is paid in coins, minor units"),
+    Tag(name="SV", value="how much of DE4 is paid from stored value, minor units"),
+    Tag(
+        name="PR",
+        value=(
+            "how the terminal checked the PIN: 0 not at all, 1 by the card, 2 a PIN block is in DE52 (this bridge does"
+            " not open it)"
+        ),
+    ),
+    Tag(name="PI", value="the original's payment id, as its reply gave it"),
+)
+
+
+@lru_cache(maxsize=1024)
+def row_of(mti: str, code: str) -> Row | None:
+    """The row for a type and a processing code (its first two digits decide); None where there is none."""
+    return next((row for row in PROFILE if mti in row.types and code[:2] in row.codes), None)
