@@ -12,6 +12,7 @@ from node.domain.errors import TillnetError
 from node.domain.ids import PaymentId, parse_payment_id
 from node.iso8583.basket import write_objects
 from node.iso8583.packager import MAC_CHARACTERS, Message, mac_element, pack, response_mti
+from node.iso8583.profile import APPROVAL_DIGITS, APPROVAL_LENGTH
 from node.iso8583.retail_mac import RetailMac
 
 APPROVED: Final = "00"
@@ -19,7 +20,6 @@ MALFUNCTION: Final = "96"
 INTERNAL_ERROR: Final = -32603
 _ECHOED: Final = (3, 4, 7, 11, 12, 13, 24, 32, 33, 37, 41, 42, 49, 70, 90)
 _RECEIPT: Final = 200
-_APPROVAL_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def approve(request: Message, extra: Mapping[int, str] | None = None) -> Message:
@@ -39,6 +39,7 @@ def answer_reply(request: Message, answer: Answer) -> Message:
         objects.append(("PT", str(answer.points)))
     if answer.balance is not None:
         objects.append(("BL", str(answer.balance)))
+    objects += [(fact.tag, value) for fact, value in answer.facts]
     if answer.duplicate:
         objects.append(("DU", "1"))
     if objects:
@@ -80,9 +81,9 @@ def approval_code(payment: PaymentId) -> str:
     """DE38: six characters of the payment's sequence, base 36; the same payment has always the same."""
     _, sequence = parse_payment_id(payment)
     rest, digits = int(sequence), ""
-    for _ in range(6):
-        rest, digit = divmod(rest, 36)
-        digits = _APPROVAL_DIGITS[digit] + digits
+    for _ in range(APPROVAL_LENGTH):
+        rest, digit = divmod(rest, len(APPROVAL_DIGITS))
+        digits = APPROVAL_DIGITS[digit] + digits
     return digits
 
 
@@ -97,6 +98,7 @@ def rpc_result(answer: Answer) -> dict[str, Any]:
         "balance": None if answer.balance is None else str(answer.balance),
         "duplicate": answer.duplicate,
         "text": answer.text,
+        "facts": {fact.member: value for fact, value in answer.facts},
     }
 
 

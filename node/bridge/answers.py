@@ -88,7 +88,7 @@ def answer_of(stream: StreamId, stored: Stored, *, currency: str, duplicate: boo
     if stored.status is Status.FINAL and stored.leaves:
         points = Units(sum(leaf_points(leaf) for _, leaf in leaves_of(stored.leaves, stored.sequence)))
     code = stored.response_code or TOO_LATE
-    told = tell(stored, currency) if code == APPROVED else Told(facts=(), text=_text(code, stored.reason or 0))
+    told = tell(stored, currency) if code == APPROVED else Told(facts=(), text=_text(stored, code))
     return Answer(
         response_code=code,
         payment_id=payment_id(stream, ids.Sequence(stored.sequence)),
@@ -114,5 +114,7 @@ def journaled_answer(stream: StreamId, sequence: Sequence | None, status: Status
     )
 
 
-def _text(code: str, reason: int) -> str:
-    return TEXTS.get(reason, "NOT POSTED IN TIME" if code == TOO_LATE else "")
+def _text(stored: Stored, code: str) -> str:
+    if stored.response_code is None:
+        return "NOT KNOWN YET, REPEAT"
+    return TEXTS.get(stored.reason or 0, "NOT POSTED IN TIME" if code == TOO_LATE else "")

@@ -10,7 +10,7 @@ Objects with other tags are skipped, so that terminals may say more than a bridg
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from node.domain.assignment import Item, TenderSplit
@@ -36,6 +36,7 @@ class Basket:
     text: str = ""
     split: TenderSplit | None = None
     pin_result: str = "0"
+    objects: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_basket(fields: Mapping[int, str]) -> Basket:
@@ -48,7 +49,7 @@ def read_basket(fields: Mapping[int, str]) -> Basket:
     pin_result = objects.get("PR", "0")
     if pin_result not in PIN_RESULTS:
         raise MalformedMessage("PR is 0, 1 or 2")
-    return Basket(items=read_items(text), text=text, split=split, pin_result=pin_result)
+    return Basket(items=read_items(text), text=text, split=split, pin_result=pin_result, objects=objects)
 
 
 def read_objects(text: str) -> dict[str, str]:

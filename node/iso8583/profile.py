@@ -12,6 +12,9 @@ from typing import Final
 _SALE: Final = (3, 4, 7, 11, 12, 13, 22, 25, 41, 42, 49)
 _SHORT: Final = (3, 4, 7, 11, 12, 13, 41, 42, 49)
 _INQUIRY: Final = (3, 7, 11, 12, 13, 41, 42)
+APPROVAL_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+APPROVAL_LENGTH: Final = 6
+"""DE38 is the payment's sequence in base 36, as much of it as there is room for."""
 REVERSAL_NEEDS: Final = (3, 4, 7, 11, 12, 13, 41, 42, 90)
 
 
@@ -102,7 +105,20 @@ TAGS: Final[tuple[Tag, ...]] = (
 )
 
 
+TYPES: Final = frozenset(mti for row in PROFILE for mti in row.types)
+"""Types of messages that have a processing code."""
+
+
 @lru_cache(maxsize=1024)
 def row_of(mti: str, code: str) -> Row | None:
-    """The row for a type and a processing code (its first two digits decide); None where there is none."""
-    return next((row for row in PROFILE if mti in row.types and code[:2] in row.codes), None)
+    """The row for a type and a processing code; None where there is none."""
+    return next(
+        (
+            row
+            for row in PROFILE
+            if mti in row.types
+            and code[:2] in row.codes
+            and (not row.sources or (code[2:4] in row.sources and code[4:] == "00"))
+        ),
+        None,
+    )

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, Self, cast
+from typing import Any, Final, Self, cast
 
 from node.domain.assignment import Item
 from node.domain.errors import ChainUnreachable, MalformedMessage
@@ -220,6 +220,10 @@ class PosConnection(asyncio.Protocol):
         )
         return await self.send(request)
 
+    async def refund(self, terminal: PosTerminal, *, amount: int, currency: str, **original: Any) -> Reply:
+        """A refund of a part of a payment; `payment_id`, `approval_code` or `original` (a request) name it."""
+        return await self.send(messages.refund(terminal, **self._now(), amount=amount, currency=currency, **original))
+
     async def repeat(self, request: Request, *, same_mti: bool = False) -> Reply:
         """The same message again, with the repeat digit; `same_mti` resends it byte for byte, as jPOS does."""
         return await self.send(request if same_mti else messages.repeat(request))
@@ -245,6 +249,9 @@ class PosConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
             await self.closed.wait()
+
+    def _now(self) -> dict[str, Any]:
+        return {"stan": self.next_stan(), "local": self._local(), "transmitted": self._utc()}
 
     def _utc(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)

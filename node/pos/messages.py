@@ -16,6 +16,7 @@ from node.iso8583.retail_mac import RetailMac
 PURCHASE: Final = "000000"
 ALL_STORED_VALUE: Final = "006000"
 ALL_COIN: Final = "009000"
+REFUND: Final = "200000"
 INQUIRY: Final = "310000"
 CANCELLED: Final = "4000"
 TIMED_OUT: Final = "4021"
@@ -83,6 +84,16 @@ class Reply:
         return None if text is None else int(text)
 
     @property
+    def approval_code(self) -> str:
+        """DE38, empty if it was not approved."""
+        return self.fields.get(38, "")
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """The objects of DE48, by their tags."""
+        return read_objects(self.fields.get(48, ""))
+
+    @property
     def mac_right(self) -> bool:
         """Whether the MAC that a reply to a message with MAC must have is right (true if the request had none)."""
         mac = None if self.request is None else self.request.terminal.mac
@@ -92,7 +103,7 @@ class Reply:
         return number is not None and mac.verify(self.content[:-MAC_CHARACTERS], bytes.fromhex(self.fields[number]))
 
     def _object(self, tag: str) -> str | None:
-        return read_objects(self.fields.get(48, "")).get(tag)
+        return self.facts.get(tag)
 
 
 def mac_element_of(message: Message) -> int | None:
@@ -145,8 +156,40 @@ def reversal(
     was = original.message
     amount = int(was.fields[4])
     fields = _head(original.terminal, was.fields[3], amount, stan, local, transmitted)
-    fields |= {90: f"{was.mti}{was.fields[11]}{was.fields[7]}{'0' * 22}", 25: "00", 60: reason}
+    fields |= {90: original_elements(original), 25: "00", 60: reason}
     return seal(mti, fields, original.terminal)
+
+
+def refund(
+    terminal: PosTerminal,
+    *,
+    stan: str,
+    local: datetime,
+    transmitted: datetime,
+    amount: int,
+    currency: str,
+    payment_id: str = "",
+    approval_code: str = "",
+    original: Request | None = None,
+    card: str = "",
+) -> Request:
+    """A refund of a part of a payment, named by its id, its approval code, or its request."""
+    fields = _head(terminal, REFUND, amount, stan, local, transmitted) | {49: currency}
+    if card:
+        fields[2] = card
+    if payment_id:
+        fields[48] = write_objects([("PI", payment_id)])
+    if approval_code:
+        fields[38] = approval_code
+    if original is not None:
+        fields[90] = original_elements(original)
+    return seal("0200", fields, terminal)
+
+
+def original_elements(original: Request) -> str:
+    """DE90 of a message that concerns an earlier one."""
+    was = original.message
+    return f"{was.mti}{was.fields[11]}{was.fields[7]}{'0' * 22}"
 
 
 def network(code: str, *, stan: str, transmitted: datetime, terminal: PosTerminal) -> Request:

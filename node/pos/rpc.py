@@ -18,7 +18,15 @@ from node.domain.assignment import Item
 from node.domain.errors import ChainUnreachable
 from node.domain.ids import Address, PaymentId
 from node.domain.merkle import keccak
-from node.domain.terminal_terms import PaymentTerms, ReversalTerms, digest, domain_separator
+from node.domain.terminal_terms import (
+    PaymentTerms,
+    RefundTerms,
+    ReversalTerms,
+    Terms,
+    digest,
+    domain_separator,
+    members_of,
+)
 from node.iso8583.basket import write_items
 
 _APPROVED: Final = "00"
@@ -64,6 +72,11 @@ class RpcReply:
         """The payment's id, if there is one."""
         name = None if self.result is None else self.result.get("paymentId")
         return None if name is None else PaymentId(name)
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What an act or a refund did."""
+        return {} if self.result is None else dict(self.result.get("facts", {}))
 
     @property
     def duplicate(self) -> bool:
@@ -131,20 +144,8 @@ class RpcConnection:
 
     async def submit(self, terms: PaymentTerms, signature: bytes) -> RpcReply:
         """`payment_submit` of terms with whatever signature."""
-        params = {
-            "terminal": terms.terminal,
-            "stan": terms.stan,
-            "time": terms.time,
-            "card": terms.card,
-            "currency": terms.currency,
-            "amount": terms.amount,
-            "coin": terms.coin,
-            "storedValue": terms.stored_value,
-            "pinResult": terms.pin_result,
-            "items": terms.items,
-            "signature": "0x" + signature.hex(),
-        }
-        return await self.call("payment_submit", params)
+        params = {member.name: getattr(terms, member.attribute) for member in members_of(PaymentTerms)}
+        return await self.call("payment_submit", {**params, "signature": "0x" + signature.hex()})
 
     async def reverse(self, terminal: RpcTerminal, *, stan: str, original: RpcReply, at: int | None = None) -> RpcReply:
         """`payment_reverse` of a purchase that was sent with `purchase`."""
@@ -157,16 +158,35 @@ class RpcConnection:
             original_time=was["time"],
             amount=was["amount"],
         )
-        params = {
-            "terminal": terms.terminal,
-            "stan": terms.stan,
-            "time": terms.time,
-            "originalStan": terms.original_stan,
-            "originalTime": terms.original_time,
-            "amount": terms.amount,
-            "signature": "0x" + self.sign(terminal, terms).hex(),
-        }
-        return await self.call("payment_reverse", params)
+        return await self.send("payment_reverse", terminal, terms)
+
+    async def refund(
+        self,
+        terminal: RpcTerminal,
+        *,
+        stan: str,
+        payment: PaymentId,
+        amount: int,
+        currency: str,
+        card: str = "",
+        at: int | None = None,
+    ) -> RpcReply:
+        """`payment_refund` of a part of a payment."""
+        terms = RefundTerms(
+            terminal=terminal.id,
+            stan=stan,
+            time=int(self._clock()) if at is None else at,
+            card=card,
+            currency=currency,
+            amount=amount,
+            payment_id=payment,
+        )
+        return await self.send("payment_refund", terminal, terms)
+
+    async def send(self, method: str, terminal: RpcTerminal, terms: Terms) -> RpcReply:
+        """A method with its terms, signed by the terminal."""
+        params = {member.name: getattr(terms, member.attribute) for member in members_of(type(terms))}
+        return await self.call(method, {**params, "signature": "0x" + self.sign(terminal, terms).hex()})
 
     async def repeat(self, reply: RpcReply) -> RpcReply:
         """The same request again."""
@@ -180,7 +200,7 @@ class RpcConnection:
         """`bridge_health`."""
         return await self.call("bridge_health", {})
 
-    def sign(self, terminal: RpcTerminal, terms: PaymentTerms | ReversalTerms) -> bytes:
+    def sign(self, terminal: RpcTerminal, terms: Terms) -> bytes:
         """The 65 bytes of the terminal's signature."""
         return terminal.key.sign_recoverable(digest(self._domain, terms), hasher=None)
 

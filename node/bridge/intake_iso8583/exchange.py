@@ -4,7 +4,7 @@ Between the listener, which knows connections, and the stages, which know messag
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ import structlog
 from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, refusal
 from node.bridge.intake_ports import Ports
 from node.bridge.verify.iso8583 import (
+    Parties,
     Rules,
     check_mac,
     find_parties,
@@ -21,17 +22,22 @@ from node.bridge.verify.iso8583 import (
     verify_purchase,
     verify_reversal,
 )
+from node.bridge.verify.iso8583_refund import verify_refund
+from node.bridge.verify.lookup import Verified
 from node.domain.errors import InvalidTransaction, TillnetError
 from node.iso8583.framing import Framing, split_tpdu, swap_tpdu
 from node.iso8583.packager import Message, UnreadableMessage, response_mti, unpack
+from node.iso8583.profile import REVERSAL_NEEDS, TYPES, Operation, row_of
 from node.iso8583.retail_mac import RetailMac
 
 _LOG = structlog.get_logger(__name__)
 _NETWORK_CODES: Final = frozenset({"001", "002", "301"})
-_PURCHASES: Final = frozenset({"0200", "0201"})
-_INQUIRIES: Final = frozenset({"0100", "0101", "0200", "0201"})
 _REVERSALS: Final = frozenset({"0400", "0401", "0420", "0421"})
-_INQUIRY_CODES: Final = frozenset({"30", "31"})
+_Verify = Callable[[Message, Parties, RetailMac | None, Rules, int], Verified]
+_VERIFY: Final[Mapping[Operation, _Verify]] = {
+    Operation.PURCHASE: verify_purchase,
+    Operation.REFUND: verify_refund,
+}
 
 
 @dataclass(slots=True)
@@ -88,22 +94,22 @@ class Exchange:
 
     async def _serve(self, attempt: _Attempt) -> Message:
         message, rules = attempt.message, self._rules
-        mti, code = message.mti, message.fields.get(3, "")[:2]
+        mti, code = message.mti, message.fields.get(3, "")
         if mti[:2] == "08":
             attempt.key = check_mac(message, attempt.data, rules, required=False)
             return _network(message)
-        inquiry = mti in _INQUIRIES and code in _INQUIRY_CODES
-        if not (inquiry or mti in _PURCHASES or mti in _REVERSALS):
-            raise InvalidTransaction(f"messages of type {mti} are not taken")
-        parties = find_parties(message, rules)
+        row = None if mti in _REVERSALS else row_of(mti, code)
+        if row is None and mti not in _REVERSALS and (code or mti not in TYPES):
+            raise InvalidTransaction(f"messages of type {mti} with processing code {code or 'missing'} are not taken")
+        parties = find_parties(message, REVERSAL_NEEDS if row is None else row.needs, rules)
         attempt.key = check_mac(message, attempt.data, rules, required=rules.mac_required)
         received = int(self._clock())
-        if inquiry:
-            return await self._inquire(message, received)
-        if mti in _REVERSALS:
+        if row is None:
             verified = verify_reversal(message, parties, rules, received)
+        elif row.operation is Operation.INQUIRY:
+            return await self._inquire(message, received)
         else:
-            verified = verify_purchase(message, parties, attempt.key, rules, received)
+            verified = _VERIFY[row.operation](message, parties, attempt.key, rules, received)
         return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
 
     async def _inquire(self, message: Message, received: int) -> Message:

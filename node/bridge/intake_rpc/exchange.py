@@ -7,15 +7,16 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from node.bridge.acknowledge import rpc_error, rpc_result
 from node.bridge.intake_ports import Ports
-from node.bridge.intake_rpc.params import payment_named, payment_terms, reversal_terms
-from node.bridge.verify.lookup import Verified
-from node.bridge.verify.rpc import SignedRules, verify_payment, verify_reversal
+from node.bridge.intake_rpc.methods import METHODS, SignedMethod
+from node.bridge.intake_rpc.params import payment_named, terms_of
+from node.bridge.verify.rpc import SignedRules
 from node.domain.errors import InvalidTransaction, OriginalNotFound, TillnetError
 
 _LOG = structlog.get_logger(__name__)
@@ -36,10 +37,9 @@ class RpcExchange:
         self._max_batch = max_batch
         self._clock = clock
         self._methods: dict[str, Callable[[object], Awaitable[Any]]] = {
-            "payment_submit": self._submit,
-            "payment_reverse": self._reverse,
             "payment_status": self._status,
             "bridge_health": self._health,
+            **{name: partial(self._signed, method) for name, method in METHODS.items()},
         }
 
     async def answer(self, body: bytes) -> bytes:
@@ -86,15 +86,9 @@ class RpcExchange:
             _LOG.error("message.failed", error=type(failure).__name__)
             return {"jsonrpc": "2.0", "id": number, "error": rpc_error(None)}
 
-    async def _submit(self, params: object) -> dict[str, Any]:
-        terms, signature = payment_terms(params)
-        return await self._journal(verify_payment(terms, signature, self._rules, int(self._clock())))
-
-    async def _reverse(self, params: object) -> dict[str, Any]:
-        terms, signature = reversal_terms(params)
-        return await self._journal(verify_reversal(terms, signature, self._rules, int(self._clock())))
-
-    async def _journal(self, verified: Verified) -> dict[str, Any]:
+    async def _signed(self, method: SignedMethod[Any], params: object) -> dict[str, Any]:
+        terms, signature = terms_of(method.terms, params)
+        verified = method.verify(terms, signature, self._rules, int(self._clock()))
         return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
 
     async def _status(self, params: object) -> dict[str, Any]:

@@ -3,49 +3,41 @@
 Between the exchange and verify; pure.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from node.domain.errors import MalformedMessage
 from node.domain.ids import PaymentId, parse_payment_id
-from node.domain.terminal_terms import PaymentTerms, ReversalTerms
+from node.domain.terminal_terms import PaymentTerms, Terms, members_of
 
+Signed = TypeVar("Signed", bound=Terms)
 _MAX_NUMBER: Final = 2**48
-_MAX_TEXT: Final = {"terminal": 8, "stan": 6, "card": 32, "currency": 3, "items": 65_536, "pinResult": 1}
+_MAX_TEXT: Final = {
+    "terminal": 8,
+    "stan": 6,
+    "originalStan": 6,
+    "card": 32,
+    "currency": 3,
+    "items": 65_536,
+    "pinResult": 1,
+    "paymentId": 31,
+}
 _OPTIONAL: Final[dict[str, Any]] = {"coin": 0, "storedValue": 0, "pinResult": "0", "items": ""}
+
+
+def terms_of(kind: type[Signed], params: object) -> tuple[Signed, bytes]:
+    """The terms of a method that is signed, and the signature. Raises MalformedMessage."""
+    members = members_of(kind)
+    given = _members(params, (*(member.name for member in members), "signature"))
+    values: dict[str, Any] = {
+        member.attribute: _text(given, member.name) if member.is_text else _number(given, member.name)
+        for member in members
+    }
+    return kind(**values), _signature(given)
 
 
 def payment_terms(params: object) -> tuple[PaymentTerms, bytes]:
     """The terms and the signature of `payment_submit`. Raises MalformedMessage."""
-    members = ("terminal", "stan", "time", "card", "currency", "amount", "coin", "storedValue", "pinResult", "items")
-    given = _members(params, (*members, "signature"))
-    terms = PaymentTerms(
-        terminal=_text(given, "terminal"),
-        stan=_text(given, "stan"),
-        time=_number(given, "time"),
-        card=_text(given, "card"),
-        currency=_text(given, "currency"),
-        amount=_number(given, "amount"),
-        coin=_number(given, "coin"),
-        stored_value=_number(given, "storedValue"),
-        pin_result=_text(given, "pinResult"),
-        items=_text(given, "items"),
-    )
-    return terms, _signature(given)
-
-
-def reversal_terms(params: object) -> tuple[ReversalTerms, bytes]:
-    """The terms and the signature of `payment_reverse`. Raises MalformedMessage."""
-    members = ("terminal", "stan", "time", "originalStan", "originalTime", "amount")
-    given = _members(params, (*members, "signature"))
-    terms = ReversalTerms(
-        terminal=_text(given, "terminal"),
-        stan=_text(given, "stan"),
-        time=_number(given, "time"),
-        original_stan=_text(given, "originalStan"),
-        original_time=_number(given, "originalTime"),
-        amount=_number(given, "amount"),
-    )
-    return terms, _signature(given)
+    return terms_of(PaymentTerms, params)
 
 
 def payment_named(params: object) -> PaymentId:
@@ -73,7 +65,7 @@ def _members(params: object, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _text(given: dict[str, Any], name: str) -> str:
     value = given[name]
-    longest = _MAX_TEXT.get(name, 6)
+    longest = _MAX_TEXT[name]
     if not isinstance(value, str) or len(value) > longest or not value.isascii():
         raise MalformedMessage(f"{name} is an ASCII text of at most {longest} characters")
     return value

@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from node.domain.payment import Entry, OriginalKey, OriginalNumber, PaymentKey, Reversal
+from node.iso8583.profile import APPROVAL_DIGITS, APPROVAL_LENGTH
 
 COLUMNS: Final = (
     "sequence",
@@ -31,7 +32,7 @@ CHUNKS: Final = (256, 64, 16, 4, 1)
 """Rows of one INSERT: few sizes, so that statements stay prepared; many rows, so that threads seldom switch."""
 NO_TIME: Final = "0000000000"
 """The transmission time of a reversal that does not know its original's."""
-APPROVAL_CODES: Final = 36**6
+APPROVAL_CODES: Final = len(APPROVAL_DIGITS) ** APPROVAL_LENGTH
 """How many numbers DE38 has room for; of the payments that share one the newest is meant."""
 
 

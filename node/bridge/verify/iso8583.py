@@ -3,7 +3,7 @@
 Stage before: intake_iso8583. Stage after: journal. The checks come in the order of the response codes' table.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,16 +25,12 @@ from node.bridge.verify.lookup import (
 from node.bridge.verify.mac_keys import MacKeys
 from node.domain.directory import Directory, Merchant, Terminal
 from node.domain.errors import InvalidTransaction, MalformedMessage, UnknownMerchant, WrongMac
-from node.domain.ids import MemberId, MinorUnits, StreamId, TerminalId
+from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId
 from node.domain.payment import OriginalKey, PaymentKey, Reversal
 from node.iso8583.basket import read_basket
 from node.iso8583.packager import MAC_CHARACTERS, MAC_ELEMENT, MAC_ELEMENT_2, Message
 from node.iso8583.retail_mac import RetailMac
 
-_PURCHASE_NEEDS: Final = (3, 4, 7, 11, 12, 13, 22, 25, 41, 42, 49)
-_REVERSAL_NEEDS: Final = (3, 4, 7, 11, 12, 13, 41, 42, 90)
-_INQUIRY_NEEDS: Final = (3, 7, 11, 12, 13, 41, 42)
-_NEEDS: Final = {"00": _PURCHASE_NEEDS}
 # what may differ between a message and its repeat (DE7, PIN block, security), or names a person (cards, tracks)
 _NOT_IN_BODY: Final = frozenset({2, 7, 14, 34, 35, 36, 45, 52, 53, MAC_ELEMENT, MAC_ELEMENT_2})
 _REVERSIBLE: Final = ("0200", "0201")
@@ -62,13 +58,12 @@ class Parties:
     directory: Directory
 
 
-def find_parties(message: Message, rules: Rules) -> Parties:
+def find_parties(message: Message, needs: Iterable[int], rules: Rules) -> Parties:
     """The terminal and its merchant, once all elements that the message needs are there.
 
     Raises MalformedMessage, UnknownTerminal, UnknownMerchant.
     """
     fields, directory = message.fields, rules.directory()
-    needs = _REVERSAL_NEEDS if message.mti[1] == "4" else _NEEDS.get(fields.get(3, "")[:2], _INQUIRY_NEEDS)
     for number in needs:
         if number not in fields:
             raise MalformedMessage(f"DE{number} is missing")
@@ -105,7 +100,7 @@ def terminal_id(fields: Mapping[int, str]) -> TerminalId:
 
 
 def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
-    """A purchase (0200, processing code 00xx00). `received` is Unix seconds. Raises errors of the tree."""
+    """A purchase (0200, processing code 00). `received` is Unix seconds. Raises errors of the tree."""
     fields, directory, terminal = message.fields, parties.directory, parties.terminal
     amount = MinorUnits(int(fields[4]))
     check_amount(directory, amount, fields[49])
@@ -113,15 +108,15 @@ def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, r
     basket = read_basket(fields)
     code = fields[3]
     split = split_of(amount, code[2:4], basket.split)
-    if code[:2] != "00" or code[4:] != "00" or split is None:
-        raise InvalidTransaction(f"processing code {code}")
+    if split is None:
+        raise InvalidTransaction(f"processing code {code} with tenders of its own")
     if key is None and (split.coin or split.stored_value):
         raise WrongMac("what takes from a member needs one")
     purchase = Purchase(
-        key=_key(message, terminal, amount),
+        key=key_of(message, terminal, amount),
         transmission_time=fields[7],
-        body=body_digest([("type", message.mti[:3]), ("member", str(member)), *_content(fields)]),
-        time=_time(fields, rules, received),
+        body=body_of(message, member),
+        time=time_of(fields, rules, received),
         member=member,
         items=basket.items,
         items_text=basket.text,
@@ -133,7 +128,7 @@ def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, r
         directory=directory,
         merchant=parties.merchant,
         terminal=terminal,
-        credentials=None if key is None else Credentials(proof=Proof.MAC, evidence=_mac(fields)),
+        credentials=credentials_of(fields, key),
         randomness=rules.randomness,
     )
 
@@ -147,21 +142,21 @@ def verify_reversal(message: Message, parties: Parties, rules: Rules, received: 
     if original[:4] not in _REVERSIBLE:
         raise InvalidTransaction(f"a message of type {original[:4]} cannot be reversed")
     reversal = Reversal(
-        key=_key(message, terminal, MinorUnits(int(fields[4]))),
-        body=body_digest([("type", message.mti[:3]), *_content(fields)]),
+        key=key_of(message, terminal, MinorUnits(int(fields[4]))),
+        body=body_of(message, None),
         original=OriginalKey(
             terminal=terminal.id, mti_class=original[:3], stan=original[4:10], transmission_time=original[10:20]
         ),
         merchant=parties.merchant.id,
         terminal=terminal.number,
-        time=_time(fields, rules, received),
+        time=time_of(fields, rules, received),
     )
     return Verified(entry=reversal)
 
 
 def verify_inquiry(message: Message, rules: Rules, received: int) -> MemberId:
     """Whose balance a balance inquiry asks for. Raises errors of the tree."""
-    _time(message.fields, rules, received)
+    time_of(message.fields, rules, received)
     return find_member(rules.member_of, card_of(message.fields))
 
 
@@ -171,7 +166,8 @@ def card_of(fields: Mapping[int, str]) -> str:
     return card or fields.get(35, "").replace("D", "=").partition("=")[0]
 
 
-def _key(message: Message, terminal: Terminal, amount: MinorUnits) -> PaymentKey:
+def key_of(message: Message, terminal: Terminal, amount: MinorUnits) -> PaymentKey:
+    """What makes this message the same message."""
     fields = message.fields
     return PaymentKey(
         terminal=terminal.id,
@@ -182,13 +178,21 @@ def _key(message: Message, terminal: Terminal, amount: MinorUnits) -> PaymentKey
     )
 
 
-def _time(fields: Mapping[int, str], rules: Rules, received: int) -> int:
+def time_of(fields: Mapping[int, str], rules: Rules, received: int) -> int:
+    """The terminal's clock in Unix seconds. Raises MalformedMessage."""
     return unix_time(fields[13], fields[12], received=received, utc_offset=rules.utc_offset)
 
 
-def _content(fields: Mapping[int, str]) -> list[tuple[str, str]]:
-    return [(str(number), value) for number, value in fields.items() if number not in _NOT_IN_BODY]
+def body_of(message: Message, member: MemberId | None) -> Hash32:
+    """The digest of all that a repeat of this message has to say again."""
+    whose = [] if member is None else [("member", str(member))]
+    said = [(str(number), value) for number, value in message.fields.items() if number not in _NOT_IN_BODY]
+    return body_digest([("type", message.mti[:3]), *whose, *said])
 
 
-def _mac(fields: Mapping[int, str]) -> bytes:
-    return bytes.fromhex(fields[MAC_ELEMENT_2] if MAC_ELEMENT_2 in fields else fields[MAC_ELEMENT])
+def credentials_of(fields: Mapping[int, str], key: RetailMac | None) -> Credentials | None:
+    """How the message was proved: its MAC, None if it came without one."""
+    if key is None:
+        return None
+    mac = fields[MAC_ELEMENT_2] if MAC_ELEMENT_2 in fields else fields[MAC_ELEMENT]
+    return Credentials(proof=Proof.MAC, evidence=bytes.fromhex(mac))

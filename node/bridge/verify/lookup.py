@@ -5,19 +5,30 @@ Part of verify; reads a frozen directory.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from node.bridge.verify.digests import SALT_SIZE, Proof, authorisation, seal
 from node.domain.assignment import Item, TenderSplit, assign_lines
 from node.domain.directory import Directory, Merchant, Terminal
-from node.domain.errors import InvalidAmount, UnknownMember, UnknownMerchant, UnknownTerminal
-from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId
+from node.domain.errors import (
+    InvalidAmount,
+    MalformedMessage,
+    OriginalNotFound,
+    UnknownMember,
+    UnknownMerchant,
+    UnknownTerminal,
+)
+from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId, parse_payment_id
 from node.domain.merkle import items_root
-from node.domain.payment import Entry, Payment, PaymentKey
+from node.domain.payment import Entry, OriginalNumber, Payment, PaymentKey
 
 MemberOf = Callable[[str], MemberId | None]
 """A card or loyalty id to its member."""
 Randomness = Callable[[int], bytes]
 """That many random bytes."""
+
+
+_MAX_SEQUENCE: Final = 2**63
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +81,17 @@ def check_amount(directory: Directory, amount: int, currency: str) -> None:
         raise InvalidAmount("it is zero")
     if amount > directory.max_line_amount:
         raise InvalidAmount(f"it is above the limit of {directory.max_line_amount}")
+
+
+def original_number(payment: str, stream: StreamId) -> OriginalNumber:
+    """The payment with this id. Raises MalformedMessage, OriginalNotFound when it is another bridge's."""
+    try:
+        of, sequence = parse_payment_id(payment)
+    except ValueError:
+        raise MalformedMessage("a payment id looks like 1-42") from None
+    if of != stream or sequence >= _MAX_SEQUENCE:
+        raise OriginalNotFound("this bridge has no such payment")
+    return OriginalNumber(number=sequence, whole=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

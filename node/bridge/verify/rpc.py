@@ -22,14 +22,15 @@ from node.bridge.verify.lookup import (
     find_member,
     find_merchant,
     find_terminal,
+    original_number,
 )
 from node.domain.assignment import TenderSplit
 from node.domain.directory import Directory, Terminal
 from node.domain.errors import MalformedMessage, WrongSignature
-from node.domain.ids import Address, Hash32, MinorUnits, StreamId, TerminalId
+from node.domain.ids import Address, Hash32, MemberId, MinorUnits, StreamId, TerminalId
 from node.domain.merkle import keccak
-from node.domain.payment import OriginalKey, PaymentKey, Reversal
-from node.domain.terminal_terms import PaymentTerms, ReversalTerms, digest
+from node.domain.payment import OriginalKey, PaymentKey, Refund, Reversal
+from node.domain.terminal_terms import PaymentTerms, RefundTerms, ReversalTerms, Terms, digest, members_of
 from node.iso8583.basket import PIN_RESULTS, read_items
 
 _SIGNATURE_SIZE: Final = 65
@@ -57,7 +58,7 @@ class SignedRules:
 def verify_payment(terms: PaymentTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
     """A purchase that its terminal signed. `received` is Unix seconds. Raises errors of the tree."""
     directory = rules.directory()
-    terminal = _signed(terms, signature, directory, rules, received)
+    terminal = signed_by(terms, signature, directory, rules, received)
     merchant = find_merchant(directory, terminal)
     check_amount(directory, terms.amount, terms.currency)
     if terms.pin_result not in PIN_RESULTS:
@@ -67,7 +68,7 @@ def verify_payment(terms: PaymentTerms, signature: bytes, rules: SignedRules, re
     split = TenderSplit(coin=MinorUnits(terms.coin), stored_value=MinorUnits(terms.stored_value))
     said = (terms.currency, str(terms.amount), str(terms.coin), str(terms.stored_value), terms.pin_result, terms.items)
     purchase = Purchase(
-        key=_key(terms, terminal, rules, _PURCHASE_CLASS),
+        key=key_of(terms, terms.amount, terminal, rules, _PURCHASE_CLASS),
         transmission_time=local_stamp(terms.time, 0),
         body=body_digest([("type", _PURCHASE_CLASS), ("member", str(member)), *_named(terms.stan, terms.time, said)]),
         time=terms.time,
@@ -90,14 +91,14 @@ def verify_payment(terms: PaymentTerms, signature: bytes, rules: SignedRules, re
 def verify_reversal(terms: ReversalTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
     """A reversal, signed by its terminal, of all of the purchase with that STAN and time. Raises errors of the tree."""
     directory = rules.directory()
-    terminal = _signed(terms, signature, directory, rules, received)
+    terminal = signed_by(terms, signature, directory, rules, received)
     merchant = find_merchant(directory, terminal)
     _check_stan(terms.original_stan)
     if not 0 < terms.original_time < _END_OF_TIME:
         raise MalformedMessage("originalTime is Unix seconds")
     said = (terms.original_stan, str(terms.original_time), str(terms.amount))
     reversal = Reversal(
-        key=_key(terms, terminal, rules, _REVERSAL_CLASS),
+        key=key_of(terms, terms.amount, terminal, rules, _REVERSAL_CLASS),
         body=body_digest([("type", _REVERSAL_CLASS), *_named(terms.stan, terms.time, said)]),
         original=OriginalKey(
             terminal=terminal.id,
@@ -110,6 +111,34 @@ def verify_reversal(terms: ReversalTerms, signature: bytes, rules: SignedRules, 
         time=terms.time,
     )
     return Verified(entry=reversal)
+
+
+def verify_refund(terms: RefundTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
+    """A refund of a payment of the terminal's merchant, signed by the terminal. Raises errors of the tree."""
+    directory = rules.directory()
+    terminal = signed_by(terms, signature, directory, rules, received)
+    merchant = find_merchant(directory, terminal)
+    check_amount(directory, terms.amount, terms.currency)
+    member = find_member(rules.member_of, terms.card) if terms.card else None
+    refund = Refund(
+        key=key_of(terms, terms.amount, terminal, rules, _PURCHASE_CLASS),
+        transmission_time=local_stamp(terms.time, 0),
+        body=body_of(terms, member),
+        original=original_number(terms.payment_id, rules.stream),
+        amount=MinorUnits(terms.amount),
+        merchant=merchant.id,
+        terminal=terminal.number,
+        member=member,
+        time=terms.time,
+    )
+    return Verified(entry=refund)
+
+
+def body_of(terms: Terms, member: MemberId | None) -> Hash32:
+    """The digest of all that a repeat of this message has to say again; of the card, whose it is."""
+    kind = type(terms)
+    said = [(each.name, str(getattr(terms, each.attribute))) for each in members_of(kind) if each.attribute != "card"]
+    return body_digest([("type", kind.TYPE), ("member", "" if member is None else str(member)), *said])
 
 
 def signer_of(message: Hash32, signature: bytes) -> Address:
@@ -127,9 +156,8 @@ def signer_of(message: Hash32, signature: bytes) -> Address:
     return Address(keccak(key.format(compressed=False)[1:])[12:])
 
 
-def _signed(
-    terms: PaymentTerms | ReversalTerms, signature: bytes, directory: Directory, rules: SignedRules, received: int
-) -> Terminal:
+def signed_by(terms: Terms, signature: bytes, directory: Directory, rules: SignedRules, received: int) -> Terminal:
+    """The terminal that signed. Raises MalformedMessage, UnknownTerminal, WrongSignature."""
     _check_stan(terms.stan)
     if not 0 < terms.time < _END_OF_TIME:
         raise MalformedMessage("time is Unix seconds")
@@ -148,12 +176,13 @@ def _check_stan(stan: str) -> None:
         raise MalformedMessage("a STAN has six digits")
 
 
-def _key(terms: PaymentTerms | ReversalTerms, terminal: Terminal, rules: SignedRules, mti_class: str) -> PaymentKey:
+def key_of(terms: Terms, amount: int, terminal: Terminal, rules: SignedRules, mti_class: str) -> PaymentKey:
+    """What makes this message the same message."""
     return PaymentKey(
         terminal=terminal.id,
         stan=terms.stan,
         local_time=local_stamp(terms.time, rules.utc_offset),
-        amount=MinorUnits(terms.amount),
+        amount=MinorUnits(amount),
         mti_class=mti_class,
     )
 

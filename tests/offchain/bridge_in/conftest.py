@@ -32,7 +32,7 @@ from node.domain.ids import (
     Units,
 )
 from node.domain.merkle import product_set_root
-from node.domain.payment import Payment, PaymentKey, Reversal, Status
+from node.domain.payment import Entry, PaymentKey, Status
 from node.iso8583.framing import Framing
 from node.iso8583.retail_mac import RetailMac
 from node.pos.connection import PosConnection
@@ -55,14 +55,14 @@ OLD_MAC_KEY = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 class FakeJournal:
     """Keeps entries by key, as the journal does: same key and body, the same answer again."""
 
-    entries: list[Payment | Reversal] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     sealed: list[bytes] = field(default_factory=list)
     seen: dict[PaymentKey, tuple[Hash32, Answer]] = field(default_factory=dict)
     failure: Exception | None = None
     gate: asyncio.Event | None = None
     waiting: int = 0
 
-    async def submit(self, entry: Payment | Reversal, sealed: bytes) -> Answer:
+    async def submit(self, entry: Entry, sealed: bytes) -> Answer:
         if self.failure is not None:
             raise self.failure
         self.waiting += 1

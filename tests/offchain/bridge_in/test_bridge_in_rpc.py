@@ -42,6 +42,7 @@ async def test_payment_submit_is_journaled_and_answered(
         "balance": None,
         "duplicate": False,
         "text": "Thank you",
+        "facts": {},
     }
     payment = journal.entries[0]
     assert isinstance(payment, Payment)

@@ -3,7 +3,7 @@
 import hashlib
 
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, TerminalId, TerminalNumber
-from node.domain.payment import Line, OriginalKey, Payment, PaymentKey, Reversal, Tender
+from node.domain.payment import Line, OriginalKey, OriginalNumber, Payment, PaymentKey, Refund, Reversal, Tender
 
 TERMINAL = TerminalId("TILL0001")
 SENT_AT = "1122101112"
@@ -68,5 +68,29 @@ def reversal(stan: int, of: Payment, *, time: str | None = None) -> Reversal:
         ),
         merchant=of.merchant,
         terminal=of.terminal,
+        time=1_790_000_060,
+    )
+
+
+def refund(stan: int, of: Payment | int, amount: int, *, merchant: int = 1, member: int | None = None) -> Refund:
+    """A refund of a part of a payment, named by its key, or by its sequence."""
+    named = (
+        OriginalNumber(number=of, whole=True)
+        if isinstance(of, int)
+        else OriginalKey(
+            terminal=of.key.terminal, mti_class="020", stan=of.key.stan, transmission_time=of.transmission_time
+        )
+    )
+    return Refund(
+        key=PaymentKey(
+            terminal=TERMINAL, stan=f"{stan:06d}", local_time=SENT_AT, amount=MinorUnits(amount), mti_class="020"
+        ),
+        transmission_time=SENT_AT,
+        body=Hash32(hashlib.sha256(b"refund %d" % stan).digest()),
+        original=named,
+        amount=MinorUnits(amount),
+        merchant=MerchantId(merchant),
+        terminal=TerminalNumber(0),
+        member=None if member is None else MemberId(member),
         time=1_790_000_060,
     )
