@@ -11,18 +11,18 @@ from node.domain.payment import Status
 
 
 class Fact(Enum):
-    """Something that an answer says beside its code: the tag of its object in DE48, and its name in JSON-RPC."""
+    """Something that an answer says beside its code: the tag of its object in DE48, its name in JSON-RPC, and what it
+    is. Amounts are minor units.
+    """
 
-    COIN = ("CO", "coin")
-    """Minor units that were taken, or given back, in coins."""
-    STORED_VALUE = ("SV", "storedValue")
-    """Minor units that were taken from, or given back to, stored value."""
-    EXTERNAL = ("XT", "external")
-    """Minor units that the clerk takes, or gives back, in cash or by another acquirer's card."""
+    COIN = ("CO", "coin", "how much was taken, or given back, in coins, minor units")
+    STORED_VALUE = ("SV", "storedValue", "how much was taken from, or given back to, stored value, minor units")
+    EXTERNAL = ("XT", "external", "how much the clerk takes, or gives back, in cash or by another card, minor units")
 
-    def __init__(self, tag: str, member: str) -> None:
+    def __init__(self, tag: str, member: str, meaning: str) -> None:
         self.tag = tag
         self.member = member
+        self.meaning = meaning
 
 
 Facts = tuple[tuple[Fact, str], ...]

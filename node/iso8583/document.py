@@ -11,6 +11,7 @@ from typing import Final
 
 from node.domain import errors
 from node.domain.errors import TillnetError
+from node.iso8583.profile import PROFILE, REPLY_TAGS, TAGS
 from node.iso8583.table import TABLE, Element, Kind
 
 _PLACE: Final = "<!-- {0}: generated -->\n{1}\n<!-- {0}: end -->"
@@ -41,9 +42,38 @@ def response_codes() -> str:
     return "\n".join(rows)
 
 
+def operations() -> str:
+    """What each type with each processing code asks for."""
+    rows = [
+        "| type | DE3 | asks for | elements that must be there | private tags | answered |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in PROFILE:
+        codes = ", ".join(f"{code}xxxx" if not row.sources else "" for code in row.codes if not row.sources)
+        codes = codes or ", ".join(f"{code}{source}00" for code in row.codes for source in row.sources)
+        tags = " ".join(f"**{tag}**" if tag in row.required else tag for tag in row.tags)
+        needs = " ".join(str(number) for number in row.needs)
+        rows.append(f"| {row.types[0]} | {codes} | {row.meaning} | {needs} | {tags} | {row.answered} |")
+    return "\n".join(rows)
+
+
+def tags() -> str:
+    """The private objects of requests and replies."""
+    rows = ["| tag | in | value |", "| --- | --- | --- |"]
+    rows += [f"| {tag.name} | request | {tag.value} |" for tag in TAGS]
+    rows += [f"| {tag.name} | reply | {tag.value} |" for tag in REPLY_TAGS]
+    return "\n".join(rows)
+
+
 def current(page: str) -> str:
     """The page with its generated parts made anew. Raises ValueError when a place for one is missing."""
-    for name, text in (("elements", elements()), ("response codes", response_codes())):
+    made = {
+        "operations": operations(),
+        "tags": tags(),
+        "response codes": response_codes(),
+        "elements": elements(),
+    }
+    for name, text in made.items():
         place = re.search(rf"<!-- {name}: generated -->\n.*?<!-- {name}: end -->", page, re.DOTALL)
         if place is None:
             raise ValueError(f"the page has no place for {name}")

@@ -9,6 +9,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final
 
+from node.domain.answer import Fact
+
 _SALE: Final = (3, 4, 7, 11, 12, 13, 22, 25, 41, 42, 49)
 _SHORT: Final = (3, 4, 7, 11, 12, 13, 41, 42, 49)
 _INQUIRY: Final = (3, 7, 11, 12, 13, 41, 42)
@@ -105,6 +107,13 @@ TAGS: Final[tuple[Tag, ...]] = (
 )
 
 
+REPLY_TAGS: Final[tuple[Tag, ...]] = (
+    Tag(name="PI", value="payment id"),
+    Tag(name="PT", value="points given, units; once the chain has said"),
+    Tag(name="BL", value="balance, units; once the chain has said"),
+    *(Tag(name=fact.tag, value=fact.meaning) for fact in Fact),
+    Tag(name="DU", value="1 if this message came before"),
+)
 TYPES: Final = frozenset(mti for row in PROFILE for mti in row.types)
 """Types of messages that have a processing code."""
 
