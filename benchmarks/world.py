@@ -52,9 +52,7 @@ class World:
         self.access = deploy(chain, "NetworkAccess", self.operator, sender=self.operator)
         at = self.access.address
         self.cash = deploy(chain, "CashToken", at, "Till Cash", "TCASH", "USD", sender=self.operator)
-        self.ledger = deploy(
-            chain, "RewardToken", at, self.cash.address, "Till Coin", "TILL", self.terms.words(), sender=self.operator
-        )
+        self.ledger = self.deploy_ledger()
         self.registry = deploy(chain, "Registry", at, self.ledger.address, sender=self.operator)
         self.rules = deploy(chain, "RewardRules", at, self.ledger.address, self.registry.address, sender=self.operator)
         # a contract hands on the errors of those it calls
@@ -69,6 +67,16 @@ class World:
         self.cash.send("deposit", self.operator, 10**15, bytes(32), sender=self.operator)
         self.cash.send("approve", self.ledger.address, 2**256 - 1, sender=self.operator)
         self.open_stream(STREAM, self.poster, DAILY_LIMIT, DAILY_LIMIT)
+
+    def deploy_ledger(self) -> Contract:
+        """A ledger with this world's roles, cash and terms. Its successor's functions are among its own."""
+        at, cash, terms = self.access.address, self.cash.address, self.terms.words()
+        succession = deploy(self.chain, "Succession", cash, terms, sender=self.operator)
+        arguments = (at, cash, "Till Coin", "TILL", terms, succession.address)
+        ledger = deploy(self.chain, "RewardToken", *arguments, sender=self.operator)
+        for names in ("functions", "events", "errors"):
+            getattr(ledger.interface, names).update(getattr(succession.interface, names))
+        return ledger
 
     def as_operator(self, contract: Contract, name: str, *arguments: Any) -> Any:
         """A transaction of the operator."""

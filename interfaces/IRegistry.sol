@@ -99,8 +99,10 @@ interface IRegistry {
     function retireTerminalKey(bytes8 id) external;
     /// @notice Sets what a terminal may sell offline, minor units. Operator only.
     function setFloorLimit(bytes8 id, uint64 floorLimit) external;
-    /// @notice Sets the groups of an account in a merchant (1 admin, 2 offers, 4 terminals, 8 finance; 0 none). The
-    /// merchant's admin group.
+    /// @notice Sets the groups of an account in a merchant, bits: 1 owner (says who is in which group), 2 offers (what
+    /// the merchant gives), 4 terminals and their keys, 8 finance (money), 16 consume (a clerk that sells and writes
+    /// off), 32 cancel (voids and refunds), 64 check (looks up), 128 reconcile (claims what is missing); 0 none. The
+    /// merchant's owner group.
     function setGroups(uint32 merchant, address account, uint8 groups) external;
     /// @notice The same by the operator: for a merchant that lost its admin's key.
     function resetGroups(uint32 merchant, address account, uint8 groups) external;

@@ -146,6 +146,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     error TooMuch(uint256 amount);
     /// @notice Earning is paused.
     error EarningPaused();
+    /// @notice Another ledger has taken over; ask there.
+    error Succeeded(address successor);
     /// @notice Nothing is owed, in arrears or left to claim.
     error NothingDue();
     /// @notice Points of this epoch have not expired yet.

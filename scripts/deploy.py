@@ -98,7 +98,8 @@ def create(pipeline: Pipeline, project: Any, values: dict[str, Any]) -> dict[str
 
     access = make("NetworkAccess", pipeline.account.address)
     money = make("CashToken", access, cash["name"], cash["symbol"], cash["currency"])
-    coin = make("RewardToken", access, money, ledger["name"], ledger["symbol"], terms_of(ledger))
+    succession = make("Succession", money, terms_of(ledger))
+    coin = make("RewardToken", access, money, ledger["name"], ledger["symbol"], terms_of(ledger), succession)
     registry = make("Registry", access, coin)
     make("RewardRules", access, coin, registry)
     settings = settings_of(values)

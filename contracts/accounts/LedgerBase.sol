@@ -5,6 +5,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {ISuccession} from "../../interfaces/ISuccession.sol";
 import {
     DEPOSIT,
     EPOCH,
@@ -15,10 +16,14 @@ import {
     MERCHANT,
     MERCHANT_KNOWN,
     POSTED,
+    PREDECESSOR,
     FLAG_REGISTERED,
+    SUCCESSOR,
     SUPPLY,
     TOTALS,
     load,
+    refundedSlot,
+    rootSlot,
     store
 } from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
@@ -54,6 +59,11 @@ abstract contract LedgerBase {
         _epochLength = terms.epochLength;
         _utcOffset = terms.utcOffset;
         _clockTolerance = terms.clockTolerance;
+    }
+
+    /// @dev What all code of a ledger, and its successor, must have in common.
+    function _termsHash() internal view returns (bytes32) {
+        return keccak256(abi.encode(_cash, _par, _epochStart, _epochLength, _utcOffset));
     }
 
     function _epoch() internal view returns (uint256) {
@@ -166,8 +176,30 @@ abstract contract LedgerBase {
         return (true, fromDeposit, fromFund);
     }
 
-    function _held(uint256 word) private pure returns (uint256) {
+    /// @dev The sum of the totals in a word.
+    function _held(uint256 word) internal pure returns (uint256) {
         return (word >> 192) + uint64(word >> 128) + uint64(word >> 64) + uint64(word);
+    }
+
+    // --- payments of the past -------------------------------------------------------------------------------------
+
+    /// @dev The word of a batch's root, this ledger's or its predecessor's; 0 if neither knows it.
+    function _rootWord(bytes32 root) internal view returns (uint256 word) {
+        word = load(rootSlot(root));
+        uint256 before = load(PREDECESSOR);
+        if (word == 0 && before != 0) word = ISuccession(address(uint160(before))).inheritedRoot(root);
+    }
+
+    /// @dev What was undone of a line, here or by the predecessor: once something is undone here, that is in it.
+    function _undone(bytes32 leaf) internal view returns (uint256 word) {
+        word = load(refundedSlot(leaf));
+        uint256 before = load(PREDECESSOR);
+        if (word == 0 && before != 0) word = ISuccession(address(uint160(before))).inheritedRefund(leaf);
+    }
+
+    function _requireNoSuccessor() internal view {
+        uint256 successor_ = load(SUCCESSOR);
+        if (successor_ != 0) revert IRewardToken.Succeeded(address(uint160(successor_)));
     }
 
     // --- places ---------------------------------------------------------------------------------------------------

@@ -4,12 +4,11 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IRegistry} from "../../interfaces/IRegistry.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {OWNER, TERMINAL_KEYS} from "../libraries/Groups.sol";
 
 /// @title Merchants, stores, terminals and members
 /// @notice Keeps who is who; the bits that the posting path reads are the ledger's.
 contract Registry is AccessManaged, IRegistry {
-    uint8 private constant ADMIN = 1;
-    uint8 private constant TERMINALS_GROUP = 4;
     uint8 private constant ALL_GROUPS = 255;
     uint256 private constant MAX_TERMINALS = 65_536;
     uint16 private constant LOCKED = 2;
@@ -30,8 +29,8 @@ contract Registry is AccessManaged, IRegistry {
 
     modifier onlyTerminalsGroup(bytes8 id) {
         uint32 merchantId = _known(id).merchant;
-        if (!inGroup(merchantId, msg.sender, TERMINALS_GROUP)) {
-            revert NotInGroup(merchantId, msg.sender, TERMINALS_GROUP);
+        if (!inGroup(merchantId, msg.sender, TERMINAL_KEYS)) {
+            revert NotInGroup(merchantId, msg.sender, TERMINAL_KEYS);
         }
         _;
     }
@@ -81,7 +80,7 @@ contract Registry is AccessManaged, IRegistry {
 
     /// @inheritdoc IRegistry
     function setGroups(uint32 merchantId, address account, uint8 groups) external {
-        if (!inGroup(merchantId, msg.sender, ADMIN)) revert NotInGroup(merchantId, msg.sender, ADMIN);
+        if (!inGroup(merchantId, msg.sender, OWNER)) revert NotInGroup(merchantId, msg.sender, OWNER);
         _setGroups(merchantId, account, groups);
     }
 

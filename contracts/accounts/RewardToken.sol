@@ -5,6 +5,7 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {ISuccession} from "../../interfaces/ISuccession.sol";
 import {
     ACCOUNT,
     ACT,
@@ -29,9 +30,7 @@ import {
     TOTALS,
     VETO,
     load,
-    store,
-    refundedSlot,
-    rootSlot
+    store
 } from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 import {PaymentProcessor} from "../rewards/PaymentProcessor.sol";
@@ -50,15 +49,27 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     address public immutable refunds;
     /// @notice The part of the ledger's code that the doors lead to.
     address public immutable doors;
+    /// @notice The part of the ledger's code that leads to the next ledger.
+    address public immutable succession;
 
-    constructor(address authority_, address cash_, string memory name_, string memory symbol_, Terms memory terms)
-        Coin(name_, symbol_)
-        LedgerBase(cash_, terms)
-        AccessManaged(authority_)
-    {
+    constructor(
+        address authority_,
+        address cash_,
+        string memory name_,
+        string memory symbol_,
+        Terms memory terms,
+        address succession_
+    ) Coin(name_, symbol_) LedgerBase(cash_, terms) AccessManaged(authority_) {
+        if (ISuccession(succession_).termsHash() != _termsHash()) revert BadTerms();
+        succession = succession_;
         store(SUPPLY, Words.supplyWord(0, 0, 0, _epoch(), 0));
         refunds = address(new Refunds(cash_, terms));
         doors = address(new Doors(cash_, terms));
+    }
+
+    /// @dev What is not said here is what a ledger and its successor ask of each other (ISuccession).
+    fallback() external {
+        _handOver(succession);
     }
 
     /// @inheritdoc IPaymentProcessor
@@ -172,6 +183,16 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
     /// @inheritdoc ILedgerDoors
     function setActTarget(uint8, address) external restricted {
         _handOver(doors);
+    }
+
+    /// @notice ISuccession.setPredecessor
+    function setPredecessor(address) external restricted {
+        _handOver(succession);
+    }
+
+    /// @notice ISuccession.setSuccessor
+    function setSuccessor(address) external restricted {
+        _handOver(succession);
     }
 
     /// @inheritdoc ILedgerDoors
@@ -372,13 +393,13 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
 
     /// @inheritdoc IPaymentProcessor
     function refunded(bytes32 leaf) external view returns (uint256 amount, uint256 points) {
-        uint256 word = load(refundedSlot(leaf));
+        uint256 word = _undone(leaf);
         return (word & MAX_48, word >> 48);
     }
 
     /// @inheritdoc IRewardToken
     function rootDay(bytes32 root) external view returns (uint16) {
-        return uint16(load(rootSlot(root)) >> 64);
+        return uint16(_rootWord(root) >> 64);
     }
 
     /// @inheritdoc IRewardToken

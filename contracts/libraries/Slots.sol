@@ -58,6 +58,13 @@ uint256 constant ACT = 0x1600000000000000000000000000000000000000000000000000000
 /// @dev Transient: the slot of the member whose payment's act runs.
 uint256 constant IN_ACT = 0x1700000000000000000000000000000000000000000000000000000000000000;
 
+/// @dev The ledger that takes over, once named.
+uint256 constant SUCCESSOR = 0x1a00000000000000000000000000000000000000000000000000000000000000;
+/// @dev The ledger that this one takes over from.
+uint256 constant PREDECESSOR = 0x1b00000000000000000000000000000000000000000000000000000000000000;
+/// @dev Units of coins and prepaid points that went to the successor.
+uint256 constant UNITS_MOVED = 0x1c00000000000000000000000000000000000000000000000000000000000000;
+
 uint256 constant DOOR_CREDIT_VALUE = 1;
 uint256 constant DOOR_TAKE_VALUE = 2;
 uint256 constant DOOR_TAKE_COINS = 4;

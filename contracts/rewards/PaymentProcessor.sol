@@ -34,7 +34,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
 
     /// @inheritdoc IPaymentProcessor
     function roots(bytes32 root) external view returns (uint256) {
-        return uint64(load(rootSlot(root)));
+        return uint64(_rootWord(root));
     }
 
     /// @inheritdoc IPaymentProcessor

@@ -26,7 +26,6 @@ import {
     load,
     peek,
     refundedSlot,
-    rootSlot,
     store
 } from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
@@ -92,6 +91,7 @@ contract Refunds is LedgerBase {
         if (load(STREAM | streamId) >> 96 != uint160(msg.sender)) {
             revert IPaymentProcessor.NotPoster(streamId, msg.sender);
         }
+        _requireNoSuccessor();
         uint256 processed;
         uint256 skipped;
         for (; processed < refunds.length; ++processed) {
@@ -139,6 +139,7 @@ contract Refunds is LedgerBase {
         if (load(DOORS | uint160(msg.sender)) & DOOR_SETTLE == 0) {
             revert ILedgerDoors.NoDoor(msg.sender, DOOR_SETTLE);
         }
+        _requireNoSuccessor();
         bytes32 leaf = keccak256(abi.encode(line.head, line.body, line.itemsRoot, line.authorisation));
         _proven(leaf, line.root, line.proof);
         Undo memory undo = _read(leaf, uint256(line.head), uint256(line.body), amount, REFUND);
@@ -176,7 +177,7 @@ contract Refunds is LedgerBase {
 
     /// @return stored The word of the root: network day and block
     function _proven(bytes32 leaf, bytes32 root, bytes32[] calldata proof) private view returns (uint256 stored) {
-        stored = load(rootSlot(root));
+        stored = _rootWord(root);
         if (stored == 0 || MerkleProof.processProofCalldata(proof, leaf) != root) {
             revert IPaymentProcessor.RefundRefused(PROOF);
         }
@@ -199,7 +200,7 @@ contract Refunds is LedgerBase {
         else undo.owed = body & MAX_56;
         if (load(MEMBER | undo.member) & FLAG_REGISTERED == 0) revert IPaymentProcessor.RefundRefused(MEMBER_UNKNOWN);
 
-        undo.before = load(refundedSlot(leaf)) & MAX_48;
+        undo.before = _undone(leaf) & MAX_48;
         uint256 left = undo.amount - undo.before;
         if (kind == REFUND ? (amount == 0 || amount > left) : amount != 0) {
             revert IPaymentProcessor.RefundRefused(EXCEEDS);
@@ -275,7 +276,7 @@ contract Refunds is LedgerBase {
     function _storeUndone(Undo memory undo, uint256 account, uint256 merchantWord, Points memory points) private {
         store(MEMBER | undo.member, account);
         store(MERCHANT | undo.merchant, merchantWord);
-        store(refundedSlot(undo.leaf), load(refundedSlot(undo.leaf)) + ((points.taken << 48) | undo.part));
+        store(refundedSlot(undo.leaf), _undone(undo.leaf) + ((points.taken << 48) | undo.part));
     }
 
     // --- points ---------------------------------------------------------------------------------------------------
@@ -294,7 +295,7 @@ contract Refunds is LedgerBase {
     function _reduceEntitlement(Undo memory undo, uint256 head, Points memory points) private {
         uint256 left = undo.amount - undo.before - undo.part;
         uint256 keep = (left * uint40(head) * uint16(head >> 56)) / 1e8;
-        uint256 takenBefore = load(refundedSlot(undo.leaf)) >> 48;
+        uint256 takenBefore = _undone(undo.leaf) >> 48;
         uint256 takenNow = _above(undo.points + undo.owed, keep);
         points.taken = takenNow - takenBefore;
         bool expired = _epoch() > undo.epoch + 1;

@@ -5,12 +5,12 @@ import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManage
 import {IRegistry} from "../../interfaces/IRegistry.sol";
 import {IRewardRules} from "../../interfaces/IRewardRules.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {OFFERS} from "../libraries/Groups.sol";
 import {RULE_BUDGETED, RULE_CAPPED, RULE_EXISTS, RULE_TIERED} from "../libraries/Slots.sol";
 
 /// @title Rule versions of merchants
 /// @notice Checks terms and who may set them; the ledger carries the words that the posting path reads.
 contract RewardRules is AccessManaged, IRewardRules {
-    uint8 private constant OFFERS_GROUP = 2;
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant MAX_RATE = type(uint40).max;
 
@@ -31,7 +31,7 @@ contract RewardRules is AccessManaged, IRewardRules {
     mapping(bytes32 productSet => uint256) private _ended;
 
     modifier onlyOffersGroup(uint32 merchant) {
-        if (!IRegistry(registry).inGroup(merchant, msg.sender, OFFERS_GROUP)) {
+        if (!IRegistry(registry).inGroup(merchant, msg.sender, OFFERS)) {
             revert NotInOffersGroup(merchant, msg.sender);
         }
         _;

@@ -190,7 +190,7 @@ def test_ledger_is_not_deployed_when_terms_contradict(chain: Chain, terms: Terms
     operator = chain.accounts[0]
     for name, error in (("RewardToken", "BadTerms"),):
         with pytest.raises(Reverted) as caught:
-            deploy(chain, name, operator, operator, "Coin", "C", terms.words(), sender=operator)
+            deploy(chain, name, operator, operator, "Coin", "C", terms.words(), operator, sender=operator)
         assert caught.value.error == error
 
 

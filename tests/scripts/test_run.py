@@ -81,7 +81,7 @@ def test_deploy_sends_nothing_when_its_folder_cannot_be_written(chain: Chain, tm
 def test_deploy_writes_where_everything_is(chain: Chain) -> None:
     out = shown(chain, "deploy")
     deployment = json.loads((chain.folder / "deployment.json").read_text())
-    core = {"NetworkAccess", "CashToken", "RewardToken", "Registry", "RewardRules"}
+    core = {"NetworkAccess", "CashToken", "Succession", "RewardToken", "Registry", "RewardRules"}
     assert set(deployment["contracts"]) == core | {part.name for part in PARTS}
     assert all(Web3.is_checksum_address(entry["address"]) for entry in deployment["contracts"].values())
     assert all(entry["address"] in out for entry in deployment["contracts"].values())

@@ -105,6 +105,7 @@ abstract contract ControlDoors is LedgerBase {
 
     /// @notice IRewardToken.unpause
     function unpause() external {
+        _requireNoSuccessor();
         store(SUPPLY, load(SUPPLY) & ~(SUPPLY_PAUSED << 40));
         emit IRewardToken.Unpaused(msg.sender);
     }
