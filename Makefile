@@ -6,7 +6,7 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-gas lock clean
+.PHONY: help setup demo test lint bench bench-gas gas slither lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -35,6 +35,12 @@ bench: setup ## payments a second and latency through the whole path; writes out
 
 bench-gas: setup ## gas a payment; writes out/bench/gas.json
 	@$(PY) -m benchmarks.gas
+
+gas: setup ## what each operation of the contracts costs; writes docs/gas.md
+	@$(PY) -m benchmarks.gas_page
+
+slither: setup ## slither over the contracts, in a venv of its own; every finding needs a reason; writes docs/slither.md
+	@$(PY) -m proving.slither
 
 lock: setup ## make requirements.lock and package-lock.json anew from requirements.in and package.json
 	@$(PY) -m node.network.toolchain.lock

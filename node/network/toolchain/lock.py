@@ -22,7 +22,7 @@ OPTIONS: Final = ("--quiet", "--generate-hashes", "--no-emit-index-url", "--no-a
 
 
 def main() -> None:
-    """Writes requirements.lock, the two tools' locks and package-lock.json."""
+    """Writes requirements.lock, the checkers' and the two tools' locks, and package-lock.json."""
     layout = Layout.here()
     with tempfile.TemporaryDirectory() as folder:
         uv = _uv(Path(folder))
@@ -31,6 +31,9 @@ def main() -> None:
         (root / "requirements.lock").write_text(
             f"{HEAD}From requirements.in, with every version and hash.\n# pip installs nothing else.\n{text}"
         )
+        proving = root / "proving" / "requirements.lock"
+        text = _compile(uv, proving.with_suffix(".in").read_text(), keep=proving)
+        proving.write_text(f"{HEAD}From proving/requirements.in.\n{text}")
         for name, package in TOOLS.items():
             lock = layout.engines / f"{name}.lock"
             lock.write_text(f"{HEAD}Used only where PATH has no {name} that is new enough.\n{_compile(uv, package)}")

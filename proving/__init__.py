@@ -1,0 +1,1 @@
+"""What shows that the contracts are right beyond the tests: slither (`make slither`) and mutants (`make mutants`)."""
