@@ -8,7 +8,8 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// coins of the line are what the member pays. Who bears the difference is the merchant's rule: the merchant itself
 /// (then it is recorded, no money moves) or the platform (then the merchant's payable is topped up from a fund that the
 /// operator fills, as far as the operator's allowance for this merchant reaches). Money in minor units.
-/// @dev A till asks for a discount by act 8, which comes with the payment's lines: `discount 6`. It is refused when it is
+/// @dev A till asks for a discount by act 8, which comes with the payment's lines: `discount 6`; act 136, `sequence 8`,
+/// undoes it (the lines are reversed by themselves). It is refused when it is
 /// more than the rate allows, rounded down: discount <= floor((coins + discount) * bps / 10,000).
 /// Trust: a merchant could claim a discount that it did not give; the allowance bounds what that costs the platform.
 /// When a line is refunded, anybody brings its proof, and the platform's share comes back from the merchant.

@@ -11,10 +11,13 @@ import {SuitePart} from "../suite/SuitePart.sol";
 /// @title A discount for members who pay in the coin
 contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
     uint8 private constant DISCOUNT = 8;
+    uint8 private constant UNDO = 136;
     uint8 private constant COIN = 1;
     uint256 private constant BASIS_POINTS = 10_000;
 
     uint8 private constant ACT = 30;
+    uint8 private constant ACT_UNKNOWN = 31;
+    uint8 private constant ACT_STATE = 32;
     uint8 private constant ACT_SCOPE = 34;
     uint8 private constant ACT_AMOUNT = 35;
     uint8 private constant ACT_LIMIT = 36;
@@ -72,25 +75,9 @@ contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
 
     /// @inheritdoc IActTarget
     function applyAct(Act calldata act, bytes calldata data) external onlyLedger returns (uint256) {
-        if (data.length != 7 || uint8(data[0]) != DISCOUNT) revert ActRefused(ACT);
-        uint256 discount = uint48(bytes6(data[1:]));
-        Rule storage rule = _rules[act.merchant];
-        Bearer bearer = rule.bearer;
-        if (bearer == Bearer.Nobody || act.coinAmount == 0) revert ActRefused(ACT_SCOPE);
-        // so that a discount of the paid coins is no more than the rate of their list price
-        if (discount == 0 || discount > ((act.coinAmount + discount) * rateBps) / BASIS_POINTS) {
-            revert ActRefused(ACT_AMOUNT);
-        }
-        emit DiscountGiven(
-            act.merchant, act.member, act.stream, act.sequence, bearer, uint48(act.coinAmount), uint48(discount)
-        );
-        if (bearer == Bearer.Merchant) return 0;
-        if (discount > rule.allowance) revert ActRefused(ACT_LIMIT);
-        if (discount > fund) revert ActRefused(ACT_STOCK);
-        rule.allowance -= uint64(discount);
-        fund -= uint64(discount);
-        _given[_key(act.stream, act.sequence)] = Given(act.merchant, uint48(act.coinAmount), uint48(discount), 0);
-        ledger.creditPayable(act.merchant, uint64(discount));
+        if (data.length == 7 && uint8(data[0]) == DISCOUNT) _give(act, uint48(bytes6(data[1:])));
+        else if (data.length == 9 && uint8(data[0]) == UNDO) _undo(act, uint64(bytes8(data[1:])));
+        else revert ActRefused(ACT);
         return 0;
     }
 
@@ -114,11 +101,7 @@ contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
         if (due <= given.takenBack) revert NothingToTakeBack(stream, sequence);
         amount = uint64(due - given.takenBack);
         given.takenBack = uint48(due);
-        uint32 merchant = given.merchant;
-        fund += amount;
-        _rules[merchant].allowance += amount;
-        emit DiscountTakenBack(merchant, stream, sequence, amount);
-        ledger.drawOn(merchant, amount, address(this));
+        _return(given.merchant, stream, sequence, amount);
     }
 
     /// @inheritdoc ICoinDiscount
@@ -139,6 +122,46 @@ contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
     /// @inheritdoc ICoinDiscount
     function givenOn(uint32 stream, uint64 sequence) external view returns (Given memory) {
         return _given[_key(stream, sequence)];
+    }
+
+    function _give(Act calldata act, uint256 discount) private {
+        Rule storage rule = _rules[act.merchant];
+        Bearer bearer = rule.bearer;
+        if (bearer == Bearer.Nobody || act.coinAmount == 0) revert ActRefused(ACT_SCOPE);
+        // so that a discount of the paid coins is no more than the rate of their list price
+        if (discount == 0 || discount > ((act.coinAmount + discount) * rateBps) / BASIS_POINTS) {
+            revert ActRefused(ACT_AMOUNT);
+        }
+        emit DiscountGiven(
+            act.merchant, act.member, act.stream, act.sequence, bearer, uint48(act.coinAmount), uint48(discount)
+        );
+        if (bearer == Bearer.Merchant) return;
+        if (discount > rule.allowance) revert ActRefused(ACT_LIMIT);
+        if (discount > fund) revert ActRefused(ACT_STOCK);
+        rule.allowance -= uint64(discount);
+        fund -= uint64(discount);
+        _given[_key(act.stream, act.sequence)] = Given(act.merchant, uint48(act.coinAmount), uint48(discount), 0);
+        ledger.creditPayable(act.merchant, uint64(discount));
+    }
+
+    /// @dev The discount of an earlier payment of the stream, whose lines are reversed by themselves.
+    function _undo(Act calldata act, uint64 sequence) private {
+        Given storage given = _given[_key(act.stream, sequence)];
+        uint32 merchant = given.merchant;
+        uint64 left = given.discount - given.takenBack;
+        if (merchant != act.merchant) revert ActRefused(ACT_UNKNOWN);
+        if (left == 0) revert ActRefused(ACT_STATE);
+        uint256 funds = uint256(ledger.merchant(merchant).payable_) + ledger.deposits(merchant) + ledger.deposits(0);
+        if (left > funds) revert ActRefused(ACT_STOCK);
+        given.takenBack = given.discount;
+        _return(merchant, act.stream, sequence, left);
+    }
+
+    function _return(uint32 merchant, uint32 stream, uint64 sequence, uint64 amount) private {
+        fund += amount;
+        _rules[merchant].allowance += amount;
+        emit DiscountTakenBack(merchant, stream, sequence, amount);
+        ledger.drawOn(merchant, amount, address(this));
     }
 
     function _setRate(uint16 bps) private {

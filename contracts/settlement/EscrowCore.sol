@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
-import {ISettlementEscrow} from "../../interfaces/ISettlementEscrow.sol";
+import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {EscrowTenders} from "./EscrowTenders.sol";
 import {EscrowWords} from "./EscrowWords.sol";
 
@@ -20,14 +20,16 @@ abstract contract EscrowCore is EscrowTenders {
     uint256 private constant MAX_48 = type(uint48).max;
     uint256 private constant MAX_56 = type(uint56).max;
     uint8 private constant EXISTS = 1;
+    uint16 private constant REGISTERED = 1;
 
     mapping(bytes32 id => uint256) private _payments;
 
     bytes32 private immutable _domain;
     uint256 private immutable _chain;
 
-    constructor() {
-        _domain = _makeDomain();
+    /// @param escrow Whose payments these are: this contract, or the one that runs this code by delegatecall
+    constructor(address escrow) {
+        _domain = _makeDomain(escrow);
         _chain = block.chainid;
     }
 
@@ -46,12 +48,12 @@ abstract contract EscrowCore is EscrowTenders {
         _take(id, terms, it, amount, reward, 0);
     }
 
-    function _capture(bytes32 id, Terms memory terms, uint256 amount, uint256 reward) internal {
+    function _capture(bytes32 id, Terms memory terms, uint256 amount, uint256 reward) internal returns (uint256 fee) {
         if (amount == 0) revert ZeroAmount();
         Payment memory it = _known(id);
         if (block.timestamp >= terms.captureBy) revert CaptureExpired(terms.captureBy);
         if (amount > it.capturable) revert ExceedsAuthorized(id, it.capturable, amount);
-        _take(id, terms, it, amount, reward, terms.tender == COINS ? 0 : amount);
+        return _take(id, terms, it, amount, reward, terms.tender == COINS ? 0 : amount);
     }
 
     /// @return amount Minor units that were authorised and not captured
@@ -81,6 +83,21 @@ abstract contract EscrowCore is EscrowTenders {
         _giveBack(id, terms, amount);
     }
 
+    /// @dev A part that was captured, not for coins, is put aside again; what this leaves of the reward stays.
+    function _undo(bytes32 id, Terms memory terms, uint256 amount, uint256 fee) internal {
+        Payment memory it = _known(id);
+        uint256 before = _keptDown(it);
+        it.refunded += uint48(amount);
+        uint256 taken = _hasExpired(it.rewardEpoch) ? 0 : before - _keptDown(it);
+        _renew(it);
+        it.capturable += uint48(amount);
+        _payments[id] = it.pack();
+        _unbook(terms.merchant, amount, fee);
+        _addAuthorized(amount);
+        emit CaptureUndone(id, terms.merchant, uint64(amount), uint64(taken));
+        if (taken != 0) ledger.clawBack(terms.merchant, terms.member, uint64(taken));
+    }
+
     /// @dev A payment that is there.
     function _known(bytes32 id) internal view returns (Payment memory it) {
         it = _payment(id);
@@ -92,7 +109,7 @@ abstract contract EscrowCore is EscrowTenders {
     }
 
     function _id(Terms memory terms) internal view returns (bytes32) {
-        bytes32 domain = block.chainid == _chain ? _domain : _makeDomain();
+        bytes32 domain = block.chainid == _chain ? _domain : _makeDomain(address(this));
         return MessageHashUtils.toTypedDataHash(domain, keccak256(abi.encode(TERMS_TYPE, terms)));
     }
 
@@ -126,7 +143,7 @@ abstract contract EscrowCore is EscrowTenders {
             terms.payer == address(0) && terms.member != 0 && (terms.tender == VALUE || terms.tender == COINS);
         bool byAddress = terms.payer != address(0) && terms.tender == CASH;
         if (!byMember && !byAddress) revert BadPayer(terms.payer, terms.member, terms.tender);
-        if (terms.minReward != 0 && (terms.member == 0 || terms.tender == COINS)) revert NoReward(terms.member);
+        if (terms.minReward != 0) _requireEarner(terms);
         if (terms.authorizeBy > terms.captureBy || terms.captureBy > terms.refundBy) {
             revert BadTimes(terms.authorizeBy, terms.captureBy, terms.refundBy);
         }
@@ -140,6 +157,12 @@ abstract contract EscrowCore is EscrowTenders {
         it.flags = EXISTS;
     }
 
+    /// @dev Points go to a member that is registered, and not for coins: else a refund could not take them back.
+    function _requireEarner(Terms memory terms) private view {
+        if (terms.member == 0 || terms.tender == COINS) revert NoReward(terms.member);
+        if (ledger.account(terms.member).flags & REGISTERED == 0) revert IRewardToken.UnknownMember(terms.member);
+    }
+
     /// @dev Takes `amount` of a payment, of which `authorized` is in the holdings as cash.
     function _take(
         bytes32 id,
@@ -148,10 +171,11 @@ abstract contract EscrowCore is EscrowTenders {
         uint256 amount,
         uint256 reward,
         uint256 authorized
-    ) private {
+    ) private returns (uint256 fee) {
+        bool atOnce;
         uint256 needed = _neededUp(terms, amount);
         if (reward < needed) revert RewardBelow(reward, needed);
-        if (reward != 0 && (terms.member == 0 || terms.tender == COINS)) revert NoReward(terms.member);
+        if (reward != 0) _requireEarner(terms);
         _renew(it);
         it.capturable -= uint48(amount);
         it.captured += uint48(amount);
@@ -163,7 +187,7 @@ abstract contract EscrowCore is EscrowTenders {
             it.reward = uint56(all);
         }
         _payments[id] = it.pack();
-        (uint256 fee, bool atOnce) = _book(terms.merchant, amount, authorized, terms.minFeeBps, terms.maxFeeBps);
+        (fee, atOnce) = _book(terms.merchant, amount, authorized, terms.minFeeBps, terms.maxFeeBps);
         emit PaymentCaptured(id, terms.merchant, uint64(amount), uint64(fee), uint64(reward));
         _realize(id, terms, amount);
         if (atOnce) _creditAtOnce(terms.merchant, amount - fee);
@@ -173,11 +197,8 @@ abstract contract EscrowCore is EscrowTenders {
         }
     }
 
-    function _makeDomain() private view returns (bytes32) {
-        return
-            keccak256(
-                abi.encode(DOMAIN_TYPE, keccak256("SettlementEscrow"), keccak256("1"), block.chainid, address(this))
-            );
+    function _makeDomain(address escrow) private view returns (bytes32) {
+        return keccak256(abi.encode(DOMAIN_TYPE, keccak256("SettlementEscrow"), keccak256("1"), block.chainid, escrow));
     }
 
     /// @dev A capture after a refund begins anew with what is left, so that refunds stay in proportion.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ISettlementEscrow} from "../../interfaces/ISettlementEscrow.sol";
+import {IEscrowPayment} from "../../interfaces/IEscrowPayment.sol";
 import {AgedCoins} from "../libraries/AgedCoins.sol";
 import {EscrowWords} from "./EscrowWords.sol";
 import {MerchantSettlement} from "./MerchantSettlement.sol";
 
 /// @title How each tender comes in and goes back
 /// @notice Cash tokens and stored value are held as cash. Coins are held as coins, by age, in one word a payment.
-abstract contract EscrowTenders is MerchantSettlement, ISettlementEscrow {
+abstract contract EscrowTenders is MerchantSettlement, IEscrowPayment {
     using EscrowWords for uint256;
 
     uint8 internal constant CASH = 0;
@@ -25,10 +25,9 @@ abstract contract EscrowTenders is MerchantSettlement, ISettlementEscrow {
         _epochLength = ledger.epochLength();
     }
 
-    /// @inheritdoc ISettlementEscrow
-    function coinsOf(bytes32 id) external view returns (uint56 current, uint56 previous) {
-        (AgedCoins memory held,) = _coins[id].coins(_epoch());
-        return (held.current, held.previous);
+    /// @dev Coins held for a payment, rolled to now.
+    function _coinsHeld(bytes32 id) internal view returns (AgedCoins memory held) {
+        (held,) = _coins[id].coins(_epoch());
     }
 
     /// @dev Puts the payer's money aside.

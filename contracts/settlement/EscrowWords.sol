@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {ISettlementEscrow} from "../../interfaces/ISettlementEscrow.sol";
+import {IEscrowPayment} from "../../interfaces/IEscrowPayment.sol";
 import {AgedCoins} from "../libraries/AgedCoins.sol";
 
 /// @title The escrow's packed words
@@ -9,8 +9,8 @@ import {AgedCoins} from "../libraries/AgedCoins.sol";
 /// to fit (amounts 48 bits, points 56).
 library EscrowWords {
     /// @notice capturable 48 | captured 48 | refunded 48 | reward 56 | capturedAt 32 | rewardEpoch 16 | flags 8
-    function payment(uint256 word) internal pure returns (ISettlementEscrow.Payment memory) {
-        return ISettlementEscrow.Payment(
+    function payment(uint256 word) internal pure returns (IEscrowPayment.Payment memory) {
+        return IEscrowPayment.Payment(
             uint48(word >> 208),
             uint48(word >> 160),
             uint48(word >> 112),
@@ -21,7 +21,7 @@ library EscrowWords {
         );
     }
 
-    function pack(ISettlementEscrow.Payment memory it) internal pure returns (uint256) {
+    function pack(IEscrowPayment.Payment memory it) internal pure returns (uint256) {
         return (uint256(it.capturable) << 208) | (uint256(it.captured) << 160) | (uint256(it.refunded) << 112)
             | (uint256(it.reward) << 56) | (uint256(it.capturedAt) << 24) | (uint256(it.rewardEpoch) << 8) | it.flags;
     }
@@ -75,7 +75,7 @@ library EscrowWords {
     }
 
     /// @notice What is held for the merchant in this period.
-    function held(Book memory it) internal pure returns (uint256) {
+    function heldOf(Book memory it) internal pure returns (uint256) {
         return it.gross - it.fees - it.refunds - it.paid;
     }
 }

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {IMerchantPayouts} from "../../interfaces/IMerchantPayouts.sol";
 import {IMerchantSettlement} from "../../interfaces/IMerchantSettlement.sol";
-import {ISettlementEscrow} from "../../interfaces/ISettlementEscrow.sol";
+import {IEscrowPayment} from "../../interfaces/IEscrowPayment.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {EscrowWords} from "./EscrowWords.sol";
 
@@ -83,7 +83,7 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
     function statementOf(uint32 merchant) public view returns (Statement memory it) {
         EscrowWords.Book memory book = _admitted(merchant);
         Elsewhere memory elsewhere = _elsewhere[merchant];
-        uint256 held = book.held();
+        uint256 held = book.heldOf();
         it.gross = uint64(book.gross);
         it.refunds = uint64(book.refunds) + elsewhere.covered;
         it.fees = uint64(book.fees);
@@ -118,7 +118,7 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
     function _addAuthorized(uint256 amount) internal {
         uint256 word = _holdings;
         // no field of the holdings outgrows 64 bits, since this one never outgrows 56
-        if ((word >> 192) + amount > MAX_56) revert ISettlementEscrow.AmountTooLarge(amount);
+        if ((word >> 192) + amount > MAX_56) revert IEscrowPayment.AmountTooLarge(amount);
         _holdings = word + (amount << 192);
     }
 
@@ -142,7 +142,7 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
         book.gross += amount;
         book.fees += fee;
         if (atOnce) book.paid += amount - fee;
-        if (book.gross > MAX_56) revert ISettlementEscrow.AmountTooLarge(book.gross);
+        if (book.gross > MAX_56) revert IEscrowPayment.AmountTooLarge(book.gross);
         _books[merchant] = book.pack();
         uint256 word = _holdings - (authorized << 192) + (fee << 64);
         _holdings = atOnce ? word : word + ((amount - fee) << 128);
@@ -164,7 +164,7 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
     /// @dev Takes what a merchant has to give back, as cash in this contract: held money first.
     function _drawOnMerchant(uint32 merchant, uint256 amount) internal {
         EscrowWords.Book memory book = _admitted(merchant);
-        uint256 held = book.held();
+        uint256 held = book.heldOf();
         uint256 part = amount < held ? amount : held;
         if (part != 0) {
             book.refunds += part;
@@ -180,10 +180,27 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
         ledger.drawOn(merchant, rest, address(this));
     }
 
-    /// @dev Whether the merchant's own money reaches for a refund.
-    function _canDraw(uint32 merchant, uint256 amount) internal view returns (bool) {
-        uint256 own = _books[merchant].book().held() + ledger.merchant(merchant).payable_ + ledger.deposits(merchant);
-        return own >= amount;
+    /// @dev Undoes _book if that was in this period and nothing of it was refunded, else the merchant pays all of it.
+    function _unbook(uint32 merchant, uint256 amount, uint256 fee) internal {
+        EscrowWords.Book memory book = _admitted(merchant);
+        uint256 net = amount - fee;
+        bool held = book.heldOf() >= net;
+        bool whole = book.gross >= amount && book.fees >= fee && (held || book.paid >= net);
+        if (!whole) {
+            _drawOnMerchant(merchant, amount);
+            return;
+        }
+        book.gross -= amount;
+        book.fees -= fee;
+        if (!held) book.paid -= net;
+        _books[merchant] = book.pack();
+        _holdings -= (fee << 64) + (held ? net << 128 : 0);
+        if (!held && net != 0) ledger.drawOn(merchant, uint64(net), address(this));
+    }
+
+    /// @dev What a merchant can give back without the guarantee fund.
+    function _ownMoney(uint32 merchant) internal view returns (uint256) {
+        return _books[merchant].book().heldOf() + ledger.merchant(merchant).payable_ + ledger.deposits(merchant);
     }
 
     function _isAdmitted(uint32 merchant) internal view returns (bool) {

@@ -2,17 +2,22 @@
 pragma solidity 0.8.30;
 
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {ISettlementEscrow} from "../../interfaces/ISettlementEscrow.sol";
+import {AgedCoins} from "../libraries/AgedCoins.sol";
 import {CANCEL, CONSUME} from "../libraries/Groups.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
-import {EscrowActs} from "./EscrowActs.sol";
+import {EscrowCore} from "./EscrowCore.sol";
+import {EscrowTill} from "./EscrowTill.sol";
 import {MerchantSettlement} from "./MerchantSettlement.sol";
 
 /// @title Payments in two steps
-/// @notice Who may take each step; the steps are EscrowCore's, what comes from tills EscrowActs'.
-contract SettlementEscrow is EscrowActs {
+/// @notice Who may take each step; the steps are EscrowCore's, what comes from tills EscrowTill's.
+contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
     /// @inheritdoc ISettlementEscrow
     uint40 public immutable chargebackWindow;
+    /// @notice The part of this contract's code that acts in a batch go to.
+    address public immutable till;
 
     constructor(
         address authority_,
@@ -21,8 +26,26 @@ contract SettlementEscrow is EscrowActs {
         uint16 settlementDays_,
         address payouts_,
         uint40 chargebackWindow_
-    ) SuitePart(authority_, ledger_, registry_) MerchantSettlement(settlementDays_, payouts_) {
+    )
+        SuitePart(authority_, ledger_, registry_)
+        MerchantSettlement(settlementDays_, payouts_)
+        EscrowCore(address(this))
+    {
         chargebackWindow = chargebackWindow_;
+        till = address(new EscrowTill(authority_, ledger_, registry_, settlementDays_, payouts_));
+    }
+
+    /// @inheritdoc IActTarget
+    function applyAct(Act calldata, bytes calldata) external returns (uint256) {
+        address code = till;
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, 0, calldatasize())
+            let done := delegatecall(gas(), code, free, calldatasize(), 0, 0)
+            returndatacopy(free, 0, returndatasize())
+            if iszero(done) { revert(free, returndatasize()) }
+            return(free, returndatasize())
+        }
     }
 
     /// @inheritdoc ISettlementEscrow
@@ -105,6 +128,12 @@ contract SettlementEscrow is EscrowActs {
     }
 
     /// @inheritdoc ISettlementEscrow
+    function coinsOf(bytes32 id) external view returns (uint56 current, uint56 previous) {
+        AgedCoins memory held = _coinsHeld(id);
+        return (held.current, held.previous);
+    }
+
+    /// @inheritdoc ISettlementEscrow
     function expectedRefund(Terms memory terms)
         external
         view
@@ -114,6 +143,6 @@ contract SettlementEscrow is EscrowActs {
         amount = it.captured - it.refunded;
         until = terms.refundBy;
         points = _hasExpired(it.rewardEpoch) ? 0 : uint64(_keptDown(it));
-        funded = _canDraw(terms.merchant, amount);
+        funded = _ownMoney(terms.merchant) >= amount;
     }
 }

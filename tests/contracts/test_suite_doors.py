@@ -1,6 +1,7 @@
 """The ledger's doors for the other contracts, against their model: who may, what moves, what is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -66,6 +67,7 @@ def world(twin: Twin) -> Open:
         ("takeValue", (1, 5, "part"), 2),
         ("takeCoins", (1, 5, "part"), 4),
         ("redeem", (10_000, 0), 8),
+        ("restore", (ANN, 10_000, 0), 8),
         ("issue", (1, "part", 5), 16),
         ("clawBack", (1, 1, 5), 16),
         ("takePayable", (1, 5, "part"), 32),
@@ -150,6 +152,20 @@ def test_redeem_is_refused_when_it_is_no_whole_minor_unit(world: Open) -> None:
     world.act("redeem", 20_000, 0, model=lambda: model.redeem(key, 20_000, 0))
     world.act("returnPoints", SHOP, 10_001, 0, model=lambda: model.return_points(key, SHOP, 10_001, 0))
     world.act("returnPoints", SHOP, 0, 0, model=lambda: model.return_points(key, SHOP, 0, 0))
+
+
+def test_restored_coins_are_those_that_were_redeemed(world: Open) -> None:
+    model, key = world.model, world.key
+    bob = model.touch(BOB)
+    world.act("takeCoins", ANN, 500_000, world.part, model=lambda: model.take_coins(ANN, 500_000, key))
+    world.act("redeem", 500_000, 0, model=lambda: model.redeem(key, 500_000, 0))
+    world.act("restore", BOB, 300_000, 200_000, model=lambda: model.restore(BOB, 300_000, 200_000))
+    assert model.touch(BOB) == replace(bob, current=300_000, previous=200_000)
+    world.act("restore", BOB, 1, 0, model=lambda: model.restore(BOB, 1, 0))
+    world.act("restore", BOB, 0, 0, model=lambda: model.restore(BOB, 0, 0))
+    most = 2**56 - 2**56 % model.par - model.par
+    world.act("restore", BOB, most, 0, model=lambda: model.restore(BOB, most, 0))
+    world.act("restore", STRANGER, 10_000, 0, model=lambda: model.restore(STRANGER, 10_000, 0))
 
 
 def test_issue_gives_as_far_as_prepaid_reaches(world: Open) -> None:

@@ -1,0 +1,373 @@
+"""What can happen to payments in two steps: by signature, at a till, and what merchants do and get afterwards."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, precondition, rule
+
+from benchmarks.devchain import Reverted
+from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, Terms, payer_of, signed
+from node.domain.ids import MemberId
+from tests.contracts.doors_model import holder_of
+from tests.contracts.model import Refused
+from tests.contracts.suite.settlement_model import ActDeclined, Escrow
+from tests.contracts.twin import AUTHORISATION, ONE, Twin
+from tests.contracts.worlds import FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER, TIERED
+
+PURSE = 10**6  # cash of each payer at first
+SELLERS = [RICH, TIERED]
+EVERYBODY = [*MEMBERS, LOCKED, FROZEN, STRANGER]
+DAY = 86_400
+ALL_GROUPS = 255
+TILL_FIELDS = ("amount", "merchant", "tender", "min_reward", "capture_by", "refund_by")
+FIELDS_OF = {"tender": 1, "amount": 6, "capture_by": 4, "refund_by": 4, "min_reward": 7}
+
+amounts = st.one_of(st.integers(1, 4_000), st.sampled_from([1, 10**4]))
+some_shares = st.lists(st.integers(0, 3_000), max_size=3).map(lambda parts: (*parts, 10_000 - sum(parts)))
+# most terms are sound; the others have one fault
+FAULTS: list[dict[str, Any]] = [
+    {"amount": 0},
+    {"amount": 2**48},
+    {"amount": 10**7},
+    {"min_reward": 2**56},
+    {"min_reward": 9},
+    {"merchant": POOR},
+    {"member": LOCKED},
+    {"member": FROZEN},
+    {"member": STRANGER},
+    {"member": STRANGER, "min_reward": 5},
+    {"member": 0},
+    {"tender": 3},
+    {"authorize_by": 1},
+    {"refund_by": 1},
+    {"capture_by": 1},
+    {"min_fee_bps": 5_000, "max_fee_bps": 4_999},
+    {"max_fee_bps": 10_001},
+    {"min_fee_bps": 900},
+    {"payer": NOBODY},
+    {"payer": payer_of("anna").address},
+]
+
+
+class SettlementRules:
+    """Payments of two purses and all members, at three merchants."""
+
+    twin: Twin
+
+    def setup_settlement(self) -> None:
+        """Keys, purses with an allowance, and terms for two of the merchants: by batch, and at once."""
+        twin, world = self.twin, self.twin.world
+        self.escrow: Any = world["SettlementEscrow"]  # type: ignore[index]
+        self.payouts: Any = world["MerchantPayouts"]  # type: ignore[index]
+        self.model = twin.model
+        self.book = Escrow(ledger=twin.model, key=holder_of(self.escrow.address))
+        self.payers = {payer_of(name).address: payer_of(name) for name in ("anna", "bert")}
+        self.keys = {member: payer_of(f"member {member}") for member in EVERYBODY}
+        self.receivers = [payer_of(f"receiver {i}").address for i in range(4)]
+        self.made: list[tuple[bytes, Terms]] = []
+        self.origins: dict[int, Terms] = {}
+        for address in self.payers:
+            self._quietly(world.cash, "transfer", address, PURSE)
+            self._quietly(world.cash, "approve", self.escrow.address, 2**256 - 1, sender=address)
+            self.book.cash[address] = PURSE
+        for member in EVERYBODY:
+            self._quietly(world.registry, "setMemberKey", member, self.keys[member].address)
+        for merchant, at_once in ((RICH, False), (TIERED, True)):
+            self._set_terms(merchant, 150, at_once, ((self.receivers[0], 7_000), (self.receivers[1], 3_000)))
+        self._quietly(self.payouts, "setPayout", TIERED, self.receivers[3], sender=world.merchant)
+        self.book.payouts[TIERED] = self.receivers[3]
+
+    def cash_owed_settlement(self) -> dict[str, int]:
+        """What the escrow holds for others."""
+        return {"SettlementEscrow": self.book.cash_owed()}
+
+    # --- by signature ---
+
+    @rule(data=st.data(), honest=st.sampled_from([True] * 9 + [False]))
+    def authorize_payment(self, data: st.DataObject, honest: bool) -> None:
+        terms, id_ = self._terms(data)
+        amount = data.draw(st.sampled_from([terms.amount] * 6 + [terms.amount // 2, terms.amount + 1]))
+        signer = self._signer(terms) if honest else payer_of("thief")
+        signature = signed(self.twin.world, signer, terms)  # type: ignore[arg-type]
+        signing = signer.address == self._who_signs(terms)
+        done = self._act(
+            "authorize", terms.words(), amount, signature, sender=self.twin.world.stranger,
+            model=lambda: self.book.authorize(id_, terms, amount, signed=signing),
+        )  # fmt: skip
+        if done:
+            self.made.append((id_, terms))
+
+    @rule(data=st.data())
+    def charge_payment(self, data: st.DataObject) -> None:
+        terms, id_ = self._terms(data)
+        reward = self._reward(data, terms, terms.amount)
+        signer = self._signer(terms)
+        signature = signed(self.twin.world, signer, terms)  # type: ignore[arg-type]
+        signing = signer.address == self._who_signs(terms)
+        done = self._act(
+            "charge", terms.words(), terms.amount, reward, signature,
+            model=lambda: self.book.charge(id_, terms, terms.amount, reward, signed=signing),
+        )  # fmt: skip
+        if done:
+            self.made.append((id_, terms))
+
+    @precondition(lambda self: any(payment.capturable for payment in self.book.payments.values()))
+    @rule(data=st.data())
+    def capture_payment(self, data: st.DataObject) -> None:
+        id_, terms = self._chosen(data)
+        amount = self._part(data, self.book.payments[id_].capturable)
+        reward = self._reward(data, terms, amount)
+        self._act("capture", terms.words(), amount, reward, model=lambda: self.book.capture(id_, terms, amount, reward))
+
+    @precondition(lambda self: self.made)
+    @rule(data=st.data(), early=st.booleans())
+    def free_payment(self, data: st.DataObject, early: bool) -> None:
+        id_, terms = self._chosen(data)
+        if early:
+            self._act("void", terms.words(), model=lambda: self.book.void(id_, terms))
+        else:
+            stranger = self.twin.world.stranger
+            self._act("reclaim", terms.words(), model=lambda: self.book.reclaim(id_, terms), sender=stranger)
+
+    @precondition(lambda self: self.made)
+    @rule(data=st.data(), forced=st.booleans())
+    def refund_payment(self, data: st.DataObject, forced: bool) -> None:
+        id_, terms = self._chosen(data, captured=True)
+        payment = self.book.payments[id_]
+        amount = self._part(data, payment.captured - payment.refunded)
+        if forced:
+            self._act(
+                "chargeBack", terms.words(), amount, "not delivered", sender=self.twin.world.operator,
+                model=lambda: self.book.charge_back(id_, terms, amount),
+            )  # fmt: skip
+        else:
+            self._act("refund", terms.words(), amount, model=lambda: self.book.refund(id_, terms, amount))
+
+    # --- at a till ---
+
+    @rule(data=st.data(), member=st.sampled_from([*MEMBERS, *EVERYBODY]), tender=st.sampled_from([VALUE, COINS]))
+    def authorize_at_till(self, data: st.DataObject, member: MemberId, tender: int) -> None:
+        origin = (ONE << 64) | self.twin.next_sequence()
+        terms = self._times(data).but(
+            merchant=data.draw(st.sampled_from(SELLERS)),
+            member=member,
+            tender=tender,
+            amount=data.draw(amounts),
+            max_fee_bps=10_000,
+            min_reward=data.draw(st.sampled_from([0, 5_000])) if tender == VALUE else 0,
+        )
+        fault = data.draw(st.sampled_from([{}] * 30 + FAULTS))
+        terms = terms.but(**{name: value for name, value in fault.items() if name in TILL_FIELDS and value < 2**48})
+        terms = terms.but(authorize_by=0, salt=1 << 255 | origin)
+        fields = b"".join(getattr(terms, name).to_bytes(size, "big") for name, size in FIELDS_OF.items())
+        authorised = data.draw(st.sampled_from([True] * 9 + [False]))
+        debit_left = data.draw(st.sampled_from([10**9] * 9 + [500]))
+        id_ = bytes(self.escrow.view("idOf", terms.words()))
+        done = self._till(
+            bytes([3]) + fields, origin, terms, authorised=authorised, debit_left=debit_left,
+            model=lambda: self.book.act_authorize(
+                origin, id_, terms, debit_left=debit_left, authorised=authorised
+            ),
+        )  # fmt: skip
+        if done:
+            self.made.append((id_, terms))
+            self.origins[origin] = terms
+
+    @precondition(lambda self: self.origins)
+    @rule(data=st.data(), wrong=st.sampled_from([""] * 8 + ["member", "merchant", "origin"]))
+    def capture_at_till(self, data: st.DataObject, wrong: str) -> None:
+        origin = data.draw(st.sampled_from(sorted(self.origins)[-4:]))
+        terms = self.origins[origin]
+        payment = self.book.payments[self.book.acts[origin][1]]
+        amount = self._part(data, payment.capturable)
+        reward = self._reward(data, terms, amount)
+        key = (ONE << 64) | self.twin.next_sequence()
+        named = terms.but(member=STRANGER) if wrong == "member" else terms
+        named = named.but(merchant=POOR) if wrong == "merchant" else named
+        of = origin + (1 << 40) if wrong == "origin" else origin
+        body = of.to_bytes(12, "big") + amount.to_bytes(6, "big") + reward.to_bytes(7, "big")
+        self._till(
+            bytes([4]) + body, key, named,
+            model=lambda: self.book.act_capture(key, of, named.member, named.merchant, amount, reward),
+        )  # fmt: skip
+
+    @precondition(lambda self: self.origins)
+    @rule(data=st.data(), undo=st.booleans())
+    def void_at_till(self, data: st.DataObject, undo: bool) -> None:
+        origin = data.draw(st.sampled_from(sorted(self.origins)[-4:]))
+        terms = self.origins[origin]
+        body = bytes([131]) + origin.to_bytes(12, "big")[4:] if undo else bytes([5]) + origin.to_bytes(12, "big")
+        key = (ONE << 64) | self.twin.next_sequence()
+        self._till(
+            body, key, terms,
+            model=lambda: self.book.act_void(origin, terms.member, terms.merchant, undo=undo),
+        )  # fmt: skip
+
+    @precondition(lambda self: self.origins)
+    @rule(data=st.data())
+    def undo_capture_at_till(self, data: st.DataObject) -> None:
+        captures = [key for key, act in self.book.acts.items() if act[0] == "capture"]
+        key = data.draw(st.sampled_from(sorted(captures) or [5]))
+        act = self.book.acts.get(key)
+        terms = self.book.acts[act[1]][2] if act else next(iter(self.origins.values()))
+        self._till(
+            bytes([132]) + (key & 2**64 - 1).to_bytes(8, "big"), (ONE << 64) | self.twin.next_sequence(), terms,
+            model=lambda: self.book.act_undo_capture(key | ONE << 64, terms.member, terms.merchant),
+        )  # fmt: skip
+
+    # --- merchants ---
+
+    @rule(merchant=st.sampled_from([RICH, TIERED, POOR]), late=st.booleans())
+    def settle_merchant(self, merchant: int, late: bool) -> None:
+        if late:
+            self.twin.tick(DAY)
+            self.twin.world.cash.send("withdraw", 0, bytes(32), sender=self.twin.world.operator)
+        self._act("settle", merchant, model=lambda: self.book.settle(merchant), sender=self.twin.world.stranger)
+
+    @rule(data=st.data(), merchant=st.sampled_from([RICH, TIERED]))
+    def agree_terms(self, data: st.DataObject, merchant: int) -> None:
+        parts = data.draw(some_shares)
+        fee = data.draw(st.sampled_from([0, 1, 100, 150, 999]))
+        fault = data.draw(st.sampled_from([""] * 9 + ["fee", "sum", "none"]))
+        fee = 10_001 if fault == "fee" else fee
+        parts = {"sum": (1, *parts[1:]), "none": ()}.get(fault, parts)
+        shares = tuple(zip(self.receivers, parts, strict=False))
+        self._set_terms(merchant, fee, data.draw(st.booleans()), shares)
+
+    @rule(data=st.data())
+    def claim_fees(self, data: st.DataObject) -> None:
+        owed = [receiver for receiver in self.receivers if self.book.claimable.get(receiver)]
+        address = data.draw(st.sampled_from([*owed, self.receivers[3]]))
+        self._act("claimFees", address, model=lambda: self.book.claim(address, address), sender=address)
+
+    @rule(data=st.data(), merchant=st.sampled_from([RICH, TIERED, TIERED]))
+    def pay_out(self, data: st.DataObject, merchant: int) -> None:
+        payable = self.model.book.merchants[merchant].payable  # type: ignore[index]
+        amount = data.draw(st.sampled_from([payable, payable // 3, 1, payable + 1]))
+        self.twin.act(
+            self.payouts, "payOut", merchant, amount, sender=self.twin.world.merchant,
+            model=lambda: self.book.pay_out(merchant, amount),
+        )  # fmt: skip
+
+    # --- what must hold ---
+
+    @invariant()
+    def payments_stand_where_the_model_says(self) -> None:
+        """Of the newest and of those that changed last, word for word."""
+        for id_, _ in self.made[-3:]:
+            found, expected = self.escrow.view("payment", id_), self.book.payments[id_]
+            assert (found["capturable"], found["captured"], found["refunded"], found["reward"]) == (
+                expected.capturable, expected.captured, expected.refunded, expected.reward,
+            )  # fmt: skip
+        holdings = self.escrow.view("holdings")
+        assert holdings["authorized"] == self.book.authorized
+        assert sum(holdings.values()) == self.book.cash_owed()
+
+    @invariant()
+    def coins_held_are_those_of_all_payments(self) -> None:
+        """The escrow's own account is the sum of its positions, by age."""
+        epoch = self.model.epoch
+        positions = [coins.rolled(epoch).held for coins in self.book.coins.values()]
+        account = self.model.touch(self.book.key)
+        assert (account.current, account.previous) == (sum(c for c, _ in positions), sum(p for _, p in positions))
+
+    @invariant()
+    def nobody_ends_with_more_than_was_paid_in(self) -> None:
+        """Payers of cash, on the chain; and no statement is negative."""
+        for address in self.payers:
+            held = self.twin.world.cash.view("balanceOf", address)
+            assert held == self.book.cash[address] <= PURSE
+        for merchant in (RICH, TIERED):
+            says = self.escrow.view("statementOf", merchant)
+            assert says == self.book.statement(merchant)
+            assert says["gross"] - says["fees"] - (says["refunds"] - says["covered"]) == (
+                says["paidAtOnce"] + says["restored"] + says["net"]
+            )
+
+    # --- inside ---
+
+    def _terms(self, data: Any) -> tuple[Terms, bytes]:
+        tender = data.draw(st.sampled_from([CASH, CASH, COINS, VALUE]))
+        member = data.draw(st.sampled_from(MEMBERS))
+        terms = self._times(data).but(
+            payer=data.draw(st.sampled_from(sorted(self.payers))) if tender == CASH else NOBODY,
+            merchant=data.draw(st.sampled_from(SELLERS)),
+            member=data.draw(st.sampled_from([0, member])) if tender == CASH else member,
+            tender=tender,
+            amount=data.draw(amounts),
+            salt=len(self.made),
+        )
+        if terms.member and tender != COINS:
+            terms = terms.but(min_reward=data.draw(st.sampled_from([0, 777, 40_000])))
+        terms = terms.but(**data.draw(st.sampled_from([{}] * 30 + FAULTS)))
+        return terms, bytes(self.escrow.view("idOf", terms.words()))
+
+    def _times(self, data: Any) -> Terms:
+        now = self.twin.now
+        capture_by = now + 500 + data.draw(st.sampled_from([HOUR, DAY, DAY, 20 * DAY, 45 * DAY]))
+        refund_by = capture_by + data.draw(st.sampled_from([5 * DAY, 60 * DAY]))
+        return Terms(authorize_by=min(capture_by, now + HOUR), capture_by=capture_by, refund_by=refund_by)
+
+    def _who_signs(self, terms: Terms) -> str:
+        key = self.keys.get(MemberId(terms.member))
+        return terms.payer if terms.tender == CASH else key.address if key else NOBODY
+
+    def _signer(self, terms: Terms) -> Any:
+        if terms.tender == CASH and terms.payer != NOBODY:
+            return self.payers[terms.payer]
+        return self.keys.get(MemberId(terms.member), payer_of("thief"))
+
+    def _chosen(self, data: Any, *, captured: bool = False) -> tuple[bytes, Terms]:
+        # mostly one with which something can still be done
+        open_ = [one for one in self.made if self.book.payments[one[0]].capturable]
+        done = [one for one in self.made if self.book.payments[one[0]].captured]
+        chosen: tuple[bytes, Terms] = data.draw(
+            st.sampled_from([*(done if captured else open_)[-6:] * 3, self.made[0]])
+        )
+        return chosen
+
+    def _part(self, data: Any, left: int) -> int:
+        part: int = data.draw(st.sampled_from([left, left, left // 2, left // 2, left // 3, 1, left + 1]))
+        return part
+
+    def _reward(self, data: Any, terms: Terms, amount: int) -> int:
+        needed = self.book.needed(terms, amount) if terms.amount else 0
+        reward: int = data.draw(st.sampled_from([needed] * 9 + [needed + 1_000, max(needed - 1, 0)]))
+        return reward
+
+    def _set_terms(self, merchant: int, fee: int, at_once: bool, shares: tuple[tuple[str, int], ...]) -> None:
+        self._act(
+            "setMerchantTerms", merchant, fee, at_once, shares, sender=self.twin.world.operator,
+            model=lambda: self.book.set_terms(merchant, fee, at_once, shares),
+        )  # fmt: skip
+
+    def _act(self, name: str, *arguments: Any, model: Any, sender: str | None = None) -> Any:
+        return self.twin.act(self.escrow, name, *arguments, model=model, sender=sender or self.twin.world.merchant)
+
+    def _till(
+        self, body: bytes, origin: int, terms: Terms, *, model: Any, authorised: bool = True, debit_left: int = 10**9
+    ) -> bool:
+        """An act as the ledger hands it over; whether it was done."""
+        twin, self_ = self.twin, self.twin.ledger.address
+        twin.tick()
+        proof = AUTHORISATION if authorised else bytes(32)
+        act = (
+            origin >> 64, origin & 2**64 - 1, terms.merchant, 0, terms.member, twin.now, 0, 0, debit_left, proof,
+        )  # fmt: skip
+        try:
+            model()
+        except Refused as refused:
+            try:
+                self.escrow.send("applyAct", act, body, sender=twin.chain.impersonate(self_))
+            except Reverted as reverted:
+                assert reverted.error == refused.error
+                assert not isinstance(refused, ActDeclined) or reverted.values == (refused.reason,)
+                return False
+            raise AssertionError(f"act {body[0]} should have been refused: {refused}") from None
+        self.escrow.send("applyAct", act, body, sender=twin.chain.impersonate(self_))
+        return True
+
+    def _quietly(self, contract: Any, name: str, *arguments: Any, sender: str | None = None) -> None:
+        self.twin.tick()
+        who = self.twin.chain.impersonate(sender) if sender else self.twin.world.operator
+        contract.send(name, *arguments, sender=who)
