@@ -28,7 +28,9 @@ publish, all others are measured in the same run. Each should be below its yards
 """
 NOTES: Final = {
     "escrow": "Published: base/commerce-payments, gas of the call alone, as its benchmark counts it (no 21,000, no "
-    "calldata). Ours are counted the same way; what ends in `transaction` is a whole one.",
+    "calldata), from a caller that reads the payment's terms from its own storage. The first six are counted the same "
+    "way, of a merchant that is settled by batch; what ends in `transaction` is a whole one of a person. At once means "
+    "that the net goes to the merchant's payable in the ledger with the capture.",
     "ledger": "The coin's transfer costs more than OpenZeppelin's: the compiler looks a function up in a list, 22 gas "
     "an entry, and the ledger has some ninety functions; the rest is the epoch and the member's lock. Members at a "
     "till never transfer: a payment's line in a batch is what mints and burns.",
