@@ -88,7 +88,7 @@ def answer_of(stream: StreamId, stored: Stored, *, currency: str, duplicate: boo
     if stored.status is Status.FINAL and stored.leaves:
         points = Units(sum(leaf_points(leaf) for _, leaf in leaves_of(stored.leaves, stored.sequence)))
     code = stored.response_code or TOO_LATE
-    told = tell(stored, currency) if code == APPROVED else Told(facts=(), text=_text(stored, code))
+    told = tell(stream, stored, currency) if code == APPROVED else Told(facts=(), text=_text(stored, code))
     return Answer(
         response_code=code,
         payment_id=payment_id(stream, ids.Sequence(stored.sequence)),

@@ -108,6 +108,7 @@ class Batcher:
                 continue
             more = OFFSET.size + len(entry.packed) + (0 if entry.merchant in merchants else SECTION.size)
             more_gas = settings.gas_payment + settings.gas_line * entry.lines + GAS_BYTE * more
+            more_gas += settings.gas_act if entry.acts else 0
             more_gas += 0 if entry.merchant in merchants else GAS_MERCHANT
             if end is None:
                 end = entry.sequence // WINDOW_BITS * WINDOW_BITS + WINDOW

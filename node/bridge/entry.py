@@ -4,17 +4,19 @@ Between journal, batch, transaction and finality; imports no stage.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from node.domain.act import undoing
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence
-from node.domain.payment import Payment, Status
+from node.domain.payment import Payment, Status, Tender
 
 HEAD: Final = struct.Struct(">BBHQI")
 LINE: Final = struct.Struct(">HIHB")
 """The 6-byte amount as 2 + 4 bytes, rule version, tender."""
-ITEMS_ROOT, AUTHORISATION, ENROL = 1, 2, 4
+ITEMS_ROOT, AUTHORISATION, ENROL, ACT = 1, 2, 4, 8
 _LINE_SIZE: Final = 9
 
 
@@ -24,11 +26,16 @@ class Kind(IntEnum):
     PAYMENT = 0
     REVERSAL = 1
     REFUND = 2
+    UNDO = 3
+    """The payment that undoes an act, beside the reversal that undoes the lines."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentEntry:
-    """A journaled payment. `packed` are its bytes in a batch after the sequence offset (docs/batch.md)."""
+    """A journaled payment. `packed` are its bytes in a batch after the sequence offset (docs/batch.md).
+
+    `debits`: it takes something from the member or carries an act, so somebody waits for the chain's word on it.
+    """
 
     sequence: Sequence
     merchant: MerchantId
@@ -38,6 +45,11 @@ class PaymentEntry:
     debits: bool
     packed: bytes
     received_at: int
+
+    @property
+    def acts(self) -> bool:
+        """Whether it carries an act."""
+        return bool(self.packed[0] & ACT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +142,7 @@ class Pending:
 
 def pack_payment(payment: Payment, *, enrol: bool = False) -> bytes:
     """A payment's bytes in a batch from its flags on (docs/batch.md); all but the sequence offset."""
-    flags = ENROL if enrol and not payment.debits else 0
+    flags = ENROL if enrol and not payment.waits else 0
     tail = b""
     if payment.items_root is not None:
         flags |= ITEMS_ROOT
@@ -138,11 +150,45 @@ def pack_payment(payment: Payment, *, enrol: bool = False) -> bytes:
     if payment.authorisation is not None:
         flags |= AUTHORISATION
         tail += payment.authorisation
+    if payment.act is not None:
+        flags |= ACT
+        tail += len(payment.act.data).to_bytes(2, "big") + payment.act.data
     parts = [HEAD.pack(flags, len(payment.lines), payment.terminal, payment.member, payment.time)]
     for line in payment.lines:
         parts.append(LINE.pack(line.amount >> 32, line.amount & 0xFFFFFFFF, line.rule_version, line.tender))
     parts.append(tail)
     return b"".join(parts)
+
+
+def pack_undo(packed: bytes, sequence: Sequence) -> bytes:
+    """The payment that undoes the act of the packed one with this sequence; empty where that has none."""
+    act = act_in(packed)
+    if act is None:
+        return b""
+    _, _, terminal, member, time = HEAD.unpack_from(packed)
+    data = undoing(act[0], sequence).data
+    return HEAD.pack(ACT, 0, terminal, member, time) + len(data).to_bytes(2, "big") + data
+
+
+def undo_key(original: int) -> str:
+    """The journal's key of the payment that undoes an act: one for each original."""
+    return f"act|{original}"
+
+
+def act_in(packed: bytes) -> bytes | None:
+    """The act that a packed payment carries."""
+    flags = packed[0] if packed else 0
+    if not flags & ACT:
+        return None
+    at = HEAD.size + _LINE_SIZE * packed[1] + 32 * ((flags & 1) + (flags >> 1 & 1)) + 2
+    return packed[at:]
+
+
+def lines_in(packed: bytes) -> Iterator[tuple[MinorUnits, Tender]]:
+    """Amount and tender of the lines of a packed payment."""
+    for at in range(HEAD.size, HEAD.size + _LINE_SIZE * packed[1], _LINE_SIZE):
+        high, low, _, tender = LINE.unpack_from(packed, at)
+        yield MinorUnits(high << 32 | low), Tender(tender)
 
 
 def entry_of(sequence: int, merchant: int, packed: bytes, received_at: int, *, debits: bool) -> PaymentEntry:
@@ -152,7 +198,7 @@ def entry_of(sequence: int, merchant: int, packed: bytes, received_at: int, *, d
         sequence=Sequence(sequence),
         merchant=MerchantId(merchant),
         member=MemberId(member),
-        rule=RuleVersion(LINE.unpack_from(packed, HEAD.size + _LINE_SIZE * (lines - 1))[2]),
+        rule=RuleVersion(LINE.unpack_from(packed, HEAD.size + _LINE_SIZE * (lines - 1))[2] if lines else 0),
         lines=lines,
         debits=debits,
         packed=packed,

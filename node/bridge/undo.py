@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from node.bridge.entry import ReversalEntry
 from node.bridge.finality import RESPONSE_CODES
 from node.bridge.journal import reading, transitions
@@ -61,13 +63,12 @@ class Undo:
             if reversal.is_refund:
                 await self._decline(reversal, NOTHING)
                 return
-            await stages.journal.insist(lambda connection: transitions.finish_reversal(connection, reversal.sequence))
+            await stages.journal.insist(lambda connection: _finish_both(connection, reversal))
             self.end(reversal)
         elif reversal.is_refund:
             await self._split(reversal, original)
         else:
-            stages.refunds.original_final(reversal, original)
-            stages.news.set()
+            await self._undo(reversal, original)
 
     async def too_late(self, sequence: Sequence) -> None:
         """A payment that debits was not final in time: it is answered 91, and its effect undone whenever it comes.
@@ -101,6 +102,22 @@ class Undo:
         stages.log_transition(
             "final", [reversal.sequence], **{_verb(reversal): payment_id(stages.stream, reversal.original)}
         )
+        stages.news.set()
+
+    async def _undo(self, reversal: ReversalEntry, original: Original) -> None:
+        """Sends both parts of a reversal on their way: the lines by proof, the act by the payment that undoes it."""
+        stages = self._stages
+        act = await stages.journal.insist(lambda connection: reading.undo_of_act(connection, reversal.original))
+        lines = bool(leaves_of(original.leaves, reversal.original))
+        if not lines:
+            await stages.journal.insist(lambda connection: transitions.finish_reversal(connection, reversal.sequence))
+        if act is not None:
+            stages.received_at[act.sequence] = act.received_at
+            stages.batcher.give_back([act])
+        if lines:
+            stages.refunds.original_final(reversal, original)
+        else:
+            self.end(reversal)
         stages.news.set()
 
     async def _split(self, refund: ReversalEntry, original: Original) -> None:
@@ -168,6 +185,11 @@ class Undo:
 
     def _name(self, reversal: ReversalEntry) -> str:
         return payment_id(self._stages.stream, reversal.sequence)
+
+
+def _finish_both(connection: Connection, reversal: ReversalEntry) -> None:
+    transitions.finish_reversal(connection, reversal.sequence)
+    transitions.finish_undo(connection, reversal.original)
 
 
 def _verb(reversal: ReversalEntry) -> str:

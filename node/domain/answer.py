@@ -19,6 +19,16 @@ class Fact(Enum):
     STORED_VALUE = ("SV", "storedValue", "how much was taken from, or given back to, stored value, minor units")
     EXTERNAL = ("XT", "external", "how much the clerk takes, or gives back, in cash or by another card, minor units")
 
+    DISCOUNT = ("DC", "discount", "how much a coupon or the coin's discount took off, minor units")
+    CERTIFICATE = ("CA", "certificateAmount", "how much a certificate paid, minor units")
+    RECHARGED = ("RC", "recharged", "how much became stored value, minor units")
+    AUTHORISED = ("AA", "authorised", "how much is put aside, minor units")
+    CAPTURED = ("CC", "captured", "how much was captured, minor units")
+    AUTHORISATION = ("AU", "authorization", "the authorisation's payment id, for its completions")
+    COUPON = ("CP", "coupon", "the number of the coupon that was written off")
+    GIFT = ("GF", "gift", "the number of the gift that is the member's")
+    RESERVATION = ("RS", "reservation", "the number of the reservation that was handed over")
+
     def __init__(self, tag: str, member: str, meaning: str) -> None:
         self.tag = tag
         self.member = member

@@ -29,10 +29,14 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TenderSplit:
-    """How much of a payment the chain takes from the member; the rest is external."""
+    """How much of a payment the chain takes from the member; the rest is external.
+
+    `off` is what no line carries: a coupon's or the coin's discount, what a certificate pays.
+    """
 
     coin: MinorUnits = MinorUnits(0)
     stored_value: MinorUnits = MinorUnits(0)
+    off: MinorUnits = MinorUnits(0)
 
 
 def assign_lines(
@@ -46,15 +50,16 @@ def assign_lines(
 ) -> tuple[Line, ...]:
     """The lines of a payment of `amount` minor units at terminal time `time`.
 
-    Without items all of it earns by the base version. Raises InvalidAmount when the items do not sum up to the amount
-    or the tenders exceed it, MalformedMessage when more than 16 lines would be needed.
+    Without items all of it earns by the base version. There are no lines if all of it is off. Raises InvalidAmount when
+    the items do not sum up to the amount or the tenders exceed it, MalformedMessage when more than 16 lines would be
+    needed.
     """
     if amount <= 0:
         raise InvalidAmount("the amount is zero")
     if items and sum(item.amount for item in items) != amount:
         raise InvalidAmount(f"items sum up to {sum(item.amount for item in items)}, paid is {amount}")
-    if split.coin + split.stored_value > amount:
-        raise InvalidAmount("more is paid in coins and stored value than the amount")
+    if split.coin + split.stored_value + split.off > amount:
+        raise InvalidAmount("more is paid in coins, stored value and certificates, or taken off, than the amount")
     applicable = [
         (rule, product_sets.get(rule.product_set, frozenset()))
         for rule in merchant.rules
@@ -80,10 +85,13 @@ def _version_of(product: str, applicable: Sequence[tuple[Rule, frozenset[str]]],
 
 
 def _spread_tenders(by_version: Mapping[RuleVersion, int], split: TenderSplit) -> tuple[Line, ...]:
-    coin_left, value_left = int(split.coin), int(split.stored_value)
+    off_left, coin_left, value_left = int(split.off), int(split.coin), int(split.stored_value)
     lines: list[Line] = []
     coins = 0
-    for version, total in sorted(by_version.items()):
+    for version, whole in sorted(by_version.items()):
+        off = min(whole, off_left)
+        off_left -= off
+        total = whole - off
         by_coin = min(total, coin_left)
         by_value = min(total - by_coin, value_left)
         coin_left, value_left, coins = coin_left - by_coin, value_left - by_value, coins + by_coin

@@ -6,6 +6,7 @@ Built by node/chain from the chain, read by the bridge's verify stage.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from node.domain.acts.coupon import Face
 from node.domain.ids import (
     Address,
     Hash32,
@@ -72,8 +73,20 @@ class Merchant:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Campaign:
+    """A coupon campaign as far as a till needs it: what its coupons take off, and for which products."""
+
+    face: Face
+    value: int
+    product_set: Hash32 | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Directory:
-    """Everything that verify looks up, at one block. `product_sets` maps a set's root to its product codes."""
+    """Everything that verify looks up, at one block. `product_sets` maps a set's root to its product codes.
+
+    `discount_bps` is the network's discount on what is paid in coins, 0 if there is none.
+    """
 
     block: int
     currency: str
@@ -81,3 +94,5 @@ class Directory:
     terminals: Mapping[TerminalId, Terminal] = field(default_factory=dict)
     merchants: Mapping[MerchantId, Merchant] = field(default_factory=dict)
     product_sets: Mapping[Hash32, frozenset[str]] = field(default_factory=dict)
+    campaigns: Mapping[int, Campaign] = field(default_factory=dict)
+    discount_bps: int = 0

@@ -127,6 +127,20 @@ class OriginalNotFound(Declined):
     rpc_code = -32025
 
 
+class UnknownItem(Declined):
+    """No such coupon, certificate, gift or authorisation."""
+
+    response_code = "25"
+    rpc_code = -32026
+
+
+class NotForThisSale(Declined):
+    """The coupon, certificate or discount is not for this sale."""
+
+    response_code = "58"
+    rpc_code = -32059
+
+
 class ChainUnreachable(Retryable):
     """The chain did not answer, or did not finalise the payment in time."""
 

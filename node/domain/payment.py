@@ -62,7 +62,8 @@ class Payment:
 
     `transmission_time` is DE7 as sent (MMDDhhmmss): with terminal, MTI class and STAN it is what a reversal names.
     With an act there may be no lines. `authorisation` is there if any line debits, and with any act of a message that
-    was proved.
+    was proved. `about` names the authorisation that a capture takes from where its sequence is for the journal to find;
+    `member` 0 is the authorisation's then.
     """
 
     key: PaymentKey
@@ -76,6 +77,7 @@ class Payment:
     items_root: Hash32 | None
     authorisation: Hash32 | None
     act: Act | None = None
+    about: "OriginalKey | OriginalNumber | None" = None
 
     @property
     def debits(self) -> bool:

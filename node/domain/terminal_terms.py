@@ -68,6 +68,135 @@ class RefundTerms(Terms):
     payment_id: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CouponTerms(PaymentTerms):
+    """A purchase with a coupon; an empty `coupon_discount` leaves it to the bridge."""
+
+    TYPE: ClassVar[str] = f"Coupon({_HEAD},{_SALE},string coupon,string couponDiscount)"
+
+    coupon: str
+    coupon_discount: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CertificateTerms(PaymentTerms):
+    """A purchase that a gift certificate pays a part of; without `code_signature` the card's member has to hold it."""
+
+    TYPE: ClassVar[str] = (
+        f"Certificate({_HEAD},{_SALE},string certificate,string certificateAmount,string codeSignature)"
+    )
+
+    certificate: str
+    certificate_amount: str
+    code_signature: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DiscountTerms(PaymentTerms):
+    """A purchase with the discount on what is paid in coins; an empty `discount` is what the network gives."""
+
+    TYPE: ClassVar[str] = f"Discounted({_HEAD},{_SALE},string discount)"
+
+    discount: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WriteOffTerms(Terms):
+    """A coupon's write-off for a sale that is posted elsewhere; `sale` is the till's number for it."""
+
+    TYPE: ClassVar[str] = (
+        f"WriteOff({_HEAD},string card,string currency,uint48 amount,string coupon,string couponDiscount,string sale,"
+        "string items)"
+    )
+
+    card: str
+    currency: str
+    amount: int
+    coupon: str
+    coupon_discount: str
+    sale: str
+    items: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RechargeTerms(Terms):
+    """Money that the clerk took becomes stored value."""
+
+    TYPE: ClassVar[str] = f"Recharge({_HEAD},string card,string currency,uint48 amount,uint48 atLeast)"
+
+    card: str
+    currency: str
+    amount: int
+    at_least: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GiftTerms(Terms):
+    """A gift for coins, or the hand-over of a reservation; one of the two is empty."""
+
+    TYPE: ClassVar[str] = f"Gift({_HEAD},string card,string gift,string reservation,string pinResult)"
+
+    card: str
+    gift: str
+    reservation: str
+    pin_result: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthorizationTerms(Terms):
+    """Money of a member that is put aside; `tender` is coin or storedValue."""
+
+    TYPE: ClassVar[str] = (
+        f"Authorization({_HEAD},string card,string currency,uint48 amount,string tender,string pinResult)"
+    )
+
+    card: str
+    currency: str
+    amount: int
+    tender: str
+    pin_result: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaptureTerms(Terms):
+    """A part of an authorisation, by its payment id; `card` may be empty, `reward` is points in units or empty."""
+
+    TYPE: ClassVar[str] = (
+        f"Capture({_HEAD},string card,string currency,uint48 amount,string authorization,string reward)"
+    )
+
+    card: str
+    currency: str
+    amount: int
+    authorization: str
+    reward: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VoidTerms(Terms):
+    """What was not captured of an authorisation goes back; `card` may be empty."""
+
+    TYPE: ClassVar[str] = f"Void({_HEAD},string card,string authorization)"
+
+    card: str
+    authorization: str
+
+
+SIGNED: Final[tuple[type[Terms], ...]] = (
+    PaymentTerms,
+    ReversalTerms,
+    RefundTerms,
+    CouponTerms,
+    CertificateTerms,
+    DiscountTerms,
+    WriteOffTerms,
+    RechargeTerms,
+    GiftTerms,
+    AuthorizationTerms,
+    CaptureTerms,
+    VoidTerms,
+)
+"""All types that a terminal may sign."""
 PAYMENT_TYPE: Final = PaymentTerms.TYPE
 REVERSAL_TYPE: Final = ReversalTerms.TYPE
 

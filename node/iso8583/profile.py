@@ -25,6 +25,11 @@ class Operation(Enum):
 
     PURCHASE = "purchase"
     REFUND = "refund"
+    RECHARGE = "recharge"
+    WRITE_OFF = "write-off"
+    GIFT = "gift"
+    AUTHORIZE = "authorize"
+    CAPTURE = "capture"
     INQUIRY = "balance inquiry"
 
 
@@ -54,9 +59,9 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SALE,
-        tags=("LI", "CO", "SV", "PR"),
-        meaning="purchase",
-        answered="once it is journaled if it only earns; when final if it debits",
+        tags=("LI", "CO", "SV", "PR", "CP", "CD", "CE", "CA", "CS", "DI"),
+        meaning="purchase; with CP a coupon is written off, with CE a certificate pays, with DI coins pay less",
+        answered="once it is journaled if it only earns; when final if it debits or has CP, CE or DI",
     ),
     Row(
         operation=Operation.REFUND,
@@ -65,6 +70,50 @@ PROFILE: Final[tuple[Row, ...]] = (
         needs=_SHORT,
         tags=("PI",),
         meaning="refund of a payment, of all or a part of it",
+    ),
+    Row(
+        operation=Operation.RECHARGE,
+        types=("0200", "0201"),
+        codes=("21",),
+        sources=("00", "60"),
+        needs=_SHORT,
+        tags=("RB",),
+        meaning="recharge: the clerk takes DE4, and it becomes stored value",
+    ),
+    Row(
+        operation=Operation.WRITE_OFF,
+        types=("0200", "0201"),
+        codes=("91",),
+        needs=_SHORT,
+        tags=("CP", "CD", "SR", "LI"),
+        required=("CP",),
+        meaning="a coupon's write-off for a sale of DE4 (before the discount) that is not posted here",
+    ),
+    Row(
+        operation=Operation.GIFT,
+        types=("0200", "0201"),
+        codes=("92",),
+        needs=(3, 7, 11, 12, 13, 41, 42),
+        tags=("GF", "RS", "PR"),
+        meaning="a gift for coins, or the hand-over of one that is reserved; DE4 is 0 or left out",
+    ),
+    Row(
+        operation=Operation.AUTHORIZE,
+        types=("0100", "0101"),
+        codes=("00",),
+        sources=("00", "60", "90"),
+        needs=_SHORT,
+        tags=("PR",),
+        meaning="authorisation: DE4 of stored value (of coins: 90) is put aside for the merchant",
+    ),
+    Row(
+        operation=Operation.CAPTURE,
+        types=("0220", "0221"),
+        codes=("00",),
+        sources=("00", "60", "90"),
+        needs=_SHORT,
+        tags=("AU", "RW"),
+        meaning="completion: DE4 of an authorisation (DE90, AU or DE38) is captured, all of it or a part",
     ),
     Row(
         operation=Operation.INQUIRY,
@@ -104,6 +153,24 @@ TAGS: Final[tuple[Tag, ...]] = (
         ),
     ),
     Tag(name="PI", value="the original's payment id, as its reply gave it"),
+    Tag(name="CP", value="a coupon's number"),
+    Tag(name="CD", value="what it takes off DE4, minor units; left out or empty, the bridge computes it"),
+    Tag(name="SR", value="the till's number for the sale, the same for all coupons of it; DE13, 12, 11 without it"),
+    Tag(name="CE", value="a gift certificate's number"),
+    Tag(name="CA", value="how much of DE4 it pays, minor units; left out, all that CO and SV leave"),
+    Tag(
+        name="CS",
+        value="signature of a certificate's code, 130 hexadecimal digits; without it the card's member holds it",
+    ),
+    Tag(
+        name="DI",
+        value="the discount on what is paid in coins, minor units; empty, what the network gives",
+    ),
+    Tag(name="RB", value="the least rebate that a recharge has to promise, minor units; else it is refused"),
+    Tag(name="GF", value="a gift's number"),
+    Tag(name="RS", value="the number of a gift's reservation"),
+    Tag(name="AU", value="an authorisation's payment id, of this or another bridge"),
+    Tag(name="RW", value="the points that a captured part gives, units; none without it"),
 )
 
 

@@ -6,8 +6,9 @@ Used by the demo, the benchmark and the tests.
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, Self, cast
 
 from node.domain.assignment import Item
@@ -178,6 +179,7 @@ class PosConnection(asyncio.Protocol):
         coin: int = 0,
         stored_value: int = 0,
         pin_result: str = "",
+        asks: Mapping[str, str] = MappingProxyType({}),
         stan: str | None = None,
         local: datetime | None = None,
         processing_code: str = messages.PURCHASE,
@@ -196,6 +198,7 @@ class PosConnection(asyncio.Protocol):
             stored_value=stored_value,
             pin_result=pin_result,
             processing_code=processing_code,
+            asks=asks,
         )
         return await self.send(request)
 
@@ -219,6 +222,10 @@ class PosConnection(asyncio.Protocol):
             reason=messages.TIMED_OUT if timed_out else messages.CANCELLED,
         )
         return await self.send(request)
+
+    async def act(self, terminal: PosTerminal, mti: str, processing_code: str, **said: Any) -> Reply:
+        """An act without a sale (messages.act)."""
+        return await self.send(messages.act(terminal, mti, processing_code, **self._now(), **said))
 
     async def refund(self, terminal: PosTerminal, *, amount: int, currency: str, **original: Any) -> Reply:
         """A refund of a part of a payment; `payment_id`, `approval_code` or `original` (a request) name it."""

@@ -6,6 +6,7 @@ Before node/pos/connection.py, which sends them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from node.domain.assignment import Item
@@ -17,6 +18,9 @@ PURCHASE: Final = "000000"
 ALL_STORED_VALUE: Final = "006000"
 ALL_COIN: Final = "009000"
 REFUND: Final = "200000"
+RECHARGE: Final = "210000"
+WRITE_OFF: Final = "910000"
+GIFT: Final = "920000"
 INQUIRY: Final = "310000"
 CANCELLED: Final = "4000"
 TIMED_OUT: Final = "4021"
@@ -131,12 +135,17 @@ def purchase(
     stored_value: int = 0,
     pin_result: str = "",
     processing_code: str = PURCHASE,
+    asks: Mapping[str, str] = MappingProxyType({}),
 ) -> Request:
-    """A 0200. Amounts in minor units; `coin` and `stored_value` are what the chain takes of `amount`."""
+    """A 0200. Amounts in minor units; `coin` and `stored_value` are what the chain takes of `amount`.
+
+    `asks` are objects beside them: CP for a coupon, CE for a certificate, DI for the coin's discount.
+    """
     objects = [("LI", write_items(items))] if items else []
     objects += [(tag, str(part)) for tag, part in (("CO", coin), ("SV", stored_value)) if part]
     if pin_result:
         objects.append(("PR", pin_result))
+    objects += asks.items()
     fields = _head(terminal, processing_code, amount, stan, local, transmitted)
     fields |= {2: card, 22: "021", 25: "00", 49: currency}
     fields |= spread(write_objects(objects))
@@ -158,6 +167,35 @@ def reversal(
     fields = _head(original.terminal, was.fields[3], amount, stan, local, transmitted)
     fields |= {90: original_elements(original), 25: "00", 60: reason}
     return seal(mti, fields, original.terminal)
+
+
+def act(
+    terminal: PosTerminal,
+    mti: str,
+    processing_code: str,
+    *,
+    stan: str,
+    local: datetime,
+    transmitted: datetime,
+    amount: int = 0,
+    currency: str = "",
+    card: str = "",
+    objects: Mapping[str, str] = MappingProxyType({}),
+    original: Request | None = None,
+    approval_code: str = "",
+) -> Request:
+    """A recharge, a gift, a write-off (0200), an authorisation (0100) or a completion (0220), by processing code."""
+    fields = _head(terminal, processing_code, amount, stan, local, transmitted)
+    if currency:
+        fields[49] = currency
+    if card:
+        fields[2] = card
+    if original is not None:
+        fields[90] = original_elements(original)
+    if approval_code:
+        fields[38] = approval_code
+    fields |= spread(write_objects(list(objects.items())))
+    return seal(mti, fields, terminal)
 
 
 def refund(

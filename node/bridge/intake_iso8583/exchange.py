@@ -22,6 +22,13 @@ from node.bridge.verify.iso8583 import (
     verify_purchase,
     verify_reversal,
 )
+from node.bridge.verify.iso8583_acts import (
+    verify_authorize,
+    verify_capture,
+    verify_gift,
+    verify_recharge,
+    verify_write_off,
+)
 from node.bridge.verify.iso8583_refund import verify_refund
 from node.bridge.verify.lookup import Verified
 from node.domain.errors import InvalidTransaction, TillnetError
@@ -37,6 +44,11 @@ _Verify = Callable[[Message, Parties, RetailMac | None, Rules, int], Verified]
 _VERIFY: Final[Mapping[Operation, _Verify]] = {
     Operation.PURCHASE: verify_purchase,
     Operation.REFUND: verify_refund,
+    Operation.RECHARGE: verify_recharge,
+    Operation.WRITE_OFF: verify_write_off,
+    Operation.GIFT: verify_gift,
+    Operation.AUTHORIZE: verify_authorize,
+    Operation.CAPTURE: verify_capture,
 }
 
 

@@ -20,8 +20,30 @@ _MAX_TEXT: Final = {
     "items": 65_536,
     "pinResult": 1,
     "paymentId": 31,
+    "authorization": 31,
+    "coupon": 20,
+    "couponDiscount": 15,
+    "certificate": 20,
+    "certificateAmount": 15,
+    "codeSignature": 132,
+    "discount": 15,
+    "sale": 20,
+    "gift": 20,
+    "reservation": 39,
+    "tender": 11,
+    "reward": 17,
 }
-_OPTIONAL: Final[dict[str, Any]] = {"coin": 0, "storedValue": 0, "pinResult": "0", "items": ""}
+_OPTIONAL: Final[dict[str, Any]] = {
+    "coin": 0,
+    "storedValue": 0,
+    "pinResult": "0",
+    "items": "",
+    "atLeast": 0,
+    **dict.fromkeys(
+        ("couponDiscount", "certificateAmount", "codeSignature", "discount", "sale", "gift", "reservation", "reward"),
+        "",
+    ),
+}
 
 
 def terms_of(kind: type[Signed], params: object) -> tuple[Signed, bytes]:

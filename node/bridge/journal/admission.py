@@ -4,14 +4,27 @@ Runs in the writer's thread, a group of messages at a time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection
 
-from node.bridge.entry import Admitted, Kind, PaymentEntry, ReversalEntry, line_count, member_of, pack_payment
+from node.bridge.entry import (
+    Admitted,
+    Kind,
+    PaymentEntry,
+    ReversalEntry,
+    act_in,
+    line_count,
+    member_of,
+    pack_payment,
+    pack_undo,
+    undo_key,
+)
 from node.bridge.journal.group import NO_TIME, Group, Known, key_text, reference_of
 from node.domain import ids
+from node.domain.act import ActKind
+from node.domain.acts.authorization import about
 from node.domain.errors import (
     DuplicateOtherBody,
     InvalidTransaction,
@@ -76,10 +89,16 @@ class Admitter:
         reference = reference_of(payment)
         if batch.is_buried(reference):
             return ReversedBefore()
+        if payment.about is not None:
+            batch.flush()  # what it is about may stand in this very group
+            found = _with_authorisation(payment, batch.original(payment.about, self.next))
+            if isinstance(found, TillnetError):
+                return found
+            payment = found
         packed = pack_payment(payment, enrol=self._enrol)
         sequence = self._number()
-        debits = payment.debits
-        # A payment that only earns is answered as soon as this row is on the disk.
+        debits = payment.waits
+        # A payment that only earns, without an act, is answered as soon as this row is on the disk.
         code = None if debits else "00"
         batch.add(
             key,
@@ -90,7 +109,7 @@ class Admitter:
             sequence=sequence,
             merchant=payment.merchant,
             member=payment.member,
-            rule=RuleVersion(payment.lines[-1].rule_version),
+            rule=RuleVersion(payment.lines[-1].rule_version if payment.lines else 0),
             lines=len(payment.lines),
             debits=debits,
             packed=packed,
@@ -156,6 +175,8 @@ class Admitter:
             Known(sequence, Kind.REVERSAL, reversal.body, status.value, "00", number, None, b"", reversal.merchant),
             (reference, False, admission.sealed, admission.received_at),
         )
+        if original is not None and act_in(original.packed) is not None:
+            self._undo_act(batch, reference, original, admission.received_at)
         batch.flush()
         if original is None:
             batch.bury(reference, sequence, admission.received_at)
@@ -170,6 +191,14 @@ class Admitter:
             received_at=admission.received_at,
         )
         return Admitted(sequence=entry.original, status=status, response_code="00", entry=entry, duplicate=False)
+
+    def _undo_act(self, batch: Group, reference: str, original: Known, received_at: int) -> None:
+        """The payment that undoes the original's act; it goes when the original is final (bridge/undo.py)."""
+        packed = pack_undo(original.packed, ids.Sequence(original.sequence))
+        undo = Known(
+            self._number(), Kind.UNDO, b"", _JOURNALED, "00", original.sequence, None, packed, original.merchant
+        )
+        batch.add(undo_key(original.sequence), undo, (reference, False, b"", received_at))
 
     def _number(self) -> ids.Sequence:
         number, self.next = self.next, self.next + 1
@@ -187,6 +216,20 @@ def _not_refundable(original: Known | None, refund: Refund) -> TillnetError | No
     if not line_count(original.packed):
         return OriginalNotFound("there is nothing to pay back")
     return None
+
+
+def _with_authorisation(payment: Payment, original: Known | None) -> Payment | TillnetError:
+    """A capture or a void with the authorisation that the journal found for it."""
+    act = act_in(original.packed) if original is not None and original.kind == Kind.PAYMENT else None
+    if original is None or act is None or act[0] != ActKind.AUTHORIZE or original.merchant != payment.merchant:
+        return OriginalNotFound("this merchant has no such authorisation")
+    if original.status == Status.DECLINED.value or original.reversed_by is not None:
+        return OriginalNotFound("it was declined or reversed")
+    member = member_of(original.packed)
+    if payment.member not in (0, member):
+        return OriginalNotFound("it was authorised with another card")
+    assert payment.act is not None
+    return replace(payment, member=member, act=about(payment.act.data, ids.Sequence(original.sequence)), about=None)
 
 
 def _duplicate(known: Known, body: bytes, kind: Kind) -> Admitted | TillnetError:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from node.bridge.entry import Kind, PaymentEntry, ReversalEntry, TransactionRow, entry_of, member_of
+from node.bridge.entry import Kind, PaymentEntry, ReversalEntry, TransactionRow, entry_of, member_of, undo_key
 from node.domain import ids
 from node.domain.ids import Hash32, MemberId
 from node.domain.payment import Status
@@ -58,11 +58,14 @@ def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry 
     rows = connection.exec_driver_sql(
         "SELECT e.status, e.sequence, e.kind, e.merchant, e.packed, e.debits, e.received_at, e.original, o.packed"
         " FROM entries e LEFT JOIN entries o ON o.sequence = e.original"
-        " WHERE e.status IN ('journaled', 'batched', 'sent') ORDER BY e.sequence"
+        " LEFT JOIN entries r ON r.sequence = o.reversed_by AND e.kind = 3"
+        " WHERE e.status IN ('journaled', 'batched', 'sent')"
+        # what undoes an act goes together with the reversal, as long as that is open
+        " AND NOT (e.kind = 3 AND e.status = 'journaled' AND r.status = 'journaled') ORDER BY e.sequence"
     )
     for status, sequence, kind, merchant, packed, debits, received_at, original, of in rows:
         entry: PaymentEntry | ReversalEntry
-        if kind == Kind.PAYMENT:
+        if kind in (Kind.PAYMENT, Kind.UNDO):
             entry = entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
         else:
             entry = ReversalEntry(
@@ -79,7 +82,7 @@ def payments(connection: Connection, sequences: Iterable[int]) -> list[PaymentEn
     """These payments, in the order of their sequence."""
     rows = connection.exec_driver_sql(
         "SELECT sequence, merchant, packed, received_at, debits FROM entries"
-        " WHERE kind = 0 AND sequence IN (SELECT value FROM json_each(?)) ORDER BY sequence",
+        " WHERE kind IN (0, 3) AND sequence IN (SELECT value FROM json_each(?)) ORDER BY sequence",
         (json.dumps(list(sequences)),),
     )
     return [
@@ -127,6 +130,15 @@ def original_of(connection: Connection, sequence: int) -> Original:
         (sequence,),
     ).one()
     return Original(sequence=sequence, status=Status(status), root=Hash32(root or b""), leaves=leaves or b"")
+
+
+def undo_of_act(connection: Connection, original: int) -> PaymentEntry | None:
+    """The payment that undoes the act of this one, if it has one and it is in no batch yet."""
+    row = connection.exec_driver_sql(
+        "SELECT sequence, merchant, packed, received_at FROM entries WHERE key = ? AND status = 'journaled'",
+        (undo_key(original),),
+    ).first()
+    return None if row is None else entry_of(*row, debits=False)
 
 
 def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored]:

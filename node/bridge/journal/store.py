@@ -95,7 +95,7 @@ class Journal:
             undo = self._admitter.next
             code, entry = transitions.time_out(connection, sequence, undo, now, unbatched=unbatched)
             if entry is not None:
-                self._admitter.next = undo + 1
+                self._admitter.next, _, _ = reading.next_numbers(connection)
             return code, entry
 
         return await self.insist(work)

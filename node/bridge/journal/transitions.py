@@ -9,7 +9,16 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from node.bridge.entry import BatchResult, Kind, ReversalEntry, TransactionRow, member_of
+from node.bridge.entry import (
+    BatchResult,
+    Kind,
+    ReversalEntry,
+    TransactionRow,
+    act_in,
+    member_of,
+    pack_undo,
+    undo_key,
+)
 from node.domain import ids
 from node.domain.errors import BrokenInvariant
 from node.domain.payment import TRANSITIONS, Status
@@ -92,10 +101,18 @@ def cancel(connection: Connection, original: int, reversal: int) -> None:
     ).rowcount
     _check(changed, 1, "cancelled")
     finish_reversal(connection, reversal)
+    finish_undo(connection, original)
+
+
+def finish_undo(connection: Connection, original: int) -> None:
+    """Journaled -> final: what would undo an act that never took effect; there may be none."""
+    connection.exec_driver_sql(
+        "UPDATE entries SET status = 'final' WHERE key = ? AND status = 'journaled'", (undo_key(original),)
+    )
 
 
 def finish_reversal(connection: Connection, reversal: int) -> None:
-    """Journaled -> final: a reversal of a payment that never took effect."""
+    """Journaled -> final: a reversal that has no line to undo."""
     changed = connection.exec_driver_sql(
         "UPDATE entries SET status = 'final' WHERE sequence = ? AND status = 'journaled' AND kind = 1", (reversal,)
     ).rowcount
@@ -123,7 +140,8 @@ def decline_refund(connection: Connection, refund: int, code: str, reason: int |
 def time_out(
     connection: Connection, sequence: int, undo: int, now: int, *, unbatched: bool
 ) -> tuple[str, ReversalEntry | None]:
-    """Answers a payment that debits 91, and sees to it that it has no effect; `undo` is the sequence of its reversal.
+    """Answers a payment that debits 91, and sees to it that it has no effect; `undo` is the sequence of its reversal,
+    the next one that of the payment that undoes its act.
 
     The stored answer and None if there is one already. `unbatched`: it is in no batch and never will be.
     """
@@ -144,11 +162,15 @@ def time_out(
     )
     if reversed_by is not None:
         return "91", None
-    connection.exec_driver_sql(
-        "INSERT INTO entries (sequence, kind, key, reference, body, status, debits, merchant, packed, sealed, original,"
-        " response_code, received_at) VALUES (?, 1, ?, ?, ?, 'journaled', 0, ?, ?, ?, ?, '00', ?)",
-        (undo, f"undo|{sequence}", reference, b"", merchant, b"", b"", sequence, now),
-    )
+    rows = [(undo, Kind.REVERSAL, f"undo|{sequence}", b"")]
+    if act_in(packed) is not None:
+        rows.append((undo + 1, Kind.UNDO, undo_key(sequence), pack_undo(packed, ids.Sequence(sequence))))
+    for number, kind, key, what in rows:
+        connection.exec_driver_sql(
+            "INSERT INTO entries (sequence, kind, key, reference, body, status, debits, merchant, packed, sealed,"
+            " original, response_code, received_at) VALUES (?, ?, ?, ?, ?, 'journaled', 0, ?, ?, ?, ?, '00', ?)",
+            (number, int(kind), key, reference, b"", merchant, what, b"", sequence, now),
+        )
     entry = ReversalEntry(
         sequence=ids.Sequence(undo), original=ids.Sequence(sequence), member=member_of(packed), received_at=now
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from node.bridge.verify.acts import SaleAsks, sale_act
 from node.bridge.verify.digests import Proof, body_digest
 from node.bridge.verify.local_time import unix_time
 from node.bridge.verify.lookup import (
@@ -33,7 +34,7 @@ from node.iso8583.retail_mac import RetailMac
 
 # what may differ between a message and its repeat (DE7, PIN block, security), or names a person (cards, tracks)
 _NOT_IN_BODY: Final = frozenset({2, 7, 14, 34, 35, 36, 45, 52, 53, MAC_ELEMENT, MAC_ELEMENT_2})
-_REVERSIBLE: Final = ("0200", "0201")
+_REVERSIBLE: Final = ("0100", "0101", "0200", "0201", "0220", "0221")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,8 +111,16 @@ def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, r
     split = split_of(amount, code[2:4], basket.split)
     if split is None:
         raise InvalidTransaction(f"processing code {code} with tenders of its own")
-    if key is None and (split.coin or split.stored_value):
-        raise WrongMac("what takes from a member needs one")
+    split, act = sale_act(
+        asks_of(basket.objects),
+        amount=amount,
+        split=split,
+        items=basket.items,
+        sale=sale_number(fields),
+        directory=directory,
+    )
+    if key is None and (act is not None or split.coin or split.stored_value):
+        raise WrongMac("what takes from a member, and an act, need one")
     purchase = Purchase(
         key=key_of(message, terminal, amount),
         transmission_time=fields[7],
@@ -122,6 +131,7 @@ def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, r
         items_text=basket.text,
         split=split,
         pin_result=basket.pin_result,
+        act=act,
     )
     return build_payment(
         purchase,
@@ -158,6 +168,23 @@ def verify_inquiry(message: Message, rules: Rules, received: int) -> MemberId:
     """Whose balance a balance inquiry asks for. Raises errors of the tree."""
     time_of(message.fields, rules, received)
     return find_member(rules.member_of, card_of(message.fields))
+
+
+def asks_of(objects: Mapping[str, str]) -> SaleAsks:
+    """What a purchase's private elements ask for beside it."""
+    return SaleAsks(
+        coupon=objects.get("CP"),
+        coupon_discount=objects.get("CD", ""),
+        certificate=objects.get("CE"),
+        certificate_amount=objects.get("CA", ""),
+        certificate_signature=objects.get("CS", ""),
+        discount=objects.get("DI"),
+    )
+
+
+def sale_number(fields: Mapping[int, str]) -> int:
+    """A number for the sale that a message is about: its local date, time and trace number."""
+    return int(fields[13] + fields[12] + fields[11])
 
 
 def card_of(fields: Mapping[int, str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from node.bridge.verify.digests import SALT_SIZE, Proof, authorisation, seal
+from node.domain.act import Act
 from node.domain.assignment import Item, TenderSplit, assign_lines
 from node.domain.directory import Directory, Merchant, Terminal
 from node.domain.errors import (
@@ -20,7 +21,7 @@ from node.domain.errors import (
 )
 from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId, parse_payment_id
 from node.domain.merkle import items_root
-from node.domain.payment import Entry, OriginalNumber, Payment, PaymentKey
+from node.domain.payment import Entry, OriginalKey, OriginalNumber, Payment, PaymentKey
 
 MemberOf = Callable[[str], MemberId | None]
 """A card or loyalty id to its member."""
@@ -107,6 +108,7 @@ class Purchase:
     items_text: str
     split: TenderSplit
     pin_result: str
+    act: Act | None = None
 
 
 def build_payment(
@@ -120,7 +122,7 @@ def build_payment(
 ) -> Verified:
     """The payment: lines by rule version and tender, items root, authorisation. Raises InvalidAmount, MalformedMessage.
 
-    A payment that debits without credentials is for the caller to refuse.
+    A payment that debits, or carries an act, without credentials is for the caller to refuse.
     """
     lines = assign_lines(
         amount=purchase.key.amount,
@@ -132,7 +134,7 @@ def build_payment(
     )
     salt = randomness(SALT_SIZE) if purchase.items else b""
     granted = None
-    if credentials is not None and any(line.tender.debits for line in lines):
+    if credentials is not None and (purchase.act is not None or any(line.tender.debits for line in lines)):
         granted = authorisation(credentials.proof, purchase.pin_result, purchase.body, credentials.evidence)
     payment = Payment(
         key=purchase.key,
@@ -145,8 +147,42 @@ def build_payment(
         lines=lines,
         items_root=items_root(purchase.items, salt),
         authorisation=granted,
+        act=purchase.act,
     )
     return Verified(entry=payment, sealed=seal(salt, purchase.items_text))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActOrder:
+    """An act without a sale, whichever way it came; `member` 0 where `about` says whose it is."""
+
+    key: PaymentKey
+    transmission_time: str
+    body: Hash32
+    time: int
+    member: MemberId
+    act: Act
+    pin_result: str = "0"
+    about: OriginalKey | OriginalNumber | None = None
+
+
+def build_act(order: ActOrder, *, merchant: Merchant, terminal: Terminal, credentials: Credentials) -> Verified:
+    """The payment without lines that carries an act."""
+    payment = Payment(
+        key=order.key,
+        transmission_time=order.transmission_time,
+        body=order.body,
+        merchant=merchant.id,
+        terminal=terminal.number,
+        member=order.member,
+        time=order.time,
+        lines=(),
+        items_root=None,
+        authorisation=authorisation(credentials.proof, order.pin_result, order.body, credentials.evidence),
+        act=order.act,
+        about=order.about,
+    )
+    return Verified(entry=payment)
 
 
 def split_of(amount: MinorUnits, source: str, said: TenderSplit | None) -> TenderSplit | None:

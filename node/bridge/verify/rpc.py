@@ -9,6 +9,7 @@ from typing import Final
 
 from coincurve import PublicKey
 
+from node.bridge.verify.acts import SaleAsks, sale_act
 from node.bridge.verify.digests import Proof, body_digest
 from node.bridge.verify.local_time import local_stamp
 from node.bridge.verify.lookup import (
@@ -30,7 +31,17 @@ from node.domain.errors import MalformedMessage, WrongSignature
 from node.domain.ids import Address, Hash32, MemberId, MinorUnits, StreamId, TerminalId
 from node.domain.merkle import keccak
 from node.domain.payment import OriginalKey, PaymentKey, Refund, Reversal
-from node.domain.terminal_terms import PaymentTerms, RefundTerms, ReversalTerms, Terms, digest, members_of
+from node.domain.terminal_terms import (
+    CertificateTerms,
+    CouponTerms,
+    DiscountTerms,
+    PaymentTerms,
+    RefundTerms,
+    ReversalTerms,
+    Terms,
+    digest,
+    members_of,
+)
 from node.iso8583.basket import PIN_RESULTS, read_items
 
 _SIGNATURE_SIZE: Final = 65
@@ -56,7 +67,10 @@ class SignedRules:
 
 
 def verify_payment(terms: PaymentTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
-    """A purchase that its terminal signed. `received` is Unix seconds. Raises errors of the tree."""
+    """A purchase that its terminal signed, with a coupon, a certificate or a discount if it asks for one.
+
+    `received` is Unix seconds. Raises errors of the tree.
+    """
     directory = rules.directory()
     terminal = signed_by(terms, signature, directory, rules, received)
     merchant = find_merchant(directory, terminal)
@@ -65,18 +79,30 @@ def verify_payment(terms: PaymentTerms, signature: bytes, rules: SignedRules, re
         raise MalformedMessage("pinResult is 0, 1 or 2")
     items = read_items(terms.items)
     member = find_member(rules.member_of, terms.card)
-    split = TenderSplit(coin=MinorUnits(terms.coin), stored_value=MinorUnits(terms.stored_value))
+    split, act = sale_act(
+        asks_of(terms),
+        amount=MinorUnits(terms.amount),
+        split=TenderSplit(coin=MinorUnits(terms.coin), stored_value=MinorUnits(terms.stored_value)),
+        items=items,
+        sale=sale_number(terms),
+        directory=directory,
+    )
     said = (terms.currency, str(terms.amount), str(terms.coin), str(terms.stored_value), terms.pin_result, terms.items)
     purchase = Purchase(
         key=key_of(terms, terms.amount, terminal, rules, _PURCHASE_CLASS),
         transmission_time=local_stamp(terms.time, 0),
-        body=body_digest([("type", _PURCHASE_CLASS), ("member", str(member)), *_named(terms.stan, terms.time, said)]),
+        body=(
+            body_digest([("type", _PURCHASE_CLASS), ("member", str(member)), *_named(terms.stan, terms.time, said)])
+            if type(terms) is PaymentTerms
+            else body_of(terms, member)
+        ),
         time=terms.time,
         member=member,
         items=items,
         items_text=terms.items,
         split=split,
         pin_result=terms.pin_result,
+        act=act,
     )
     return build_payment(
         purchase,
@@ -132,6 +158,24 @@ def verify_refund(terms: RefundTerms, signature: bytes, rules: SignedRules, rece
         time=terms.time,
     )
     return Verified(entry=refund)
+
+
+def asks_of(terms: PaymentTerms) -> SaleAsks:
+    """What a purchase asks for beside itself."""
+    if isinstance(terms, CouponTerms):
+        return SaleAsks(coupon=terms.coupon, coupon_discount=terms.coupon_discount)
+    if isinstance(terms, CertificateTerms):
+        return SaleAsks(
+            certificate=terms.certificate,
+            certificate_amount=terms.certificate_amount,
+            certificate_signature=terms.code_signature,
+        )
+    return SaleAsks(discount=terms.discount) if isinstance(terms, DiscountTerms) else SaleAsks()
+
+
+def sale_number(terms: Terms) -> int:
+    """A number for the sale that a message is about: its time and trace number."""
+    return terms.time * 10**6 + int(terms.stan)
 
 
 def body_of(terms: Terms, member: MemberId | None) -> Hash32:

@@ -14,9 +14,10 @@ from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
 from node.config import Iso8583Settings, RpcSettings
+from node.domain.acts.coupon import Face
 from node.domain.answer import Answer
 from node.domain.assignment import Item
-from node.domain.directory import Directory, Merchant, Rule, Terminal
+from node.domain.directory import Campaign, Directory, Merchant, Rule, Terminal
 from node.domain.errors import OriginalNotFound, TillnetError
 from node.domain.ids import (
     Address,
@@ -46,6 +47,8 @@ MEMBER = MemberId(0xABCDEF)
 LIMIT = MinorUnits(1_000_000)
 CHAIN_ID = 7_777
 LEDGER = Address(bytes(range(20)))
+TENTH, EURO, PRESENT, HIDDEN = 1, 2, 3, 4
+"""Coupon campaigns: a tenth off, 1.00 off promoted products, a gift, and one whose products nobody published."""
 PROMOTED = frozenset({"1000000", "1000003"})
 MAC_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 OLD_MAC_KEY = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
@@ -146,6 +149,13 @@ def directory(signer: PrivateKey) -> Directory:
         terminals={each.id: each for each in terminals},
         merchants={merchant.id: merchant, MerchantId(43): replace(merchant, id=MerchantId(43), active=False)},
         product_sets={root: PROMOTED},
+        campaigns={
+            TENTH: Campaign(face=Face.PERCENTAGE, value=1_000, product_set=None),
+            EURO: Campaign(face=Face.SUM, value=100, product_set=root),
+            PRESENT: Campaign(face=Face.GIFT, value=3, product_set=None),
+            HIDDEN: Campaign(face=Face.SUM, value=100, product_set=Hash32(b"h" * 32)),
+        },
+        discount_bps=500,
     )
 
 
