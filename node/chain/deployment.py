@@ -1,8 +1,10 @@
 """Where a network's contracts are: reads the deployment.json that scripts/deploy.py wrote."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from node.domain.errors import Unusable
 from node.domain.ids import Address
@@ -17,6 +19,8 @@ class Deployment:
     ledger: Address
     registry: Address
     rules: Address
+    coupons: Address | None = None
+    discount: Address | None = None
 
 
 def load_deployment(path: Path) -> Deployment:
@@ -30,11 +34,17 @@ def load_deployment(path: Path) -> Deployment:
             ledger=_address(contracts["RewardToken"]["address"]),
             registry=_address(contracts["Registry"]["address"]),
             rules=_address(contracts["RewardRules"]["address"]),
+            coupons=_address_if_there(contracts, "Coupons"),
+            discount=_address_if_there(contracts, "CoinDiscount"),
         )
     except FileNotFoundError:
         raise Unusable(f"there is no deployment {path}; run scripts/deploy.py on this network") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Unusable(f"{path} is not a deployment of Tillnet ({type(error).__name__}: {error})") from None
+
+
+def _address_if_there(contracts: Mapping[str, Any], name: str) -> Address | None:
+    return _address(contracts[name]["address"]) if name in contracts else None
 
 
 def _address(text: str) -> Address:

@@ -16,6 +16,7 @@ import structlog
 from node.chain.blocks import Block
 from node.chain.deployment import Deployment
 from node.chain.rpc import Rpc
+from node.chain.till_offers import TillOffers
 from node.chain.views import Views
 from node.domain.directory import Directory, Merchant, Rule, Terminal
 from node.domain.ids import (
@@ -50,6 +51,7 @@ class DirectoryReader:
         self._registry = Views(rpc, deployment.registry)
         self._rules = Views(rpc, deployment.rules)
         self._ledger = Views(rpc, deployment.ledger)
+        self._offers = TillOffers(rpc, deployment)
         self._folder = product_sets
         self.current = Directory(block=0, currency=currency, max_line_amount=MinorUnits(0))
 
@@ -57,16 +59,23 @@ class DirectoryReader:
         """Reads everything. Raises ChainUnreachable, RpcRefused."""
         (limit,) = await self._ledger.ask("maxLineAmount()", returns="(uint48)")
         (count,) = await self._registry.ask("merchantCount()", returns="(uint32)")
-        self.current = replace(self.current, max_line_amount=MinorUnits(limit))
+        self.current = await self._offers.read(replace(self.current, max_line_amount=MinorUnits(limit)))
         await self._read_merchants(block, range(1, count + 1))
         return self.current
 
     async def refresh(self, block: Block) -> bool:
         """Reads again what this block changed; whether it changed anything. Raises ChainUnreachable, RpcRefused."""
-        addresses = ["0x" + views.address.hex() for views in (self._registry, self._rules)]
-        logs = await self._rpc.call("eth_getLogs", {"blockHash": "0x" + block.hash.hex(), "address": addresses})
+        own = {"0x" + views.address.hex() for views in (self._registry, self._rules)}
+        addresses = [*own, *("0x" + address.hex() for address in self._offers.addresses)]
+        found = await self._rpc.call("eth_getLogs", {"blockHash": "0x" + block.hash.hex(), "address": addresses})
+        logs = [each for each in found if each["address"].lower() in own]
+        offers = self._offers.changed(each for each in found if each["address"].lower() not in own)
+        if offers:
+            self.current = await self._offers.read(self.current)
         if not logs:
-            return False
+            if offers:
+                self.current = replace(self.current, product_sets=self._product_sets(self.current.merchants.values()))
+            return offers
         (count,) = await self._registry.ask("merchantCount()", returns="(uint32)")
         # Events of one terminal or product set do not name the merchant; there are few of them, and they are rare.
         everyone = set(range(1, count + 1))
@@ -135,6 +144,7 @@ class DirectoryReader:
 
     def _product_sets(self, merchants: Iterable[Merchant]) -> dict[Hash32, frozenset[str]]:
         wanted = {rule.product_set for each in merchants for rule in each.rules if rule.product_set is not None}
+        wanted |= {each.product_set for each in self.current.campaigns.values() if each.product_set is not None}
         sets: dict[Hash32, frozenset[str]] = {}
         for root in wanted:
             known = self.current.product_sets.get(root) or self._published(root)

@@ -1,4 +1,4 @@
-"""The tables of docs/iso8583.md, made from the code: `python -m node.iso8583.document docs/iso8583.md` writes them.
+"""The tables of docs/iso8583.md and rpc.md, made from the code: `python -m node.iso8583.document PAGE` writes them.
 
 A test checks that the page is current.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from node.domain import errors
+from node.domain.answer import Fact
 from node.domain.errors import TillnetError
 from node.iso8583.profile import PROFILE, REPLY_TAGS, TAGS
 from node.iso8583.table import TABLE, Element, Kind
@@ -65,15 +66,25 @@ def tags() -> str:
     return "\n".join(rows)
 
 
+def facts() -> str:
+    """What a JSON-RPC answer's facts are called."""
+    rows = ["| fact | tag | meaning |", "| --- | --- | --- |"]
+    rows += [f"| `{fact.member}` | {fact.tag} | {fact.meaning} |" for fact in Fact]
+    return "\n".join(rows)
+
+
 def current(page: str) -> str:
-    """The page with its generated parts made anew. Raises ValueError when a place for one is missing."""
+    """The page with its generated parts made anew. Raises ValueError when one of them has no end."""
     made = {
         "operations": operations(),
         "tags": tags(),
         "response codes": response_codes(),
         "elements": elements(),
+        "facts": facts(),
     }
     for name, text in made.items():
+        if f"<!-- {name}: generated -->" not in page:
+            continue
         place = re.search(rf"<!-- {name}: generated -->\n.*?<!-- {name}: end -->", page, re.DOTALL)
         if place is None:
             raise ValueError(f"the page has no place for {name}")

@@ -127,7 +127,7 @@ class Group:
 
     def _one(self, where: str, values: tuple[Any, ...]) -> Known | None:
         row = self.connection.exec_driver_sql(
-            f"SELECT {_FIELDS} FROM entries WHERE {where} AND kind != 1 ORDER BY sequence DESC LIMIT 1", values
+            f"SELECT {_FIELDS} FROM entries WHERE {where} AND kind IN (0, 2) ORDER BY sequence DESC LIMIT 1", values
         ).first()
         return None if row is None else Known(*row)
 

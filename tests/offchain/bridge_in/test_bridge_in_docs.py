@@ -4,17 +4,20 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from node.bridge.intake_rpc.methods import METHODS
 from node.config import Iso8583Settings, RpcSettings
-from node.domain.terminal_terms import PAYMENT_TYPE, REVERSAL_TYPE
+from node.domain.terminal_terms import SIGNED, PaymentTerms, members_of
 from node.iso8583.basket import read_basket
 from node.iso8583.document import current
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-def test_iso8583_page_is_current() -> None:
-    page = (DOCS / "iso8583.md").read_text()
-    assert current(page) == page, "run python -m node.iso8583.document docs/iso8583.md"
+def test_pages_are_current() -> None:
+    for name, parts in (("iso8583.md", ("operations", "tags", "response codes", "elements")), ("rpc.md", ("facts",))):
+        page = (DOCS / name).read_text()
+        assert all(f"<!-- {part}: generated -->" in page for part in parts)
+        assert current(page) == page, f"run python -m node.iso8583.document docs/{name}"
 
 
 def test_iso8583_pages_examples_can_be_read() -> None:
@@ -39,5 +42,15 @@ def test_pages_have_the_defaults_of_the_limits() -> None:
 
 def test_rpc_page_has_the_signed_types() -> None:
     page = "".join((DOCS / "rpc.md").read_text().split())
-    for types in (PAYMENT_TYPE, REVERSAL_TYPE):
-        assert "".join(types.split()).partition("(")[2] in page
+    for kind in SIGNED:
+        assert "".join(kind.TYPE.replace("(", " (").split()) in page, kind.TYPE
+
+
+def test_rpc_page_has_every_method_with_its_parameters() -> None:
+    rows = {line.split("`")[1]: line for line in (DOCS / "rpc.md").read_text().splitlines() if line.startswith("| `")}
+    common = [member.name for member in members_of(PaymentTerms)]
+    for name, method in METHODS.items():
+        names = [member.name for member in members_of(method.terms)]
+        if "those of `payment_submit`" in rows[name]:
+            names = [each for each in names if each not in common]
+        assert all(each in rows[name] for each in names), name

@@ -1,8 +1,21 @@
 """Makes payments and reversals as verify would, for the tests of the journal and what comes after it."""
 
 import hashlib
+from dataclasses import replace
 
-from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, TerminalId, TerminalNumber
+from node.domain.act import Act
+from node.domain.acts.authorization import Authorize, Capture
+from node.domain.ids import (
+    Hash32,
+    MemberId,
+    MerchantId,
+    MinorUnits,
+    RuleVersion,
+    Sequence,
+    StreamId,
+    TerminalId,
+    TerminalNumber,
+)
 from node.domain.payment import Line, OriginalKey, OriginalNumber, Payment, PaymentKey, Refund, Reversal, Tender
 
 TERMINAL = TerminalId("TILL0001")
@@ -94,3 +107,43 @@ def refund(stan: int, of: Payment | int, amount: int, *, merchant: int = 1, memb
         member=None if member is None else MemberId(member),
         time=1_790_000_060,
     )
+
+
+def act(
+    stan: int,
+    data: Act,
+    *,
+    member: int = 7,
+    merchant: int = 1,
+    lines: tuple[Line, ...] = (),
+    time: int = 1_790_000_000,
+    about: OriginalKey | OriginalNumber | None = None,
+) -> Payment:
+    """A payment that carries an act; without lines if none are given."""
+    made = payment(
+        stan, amount=sum(each.amount for each in lines), member=member, merchant=merchant, time=time, lines=lines
+    )
+    return replace(made, lines=lines, authorisation=Hash32(b"\x0a" * 32), act=data, about=about)
+
+
+def authorize(stan: int, *, member: int = 7, amount: int = 500, time: int = 1_790_000_000) -> Payment:
+    """An authorisation of stored value."""
+    data = Authorize(
+        tender=Tender.STORED_VALUE, amount=MinorUnits(amount), capture_by=time + 86_400, refund_by=time + 172_800
+    )
+    return act(stan, data.act(), member=member, time=time)
+
+
+def capture(
+    stan: int, of: Payment | int, *, amount: int = 200, member: int = 0, merchant: int = 1, time: int = 1_790_000_000
+) -> Payment:
+    """A completion of a part of an authorisation, named by its key, or by its sequence."""
+    about = (
+        OriginalNumber(number=of, whole=True)
+        if isinstance(of, int)
+        else OriginalKey(
+            terminal=of.key.terminal, mti_class="020", stan=of.key.stan, transmission_time=of.transmission_time
+        )
+    )
+    data = Capture(stream=StreamId(1), sequence=Sequence(0), amount=MinorUnits(amount))
+    return act(stan, data.act(), member=member, merchant=merchant, about=about, time=time)
