@@ -12,14 +12,14 @@ from tests.contracts.suite.till import UNDO, Act, at_till
 from tests.contracts.twin import Twin
 from tests.contracts.worlds import CLOSED, FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER
 
-members = st.sampled_from([*MEMBERS, LOCKED, FROZEN, STRANGER])
+members = st.sampled_from([*MEMBERS * 3, LOCKED, FROZEN, STRANGER])
 published = st.builds(
     Gift,
-    price=st.sampled_from([0, 1, 250, 1_000, 2**43, 2**48]),
+    price=st.sampled_from([0, 1, 1, 250, 250, 1_000, 2**43, 2**48]),
     cash=st.sampled_from([0, 0, 5, 300]),
     stock=st.integers(0, 4),
     limit=st.sampled_from([0, 1, 2]),
-    hold=st.sampled_from([59, 60, 86_400, 10**7]),
+    hold=st.sampled_from([59, 60, 86_400, 10**6, 10**7]),
 )
 STATES = ["None", "Reserved", "HandedOver", "Released", "TakenBack"]
 
@@ -74,9 +74,19 @@ class GiftsRules:
                 sender=self.twin.world.merchant,
             )  # fmt: skip
 
+    def _some_gift(self, data: st.DataObject, merchant: int | None = None) -> int:
+        """Mostly one that can be had."""
+        gifts = self.gift_book.gifts
+        good = [
+            number
+            for number, gift in gifts.items()
+            if gift.open and gift.stock and number >> 32 == (merchant or number >> 32)
+        ]
+        return int(data.draw(st.sampled_from([*good * 6, *gifts, 7])))
+
     @rule(data=st.data(), member=members)
     def reserve_gift(self, data: st.DataObject, member: MemberId) -> None:
-        gift = data.draw(st.sampled_from([*self.gift_book.gifts, 7]))
+        gift = self._some_gift(data)
         self.twin.act(
             self.gifts_contract, "reserve", gift, member, 0, b"",
             model=lambda: self.gift_book.reserve(gift, member), sender=key_of(self.twin, member),
@@ -94,7 +104,10 @@ class GiftsRules:
         allowed=st.sampled_from([True] * 5 + [False]),
     )
     def end_reservation(self, data: st.DataObject, how: str, allowed: bool) -> None:
-        self._end_gift(data.draw(st.sampled_from([*self.gift_book.reservations, 10**6])), how, allowed)
+        wanted = "HandedOver" if how == "takeBack" else "Reserved"
+        standing = [number for number, it in self.gift_book.reservations.items() if it.state == wanted]
+        some = [*standing * 6, *list(self.gift_book.reservations)[-3:], 10**6]
+        self._end_gift(data.draw(st.sampled_from(some)), how, allowed)
 
     def _end_gift(self, number: int, how: str, allowed: bool) -> None:
         model, world = self.gift_book, self.twin.world
@@ -121,10 +134,10 @@ class GiftsRules:
         data=st.data(),
         merchant=st.sampled_from([RICH, RICH, POOR]),
         member=members,
-        fault=st.sampled_from([{}, {}, {}, {"amount": 5}, {"debit_left": 200}, {"authorisation": bytes(32)}]),
+        fault=st.sampled_from([*[{}] * 9, {"amount": 5}, {"debit_left": 200}, {"authorisation": bytes(32)}]),
     )
     def take_gift_at_till(self, data: st.DataObject, merchant: int, member: MemberId, fault: dict[str, object]) -> None:
-        gift = data.draw(st.sampled_from([*self.gift_book.gifts, 7]))
+        gift = self._some_gift(data, merchant)
         act = self._gift_act(merchant, member, **fault)
         what = bytes([6, 0]) + gift.to_bytes(8, "big")
         at_till(self.twin, self.gifts_contract, act, what, model=lambda: self.gift_book.take_at_till(act, gift))
@@ -132,7 +145,8 @@ class GiftsRules:
     @precondition(lambda self: self.gift_book.reservations)
     @rule(data=st.data(), merchant=st.sampled_from([None, None, POOR]), member=st.sampled_from([None, None, STRANGER]))
     def hand_over_at_till(self, data: st.DataObject, merchant: int | None, member: MemberId | None) -> None:
-        number = data.draw(st.sampled_from([*self.gift_book.reservations, 10**6]))
+        standing = [number for number, it in self.gift_book.reservations.items() if it.state == "Reserved"]
+        number = data.draw(st.sampled_from([*standing * 6, *self.gift_book.reservations, 10**6]))
         it = self.gift_book.reservations.get(number)
         act = self._gift_act(merchant or (it.gift >> 32 if it else RICH), member or (it.member if it else STRANGER))
         what = bytes([6, 1]) + number.to_bytes(16, "big")
@@ -141,7 +155,7 @@ class GiftsRules:
     @precondition(lambda self: any(number >= AT_A_TILL for number in self.gift_book.reservations))
     @rule(data=st.data(), merchant=st.sampled_from([None, None, POOR]))
     def undo_gift_at_till(self, data: st.DataObject, merchant: int | None) -> None:
-        number = data.draw(st.sampled_from([n for n in self.gift_book.reservations if n >= AT_A_TILL]))
+        number = data.draw(st.sampled_from([n for n in self.gift_book.reservations if n >= AT_A_TILL][-3:]))
         it = self.gift_book.reservations[number]
         act, sequence = self._gift_act(merchant or it.gift >> 32, it.member), number & (2**64 - 1)
         what = bytes([6 | UNDO]) + sequence.to_bytes(8, "big")

@@ -1,4 +1,4 @@
-"""Members' keys, as the Registry has them."""
+"""Members' keys, as the Registry has them, and time that passes."""
 
 from benchmarks.devchain import Contract
 from node.domain.ids import MemberId
@@ -17,3 +17,9 @@ def key_of(twin: Twin, member: MemberId) -> str:
         twin.tick()
         registry.send("setMemberKey", member, key, sender=twin.world.operator)
     return twin.chain.impersonate(key)
+
+
+def wait(twin: Twin, seconds: int) -> None:
+    """Time passes, and a block says so: what a refused call is told by is the block before it."""
+    twin.tick(seconds)
+    twin.world.cash.send("withdraw", 0, bytes(32), sender=twin.world.operator)
