@@ -4,6 +4,9 @@ import pytest
 
 from node.domain.ids import MemberId, MerchantId
 from tests.contracts.conftest import EPOCH
+from tests.contracts.doors_model import holder_of
+from tests.contracts.model import Refund, Undo
+from tests.contracts.suite.people import wait
 from tests.contracts.twin import Twin, coins, external, member_address
 
 pytestmark = pytest.mark.anvil
@@ -77,3 +80,90 @@ def test_claim_expired_gives_back_pro_rata_of_what_each_issued(shops: Twin) -> N
 
 def _claim(shops: Twin, merchant: MerchantId, epoch: int) -> None:
     shops.act(shops.ledger, "claimExpired", merchant, epoch, model=lambda: shops.model.claim_expired(merchant, epoch))
+
+
+def test_points_that_nobody_issued_go_to_the_guarantee_fund(shops: Twin) -> None:
+    """Coins that come back from a closed epoch count as current, and no merchant issued them then."""
+    shops.pay(MerchantId(1), ALICE, external(1_000))
+    leaf = shops.pay(MerchantId(1), ALICE, coins(30))[0]
+    shops.tick(2 * EPOCH)
+    shops.refund(Refund(sequence=shops.next_sequence(), kind=1, lines=(Undo(leaf=leaf, amount=30),)))
+    epoch = shops.model.epoch
+    for merchant in (0, 1):
+        _claim(shops, MerchantId(merchant), epoch)  # too early: refused by name
+    wait(shops, 2 * EPOCH)
+    _claim(shops, MerchantId(1), epoch)  # it issued nothing in that epoch: refused by name
+    reserve = shops.ledger.view("totals")["reserve"]
+    _claim(shops, MerchantId(0), epoch)
+    _claim(shops, MerchantId(0), epoch)  # once
+    assert shops.ledger.view("deposits", 0) == 30
+    assert shops.ledger.view("totals")["reserve"] == reserve - 30
+    assert shops.ledger.view("expiry", epoch) == (0, 0)
+    shops.compare()
+    shops.check_invariants()
+
+
+def test_the_fund_takes_whole_minor_units_and_nothing_that_a_merchant_may_claim(shops: Twin) -> None:
+    shops.pay(MerchantId(1), ALICE, external(1_000))
+    earned_in = shops.model.epoch
+    leaf = shops.pay(MerchantId(1), ALICE, coins(30))[0]
+    shops.tick(2 * EPOCH)
+    shops.refund(Refund(sequence=shops.next_sequence(), kind=1, lines=(Undo(leaf=leaf, amount=30),)))
+    sender, epoch = shops.chain.impersonate(member_address(ALICE)), shops.model.epoch
+    # a part of a minor unit is spent: what expires is 29 minor units and a bit
+    shops.act(
+        shops.ledger, "transfer", member_address(BOB), 5_000, sender=sender,
+        model=lambda: shops.model.transfer(ALICE, BOB, 5_000),
+    )  # fmt: skip
+    shops.ledger.send("setDoors", shops.world.holder, 4, sender=shops.world.operator)
+    shops.act(
+        shops.ledger, "takeCoins", BOB, 5_000, shops.world.holder, sender=shops.world.holder,
+        model=lambda: shops.model.take_coins(BOB, 5_000, holder_of(shops.world.holder)),
+    )  # fmt: skip
+    shops.act(
+        shops.ledger, "returnPoints", 2, 5_000, 0, sender=shops.world.holder,
+        model=lambda: shops.model.return_points(holder_of(shops.world.holder), MerchantId(2), 5_000, 0),
+    )  # fmt: skip
+    shops.tick(2 * EPOCH)
+    _claim(shops, MerchantId(0), epoch)
+    assert shops.ledger.view("expiry", epoch) == (0, 5_000)
+    assert shops.ledger.view("deposits", 0) == 29
+    _claim(shops, MerchantId(0), earned_in)  # refused by name: merchant 1 issued those
+    shops.compare()
+    shops.check_invariants()
+
+
+def test_restored_coins_expire_with_the_age_that_they_came_with(shops: Twin) -> None:
+    world, model = shops.world, shops.model
+    shops.ledger.send("setDoors", world.holder, 8, sender=world.operator)
+    world.cash.send("transfer", world.holder, 100, sender=world.operator)
+    world.cash.send("approve", shops.ledger.address, 100, sender=world.holder)
+    shops.now = shops.chain.now()
+    for arguments in ((ALICE, 30_000, 10_000), (ALICE, 1, 0), (ALICE, 0, 0), (MemberId(99), 10_000, 0)):
+        shops.act(shops.ledger, "restore", *arguments, model=lambda a=arguments: model.restore(*a), sender=world.holder)
+    assert shops.ledger.view("account", ALICE)["previous"] == 10_000
+    assert shops.ledger.view("account", ALICE)["earnedInWindow"] == 0
+    shops.tick(EPOCH)
+    world.cash.send("withdraw", 0, bytes(32), sender=world.operator)
+    assert shops.ledger.view("totalSupply") == 30_000
+    shops.compare()
+    shops.check_invariants()
+
+
+def test_claimed_shares_of_an_epoch_never_exceed_what_expired(shops: Twin) -> None:
+    """Rounding favours the reserve: what is left over is less than a unit a merchant."""
+    shops.pay(MerchantId(1), ALICE, external(101))
+    shops.pay(MerchantId(2), BOB, external(77))
+    shops.pay(MerchantId(2), ALICE, coins(1))
+    epoch = shops.model.epoch
+    shops.tick(2 * EPOCH)
+    before = sum(shops.ledger.view("merchant", merchant)["prepaid"] for merchant in (1, 2))
+    for merchant in (1, 2):
+        _claim(shops, MerchantId(merchant), epoch)
+    gained = sum(shops.ledger.view("merchant", merchant)["prepaid"] for merchant in (1, 2)) - before
+    issued, expired = shops.ledger.view("expiry", epoch)
+    assert expired == 101 * 300 + 77 * 100 - 10_000
+    assert issued == 101 * 300 + 77 * 100
+    assert expired - 2 < gained <= expired
+    _claim(shops, MerchantId(0), epoch)  # refused by name
+    shops.check_invariants()
