@@ -3,12 +3,21 @@
 brownie run enrol_members main ID[,ID...] --network FOLDER
 
   ID  a member's number, decimal or 0x-hex; one that is enrolled already stays as it is
+
+brownie run enrol_members key MEMBER ADDRESS --network FOLDER
+
+  ADDRESS  that of the key by which the member signs terms of its own (TILLNET_MEMBER_KEY names its file then)
 """
 
+from typing import Final
+
 from scripts.amounts import read_whole
+from scripts.names import read_address
 from scripts.onboard_merchant import enrol
 from scripts.session import open_session
-from scripts.trouble import told
+from scripts.trouble import Trouble, told
+
+KEY_GAS: Final = 200_000
 
 
 @told
@@ -20,6 +29,21 @@ def main(members: str) -> None:
     enrol(pipeline, session, numbers)
     pipeline.finish()
     print(f"Enrolled: {len(numbers):,} member{'s' if len(numbers) > 1 else ''}.")
+
+
+@told
+def key(member: str, address: str) -> None:
+    """Registers a member's key."""
+    session = open_session()
+    number, signer = read_whole(member, "a member's number", low=1), read_address(address)
+    if not session["RewardToken"].account(number)[-1] & 1:
+        raise Trouble(f"no member {number} is registered on this chain")
+    pipeline = session.pipeline()
+    pipeline.call(
+        f"register the key of member {number}", session["Registry"].setMemberKey, (number, signer), gas=KEY_GAS
+    )
+    pipeline.finish()
+    print(f"Member {number} signs by {signer}.")
 
 
 def read_members(text: str) -> list[int]:

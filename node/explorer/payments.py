@@ -74,6 +74,23 @@ async def ask_payment(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> P
 
     A batch that names it without consuming its sequence (posted again, malformed, paused) does not hide an older one.
     """
+    found = await _outcome(rpc, deployment, payment)
+    return found if isinstance(found, PaymentAnswer) else await _accepted(rpc, deployment, payment, found)
+
+
+async def ask_leaves(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> tuple[bytes, Hash32]:
+    """All leaves of the batch that carries an accepted payment, 128 bytes each, and their root on the chain.
+
+    Raises UnknownPayment when no batch carries it, or the ledger skipped it.
+    """
+    found = await _outcome(rpc, deployment, payment)
+    if isinstance(found, PaymentAnswer):
+        raise UnknownPayment(payment)
+    return await _leaves(rpc, deployment, found), found.posted.root
+
+
+async def _outcome(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> _Carrier | PaymentAnswer:
+    """The batch that carries an accepted payment, or the answer that it was skipped."""
     stream, sequence = parse_payment_id(payment)
     skipped: PaymentAnswer | None = None
     async for log in _batches_around(rpc, deployment, stream, sequence):
@@ -88,7 +105,7 @@ async def ask_payment(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> P
         carrier = await _carrier(rpc, posted, log, calldata)
         reasons = [each.reason for each in carrier.events if isinstance(each, Skipped) and each.sequence == sequence]
         if len(reasons) < len(named):
-            return await _accepted(rpc, deployment, payment, carrier)
+            return carrier
         skipped = skipped or _skipped(payment, named[-1], reasons[-1], carrier)
         if reasons[-1] not in NOT_CONSUMED:
             return _skipped(payment, named[-1], reasons[-1], carrier)
@@ -131,11 +148,16 @@ async def _carrier(rpc: Rpc, posted: BatchPosted, log: Mapping[str, Any], callda
     )
 
 
-async def _accepted(rpc: Rpc, deployment: Deployment, payment: PaymentId, carrier: _Carrier) -> PaymentAnswer:
-    """The payment by its leaves; raises BrokenInvariant when these do not hash to the batch's root."""
+async def _leaves(rpc: Rpc, deployment: Deployment, carrier: _Carrier) -> bytes:
+    """The batch's leaves; raises BrokenInvariant when these do not hash to its root."""
     ledger = Ledger(rpc, deployment.ledger)
     rebuild = LeafRebuilder(ledger, await ledger.terms())
-    packed = await rebuild(carrier.calldata, carrier.events, carrier.block, carrier.posted.root)
+    return await rebuild(carrier.calldata, carrier.events, carrier.block, carrier.posted.root)
+
+
+async def _accepted(rpc: Rpc, deployment: Deployment, payment: PaymentId, carrier: _Carrier) -> PaymentAnswer:
+    """The payment by its leaves."""
+    packed = await _leaves(rpc, deployment, carrier)
     _, sequence = parse_payment_id(payment)
     leaves = [Leaf.unpack(each) for _, each in leaves_of(packed, sequence)]
     views = Views(rpc, deployment.ledger)
