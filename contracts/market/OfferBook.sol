@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
+import {IPeerExchange} from "../../interfaces/IPeerExchange.sol";
+import {AgedCoins, AgedCoinsLib} from "../libraries/AgedCoins.sol";
+import {SuitePart} from "../suite/SuitePart.sol";
+import {AssetCustody} from "./AssetCustody.sol";
+
+/// @title What is in offers, and how it comes and goes
+/// @dev Coins always move with their age; the ledger's coin cannot refuse a receiver.
+abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
+    uint256 internal constant BPS = 1e4;
+    uint16 internal constant MOST_BPS = 10;
+
+    address internal immutable _coin;
+
+    /// @inheritdoc IPeerExchange
+    uint64 public offerCount;
+    /// @inheritdoc IPeerExchange
+    uint16 public feeBps;
+    /// @inheritdoc IPeerExchange
+    mapping(address token => bool) public isListed;
+    mapping(bytes32 offer => uint256) private _tokensLeft;
+    mapping(bytes32 offer => AgedCoins) private _coinsLeft;
+    mapping(address token => uint256) private _tokenFees;
+    AgedCoins private _coinFees;
+
+    constructor(address ledger_) {
+        _coin = ledger_;
+    }
+
+    /// @inheritdoc IPeerExchange
+    function leftOf(Offer calldata offer) external view returns (uint256 left, uint256 current) {
+        if (offer.sell != _coin) return (_tokensLeft[hashOf(offer)], 0);
+        AgedCoins memory coins = _coinsLeft[hashOf(offer)].rolled(_epoch());
+        return (coins.total(), coins.current);
+    }
+
+    /// @inheritdoc IPeerExchange
+    function costOf(Offer calldata offer, uint128 amount) public pure returns (uint256 paid) {
+        return Math.mulDiv(amount, offer.buyAmount, offer.sellAmount, Math.Rounding.Ceil);
+    }
+
+    /// @inheritdoc IPeerExchange
+    function hashOf(Offer calldata offer) public pure returns (bytes32) {
+        return keccak256(abi.encode(offer));
+    }
+
+    /// @inheritdoc IPeerExchange
+    function claimable(address token, address owner) external view returns (uint256) {
+        return _claims[token][owner];
+    }
+
+    /// @inheritdoc IPeerExchange
+    function feesOf(address token) external view returns (uint256) {
+        return token == _coin ? _coinFees.rolled(_epoch()).total() : _tokenFees[token];
+    }
+
+    // --- what is left ---------------------------------------------------------------------------------------------
+
+    function _putTokens(bytes32 hash, uint256 amount) internal {
+        _tokensLeft[hash] = amount;
+    }
+
+    function _putCoins(bytes32 hash, AgedCoins memory coins) internal {
+        _coinsLeft[hash] = coins;
+    }
+
+    /// @dev Takes a part of what is left of an offer of tokens.
+    function _takeTokens(Offer calldata offer, uint256 amount) internal returns (uint256 left) {
+        bytes32 hash = hashOf(offer);
+        left = _tokensLeft[hash];
+        if (left == 0) revert UnknownOffer(offer.id);
+        if (amount == 0 || amount > left) revert BadAmount(offer.id, amount, left);
+        left -= amount;
+        _tokensLeft[hash] = left;
+    }
+
+    /// @dev Takes a part of what is left of an offer of coins, those that expire first.
+    function _takeCoins(Offer calldata offer, uint256 amount) internal returns (AgedCoins memory taken, uint256 left) {
+        bytes32 hash = hashOf(offer);
+        AgedCoins memory coins = _coinsLeft[hash].rolled(_epoch());
+        left = coins.total();
+        if (left == 0) revert UnknownOffer(offer.id);
+        if (amount == 0 || amount > left) revert BadAmount(offer.id, amount, left);
+        (coins, taken) = coins.split(amount);
+        left -= amount;
+        if (left == 0) delete _coinsLeft[hash];
+        else _coinsLeft[hash] = coins;
+    }
+
+    /// @dev Takes all; 0 of coins that have expired meanwhile.
+    function _takeAll(Offer calldata offer) internal returns (uint256 tokens, AgedCoins memory coins) {
+        bytes32 hash = hashOf(offer);
+        if (offer.sell != _coin) {
+            tokens = _tokensLeft[hash];
+            if (tokens == 0) revert UnknownOffer(offer.id);
+            delete _tokensLeft[hash];
+            return (tokens, coins);
+        }
+        coins = _coinsLeft[hash];
+        if (coins.total() == 0) revert UnknownOffer(offer.id);
+        coins = coins.rolled(_epoch());
+        delete _coinsLeft[hash];
+    }
+
+    // --- what comes and goes --------------------------------------------------------------------------------------
+
+    /// @dev Takes what a taker pays, and hands it on to the maker, but for the fee.
+    function _passOn(Offer calldata offer, address from, uint64 member, uint256 paid, uint256 fee) internal {
+        if (offer.buy == _coin) {
+            AgedCoins memory coins = member == 0 ? AgedCoinsLib.pull(ledger, from, paid) : _coinsOf(member, paid);
+            (AgedCoins memory rest, AgedCoins memory kept) = coins.split(fee);
+            if (fee != 0) _coinFees = _coinFees.rolled(coins.epoch).plus(kept);
+            _sendCoins(_receiverOf(offer), rest);
+        } else {
+            _pullExactly(offer.buy, from, paid);
+            if (fee != 0) _tokenFees[offer.buy] += fee;
+            _sendOrKeep(offer.buy, _receiverOf(offer), paid - fee);
+        }
+    }
+
+    /// @dev Takes all fees in a token out of the books.
+    function _emptyFees(address token) internal returns (uint256 tokens, AgedCoins memory coins) {
+        if (token == _coin) {
+            coins = _coinFees.rolled(_epoch());
+            delete _coinFees;
+        } else {
+            tokens = _tokenFees[token];
+            delete _tokenFees[token];
+        }
+    }
+
+    /// @dev Coins out of a member's account.
+    function _coinsOf(uint64 member, uint256 units) internal returns (AgedCoins memory) {
+        if (units > type(uint56).max) revert BadOffer();
+        (uint56 current, uint56 previous) =
+            ILedgerDoors(address(ledger)).takeCoins(member, uint64(units), address(this));
+        return AgedCoins(current, previous, _epoch());
+    }
+
+    function _sendCoins(address to, AgedCoins memory coins) internal {
+        if (coins.total() != 0) ILedgerDoors(address(ledger)).moveCoins(to, coins.current, coins.previous);
+    }
+
+    /// @dev A member's key may have changed since the offer was made.
+    function _receiverOf(Offer calldata offer) internal view returns (address) {
+        if (offer.member == 0) return offer.maker;
+        address key = registry.memberKey(offer.member);
+        return key == address(0) ? offer.maker : key;
+    }
+
+    function _onUnsent(address token, address owner, uint256 amount) internal override {
+        emit Unsent(token, owner, amount);
+    }
+
+    function _notReceived(address token, uint256 expected, uint256 received) internal pure override {
+        revert NotReceived(token, expected, received);
+    }
+}
