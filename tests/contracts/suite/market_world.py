@@ -1,0 +1,70 @@
+"""What payers, reporters and traders need on a development chain: tokens, prices, approvals."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from benchmarks.devchain import Contract, Receipt, Reverted, deploy
+from benchmarks.suite import Suite
+from tests.contracts.twin import Twin
+
+REPORTER_ROLE: Final = 7
+FEE, FALSE, NOTHING, RE_ENTERS, REFUSES, PRETENDS, REVERTS = range(1, 8)
+"""Habits of contracts/testing/HostileToken.sol; 0 is none."""
+PLENTY: Final = 2**120
+
+
+class Bazaar:
+    """Tokens on a twin's suite: bitcoin (8 decimals), ether (18), and a dollar (6) that can misbehave."""
+
+    def __init__(self, twin: Twin) -> None:
+        assert isinstance(twin.world, Suite)
+        self.twin, self.world = twin, twin.world
+        self.oracle, self.gateway = twin.world["PriceOracle"], twin.world["AssetGateway"]
+        self.exchange, self.receipts = twin.world["PeerExchange"], twin.world["ReceiptMarket"]
+        accounts = twin.chain.accounts
+        self.reporters, self.payers, self.thief = accounts[5:8], [accounts[4], accounts[8]], accounts[9]
+        operator = self.world.operator
+        twin.tick()
+        self.bitcoin = deploy(twin.chain, "TestToken", "Wrapped Bitcoin", "WBTC", 8, sender=operator)
+        twin.tick()
+        self.ether = deploy(twin.chain, "TestToken", "Wrapped Ether", "WETH", 18, sender=operator)
+        twin.tick()
+        self.dollar = deploy(twin.chain, "HostileToken", 6, sender=operator)
+        self.tokens = {token.address: token for token in (self.bitcoin, self.ether, self.dollar)}
+        twin.ledger.interface.errors |= self.dollar.interface.errors
+
+    def send(self, contract: Contract, name: str, *arguments: Any, sender: str | None = None) -> Receipt:
+        """A transaction that the models know nothing of."""
+        self.twin.tick()
+        return contract.send(name, *arguments, sender=sender or self.world.operator)
+
+    def give(self, spender: Contract, *owners: str, cash: int = 0, amount: int = PLENTY) -> None:
+        """Tokens, and cash, to owners who approve the spender for all."""
+        for owner in owners:
+            for token in self.tokens.values():
+                self.send(token, "mint", owner, amount)
+                self.send(token, "approve", spender.address, 2**256 - 1, sender=owner)
+            if cash:
+                self.send(self.world.cash, "transfer", owner, cash)
+            self.send(self.world.cash, "approve", spender.address, 2**256 - 1, sender=owner)
+            self.send(self.world.ledger, "approve", spender.address, 2**256 - 1, sender=owner)
+
+    def appoint(self) -> None:
+        """Gives the reporters their role."""
+        for reporter in self.reporters:
+            self.send(self.world.access, "grantRole", REPORTER_ROLE, reporter, 0)
+
+    def behave(self, habit: int, refused: str | None = None) -> None:
+        """The dollar's habit from now on, and whom it refuses."""
+        self.send(self.dollar, "behave", habit, 6)
+        if refused:
+            self.send(self.dollar, "refuse", refused, True)
+
+
+def refusal(call: Callable[[], Any]) -> tuple[str, tuple[Any, ...]]:
+    """The typed error that a call ends with, and its values."""
+    try:
+        call()
+    except Reverted as reverted:
+        return reverted.error, reverted.values
+    raise AssertionError("it should have been refused")
