@@ -1,10 +1,13 @@
 """What payers, reporters and traders need on a development chain: tokens, prices, approvals."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from benchmarks.devchain import Contract, Receipt, Reverted, deploy
 from benchmarks.suite import Suite
+from tests.contracts.model import Refused
 from tests.contracts.twin import Twin
 
 REPORTER_ROLE: Final = 7
@@ -68,3 +71,37 @@ def refusal(call: Callable[[], Any]) -> tuple[str, tuple[Any, ...]]:
     except Reverted as reverted:
         return reverted.error, reverted.values
     raise AssertionError("it should have been refused")
+
+
+@contextmanager
+def undone_if_refused(*models: Any) -> Iterator[None]:
+    """What models did before a Refused is forgotten: the contract's transaction did nothing either."""
+    saved = [(model, copy.deepcopy(model.__dict__)) for model in models]
+    try:
+        yield
+    except Refused:
+        for model, attributes in saved:
+            model.__dict__ = attributes
+        raise
+
+
+def check_pull(habit: int, amount: int) -> None:
+    """What becomes of a pull of a token with this habit."""
+    if habit == FALSE:
+        raise Refused("SafeERC20FailedOperation")
+    if habit == PRETENDS and amount or habit == FEE and amount >= 100:
+        raise Refused("NotReceived")
+
+
+def bazaar_of(machine: Any) -> Bazaar:
+    """One bazaar for all mixins of a machine's life."""
+    if not hasattr(machine, "bazaar"):
+        machine.bazaar = Bazaar(machine.twin)
+        machine.habit = 0
+        world = machine.twin.world
+        everyone = [*machine.bazaar.payers, machine.bazaar.thief]
+        for spender in (world["AssetGateway"], world["PeerExchange"], world["ReceiptMarket"]):
+            machine.bazaar.give(spender, *everyone, cash=10**8)
+        machine.bazaar.appoint()
+    found: Bazaar = machine.bazaar
+    return found
