@@ -84,9 +84,9 @@ class Chain:
         digest = self.request("eth_sendTransaction", message)
         receipt = self._mined(digest)
         if receipt["status"] != "0x1":
-            # the same again as a call, for its reason
-            self.request("eth_call", message, hex(int(receipt["blockNumber"], 16) - 1))
-            raise Reverted("out of gas or time dependent")
+            # called again it might end otherwise: the time is another
+            trace = self.request("debug_traceTransaction", digest, {"tracer": "callTracer"})
+            raise Reverted("0x", (trace.get("output"), trace.get("error")))
         return Receipt(
             gas=int(receipt["gasUsed"], 16),
             block=int(receipt["blockNumber"], 16),

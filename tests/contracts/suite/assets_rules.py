@@ -28,6 +28,10 @@ LIMIT, DAY_LIMIT = 500_000, 800_000
 takers = st.sampled_from([RICH, POOR])
 sums = st.one_of(st.integers(1, 60_000), st.sampled_from([0, 1, 7, LIMIT, LIMIT + 1]))
 which = st.sampled_from([0, 1, 2])
+often = st.sampled_from([True, True, True, False])
+seldom = st.sampled_from([False, False, False, True])
+shares = st.sampled_from([0, 1, 2, 2, 3, 3, 4])
+drifts = st.sampled_from([-300, 0, 700])
 
 
 class AssetsRules:
@@ -98,12 +102,15 @@ class AssetsRules:
 
     # --- payers ---
 
-    @rule(data=st.data(), merchant=takers, asset=which, amount=sums, lock=st.booleans(), tight=st.booleans())
+    @rule(data=st.data(), merchant=takers, asset=which, amount=sums, lock=st.booleans(), fresh=often, tight=seldom)
     def pay_in_asset(
-        self, data: Any, merchant: MerchantId, asset: int, amount: int, lock: bool, tight: bool
+        self, data: Any, merchant: MerchantId, asset: int, amount: int, lock: bool, fresh: bool, tight: bool
     ) -> None:
         payer = data.draw(st.sampled_from(bazaar_of(self).payers))
         name, model = self.assets[asset], self.gateway_model
+        if fresh:
+            for place in range(3):
+                self._tell(name, place, PRICES[asset])
         most = PRICES[2] * 10**15 if not tight else amount * 10**10
         terms = (payer, name, merchant, amount, most, bytes(32))
         found: list[Sale] = []
@@ -144,23 +151,28 @@ class AssetsRules:
         sale = self._drawn_sale(data)
         if wait:
             self.twin.now += 900
-        self._assets_act(
-            bazaar_of(self).gateway, "lapse", sale.words(), model=lambda: self.gateway_model.lapse(sale)
-        )
+        self._assets_act(bazaar_of(self).gateway, "lapse", sale.words(), model=lambda: self.gateway_model.lapse(sale))
 
     # --- merchants and the operator ---
 
     @precondition(lambda self: self.assets_sold)
-    @rule(data=st.data(), share=st.sampled_from([0, 1, 2, 3, 4]))
-    def refund_in_asset(self, data: Any, share: int) -> None:
-        sale, model = self._drawn_sale(data), self.gateway_model
+    @rule(
+        data=st.data(), share=st.sampled_from([0, 1, 2, 2, 3, 3, 4]), paid=often, drift=st.sampled_from([-300, 0, 700])
+    )
+    def refund_in_asset(self, data: Any, share: int, paid: bool, drift: int) -> None:
+        model = self.gateway_model
+        sales = [sale for sale in self.assets_sold if model.states[sale.id] == 2] if paid else []
+        sale = sales[-1] if sales else self._drawn_sale(data)
+        for place in range(3):
+            price = PRICES[self.assets.index(sale.asset)] * (10_000 + drift) // 10_000
+            self._tell(sale.asset, place, price)
         amount = [0, 1, sale.amount // 3, sale.amount, sale.amount + 1][share]
 
         def follow() -> None:
             with undone_if_refused(self.twin.model, model):
                 back = model.refund(sale, amount)
                 habit = self._habit_of(sale.asset)
-                if back and (habit == FALSE or habit == REFUSES and sale.payer == bazaar_of(self).payers[0]):
+                if back and (habit == FALSE or (habit == REFUSES and sale.payer == bazaar_of(self).payers[0])):
                     key = (sale.asset, sale.payer)
                     model.claims[key] = model.claims.get(key, 0) + back
 
@@ -221,7 +233,7 @@ class AssetsRules:
             held = market.tokens[name].view("balanceOf", market.gateway.address)
             owed = its.free + its.held + claims
             # a token that pretends to move leaves more behind
-            assert held == owed or name == market.dollar.address and held > owed
+            assert held == owed or (name == market.dollar.address and held > owed)
             feed, found = self.oracle_model.feeds[name], market.oracle.view("feed", name)
             assert (found["price"], found["anchor"], found["halted"]) == (feed.price, feed.anchor, feed.halted)
             open_ones = [s for s in self.assets_sold if s.asset == name and model.states[s.id] == 1]

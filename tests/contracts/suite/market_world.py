@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from benchmarks.devchain import Contract, Receipt, Reverted, deploy
 from benchmarks.suite import Suite
+from node.domain.leaf import Leaf
+from node.domain.merkle import proof_of
 from tests.contracts.model import Refused
 from tests.contracts.twin import Twin
 
@@ -76,7 +78,7 @@ def refusal(call: Callable[[], Any]) -> tuple[str, tuple[Any, ...]]:
 @contextmanager
 def undone_if_refused(*models: Any) -> Iterator[None]:
     """What models did before a Refused is forgotten: the contract's transaction did nothing either."""
-    saved = [(model, copy.deepcopy(model.__dict__)) for model in models]
+    saved = [(model, copy.deepcopy(model.__dict__, _shared(model))) for model in models]
     try:
         yield
     except Refused:
@@ -85,11 +87,17 @@ def undone_if_refused(*models: Any) -> Iterator[None]:
         raise
 
 
+def _shared(model: Any) -> dict[int, Any]:
+    """What deepcopy leaves alone: the models that a model refers to."""
+    named = (getattr(model, name, None) for name in ("ledger", "oracle"))
+    return {id(other): other for other in named if other is not None}
+
+
 def check_pull(habit: int, amount: int) -> None:
     """What becomes of a pull of a token with this habit."""
     if habit == FALSE:
         raise Refused("SafeERC20FailedOperation")
-    if habit == PRETENDS and amount or habit == FEE and amount >= 100:
+    if (habit == PRETENDS and amount) or (habit == FEE and amount >= 100):
         raise Refused("NotReceived")
 
 
@@ -105,3 +113,10 @@ def bazaar_of(machine: Any) -> Bazaar:
         machine.bazaar.appoint()
     found: Bazaar = machine.bazaar
     return found
+
+
+def proven(twin: Twin, leaf: Leaf) -> tuple[Any, ...]:
+    """ILedgerDoors.ProvenLeaf of a line that was accepted."""
+    root = twin.root_of_leaf[leaf.hash]
+    hashes = [other.hash for other in twin.trees[root]]
+    return (*leaf.words(), root, proof_of(hashes, hashes.index(leaf.hash)))
