@@ -38,8 +38,16 @@ interface IReceiptMarket {
         address buyer;
     }
 
+    /// @notice An item of the payment (stream, sequence) is offered.
     event ReceiptOffered(
-        uint256 indexed token, uint64 indexed member, uint32 indexed merchant, uint48 price, uint48 amount, uint32 until
+        uint256 indexed token,
+        uint64 indexed member,
+        uint32 indexed merchant,
+        uint32 stream,
+        uint64 sequence,
+        uint48 price,
+        uint48 amount,
+        uint32 until
     );
     event ReceiptWithdrawn(uint256 indexed token);
     event ReceiptPaid(uint256 indexed token, address indexed buyer, uint48 price, uint32 until);
@@ -61,6 +69,8 @@ interface IReceiptMarket {
 
     /// @notice The item is not under the items root of the line.
     error ItemNotProven(bytes32 item, bytes32 itemsRoot);
+    /// @notice A product code has 1 to 32 characters.
+    error BadItem(uint256 length);
     /// @notice The line is another member's.
     error NotOfMember(bytes32 leaf, uint64 member);
     /// @notice The goods went back to the merchant.

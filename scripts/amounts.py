@@ -96,3 +96,29 @@ def _decimal(text: str, what: str) -> Decimal:
     if not _NUMBER.fullmatch(text) or len(text) > LONGEST:
         raise Trouble(f"{text[:LONGEST]!r} is not {what}")
     return Decimal(text.replace(",", ""))
+
+
+def read_scaled(text: str, digits: int, what: str, *, high: int) -> int:
+    """A number with at most `digits` decimals as a whole number of its smallest part, above 0 and `high` at most."""
+    number = _scaled(text, digits, what)
+    if number > high:
+        raise Trouble(f"{text} is too much: it may be {scaled(high, digits)} at most")
+    return number
+
+
+def scaled(number: int, digits: int) -> str:
+    """`1,234.5` for 12345 with one digit; as many decimals as there are digits."""
+    whole, rest = divmod(number, 10**digits)
+    return f"{whole:,}.{rest:0{digits}d}" if digits else f"{whole:,}"
+
+
+def read_share(text: str, what: str, *, low: int = 0, high: int = 10_000) -> int:
+    """Basis points of `1.5%`. Raises Trouble for what is finer than a basis point or out of bounds."""
+    if not text.endswith("%"):
+        raise Trouble(f"{text!r} is not {what} such as 1.5%")
+    points = _decimal(text[:-1], f"{what} such as 1.5%") * 100
+    if points != int(points):
+        raise Trouble(f"{text} is finer than a basis point")
+    if not low <= points <= high:
+        raise Trouble(f"{text} is out of bounds: {what} lies between {low / 100:g}% and {high / 100:g}%")
+    return int(points)

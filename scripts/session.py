@@ -74,6 +74,10 @@ class Session:
             return False
         return all(self.web3.eth.get_code(entry["address"]) for entry in self._deployment().values())
 
+    def first_block(self, name: str) -> int:
+        """The block in which a contract was deployed: the first to look for its events in."""
+        return int(self._deployment()[name]["block"])
+
     def _deployment(self) -> dict[str, Any]:
         try:
             written = json.loads(self.deployment_file.read_text())

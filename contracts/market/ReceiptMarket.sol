@@ -60,7 +60,7 @@ contract ReceiptMarket is MemberSigned, ERC721, IReceiptMarket {
         _requireLeft(line.leaf, line.amount, item.amount);
         address seller = registry.memberKey(member);
         _listings[token] = Listing(line.leaf, member, price, item.amount, line.amount, until, OFFERED, address(0));
-        emit ReceiptOffered(token, member, line.merchant, price, item.amount, until);
+        emit ReceiptOffered(token, member, line.merchant, line.stream, line.sequence, price, item.amount, until);
         _mint(seller, token);
     }
 
@@ -199,6 +199,8 @@ contract ReceiptMarket is MemberSigned, ERC721, IReceiptMarket {
         view
         returns (Receipts.Line memory line, uint256 token)
     {
+        // a longer one could be an inner node of the tree
+        if (item.product.length == 0 || item.product.length > 32) revert BadItem(item.product.length);
         line = Receipts.read(ledger, leaf);
         token = tokenOf(item);
         if (MerkleProof.processProofCalldata(item.proof, bytes32(token)) != line.itemsRoot) {

@@ -1,0 +1,29 @@
+"""What a contract has told before: its events by name, the oldest first."""
+
+from typing import Any, Final
+
+from scripts.session import Session
+from scripts.trouble import Trouble
+
+PAGE: Final = 5_000  # blocks of one request
+
+
+def past_events(session: Session, contract: str, event: str, **filters: Any) -> list[dict[str, Any]]:
+    """The arguments of every such event since the contract was deployed; `filters` are values of indexed ones."""
+    its = session[contract]
+    source = session.web3.eth.contract(address=its.address, abi=its.abi).events[event]
+    newest = int(session.web3.eth.block_number)
+    found: list[dict[str, Any]] = []
+    for first in range(session.first_block(contract), newest + 1, PAGE):
+        last = min(first + PAGE - 1, newest)
+        logs = source.get_logs(from_block=first, to_block=last, argument_filters=filters or None)
+        found += [dict(log["args"]) for log in logs]
+    return found
+
+
+def one_event(session: Session, contract: str, events: tuple[str, ...], number: int, what: str) -> dict[str, Any]:
+    """The newest of these events with this id. Raises Trouble when there is none."""
+    for event in events:
+        if found := past_events(session, contract, event, id=number):
+            return found[-1]
+    raise Trouble(f"there is no {what} {number}")
