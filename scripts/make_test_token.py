@@ -1,10 +1,10 @@
 """Deploys a token of anybody's minting, to try payments in other assets on a network that is not for real money.
 
-    brownie run make_test_token main SYMBOL DECIMALS [AMOUNT] --network FOLDER
+brownie run make_test_token main SYMBOL DECIMALS [AMOUNT] --network FOLDER
 
-      SYMBOL    for instance WBTC
-      DECIMALS  for instance 8
-      AMOUNT    how many whole units the script's key gets (1000)
+  SYMBOL    for instance WBTC
+  DECIMALS  for instance 8
+  AMOUNT    how many whole units the script's key gets (1000)
 """
 
 from typing import Final

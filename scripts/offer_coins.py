@@ -49,7 +49,8 @@ def main() -> None:
         sell, buy = asset_at(session, offer["sell"]), asset_at(session, offer["buy"])
         of_epoch = sell.show(current) if _is_coin(session, sell) else ""
         cost = session[NAME].costOf(words(offer), left)
-        rows.append((str(offer["id"]), sell.show(left), of_epoch, buy.show(cost), f"{(offer['expiry'] - now) // 3600} h"))
+        hours = (offer["expiry"] - now) // 3_600
+        rows.append((str(offer["id"]), sell.show(left), of_epoch, buy.show(cost), f"{hours} h"))
     show("Open offers", ("offer", "sells", "of this epoch", "for", "ends in"), rows)
 
 

@@ -145,4 +145,3 @@ def _quote(session: Session, asset: Asset, minor: int) -> tuple[int, int, int]:
         data = error_of(refusal).get("data") or getattr(refusal, "data", None)
         raise Trouble(f"there is no price: {explain_revert(data)}") from None
     return int(needed), int(deposit), int(rate)
-
