@@ -182,12 +182,15 @@ interface IAssetGateway {
     function hashOf(Sale calldata sale) external pure returns (bytes32);
     /// @notice The state of a sale, by its hash.
     function stateOf(bytes32 sale) external view returns (State memory);
+    /// @notice An asset's decimals and limits.
     function listing(address asset) external view returns (Listing memory);
+    /// @notice What is in the vault of an asset.
     function vault(address asset) external view returns (Vault memory);
     /// @notice What the sales of a day hold of an asset.
     function heldOfDay(address asset, uint16 day) external view returns (uint128);
     /// @notice Cash that is free, cash that is reserved, and how many sales and locks there were.
     function inventory() external view returns (uint64 free, uint64 reserved, uint64 sales);
+    /// @notice How a merchant refunds sales in an asset; 0: it does not take it.
     function merchantTerms(uint32 merchant, address asset) external view returns (uint8 refunds);
     /// @notice Locks of a payer that were neither used nor lapsed.
     function openLocks(address payer) external view returns (uint8);
@@ -195,6 +198,8 @@ interface IAssetGateway {
     function payerNonce(address payer) external view returns (uint256);
     /// @notice What an owner may claim of an asset.
     function claimable(address asset, address owner) external view returns (uint256);
+    /// @notice Where prices come from.
     function oracle() external view returns (IPriceOracle);
+    /// @notice The network's settings.
     function settings() external view returns (Settings memory);
 }

@@ -114,11 +114,16 @@ interface IPeerExchange {
     function leftOf(Offer calldata offer) external view returns (uint256 left, uint256 current);
     /// @notice What a part costs, fee included.
     function costOf(Offer calldata offer, uint128 amount) external pure returns (uint256 paid);
+    /// @notice The key of an offer.
     function hashOf(Offer calldata offer) external pure returns (bytes32);
+    /// @notice Whether a token is traded.
     function isListed(address token) external view returns (bool);
+    /// @notice The fee of what takers pay, basis points.
     function feeBps() external view returns (uint16);
     /// @notice Fees in a token that wait; coins among them expire.
     function feesOf(address token) external view returns (uint256);
+    /// @notice How many offers were made.
     function offerCount() external view returns (uint64);
+    /// @notice What an owner may claim of a token.
     function claimable(address token, address owner) external view returns (uint256);
 }
