@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IActTarget} from "./IActTarget.sol";
+
 /// @title The ledger's doors for the other contracts of the suite
 /// @notice What a coupon, an escrow or a gift does to members, merchants and coins, it does here. Each door that takes
 /// from somebody is open to those contracts alone that the network's admin named for it; a door that only gives to
@@ -19,6 +21,20 @@ interface ILedgerDoors {
         bytes32 authorisation;
         bytes32 root;
         bytes32[] proof;
+    }
+
+    /// @notice What a batch has done so far and not booked yet: with the merchant (what is left of its prepaid points,
+    /// what it sold, what of that members paid through the ledger), with the supply and with the totals. Points and
+    /// coins in units, money in minor units.
+    struct Unbooked {
+        uint256 prepaid;
+        uint256 sold;
+        uint256 taken;
+        uint256 minted;
+        uint256 burntPrevious;
+        uint256 burntCurrent;
+        uint256 value;
+        uint256 coins;
     }
 
     /// @notice The doors of a contract were set.
@@ -75,6 +91,10 @@ interface ILedgerDoors {
     error BadReceiver(address to);
     /// @notice While an act of this member's own payment runs, nothing else may touch the member's account.
     error InAct(uint64 member);
+    /// @notice While an act runs, nothing is posted and nothing is refunded.
+    error ActRunning();
+    /// @notice Only the ledger may call this of itself.
+    error NotItself(address sender);
     /// @notice A member is not merged into itself, nor while it owes a merchant that is not named.
     error CannotMerge(uint64 from, uint64 into);
     /// @notice Act kinds are 1 to 255.
@@ -119,6 +139,14 @@ interface ILedgerDoors {
     function mergeMembers(uint64 from, uint64 into, uint32[] calldata merchants) external;
     /// @notice Takes back the points of a part of a line and makes the part unrefundable; no money moves. Door 128.
     function settleLine(ProvenLeaf calldata leaf, uint48 amount) external returns (uint64 clawedBack, uint64 arrears);
+
+    /// @notice Lets the act of a payment run in a frame of its own, so that of a refused one nothing stays: books what the
+    /// batch has not booked yet, registers the member if the payment does, and calls the target. The ledger calls it.
+    /// @dev Reverts as the target does; with ActRefused(13) when it debited more than `act.debitLeft`; with InAct when
+    /// it changed the account of a member whose payment has lines.
+    function runAct(IActTarget.Act calldata act, Unbooked calldata unbooked, bytes calldata data)
+        external
+        returns (uint256 debited);
 
     /// @notice The doors of a contract.
     function doorsOf(address part) external view returns (uint256 doors);

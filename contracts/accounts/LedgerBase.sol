@@ -144,7 +144,33 @@ abstract contract LedgerBase {
         return merchantWord.withIssued(given - units);
     }
 
+    /// @dev Books what a batch minted and burnt with the supply, which was touched when the batch began.
+    function _bookSupply(uint256 minted, uint256 burntPrevious, uint256 burntCurrent) internal {
+        unchecked {
+            if (minted + burntPrevious + burntCurrent == 0) return;
+            uint256 all = load(SUPPLY);
+            store(
+                SUPPLY,
+                Words.supplyWord(
+                    all.supplyCurrent() + minted - burntCurrent,
+                    all.supplyPrevious() - burntPrevious,
+                    all.supplyIssued() + minted,
+                    all.supplyEpoch(),
+                    all.supplyFlags()
+                )
+            );
+        }
+    }
+
     // --- money ----------------------------------------------------------------------------------------------------
+
+    /// @dev Books what members paid merchants from stored value and in coins, minor units.
+    function _bookTotals(uint256 value, uint256 coins) internal {
+        unchecked {
+            if (value + coins == 0) return;
+            store(TOTALS, load(TOTALS) - (value << 192) + ((value + coins) << 128) - (coins << 64));
+        }
+    }
 
     /// @dev Takes cash from the sender and adds it to one of the totals (by its place in the word).
     function _takeCash(uint256 amount, uint256 place) internal {

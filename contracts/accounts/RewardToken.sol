@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
@@ -257,6 +258,11 @@ contract RewardToken is Coin, PaymentProcessor, AccessManaged {
 
     /// @inheritdoc ILedgerDoors
     function mergeMembers(uint64, uint64, uint32[] calldata) external {
+        _handOver(doors);
+    }
+
+    /// @inheritdoc ILedgerDoors
+    function runAct(IActTarget.Act calldata, Unbooked calldata, bytes calldata) external returns (uint256) {
         _handOver(doors);
     }
 

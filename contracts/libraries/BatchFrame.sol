@@ -60,7 +60,7 @@ uint256 constant PREVIOUS = 0xbe0;
 uint256 constant LEAVES_END = 0xc00;
 uint256 constant PROCESSED = 0xc20;
 uint256 constant SKIPPED_COUNT = 0xc40;
-/// @dev Units.
+/// @dev Units. From here to COINS: what is not yet in the supply and the totals, as ILedgerDoors.Unbooked has it.
 uint256 constant MINTED = 0xc60;
 /// @dev Units.
 uint256 constant BURNT_PREVIOUS = 0xc80;
@@ -70,17 +70,21 @@ uint256 constant BURNT_CURRENT = 0xca0;
 uint256 constant VALUE = 0xcc0;
 /// @dev Minor units from coins.
 uint256 constant COINS = 0xce0;
+/// @dev Minor units that acts debited, and those of VALUE and COINS that were booked before an act.
+uint256 constant SETTLED = 0xd00;
 /// @dev Data of the log that is written.
-uint256 constant LOG = 0xd00;
-uint256 constant LOG_1 = 0xd20;
-uint256 constant LOG_2 = 0xd40;
-uint256 constant LOG_3 = 0xd60;
+uint256 constant LOG = 0xd20;
+uint256 constant LOG_1 = 0xd40;
+uint256 constant LOG_2 = 0xd60;
+uint256 constant LOG_3 = 0xd80;
 /// @dev The same for a log between, while that of Debited waits.
-uint256 constant OTHER = 0xd80;
-uint256 constant OTHER_1 = 0xda0;
-uint256 constant OTHER_2 = 0xdc0;
+uint256 constant OTHER = 0xda0;
+uint256 constant OTHER_1 = 0xdc0;
+uint256 constant OTHER_2 = 0xde0;
+/// @dev Where in calldata the act's length stands, of a payment that has one.
+uint256 constant ACT_AT = 0xe00;
 /// @dev The words of the sequences' bitmap, then the leaves.
-uint256 constant WINDOW = 0xde0;
+uint256 constant WINDOW = 0xe20;
 
 /// @dev Zeroes the frame and allocates its memory, up to the window.
 function clearFrame() pure {

@@ -44,6 +44,7 @@ import {
     BURNT_CURRENT,
     VALUE,
     COINS,
+    SETTLED,
     LOG,
     LOG_1,
     LOG_2,
@@ -51,6 +52,7 @@ import {
     OTHER,
     OTHER_1,
     OTHER_2,
+    ACT_AT,
     WINDOW
 } from "./BatchFrame.sol";
 import {CAP, ISSUED, MEMBER, MEMBER_PREFIX, MERCHANT, OWED, RULE, TERMINALS, TIERS, VETO} from "./Slots.sol";
@@ -66,9 +68,17 @@ library BatchPosting {
     /// @dev Gas that a payment takes at most apart from its lines, and each line: rule, tier table, cap, debt, logs.
     uint256 internal constant PAYMENT_GAS = 60_000;
     uint256 internal constant LINE_GAS = 37_000;
+    /// @dev Gas of the call in which an act runs (ActDoors gives 900,000 of it to the target), and what must be left for
+    /// that and for what the loop does around it. The call always gets the same, so its outcome is not the poster's to
+    /// choose by a gas limit.
+    uint256 private constant FRAME_GAS = 1_000_000;
+    uint256 private constant ACT_GAS = 1_060_000;
 
     /// @dev Of a payment's first word: flags but 1, lines, version and tender of the first line.
     uint256 private constant SHAPE = 0x0000feff0000000000000000000000000000000000000000ffffff0000000000;
+
+    // What a target may give as a reason: 11 to 15, 31 to 63 (docs/batch.md).
+    uint256 private constant ACT_REASONS = 0xffffffff8000f800;
 
     // Topics and selectors; tests/contracts compares them with the interface.
     uint256 private constant TRANSFER = 0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef;
@@ -80,6 +90,8 @@ library BatchPosting {
     uint256 private constant BAD_LENGTH = 0x1b697901;
     uint256 private constant OUT_OF_ORDER = 0xcf4b3956;
     uint256 private constant EMPTY_BATCH = 0xc2e5347d;
+    uint256 private constant RUN_ACT = 0xb3339d01;
+    uint256 private constant ACT_REFUSED = 0x1a8b0e6a;
 
     /// @notice Looks at every payment of a batch. The caller has checked the header and filled the frame.
     function post(bytes calldata batch) internal {
@@ -119,11 +131,20 @@ library BatchPosting {
             }
 
             /// Why a payment whose place and member are not all sound is skipped, if it is; else the account to go on
-            /// with, which is another epoch's or not registered yet.
+            /// with, which is another epoch's or not registered yet. What undoes an act only is stopped by no pause and
+            /// no merchant, terminal or member that was closed.
             function examined(payment, terminals, account) -> reason, next {
                 let offset := shr(240, payment)
                 let flags := byte(2, payment)
                 next := account
+                let undoes := 0
+                if and(flags, 8) {
+                    let act := calldataload(mload(ACT_AT))
+                    // an act of no or too many bytes counts as a flag that is not known
+                    if gt(sub(shr(240, act), 1), 1023) { flags := 16 }
+                    undoes := and(iszero(byte(3, payment)), shr(7, byte(2, act)))
+                    terminals := terminalsOf(byte(4, payment))
+                }
                 if iszero(lt(offset, mload(WINDOW_BITS))) {
                     reason := 2
                     leave
@@ -132,21 +153,23 @@ library BatchPosting {
                     reason := 1
                     leave
                 }
-                if gt(flags, 7) {
+                if gt(flags, 15) {
                     reason := 2
                     leave
                 }
-                if mload(PAUSED) {
-                    reason := 3
-                    leave
-                }
-                if iszero(and(sload(or(MERCHANT, mload(LAST_MERCHANT))), 1)) {
-                    reason := 4
-                    leave
-                }
-                if iszero(and(shr(byte(5, payment), terminals), 1)) {
-                    reason := 5
-                    leave
+                if iszero(undoes) {
+                    if mload(PAUSED) {
+                        reason := 3
+                        leave
+                    }
+                    if iszero(and(sload(or(MERCHANT, mload(LAST_MERCHANT))), 1)) {
+                        reason := 4
+                        leave
+                    }
+                    if iszero(and(shr(byte(5, payment), terminals), 1)) {
+                        reason := 5
+                        leave
+                    }
                 }
                 if iszero(and(account, 1)) {
                     if or(iszero(and(flags, 4)), iszero(and(payment, shl(144, 0xffffffffffffffff)))) {
@@ -155,8 +178,10 @@ library BatchPosting {
                     }
                 }
                 if and(account, 4) {
-                    reason := 7
-                    leave
+                    if iszero(undoes) {
+                        reason := 7
+                        leave
+                    }
                 }
                 let epoch := and(shr(24, account), 0xffff)
                 if xor(epoch, mload(EPOCH_NOW)) {
@@ -205,27 +230,39 @@ library BatchPosting {
                 mstore(STORED, value)
             }
 
-            /// Takes the coins and the value that a payment debits, or says why not. Nothing can fail afterwards.
-            function debited(authorised) -> reason {
+            /// The authorisation of a payment, 0 if it has none.
+            function authorisationOf(payment, tail) -> hash {
+                let flags := byte(2, payment)
+                hash := mul(calldataload(add(tail, shl(5, and(flags, 1)))), and(shr(1, flags), 1))
+            }
+
+            /// Why the coins and the value that a payment debits cannot be taken, if they cannot.
+            function unaffordable(authorised) -> reason {
+                let account := mload(ACCOUNT)
+                let coin := mload(COIN)
+                let value := mload(STORED)
+                let all := add(and(shr(88, account), 0xffffffffffffff), and(shr(144, account), 0xffffffffffffff))
+                if gt(mul(coin, mload(PAR)), all) { reason := 15 }
+                if gt(value, shr(200, account)) { reason := 14 }
+                if gt(add(coin, value), mload(STREAM_LEFT)) { reason := 13 }
+                if iszero(authorised) { reason := 12 }
+                if and(account, 2) { reason := 11 }
+            }
+
+            /// Takes them.
+            function debit() {
                 let account := mload(ACCOUNT)
                 let coin := mload(COIN)
                 let value := mload(STORED)
                 let previous := and(shr(88, account), 0xffffffffffffff)
                 let units := mul(coin, mload(PAR))
-                let money := add(coin, value)
-                if gt(units, add(previous, and(shr(144, account), 0xffffffffffffff))) { reason := 15 }
-                if gt(value, shr(200, account)) { reason := 14 }
-                if gt(money, mload(STREAM_LEFT)) { reason := 13 }
-                if iszero(authorised) { reason := 12 }
-                if and(account, 2) { reason := 11 }
-                if reason { leave }
                 let fromPrevious := units
                 if gt(units, previous) { fromPrevious := previous }
                 mstore(PREVIOUS, fromPrevious)
                 let fromCurrent := sub(units, fromPrevious)
                 account := sub(account, add(shl(200, value), add(shl(144, fromCurrent), shl(88, fromPrevious))))
                 mstore(ACCOUNT, account)
-                mstore(STREAM_LEFT, sub(mload(STREAM_LEFT), money))
+                mstore(STREAM_LEFT, sub(mload(STREAM_LEFT), add(coin, value)))
                 mstore(BURNT_PREVIOUS, add(mload(BURNT_PREVIOUS), fromPrevious))
                 mstore(BURNT_CURRENT, add(mload(BURNT_CURRENT), fromCurrent))
                 mstore(VALUE, add(mload(VALUE), value))
@@ -332,20 +369,69 @@ library BatchPosting {
                 log3(OTHER, 0x60, CLAMPED, mload(STREAM_ID), add(mload(FIRST_SEQUENCE), shr(240, mload(PAYMENT))))
             }
 
-            /// The long way of a payment: any lines, tenders and rules, enrolment. Skips it or books it.
-            function book(payment, lines, next, account, reason, prepaid, leaf) -> prepaidLeft, leafNext {
+            /// Lets the act of a payment run, in a call of the ledger to itself (runAct) that leaves nothing if it is
+            /// refused. The payment's own debit was found possible. `free` is memory that is not in use.
+            function acted(payment, lines, tail, prepaid, free) -> reason {
+                let money := add(mload(COIN), mload(STORED))
+                mstore(free, shl(224, RUN_ACT))
+                let to := add(free, 4)
+                mstore(to, mload(STREAM_ID))
+                mstore(add(to, 0x20), add(mload(FIRST_SEQUENCE), shr(240, payment)))
+                mstore(add(to, 0x40), mload(LAST_MERCHANT))
+                mstore(add(to, 0x60), and(shr(208, payment), 0xffff))
+                mstore(add(to, 0x80), and(shr(144, payment), 0xffffffffffffffff))
+                mstore(add(to, 0xa0), and(shr(112, payment), 0xffffffff))
+                let amount := 0
+                for {} lt(lines, tail) { lines := add(lines, 9) } { amount := add(amount, shr(208, calldataload(lines))) }
+                mstore(add(to, 0xc0), amount)
+                mstore(add(to, 0xe0), mload(COIN))
+                mstore(add(to, 0x100), sub(mload(STREAM_LEFT), money))
+                mstore(add(to, 0x120), authorisationOf(payment, tail))
+                mstore(add(to, 0x140), prepaid)
+                mstore(add(to, 0x160), mload(SOLD))
+                mstore(add(to, 0x180), mload(TAKEN))
+                mcopy(add(to, 0x1a0), MINTED, 0xa0)
+                mstore(add(to, 0x240), 0x260)
+                let size := shr(240, calldataload(mload(ACT_AT)))
+                mstore(add(to, 0x260), size)
+                calldatacopy(add(to, 0x280), add(mload(ACT_AT), 2), size)
+                mstore(add(add(to, 0x280), size), 0)
+                // to the next word
+                size := and(add(size, 0x1f), not(0x1f))
+                if call(FRAME_GAS, address(), 0, free, add(size, 0x284), 0, 0x20) {
+                    let taken := mload(0)
+                    mstore(STREAM_LEFT, sub(mload(STREAM_LEFT), taken))
+                    // what was not booked is now
+                    mstore(SETTLED, add(add(mload(SETTLED), taken), add(mload(VALUE), mload(COINS))))
+                    mstore(SOLD, 0)
+                    mstore(TAKEN, 0)
+                    calldatacopy(MINTED, calldatasize(), 0xa0)
+                    // any rule may be another now
+                    mstore(RULE_VERSION, 0x10000)
+                    mstore(RULE_SHAPE, not(0))
+                    leave
+                }
+                reason := 30
+                if eq(returndatasize(), 0x24) {
+                    returndatacopy(0, 0, 0x24)
+                    if eq(shr(224, mload(0)), ACT_REFUSED) {
+                        if and(shr(mload(4), ACT_REASONS), 1) { reason := mload(4) }
+                    }
+                }
+            }
+
+            /// The long way of a payment: any lines, tenders and rules, enrolment, acts. Skips it or books it.
+            function book(payment, lines, account, reason, prepaid, leaf) -> prepaidLeft, leafNext {
                 mstore(PAYMENT, payment)
                 mstore(ACCOUNT, account)
                 prepaidLeft := prepaid
                 leafNext := leaf
                 let tail := add(lines, mul(byte(3, payment), 9))
                 if iszero(reason) { reason := validated(lines, tail) }
+                let debits := 0
                 if iszero(reason) {
-                    if or(mload(COIN), mload(STORED)) {
-                        let authorised := 0
-                        if and(byte(2, payment), 2) { authorised := calldataload(sub(next, 0x20)) }
-                        reason := debited(authorised)
-                    }
+                    debits := or(mload(COIN), mload(STORED))
+                    if debits { reason := unaffordable(authorisationOf(payment, tail)) }
                 }
                 // posted before, malformed and paused consume no sequence
                 if or(iszero(reason), gt(reason, 3)) {
@@ -357,8 +443,30 @@ library BatchPosting {
                     skip(shr(240, payment), reason)
                     leave
                 }
+                if and(byte(2, payment), 10) {
+                    if and(byte(2, payment), 8) {
+                        reason := acted(payment, lines, tail, prepaid, leaf)
+                        if reason {
+                            mstore(EXPIRED, 0)
+                            skip(shr(240, payment), reason)
+                            leave
+                        }
+                        prepaid := shr(192, sload(or(MERCHANT, mload(LAST_MERCHANT))))
+                        prepaidLeft := prepaid
+                        if iszero(byte(3, payment)) {
+                            mstore(EXPIRED, 0)
+                            leave
+                        }
+                        if iszero(and(account, 1)) {
+                            // enrolled before the act, in this epoch
+                            mstore(ACCOUNT, sload(or(MEMBER, and(shr(144, payment), 0xffffffffffffffff))))
+                            mstore(EXPIRED, 0)
+                        }
+                    }
+                    mstore(LEAF_AUTHORISATION, authorisationOf(payment, tail))
+                }
+                if debits { debit() }
                 mstore(LEAF_ITEMS, mul(calldataload(tail), and(byte(2, payment), 1)))
-                if and(byte(2, payment), 2) { mstore(LEAF_AUTHORISATION, calldataload(sub(next, 0x20))) }
                 prepaidLeft, leafNext := bookLines(payment, lines, tail, prepaid, leaf)
                 mstore(LEAF_AUTHORISATION, 0)
                 storeMember(sub(prepaid, prepaidLeft))
@@ -446,6 +554,27 @@ library BatchPosting {
                 sstore(slot, or(word, or(shl(24, issued), shl(8, epoch))))
             }
 
+            /// Of a payment that is not lines alone: where it ends, and the gas that must be left for it. All ones, and the
+            /// end of its head, when its line count is out of range; it is skipped then, and the batch ends.
+            /// `next` is where a payment of its lines and hashes ends.
+            function measured(payment, next) -> end, reserve {
+                let lines := byte(3, payment)
+                end := next
+                // without lines there must be an act
+                if or(gt(lines, 16), iszero(or(lines, and(byte(2, payment), 8)))) {
+                    end := sub(sub(next, mul(lines, 9)), add(and(shr(227, payment), 0x20), and(shr(228, payment), 0x20)))
+                    reserve := not(0)
+                    skip(shr(240, payment), 2)
+                    leave
+                }
+                reserve := add(mload(RESERVE_GAS), mul(lines, LINE_GAS))
+                if and(byte(2, payment), 8) {
+                    mstore(ACT_AT, next)
+                    end := add(add(next, 2), shr(240, calldataload(next)))
+                    reserve := add(reserve, ACT_GAS)
+                }
+            }
+
             let p := add(batch.offset, 16)
             let leaf := mload(LEAVES)
             for { let sections := shr(240, calldataload(add(batch.offset, 14))) } sections {} {
@@ -475,27 +604,31 @@ library BatchPosting {
                 for {} left { left := sub(left, 1) } {
                     // offset 16 | flags 8 | lines 8 | page 8 | terminal 8 | member 64 | time 32 | first line 72 | ..
                     let payment := calldataload(p)
-                    let next := add(add(p, 18), mul(byte(3, payment), 9))
-                    next := add(next, add(and(shr(227, payment), 0x20), and(shr(228, payment), 0x20)))
-                    if or(
-                        or(gt(sub(byte(3, payment), 1), 15), gt(next, mload(END))),
-                        lt(gas(), add(mload(RESERVE_GAS), mul(byte(3, payment), LINE_GAS)))
-                    ) {
-                        // The batch ends here: where the next payment starts is not known, or for want of gas.
-                        switch gt(sub(byte(3, payment), 1), 15)
-                        case 0 { if gt(next, mload(END)) { fail(BAD_LENGTH, batch.length, 0x24) } }
-                        default {
-                            if gt(add(p, 18), mload(END)) { fail(BAD_LENGTH, batch.length, 0x24) }
-                            left := sub(left, 1)
-                            skip(shr(240, payment), 2)
-                        }
-                        mstore(PROCESSED, sub(mload(PROCESSED), left))
-                        sections := 0
-                        break
-                    }
+                    let next := add(and(shr(227, payment), 0x20), and(shr(228, payment), 0x20))
+                    next := add(add(add(p, 18), mul(byte(3, payment), 9)), next)
                     if xor(byte(4, payment), page) {
                         page := byte(4, payment)
                         terminals := terminalsOf(page)
+                    }
+                    // an act, unknown flags, a line count out of range; or the end, of the bytes or of the gas
+                    if or(
+                        or(gt(sub(and(shr(224, payment), 0xf8ff), 1), 15), gt(next, mload(END))),
+                        lt(gas(), add(mload(RESERVE_GAS), mul(byte(3, payment), LINE_GAS)))
+                    ) {
+                        let reserve
+                        next, reserve := measured(payment, next)
+                        if gt(next, mload(END)) { fail(BAD_LENGTH, batch.length, 0x24) }
+                        if lt(gas(), reserve) {
+                            // The batch ends here: where the next payment starts is not known, or for want of gas.
+                            mstore(PROCESSED, sub(mload(PROCESSED), sub(left, eq(reserve, not(0)))))
+                            sections := 0
+                            break
+                        }
+                        mstore(SOLD, add(mload(SOLD), sold))
+                        sold := 0
+                        // it is to be examined, and terminals to be read again after an act
+                        page := 0x100
+                        terminals := 0
                     }
                     let bits := add(WINDOW, and(shr(243, payment), 0x1fe0))
                     let account := sload(or(MEMBER, and(shr(144, payment), 0xffffffffffffffff)))
@@ -507,7 +640,7 @@ library BatchPosting {
                                 iszero(and(shr(byte(1, payment), mload(bits)), 1))
                             ),
                             and(
-                                and(lt(byte(2, payment), 8), shr(byte(5, payment), terminals)),
+                                shr(byte(5, payment), terminals),
                                 eq(and(account, 0xffff000005), mload(SOUND))
                             )
                         )
@@ -523,7 +656,7 @@ library BatchPosting {
                             iszero(or(or(reason, mload(EXPIRED)), gt(due, prepaid)))
                         )
                     ) {
-                        prepaid, leaf := book(payment, add(p, 18), next, account, reason, prepaid, leaf)
+                        prepaid, leaf := book(payment, add(p, 18), account, reason, prepaid, leaf)
                         p := next
                         continue
                     }

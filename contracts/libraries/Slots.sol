@@ -55,7 +55,8 @@ uint256 constant REFUNDED = 0x14000000000000000000000000000000000000000000000000
 uint256 constant DOORS = 0x1500000000000000000000000000000000000000000000000000000000000000;
 /// @dev | kind 8: the contract that acts of this kind go to
 uint256 constant ACT = 0x1600000000000000000000000000000000000000000000000000000000000000;
-/// @dev Transient: the slot of the member whose payment's act runs.
+/// @dev Transient: while a payment's act runs, the slot of the member whom only the posting loop may change; NOBODY when
+/// the payment has no lines.
 uint256 constant IN_ACT = 0x1700000000000000000000000000000000000000000000000000000000000000;
 
 /// @dev The ledger that takes over, once named.
@@ -64,6 +65,8 @@ uint256 constant SUCCESSOR = 0x1a00000000000000000000000000000000000000000000000
 uint256 constant PREDECESSOR = 0x1b00000000000000000000000000000000000000000000000000000000000000;
 /// @dev Units of coins and prepaid points that went to the successor.
 uint256 constant UNITS_MOVED = 0x1c00000000000000000000000000000000000000000000000000000000000000;
+
+uint256 constant NOBODY = 1;
 
 uint256 constant DOOR_CREDIT_VALUE = 1;
 uint256 constant DOOR_TAKE_VALUE = 2;
@@ -115,6 +118,13 @@ function load(uint256 slot) view returns (uint256 word) {
 function peek(uint256 slot) view returns (uint256 word) {
     assembly ("memory-safe") {
         word := tload(slot)
+    }
+}
+
+/// @dev Sets a word of transient storage.
+function keep(uint256 slot, uint256 word) {
+    assembly ("memory-safe") {
+        tstore(slot, word)
     }
 }
 

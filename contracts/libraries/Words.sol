@@ -94,6 +94,10 @@ library Words {
         return (word >> 128) & MAX_64;
     }
 
+    function turnover(uint256 word) internal pure returns (uint256) {
+        return (word >> 80) & MAX_48;
+    }
+
     function issued(uint256 word) internal pure returns (uint256) {
         return (word >> 24) & MAX_56;
     }
@@ -108,6 +112,10 @@ library Words {
 
     function withPayable(uint256 word, uint256 payable_) internal pure returns (uint256) {
         return (word & ~(MAX_64 << 128)) | (payable_ << 128);
+    }
+
+    function withTurnover(uint256 word, uint256 turnover_) internal pure returns (uint256) {
+        return (word & ~(MAX_48 << 80)) | ((turnover_ > MAX_48 ? MAX_48 : turnover_) << 80);
     }
 
     function withIssued(uint256 word, uint256 issued_) internal pure returns (uint256) {

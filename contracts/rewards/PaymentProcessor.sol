@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {LedgerBase} from "../accounts/LedgerBase.sol";
 import "../libraries/BatchFrame.sol" as B;
 import {BatchPosting} from "../libraries/BatchPosting.sol";
-import {FLAG_REGISTERED, STREAM, SUPPLY, SUPPLY_PAUSED, TOTALS, load, rootSlot, store} from "../libraries/Slots.sol";
+import {
+    FLAG_REGISTERED,
+    IN_ACT,
+    STREAM,
+    SUPPLY_PAUSED,
+    load,
+    peek,
+    rootSlot,
+    store
+} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 
 /// @title The bridge's door: payments
@@ -28,7 +38,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
         BatchPosting.post(batch);
         _storeWindow(_postedSlot(streamId, first), words);
         _closeStream(streamId);
-        _closeSupply();
+        _bookSupply(B.get(B.MINTED), B.get(B.BURNT_PREVIOUS), B.get(B.BURNT_CURRENT));
         _closeTree(streamId, first);
     }
 
@@ -57,6 +67,8 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
             }
         }
         if (load(STREAM | streamId) >> 96 != uint160(msg.sender)) revert NotPoster(streamId, msg.sender);
+        // an act that posted would change sequences which the loop around it holds
+        if (peek(IN_ACT) != 0) revert ILedgerDoors.ActRunning();
     }
 
     /// @dev Fills the frame.
@@ -110,30 +122,14 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
         unchecked {
             uint256 value = B.get(B.VALUE);
             uint256 coins = B.get(B.COINS);
-            if (value + coins == 0) return;
+            uint256 debited = value + coins + B.get(B.SETTLED);
+            if (debited == 0) return;
+            uint256 day = B.get(B.DAY);
             uint256 word = load(STREAM | streamId);
-            // something was debited, so the limit is not below what was left of it
-            uint256 debited = uint40(word >> 56) - B.get(B.STREAM_LEFT);
-            store(STREAM | streamId, ((word >> 56) << 56) | (B.get(B.DAY) << 40) | debited);
-            store(TOTALS, load(TOTALS) - (value << 192) + ((value + coins) << 128) - (coins << 64));
-        }
-    }
-
-    function _closeSupply() private {
-        unchecked {
-            uint256 minted = B.get(B.MINTED);
-            if (minted == 0 && B.get(B.COINS) == 0) return;
-            uint256 all = load(SUPPLY);
-            store(
-                SUPPLY,
-                Words.supplyWord(
-                    all.supplyCurrent() + minted - B.get(B.BURNT_CURRENT),
-                    all.supplyPrevious() - B.get(B.BURNT_PREVIOUS),
-                    all.supplyIssued() + minted,
-                    all.supplyEpoch(),
-                    all.supplyFlags()
-                )
-            );
+            // what was debited before and now is within the limit that the batch began with
+            if (uint16(word >> 40) == day) debited += uint40(word);
+            store(STREAM | streamId, ((word >> 56) << 56) | (day << 40) | debited);
+            _bookTotals(value, coins);
         }
     }
 

@@ -92,6 +92,7 @@ contract Refunds is LedgerBase {
             revert IPaymentProcessor.NotPoster(streamId, msg.sender);
         }
         _requireNoSuccessor();
+        if (peek(IN_ACT) != 0) revert ILedgerDoors.ActRunning();
         uint256 processed;
         uint256 skipped;
         for (; processed < refunds.length; ++processed) {

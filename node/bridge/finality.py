@@ -21,6 +21,7 @@ from node.chain.events import (
 from node.chain.ledger import batch_of, refunds_in
 from node.chain.signer import calldata_of
 from node.domain import ids
+from node.domain.batch_format import HAS_ACT
 from node.domain.ids import Address, Hash32
 
 RESPONSE_CODES: Final[Mapping[int, str]] = {
@@ -145,4 +146,6 @@ def payments_in_order(batch: bytes) -> list[int]:
             sequences.append(first + int.from_bytes(batch[at : at + 2], "big"))
             flags, lines = batch[at + 2], batch[at + 3]
             at += 18 + 9 * lines + 32 * ((flags & 1) + (flags >> 1 & 1))
+            if flags & HAS_ACT:
+                at += 2 + int.from_bytes(batch[at : at + 2], "big")
     return sequences

@@ -13,6 +13,7 @@ from typing import Final
 from node.chain.blocks import Block
 from node.chain.events import BatchPosted, Clamped, Debited, LedgerEvent, Skipped
 from node.chain.ledger import Ledger, LedgerTerms, RuleTerms, batch_of
+from node.domain.act import MAX_ACT_BYTES
 from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion
 from node.domain.merkle import root_of
@@ -29,7 +30,8 @@ WORD_0: Final = struct.Struct(">BIQBBHIHHHBI")
 WORD_1: Final = struct.Struct(">QHIIIHBIHB")
 LEAF_DOMAIN: Final = 1
 NONE: Final = bytes(32)
-KNOWN_FLAGS: Final = 7
+HAS_ACT: Final = 8
+KNOWN_FLAGS: Final = 15
 CACHED_TIERS: Final = 100_000
 
 
@@ -38,6 +40,7 @@ class Effects:
     """What the logs of a batch say beside its calldata, by sequence."""
 
     processed: int = 0
+    leaves: int = 0
     skipped: Counter[int] = field(default_factory=Counter)
     clamped: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)  # points, owed
     previous: dict[int, int] = field(default_factory=dict)
@@ -90,10 +93,11 @@ class LeafRebuilder:
     def _leaves(self, batch: bytes, block: Block, effects: Effects) -> bytes:
         stream, first, _ = HEADER.unpack_from(batch)
         epoch = self._terms.epoch(block.timestamp)
-        looked_at = list(_walk(batch, effects.processed))
+        # in a pause only reversals of acts are accepted, which have no lines; all else may name their sequences before
+        looked_at = list(_walk(batch, effects.processed)) if effects.leaves else []
         skips = effects.skipped.copy()
         if skips:
-            # who is skipped for unknown flags consumes no sequence: it is none of those that the rest is counted among
+            # who is malformed is skipped and consumes no sequence: it is none of those that the rest is counted among
             skips.subtract(first + offset for _, offset, flags, *_ in looked_at if flags > KNOWN_FLAGS)
             looked_at = [each for each in looked_at if each[2] <= KNOWN_FLAGS]
         times = Counter(first + each[1] for each in looked_at) if skips else Counter()
@@ -157,6 +161,7 @@ class LeafRebuilder:
 def _walk(batch: bytes, processed: int) -> Iterator[tuple[int, int, int, int, int, int, int, int]]:
     """Of each payment that was looked at: merchant, offset, flags, terminal, member, time, where its lines are.
 
+    An act that no batch may carry counts as flags that are not known.
     Reads nothing behind the last of them: whatever is there, the ledger did not look at it.
     """
     at, count, merchant = HEADER.size, 0, 0
@@ -168,8 +173,14 @@ def _walk(batch: bytes, processed: int) -> Iterator[tuple[int, int, int, int, in
         offset, flags, lines, terminal, member, time = PAYMENT.unpack_from(batch, at)
         at += PAYMENT.size
         tail = at + LINE.size * lines
+        end = tail + 32 * ((flags & 1) + (flags >> 1 & 1))
+        if flags & HAS_ACT:
+            size = int.from_bytes(batch[end : end + 2], "big")
+            end += 2 + size
+            if not 1 <= size <= MAX_ACT_BYTES:
+                flags |= KNOWN_FLAGS + 1
         yield merchant, offset, flags, terminal, member, time, at, tail
-        at = tail + 32 * ((flags & 1) + (flags >> 1 & 1))
+        at = end
 
 
 def effects_of(events: Sequence[LedgerEvent]) -> Effects:
@@ -183,7 +194,7 @@ def effects_of(events: Sequence[LedgerEvent]) -> Effects:
         elif isinstance(event, Debited):
             effects.previous[event.sequence] = event.coins_previous
         elif isinstance(event, BatchPosted):
-            effects.processed = event.processed
+            effects.processed, effects.leaves = event.processed, event.leaves
     return effects
 
 

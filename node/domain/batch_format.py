@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, cast
 
+from node.domain.act import MAX_ACT_BYTES, UNDO
 from node.domain.ids import (
     Hash32,
     MemberId,
@@ -28,19 +29,24 @@ MAX_LINES: Final = 16
 HAS_ITEMS: Final = 1
 HAS_AUTHORISATION: Final = 2
 ENROLS: Final = 4
-KNOWN_FLAGS: Final = HAS_ITEMS | HAS_AUTHORISATION | ENROLS
+HAS_ACT: Final = 8
+KNOWN_FLAGS: Final = HAS_ITEMS | HAS_AUTHORISATION | ENROLS | HAS_ACT
+ACT_GAS: Final = 1_060_000
+"""Gas that an act may take with all that the ledger does for it."""
 
 _HEADER: Final = struct.Struct(">BIQBH")
 _SECTION: Final = struct.Struct(">IH")
 _PAYMENT: Final = struct.Struct(">HBBHQI")
 _LINE: Final = struct.Struct(">6sHB")
+_ACT_LENGTH: Final = struct.Struct(">H")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchPayment:
     """A payment as the chain sees it: `enrol` asks to register a member that is not registered yet.
 
-    What only a hostile poster sends: `unknown_flags`, no lines (a line count out of range), bare numbers as tenders.
+    `act` is its bytes. What only a hostile poster sends: `unknown_flags`, an act of no or too many bytes, neither lines
+    nor an act (a line count out of range), bare numbers as tenders.
     """
 
     sequence: Sequence
@@ -53,6 +59,22 @@ class BatchPayment:
     authorisation: Hash32 | None = None
     enrol: bool = False
     unknown_flags: int = 0
+    act: bytes | None = None
+
+    @property
+    def countless(self) -> bool:
+        """Whether its line count is out of range: the ledger looks at nothing behind it."""
+        return self.act is None and not self.lines
+
+    @property
+    def malformed(self) -> bool:
+        """Whether the ledger skips it for its flags or its act's length, and so lets it consume no sequence."""
+        return self.unknown_flags != 0 or (self.act is not None and not 1 <= len(self.act) <= MAX_ACT_BYTES)
+
+    @property
+    def undoes(self) -> bool:
+        """Whether it is only the reversal of an act, which no pause stops."""
+        return self.act is not None and not self.lines and self.act[:1] >= bytes([UNDO])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +99,7 @@ def for_batch(payment: Payment, sequence: Sequence, *, enrol: bool = False) -> B
         items_root=payment.items_root,
         authorisation=payment.authorisation,
         enrol=enrol,
+        act=None if payment.act is None else payment.act.data,
     )
 
 
@@ -115,9 +138,9 @@ def decode_batch(data: bytes) -> Batch:
     """The payments that the ledger may have looked at in these bytes, however the poster made them.
 
     Reads what the ledger reads and no more: unknown tenders and flags are kept (the ledger skips such payments), it
-    ends with a payment whose line count is out of range (kept, without lines), and before one that is cut short: the
-    ledger comes so far only when gas ends the batch before. Of the result the first `processed` payments were looked
-    at. Raises ValueError when the header is not one (the ledger reverts).
+    ends with a payment whose line count is out of range (kept, without lines and act), and before one that is cut
+    short: the ledger comes so far only when gas ends the batch before. Of the result the first `processed` payments
+    were looked at. Raises ValueError when the header is not one (the ledger reverts).
     """
     if len(data) < _HEADER.size:
         raise ValueError("the batch is cut short")
@@ -141,7 +164,7 @@ def _decode_payments(data: bytes, merchant_count: int, first: int) -> Iterator[B
                 return
             payment, at = found
             yield payment
-            if not payment.lines:
+            if payment.countless:
                 return
 
 
@@ -152,20 +175,23 @@ def gas_limit(batch: Batch) -> int:
     """
     lines = sum(len(payment.lines) for payment in batch.payments)
     merchants = len({payment.merchant for payment in batch.payments})
+    acts = sum(payment.act is not None for payment in batch.payments)
     size = len(encode_batch(batch))
     closing = 160_000 + 22_200 * batch.window_words + 14 * size
-    return 21_000 + 16 * size + closing + 40_000 * merchants + 60_000 * len(batch.payments) + 37_000 * lines
+    looking = 60_000 * len(batch.payments) + 37_000 * lines + ACT_GAS * acts
+    return 21_000 + 16 * size + closing + 40_000 * merchants + looking
 
 
 def _encode_payment(payment: BatchPayment, first_sequence: int) -> bytes:
-    if not 1 <= len(payment.lines) <= MAX_LINES:
+    if payment.countless or len(payment.lines) > MAX_LINES:
         raise ValueError(f"payment {payment.sequence} has {len(payment.lines)} lines, not 1 to {MAX_LINES}")
-    if payment.unknown_flags:
-        raise ValueError(f"payment {payment.sequence} has flags that are not known")
+    if payment.malformed:
+        raise ValueError(f"payment {payment.sequence} has flags that are not known, or an act of no or too many bytes")
     flags = (
         (HAS_ITEMS if payment.items_root is not None else 0)
         | (HAS_AUTHORISATION if payment.authorisation is not None else 0)
         | (ENROLS if payment.enrol else 0)
+        | (HAS_ACT if payment.act is not None else 0)
     )
     head = _PAYMENT.pack(
         payment.sequence - first_sequence, flags, len(payment.lines), payment.terminal, payment.member, payment.time
@@ -173,7 +199,8 @@ def _encode_payment(payment: BatchPayment, first_sequence: int) -> bytes:
     lines = b"".join(
         _LINE.pack(line.amount.to_bytes(6, "big"), line.rule_version, line.tender) for line in payment.lines
     )
-    return head + lines + (payment.items_root or b"") + (payment.authorisation or b"")
+    act = b"" if payment.act is None else _ACT_LENGTH.pack(len(payment.act)) + payment.act
+    return head + lines + (payment.items_root or b"") + (payment.authorisation or b"") + act
 
 
 def _decode_payment(data: bytes, at: int, merchant: MerchantId, first: int) -> tuple[BatchPayment, int] | None:
@@ -182,11 +209,12 @@ def _decode_payment(data: bytes, at: int, merchant: MerchantId, first: int) -> t
         return None
     offset, flags, line_count, terminal, member, time = _PAYMENT.unpack_from(data, at)
     at += _PAYMENT.size
-    if not 1 <= line_count <= MAX_LINES:
-        flags, line_count = flags & ~(HAS_ITEMS | HAS_AUTHORISATION), 0
+    if line_count > MAX_LINES or (not line_count and not flags & HAS_ACT):
+        flags, line_count = flags & ~(HAS_ITEMS | HAS_AUTHORISATION | HAS_ACT), 0
     tail = at + _LINE.size * line_count
     end = tail + 32 * (flags & HAS_ITEMS) + 16 * (flags & HAS_AUTHORISATION)
-    if end > len(data):
+    act, after = _decode_act(data, end) if flags & HAS_ACT else (None, end)
+    if after > len(data):
         return None
     lines = tuple(
         Line(
@@ -205,8 +233,16 @@ def _decode_payment(data: bytes, at: int, merchant: MerchantId, first: int) -> t
         authorisation=Hash32(data[end - 32 : end]) if flags & HAS_AUTHORISATION else None,
         enrol=bool(flags & ENROLS),
         unknown_flags=flags & ~KNOWN_FLAGS,
+        act=act,
     )
-    return payment, end
+    return payment, after
+
+
+def _decode_act(data: bytes, at: int) -> tuple[bytes, int]:
+    """The act at this place and where it ends, which may lie behind the data."""
+    start = at + _ACT_LENGTH.size
+    end = start + int.from_bytes(data[at:start], "big")
+    return data[start:end], end
 
 
 def _tender(number: int) -> Tender:

@@ -102,11 +102,12 @@ class Leaf:
 class BatchLogs:
     """What the logs of a batch say beside its calldata.
 
-    `skipped` are the sequences of Skipped, one for each log; `clamped` is (points, due) by (sequence, line);
+    `leaves` is how many there are; `skipped` are the sequences of Skipped, one for each log; `clamped` is (points, due) by (sequence, line);
     `coins_previous` what a payment took of aged coins, by sequence.
     """
 
     processed: int
+    leaves: int
     skipped: tuple[int, ...] = ()
     clamped: Mapping[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
     coins_previous: Mapping[int, int] = field(default_factory=dict)
@@ -151,10 +152,11 @@ def rebuild_leaves(
     Raises KeyError when a rule version is missing.
     """
     leaves: list[Leaf] = []
-    looked_at = batch.payments[: logs.processed]
-    sound = [payment for payment in looked_at if not payment.unknown_flags]
+    # in a pause only reversals of acts are accepted, which have no lines; all else may name their sequences before
+    looked_at = batch.payments[: logs.processed] if logs.leaves else ()
+    sound = [payment for payment in looked_at if not payment.malformed]
     times, skips = Counter(payment.sequence for payment in sound), Counter(logs.skipped)
-    skips.subtract(payment.sequence for payment in looked_at if payment.unknown_flags)  # skipped, each of them
+    skips.subtract(payment.sequence for payment in looked_at if payment.malformed)  # skipped, each of them
     for payment in sound:
         # of a sequence that the batch names twice, the first is the accepted one
         accepted = skips[payment.sequence] < times.pop(payment.sequence, 0)

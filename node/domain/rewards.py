@@ -4,6 +4,7 @@ The mirror of PaymentProcessor.postBatch (contracts/libraries/BatchPosting.sol),
 compare it with the chain; auditors recompute with it. No I/O; the ledger that is given is changed in place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from node.domain.batch_format import MAX_LINES, WINDOW_BITS, Batch, BatchPayment
@@ -37,10 +38,28 @@ class Outcome:
     logs: tuple[Log, ...]
 
 
-def post_batch(ledger: Ledger, batch: Batch, block: Block) -> Outcome:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Acted:
+    """What an act did beside its effect on the ledger that it was given: minor units debited, the ledger's logs."""
+
+    debited: int = 0
+    logs: tuple[Log, ...] = ()
+
+
+Acts = Callable[[BatchPayment, Ledger, int], Acted | Reason]
+"""What a payment's act comes to: it changes the ledger, or refuses and leaves it as it was. The number is what the
+stream may still debit after the payment's lines; more than that must be refused with STREAM_LIMIT."""
+
+
+def no_target(_payment: BatchPayment, _ledger: Ledger, _debit_left: int) -> Acted | Reason:
+    """What becomes of an act that no contract takes."""
+    return Reason.ACT
+
+
+def post_batch(ledger: Ledger, batch: Batch, block: Block, acts: Acts = no_target) -> Outcome:
     """Posts a batch whose header is sound, by its stream's poster, with gas enough."""
     ledger.roll_supply(ledger.terms.epoch(block.time))
-    posting = _Posting(ledger, batch, block)
+    posting = _Posting(ledger, batch, block, acts)
     for payment in batch.payments:
         posting.payment(payment)
     root = root_of([leaf.hash for leaf in posting.leaves])
@@ -67,15 +86,16 @@ class _Due:
 class _Posting:
     """One batch on its way through the ledger."""
 
-    def __init__(self, ledger: Ledger, batch: Batch, block: Block) -> None:
-        self.ledger, self.batch, self.block = ledger, batch, block
+    def __init__(self, ledger: Ledger, batch: Batch, block: Block, acts: Acts) -> None:
+        self.ledger, self.batch, self.block, self.acts = ledger, batch, block, acts
+        self.paused = bool(ledger.supply.flags & PAUSED)
         self.epoch, self.day = ledger.terms.epoch(block.time), ledger.terms.day(block.time)
         self.leaves: list[Leaf] = []
         self.skipped: list[tuple[Sequence, Reason]] = []
         self.logs: list[Log] = []
 
     def payment(self, payment: BatchPayment) -> None:
-        reason = self._reason(payment)
+        reason = self._reason(payment) or self._act(payment)
         key = (self.batch.stream, payment.sequence)
         if reason is not None:
             self.skipped.append((payment.sequence, reason))
@@ -84,25 +104,28 @@ class _Posting:
                 self.ledger.posted.add(key)
             return
         self.ledger.posted.add(key)
-        self._book(payment)
+        if payment.lines:
+            self._book(payment)
 
     # --- validation ---
 
     def _reason(self, payment: BatchPayment) -> Reason | None:
         ledger, stream = self.ledger, self.batch.stream
         offset = payment.sequence - self.batch.first_sequence
-        if not 1 <= len(payment.lines) <= MAX_LINES or offset >= WINDOW_BITS * self.batch.window_words:
+        if payment.countless or len(payment.lines) > MAX_LINES or offset >= WINDOW_BITS * self.batch.window_words:
             return Reason.MALFORMED
         merchant = ledger.merchants.get(payment.merchant)
         account, _ = self._account(payment.member)
+        earns = not payment.undoes
+        no_terminal = (payment.merchant, stream, payment.terminal) not in ledger.terminals
         checks = (
             (Reason.ALREADY_POSTED, (stream, payment.sequence) in ledger.posted),
-            (Reason.MALFORMED, payment.unknown_flags != 0),
-            (Reason.PAUSED, bool(ledger.supply.flags & PAUSED)),
-            (Reason.MERCHANT, merchant is None or not merchant.flags & ACTIVE),
-            (Reason.TERMINAL, (payment.merchant, stream, payment.terminal) not in ledger.terminals),
+            (Reason.MALFORMED, payment.malformed),
+            (Reason.PAUSED, earns and self.paused),
+            (Reason.MERCHANT, earns and (merchant is None or not merchant.flags & ACTIVE)),
+            (Reason.TERMINAL, earns and no_terminal),
             (Reason.MEMBER, not account.flags & REGISTERED and not (payment.enrol and payment.member)),
-            (Reason.FROZEN, bool(account.flags & FROZEN)),
+            (Reason.FROZEN, earns and bool(account.flags & FROZEN)),
         )
         for reason, fails in checks:
             if fails:
@@ -137,6 +160,31 @@ class _Posting:
         return self.ledger.accounts.get(member, Account()).rolled(self.epoch)
 
     # --- effects ---
+
+    def _act(self, payment: BatchPayment) -> Reason | None:
+        """Lets the act run, after the payment was found sound; of a refused one nothing stays."""
+        if payment.act is None:
+            return None
+        ledger, before, logged = self.ledger, self.ledger.accounts.get(payment.member), len(self.logs)
+        account, expired = self._account(payment.member)
+        if not account.flags & REGISTERED:
+            ledger.accounts[payment.member] = replace(account, flags=account.flags | REGISTERED)
+            if expired:
+                self._log("Transfer", payment.member, 0, expired)
+            self._log("MemberEnrolled", payment.member)
+        stream = ledger.streams[self.batch.stream]
+        done = self.acts(payment, ledger, stream.left(self.day) - sum(debits_of(payment)))
+        if isinstance(done, Reason):
+            del self.logs[logged:]
+            if before is not None:
+                ledger.accounts[payment.member] = before
+            else:
+                ledger.accounts.pop(payment.member, None)
+            return done
+        self.logs += done.logs
+        if done.debited:
+            self._count_debit(done.debited)
+        return None
 
     def _book(self, payment: BatchPayment) -> None:
         ledger, merchant = self.ledger, payment.merchant
@@ -223,7 +271,7 @@ class _Posting:
             self._log("Clamped", self.batch.stream, payment.sequence, number, points, earned.due)
 
     def _debit_totals(self, merchant: MerchantId, coins: int, value: int) -> None:
-        ledger, stream = self.ledger, self.ledger.streams[self.batch.stream]
+        ledger = self.ledger
         ledger.totals = replace(
             ledger.totals,
             stored_value=ledger.totals.stored_value - value,
@@ -232,8 +280,12 @@ class _Posting:
         )
         word = ledger.merchants[merchant]
         ledger.merchants[merchant] = replace(word, payable=word.payable + coins + value)
+        self._count_debit(coins + value)
+
+    def _count_debit(self, amount: int) -> None:
+        stream = self.ledger.streams[self.batch.stream]
         before = stream.debited if stream.day == self.day else 0
-        ledger.streams[self.batch.stream] = replace(stream, day=self.day, debited=before + coins + value)
+        self.ledger.streams[self.batch.stream] = replace(stream, day=self.day, debited=before + amount)
 
     def _log(self, name: str, *values: int) -> None:
         self.logs.append(Log(name, values))

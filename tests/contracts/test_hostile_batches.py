@@ -97,6 +97,7 @@ def _by_the_domain(twin: Twin, sent: bytes, outcome: Outcome) -> tuple[Leaf, ...
     logs, book, block = outcome.logs, twin.model.book, twin.model.block
     found = BatchLogs(
         processed=int(logs[-1].values[3]),
+        leaves=int(logs[-1].values[5]),
         skipped=tuple(sequence for sequence, _ in outcome.skipped),
         clamped={cast(Any, log.values[1:3]): cast(Any, log.values[3:5]) for log in logs if log.name == "Clamped"},
         coins_previous={int(log.values[2]): int(log.values[5]) for log in logs if log.name == "Debited"},

@@ -198,6 +198,7 @@ class Twin:
         """The leaves from calldata and logs alone are those under the root."""
         logs = BatchLogs(
             processed=len(batch.payments),
+            leaves=len(outcome.leaves),
             skipped=tuple(sequence for sequence, _ in outcome.skipped),
             clamped={v[1:3]: v[3:5] for name, v in _pairs(outcome.logs) if name == "Clamped"},
             coins_previous={v[2]: v[5] for name, v in _pairs(outcome.logs) if name == "Debited"},
