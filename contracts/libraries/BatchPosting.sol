@@ -382,7 +382,9 @@ library BatchPosting {
                 mstore(add(to, 0x80), and(shr(144, payment), 0xffffffffffffffff))
                 mstore(add(to, 0xa0), and(shr(112, payment), 0xffffffff))
                 let amount := 0
-                for {} lt(lines, tail) { lines := add(lines, 9) } { amount := add(amount, shr(208, calldataload(lines))) }
+                for {} lt(lines, tail) { lines := add(lines, 9) } {
+                    amount := add(amount, shr(208, calldataload(lines)))
+                }
                 mstore(add(to, 0xc0), amount)
                 mstore(add(to, 0xe0), mload(COIN))
                 mstore(add(to, 0x100), sub(mload(STREAM_LEFT), money))
@@ -562,7 +564,10 @@ library BatchPosting {
                 end := next
                 // without lines there must be an act
                 if or(gt(lines, 16), iszero(or(lines, and(byte(2, payment), 8)))) {
-                    end := sub(sub(next, mul(lines, 9)), add(and(shr(227, payment), 0x20), and(shr(228, payment), 0x20)))
+                    end := sub(
+                        sub(next, mul(lines, 9)),
+                        add(and(shr(227, payment), 0x20), and(shr(228, payment), 0x20))
+                    )
                     reserve := not(0)
                     skip(shr(240, payment), 2)
                     leave
@@ -639,10 +644,7 @@ library BatchPosting {
                                 lt(shr(240, payment), mload(WINDOW_BITS)),
                                 iszero(and(shr(byte(1, payment), mload(bits)), 1))
                             ),
-                            and(
-                                shr(byte(5, payment), terminals),
-                                eq(and(account, 0xffff000005), mload(SOUND))
-                            )
+                            and(shr(byte(5, payment), terminals), eq(and(account, 0xffff000005), mload(SOUND)))
                         )
                     ) { reason, account := examined(payment, terminals, account) }
 

@@ -6,16 +6,7 @@ import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {LedgerBase} from "../accounts/LedgerBase.sol";
 import "../libraries/BatchFrame.sol" as B;
 import {BatchPosting} from "../libraries/BatchPosting.sol";
-import {
-    FLAG_REGISTERED,
-    IN_ACT,
-    STREAM,
-    SUPPLY_PAUSED,
-    load,
-    peek,
-    rootSlot,
-    store
-} from "../libraries/Slots.sol";
+import {FLAG_REGISTERED, IN_ACT, STREAM, SUPPLY_PAUSED, load, peek, rootSlot, store} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 
 /// @title The bridge's door: payments

@@ -102,8 +102,8 @@ class Leaf:
 class BatchLogs:
     """What the logs of a batch say beside its calldata.
 
-    `leaves` is how many there are; `skipped` are the sequences of Skipped, one for each log; `clamped` is (points, due) by (sequence, line);
-    `coins_previous` what a payment took of aged coins, by sequence.
+    `leaves` is how many there are; `skipped` are the sequences of Skipped, one for each log; `clamped` is (points, due)
+    by (sequence, line); `coins_previous` what a payment took of aged coins, by sequence.
     """
 
     processed: int

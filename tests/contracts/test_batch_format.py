@@ -1,5 +1,7 @@
 """Encoding and trees, without a chain."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,12 @@ batch_payments = st.builds(
     authorisation=st.none() | hashes,
     enrol=st.booleans(),
 )
+acts = st.binary(min_size=1, max_size=1_024)
+batch_payments = st.one_of(
+    batch_payments,
+    st.builds(replace, batch_payments, act=acts),
+    st.builds(replace, batch_payments, act=acts, lines=st.just(())),
+)
 
 
 @given(payments=st.lists(batch_payments, min_size=1, max_size=20), stream=st.integers(0, 2**32 - 1).map(StreamId))
@@ -64,7 +72,14 @@ def test_decode_batch_gives_what_is_whole_when_cut_or_longer(payments: list[Batc
 
 def test_encode_batch_refuses_when_flags_or_line_count_are_none_of_the_formats() -> None:
     line = Line(amount=MinorUnits(1), rule_version=RuleVersion(1), tender=Tender.EXTERNAL)
-    for wrong in ({"lines": (line,), "unknown_flags": 8}, {"lines": ()}, {"lines": (line,) * 17}):
+    for wrong in (
+        {"lines": (line,), "unknown_flags": 16},
+        {"lines": ()},
+        {"lines": (line,) * 17},
+        {"lines": (line,) * 17, "act": b"\x01"},
+        {"lines": (line,), "act": b""},
+        {"lines": (line,), "act": bytes(1_025)},
+    ):
         payment = BatchPayment(
             sequence=SequenceNumber(1), merchant=MerchantId(1), terminal=TerminalNumber(0), member=MemberId(1), time=1,
             **wrong,

@@ -77,6 +77,14 @@ def test_constants_of_the_assembly_are_those_of_the_interface(constant: str) -> 
     assert found[1] == "0x" + (digest if constant in TOPICS else digest[:4]).hex()
 
 
+def test_selectors_of_acts_in_the_assembly_are_those_of_the_interface() -> None:
+    source = (ROOT / "contracts" / "libraries" / "BatchPosting.sol").read_text()
+    found = dict(re.findall(r"constant (RUN_ACT|ACT_REFUSED) = (0x[0-9a-f]+);", source))
+    target = Interface(artifact("ActProbe")["abi"])
+    refused = next(selector for selector, error in target.errors.items() if error["name"] == "ActRefused")
+    assert found == {"RUN_ACT": Interface(artifact("RewardToken")["abi"]).selector("runAct"), "ACT_REFUSED": refused}
+
+
 def test_gas_of_a_line_stays_within_its_bounds() -> None:
     gas = measure()
     assert gas["batch_100_known"] <= 10_500

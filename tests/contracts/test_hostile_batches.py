@@ -21,16 +21,18 @@ from node.domain.leaf import BatchLogs, Leaf, rebuild_leaves
 from node.domain.packed_leaves import hashes
 from node.domain.rewards import Outcome
 from node.domain.rewards import post_batch as mirrored
-from tests.contracts.twin import ONE, Twin
-from tests.contracts.worlds import furnished, made, payments
+from tests.contracts.probe import Probe, catalogue
+from tests.contracts.twin import ONE, POSTING, Twin
+from tests.contracts.worlds import MEMBERS, RICH, furnished, made, maybe_acting
 
 pytestmark = [pytest.mark.anvil, pytest.mark.filterwarnings("ignore:A private pytest class")]
 EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 80
+ACTS: list[bytes] = []  # of the target in `busy`
 HEADER, SECTION, PAYMENT, LINE = 16, 6, 18, 9
 # of a payment's head and its first line: what a hostile poster may write where
 SPOILT = {
     1: [9, 10, 11, 12, 13],  # low byte of the sequence's offset: another payment's, so that one is named twice
-    2: [4, 7, 8, 9, 10, 15, 128, 255],  # flags
+    2: [4, 7, 8, 9, 10, 15, 16, 24, 128, 255],  # flags
     3: [0, 1, 16, 17, 255],  # line count
     26: [0, 1, 2, 3, 255],  # tender
 }
@@ -38,7 +40,9 @@ SPOILT = {
 
 @pytest.fixture(scope="module")
 def busy(chain: Chain, terms: Terms) -> Twin:
-    return furnished(chain, terms)
+    twin = furnished(chain, terms)
+    ACTS.extend(catalogue(Probe(twin), RICH, MEMBERS[:2]))
+    return twin
 
 
 @st.composite
@@ -50,10 +54,10 @@ def spoilings(draw: st.DrawFn) -> tuple[int, int, int]:
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    fields=st.lists(payments(), min_size=2, max_size=7),
+    fields=st.lists(st.deferred(lambda: maybe_acting(ACTS)), min_size=2, max_size=7),
     spoilt=st.lists(spoilings(), min_size=1, max_size=3),
     tail=st.one_of(st.just(0), st.integers(-80, 80)),
-    gas=st.sampled_from([30_000_000, 30_000_000, 700_000, 1_000_000, 1_600_000]),
+    gas=st.sampled_from([30_000_000, 30_000_000, 700_000, 1_000_000, 1_600_000, 2_300_000]),
 )
 def test_leaves_are_rebuilt_whatever_the_poster_sent(
     busy: Twin, fields: list[dict[str, Any]], spoilt: list[tuple[int, int, int]], tail: int, gas: int
@@ -67,6 +71,7 @@ def test_leaves_are_rebuilt_whatever_the_poster_sent(
             starts.append(at)
             at += PAYMENT + LINE * len(payment.lines)
             at += 32 * ((payment.items_root is not None) + (payment.authorisation is not None))
+            at += 0 if payment.act is None else 2 + len(payment.act)
         data = bytearray(encode_batch(batch))
         for which, place, value in spoilt:
             data[starts[which % len(starts)] + place] = value
@@ -84,8 +89,9 @@ def _rebuilt_alike(twin: Twin, sent: bytes, receipt: Receipt) -> None:
     batch = decode_batch(sent)
     batch = replace(batch, payments=batch.payments[:processed])
     assert len(batch.payments) == processed
-    outcome = mirrored(twin.model.book, batch, twin.model.block)
-    assert twin.logs(receipt) == list(outcome.logs)
+    outcome = mirrored(twin.model.book, batch, twin.model.block, twin.acts)
+    logs, said = ([log for log in each if log.name in POSTING] for each in (twin.logs(receipt), outcome.logs))
+    assert logs == said
     twin.compare()
     assert _by_the_domain(twin, sent, outcome) == outcome.leaves
     fast = LeafRebuilder(cast(Ledger, _Known(twin)), LedgerTerms(**_terms(twin)))

@@ -1,6 +1,6 @@
 """Worlds in which something of everything is there, and payments drawn at random for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -55,6 +55,17 @@ sound_lines = st.builds(
 )
 
 
+def maybe_acting(acts: Sequence[bytes]) -> st.SearchStrategy[dict[str, Any]]:
+    """Payments of which some carry one of these acts, and some of those nothing else."""
+
+    @st.composite
+    def acting(draw: st.DrawFn) -> dict[str, Any]:
+        fields = draw(payments()) | {"act": draw(st.sampled_from(acts))}
+        return fields | {"lines": ()} if draw(st.booleans()) else fields
+
+    return st.one_of(payments(), payments(), acting())
+
+
 @st.composite
 def payments(draw: st.DrawFn) -> dict[str, Any]:
     """What a payment may look like, for `made`: sequences and times are offsets."""
@@ -92,6 +103,7 @@ def made(twin: Twin, fields: dict[str, Any]) -> BatchPayment:
         items_root=Hash32(keccak(b"items")) if fields["items"] else None,
         authorisation=AUTHORISATION if fields["authorised"] else None,
         enrol=fields["enrol"],
+        act=fields.get("act"),
     )
 
 
