@@ -135,7 +135,8 @@ class Chain:
 
     def revert(self, mark: str) -> None:
         """Back to the mark; everything since is forgotten."""
-        self.request("evm_revert", mark)
+        if self.request("evm_revert", mark) is not True:
+            raise RuntimeError(f"anvil did not go back to {mark}")
 
 
 @contextmanager
