@@ -90,7 +90,7 @@ class BatchSettings:
     gas_base: int = setting(1_000_000, low=21_000, high=10_000_000)
     gas_payment: int = setting(22_000, low=5_000, high=1_000_000)
     gas_line: int = setting(7_000, low=1_000, high=1_000_000)
-    gas_act: int = setting(1_100_000, low=100_000, high=10_000_000)
+    gas_act: int = setting(300_000, low=50_000, high=1_060_000)
     gas_refund: int = setting(400_000, low=20_000, high=2_000_000)
     enrol: bool = setting(False)
 

@@ -5,7 +5,7 @@ import {IActTarget} from "../../interfaces/IActTarget.sol";
 
 /// @title A target that does whatever its act says, the worst included
 /// @notice For tests of the posting path. Data: kind 1 | what 1 | argument 8, and for CALLS and CALLS_THEN_REFUSE after it
-/// (forgiving 1 | to 20 | length 2 | calldata) * any number.
+/// (forgiving 1 | to 20 | length 2 | calldata) * any number. What undoes an act (9 bytes) is only seen.
 contract ActProbe is IActTarget {
     /// @dev Makes the calls and returns the argument as what it debited.
     uint8 public constant CALLS = 0;
@@ -25,6 +25,10 @@ contract ActProbe is IActTarget {
     /// @inheritdoc IActTarget
     function applyAct(Act calldata act, bytes calldata data) external returns (uint256) {
         uint256 gas = gasleft();
+        if (data.length == 9 && data[0] >= 0x80) {
+            emit Seen(act, gas, data);
+            return 0;
+        }
         uint8 what = uint8(data[1]);
         uint256 argument = uint64(bytes8(data[2:10]));
         if (what == REVERT_BYTES) _end(argument, true);

@@ -11,7 +11,7 @@ from typing import Final
 from node.bridge.entry import Formed, Kind, PaymentEntry, ReversalEntry
 from node.chain.ledger import post_batch
 from node.config import BatchSettings
-from node.domain.batch_format import MAX_WINDOW_WORDS, VERSION, WINDOW_BITS
+from node.domain.batch_format import ACT_GAS, MAX_WINDOW_WORDS, VERSION, WINDOW_BITS
 from node.domain.ids import MemberId, Sequence, StreamId
 
 HEADER: Final = struct.Struct(">BIQBH")
@@ -99,6 +99,7 @@ class Batcher:
         chosen: list[PaymentEntry] = []
         members: set[MemberId] = set()
         merchants: set[int] = set()
+        acts = False
         size, gas, end = HEADER.size, settings.gas_base + self._extra_gas, None
         for looked_at, entry in enumerate(self._waiting.values()):
             if len(chosen) >= settings.max_payments or looked_at >= SCAN * settings.max_payments:
@@ -108,7 +109,9 @@ class Batcher:
                 continue
             more = OFFSET.size + len(entry.packed) + (0 if entry.merchant in merchants else SECTION.size)
             more_gas = settings.gas_payment + settings.gas_line * entry.lines + GAS_BYTE * more
-            more_gas += settings.gas_act if entry.acts else 0
+            if entry.acts:
+                # what the last one may take must be left over; the others take what acts mostly do
+                more_gas += settings.gas_act + (0 if acts else ACT_GAS)
             more_gas += 0 if entry.merchant in merchants else GAS_MERCHANT
             if end is None:
                 end = entry.sequence // WINDOW_BITS * WINDOW_BITS + WINDOW
@@ -121,6 +124,7 @@ class Batcher:
             members.add(entry.member)
             merchants.add(entry.merchant)
             chosen.append(entry)
+            acts |= entry.acts
             size, gas = size + more, gas + more_gas
         return chosen, gas
 

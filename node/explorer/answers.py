@@ -32,7 +32,7 @@ class LineAnswer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaymentAnswer:
-    """A payment as the chain has it. `outcome` is "final", or why the ledger skipped it."""
+    """A payment as the chain has it. `outcome` is "final", or why the ledger skipped it. `act` are its act's bytes."""
 
     payment: PaymentId
     outcome: str
@@ -48,6 +48,7 @@ class PaymentAnswer:
     block_time: int
     transaction: str
     root: str
+    act: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

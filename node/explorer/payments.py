@@ -16,6 +16,7 @@ from node.domain.batch_format import MAX_WINDOW_WORDS, WINDOW_BITS, BatchPayment
 from node.domain.errors import TillnetError
 from node.domain.ids import Hash32, PaymentId, Sequence, StreamId, parse_payment_id
 from node.domain.leaf import Leaf
+from node.domain.ledger import Reason
 from node.domain.packed_leaves import leaves_of
 from node.domain.payment import Tender
 from node.explorer.answers import LineAnswer, PaymentAnswer
@@ -138,7 +139,9 @@ async def _batches_around(
 
 async def _carrier(rpc: Rpc, posted: BatchPosted, log: Mapping[str, Any], calldata: bytes) -> _Carrier:
     receipt = await rpc.call("eth_getTransactionReceipt", log["transactionHash"])
-    decoded = [decode_event(each) for each in receipt["logs"] if each["topics"][0] in POSTING_TOPICS]
+    # acts have other contracts write logs between the ledger's
+    own = (each for each in receipt["logs"] if each["address"].lower() == log["address"].lower())
+    decoded = [decode_event(each) for each in own if each["topics"][0] in POSTING_TOPICS]
     return _Carrier(
         posted=posted,
         transaction=log["transactionHash"],
@@ -165,7 +168,12 @@ async def _accepted(rpc: Rpc, deployment: Deployment, payment: PaymentId, carrie
     for leaf in leaves:
         refunded, undone = await views.ask("refunded(bytes32)", leaf.hash, returns="(uint256,uint256)")
         lines.append(_line(leaf, refunded, undone))
-    return _answer(payment, "final", leaves[0], carrier, tuple(lines))
+    looked_at = decode_batch(batch_of(carrier.calldata)).payments[: carrier.posted.processed]
+    # the first is the accepted one; in a pause the first that undoes an act
+    paused = any(isinstance(each, Skipped) and each.reason == Reason.PAUSED for each in carrier.events)
+    named = (each for each in looked_at if each.sequence == sequence and not each.malformed)
+    found = next(each for each in named if each.undoes or not paused)
+    return _answer(payment, "final", found, carrier, tuple(lines))
 
 
 def _skipped(payment: PaymentId, found: BatchPayment, reason: int, carrier: _Carrier) -> PaymentAnswer:
@@ -173,7 +181,7 @@ def _skipped(payment: PaymentId, found: BatchPayment, reason: int, carrier: _Car
 
 
 def _answer(
-    payment: PaymentId, outcome: str, said: Leaf | BatchPayment, carrier: _Carrier, lines: tuple[LineAnswer, ...]
+    payment: PaymentId, outcome: str, said: BatchPayment, carrier: _Carrier, lines: tuple[LineAnswer, ...]
 ) -> PaymentAnswer:
     return PaymentAnswer(
         payment=payment,
@@ -190,6 +198,7 @@ def _answer(
         block_time=carrier.block.timestamp,
         transaction=carrier.transaction,
         root="0x" + carrier.posted.root.hex(),
+        act=None if said.act is None else "0x" + said.act.hex(),
     )
 
 

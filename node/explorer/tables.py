@@ -7,6 +7,7 @@ from typing import Final
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
+from node.domain.act import UNDO, ActKind
 from node.explorer.answers import BlockAnswer, MemberAnswer, MerchantAnswer, PaymentAnswer
 
 WIDTH: Final = 110
@@ -61,6 +62,7 @@ def payment_table(answer: PaymentAnswer) -> RenderableType:
             ("batch root", answer.root),
             ("items root", answer.items_root or "none"),
             ("authorisation", answer.authorisation or "none"),
+            *([("act", _act(answer.act))] if answer.act else []),
         ],
     )
     if not answer.lines:
@@ -82,6 +84,13 @@ def payment_table(answer: PaymentAnswer) -> RenderableType:
             points(line.points_undone),
         )
     return Group(facts, "", lines)
+
+
+def _act(data: str) -> str:
+    kind = int(data[2:4] or "0", 16)
+    known = {each.value: each.name.lower() for each in ActKind}
+    name = known.get(kind & ~UNDO, f"of kind {kind & ~UNDO}")
+    return f"{'undoes ' if kind & UNDO else ''}{name}, {data}"
 
 
 def member_table(answer: MemberAnswer) -> RenderableType:

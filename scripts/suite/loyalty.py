@@ -40,14 +40,14 @@ PARTS: Final = (
         section="loyalty",
         arguments=usual,
         doors=TAKE_COINS | REDEEM | TAKE_VALUE | CREDIT_VALUE | TAKE_PAYABLE,
-        acts=(6,),
+        acts=(6, 134),
     ),
     Part(
         name="GiftCertificates",
         section="loyalty",
         arguments=_certificates,
         doors=TAKE_VALUE | CREDIT_VALUE | TAKE_PAYABLE,
-        acts=(7,),
+        acts=(7, 135),
     ),
     Part(
         name="Referrals",
