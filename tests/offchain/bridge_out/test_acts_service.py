@@ -14,12 +14,12 @@ from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, VALUE, Stand
 
 pytestmark = pytest.mark.anvil
 ANNA, BERT = MEMBERS[0], MEMBERS[1]
-KIND, CALLS, REFUSES = 2, 0, 1
+KIND, CALLS, REFUSES = 99, 0, 1
 
 
 @pytest.fixture
 def target(stand: Stand) -> Iterator[Contract]:
-    """The contract that acts of kind 2 go to, and what undoes them; it does as it is told."""
+    """The contract that acts of kind 99 go to, and what undoes them; it does as it is told."""
     world = stand.world
     probe = deploy(stand.chain, "ActProbe", sender=world.operator)
     for kind in (KIND, KIND | 0x80):

@@ -1,6 +1,7 @@
 """The fast rebuilding of leaves says what the mirror of the rules says (node/domain/leaf.py)."""
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -13,6 +14,7 @@ from node.chain.blocks import Block
 from node.chain.events import BatchPosted, Clamped, Debited, LedgerEvent, Skipped
 from node.chain.ledger import Ledger, LedgerTerms, RuleTerms, post_batch
 from node.chain.rebuild import LeafRebuilder
+from node.domain.act import Act
 from node.domain.batch_format import decode_batch
 from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion, Sequence, StreamId, Units
@@ -74,6 +76,10 @@ payments = st.builds(
     ).map(tuple),
     authorisation=st.one_of(st.none(), st.binary(min_size=32, max_size=32)),
 )
+acts = st.builds(lambda data: Act(data=b"\x01" + data), st.binary(max_size=40))
+payments = st.one_of(
+    payments, st.builds(replace, payments, act=acts), st.builds(replace, payments, act=acts, lines=st.just(()))
+)
 
 
 @given(st.lists(payments, min_size=1, max_size=12), st.integers(0, 2), st.sampled_from([89, 90, 91]), st.randoms())
@@ -107,6 +113,7 @@ def test_rebuild_says_what_the_mirror_says(made: list[Payment], left_out: int, n
             )
     logs = BatchLogs(
         processed=processed,
+        leaves=1,  # some; how many comes out
         skipped=frozenset(each.sequence for each in events if isinstance(each, Skipped)),
         clamped={(each.sequence, each.line): (5, 9) for each in events if isinstance(each, Clamped)},
         coins_previous={each.sequence: each.coins_previous for each in events if isinstance(each, Debited)},
