@@ -23,7 +23,7 @@ SECTION: Final = "value"
 WITHIN: Final = 20
 SETTINGS: Final[Mapping[str, Any]] = {"patience": 259_200}
 RECHARGE_ACT: Final = 2
-LIMITS: Final = {name: OPERATOR for name in ("setLimit", "raiseLimit", "removeLimit", "bindAccount")}
+LIMITS: Final = dict.fromkeys(("setLimit", "raiseLimit", "removeLimit", "bindAccount"), OPERATOR)
 
 
 def _beside(*names: str) -> Any:
@@ -46,7 +46,7 @@ PARTS: Final[tuple[Part, ...]] = (
         section=SECTION,
         arguments=usual,
         roles={
-            **{name: OPERATOR for name in ("setKind", "issueCards", "activate", "hold", "release", "replace")},
+            **dict.fromkeys(("setKind", "issueCards", "activate", "hold", "release", "replace"), OPERATOR),
             "setTierTerms": OPERATOR,
             "close": WITHIN,
             "merge": WITHIN,
@@ -58,9 +58,9 @@ PARTS: Final[tuple[Part, ...]] = (
         section=SECTION,
         arguments=_beside("MemberCards"),
         roles={
-            **{name: OPERATOR for name in ("defineProgramme", "openProgramme", "chooseProgramme")},
+            **dict.fromkeys(("defineProgramme", "openProgramme", "chooseProgramme"), OPERATOR),
             "withdrawFund": FINANCE,
-            **{name: WITHIN for name in ("takeIn", "takeBack", "give", "payOut", "noteNet", "merge")},
+            **dict.fromkeys(("takeIn", "takeBack", "give", "payOut", "noteNet", "merge"), WITHIN),
         },
         doors=CREDIT_VALUE,
     ),
