@@ -16,7 +16,9 @@ import {IActTarget} from "./IActTarget.sol";
 /// An act of kind 1 writes a coupon off at a till, big-endian after the kind byte:
 /// `0x01 | coupon 8 | discount 6 | sale 8 | amount 6 | [length 1 | product code | proof 32 * n]`. With lines the sale is
 /// the payment, and `sale` and `amount` are 0; without, they are the till's reference of the sale and what is paid for
-/// it. A payment carries one act, so a coupon that comes with lines is the only one of its sale.
+/// it. A payment carries one act, so a coupon that comes with lines is the only one of its sale. `0x81 | sequence 8`
+/// undoes the act of that sequence of the same stream, on the same day of the network.
+/// A use is named by `stream 32 | sequence 64`, one that came without the batch by `0xffffff00 + number 32 | coupon 64`.
 /// Trust: what was bought is the till's word, under its authorisation; the product that it names must be in the
 /// campaign's set. A merchant that claims a sale which was none pays its incentive.
 interface ICoupons is IERC721, IActTarget {
@@ -92,19 +94,16 @@ interface ICoupons is IERC721, IActTarget {
     event CouponsIssued(uint32 indexed campaign, uint16 indexed lot, uint32 count);
     /// @notice Coupons were handed from the platform to their first merchant.
     event CouponsHandedOut(uint32 indexed campaign, uint32 indexed merchant, uint32 count);
-    /// @notice A member allows, or no longer allows, that its data choose who gets a coupon.
-    event ConsentSet(uint64 indexed member, bool given);
     /// @notice The data of this coupon's first member chose it, with consent.
     event CouponTargeted(uint64 indexed coupon, uint64 indexed member);
     /// @notice A coupon was written off. `amount` is what was paid, `discount` what the coupon gave, `units` the
-    /// incentive; `sale` is the payment's sequence if `stream` is not 0, else the merchant's reference; `product` is
-    /// the leaf of the product in the campaign's set, 0 without a set.
+    /// incentive; `sale` is the merchant's reference, 0 when the sale is the payment itself; `product` is the leaf of
+    /// the product in the campaign's set, 0 without a set.
     event CouponWrittenOff(
         uint64 indexed coupon,
         uint32 indexed merchant,
         uint64 indexed member,
-        uint8 use,
-        uint32 stream,
+        uint96 use,
         uint64 sale,
         uint64 amount,
         uint64 discount,
@@ -112,7 +111,7 @@ interface ICoupons is IERC721, IActTarget {
         bytes32 product
     );
     /// @notice A write-off was undone as a whole, and the coupon may be used again.
-    event CouponGivenBack(uint64 indexed coupon, uint8 use);
+    event CouponGivenBack(uint64 indexed coupon, uint96 use);
 
     /// @notice No such campaign.
     error UnknownCampaign(uint32 campaign);
@@ -151,8 +150,6 @@ interface ICoupons is IERC721, IActTarget {
     /// @notice The sender may not move this coupon.
     error NotAllowed(uint64 coupon, address sender);
 
-    /// @notice The merchant is not active.
-    error MerchantClosed(uint32 merchant);
     /// @notice All uses are used.
     error CouponUsedUp(uint64 coupon);
     /// @notice The coupon is not valid yet.
@@ -193,11 +190,6 @@ interface ICoupons is IERC721, IActTarget {
     function passOn(uint64 coupon, uint64 from, uint64 to, uint256 deadline, bytes calldata signature) external;
     /// @notice The same for a member without a key, at its own request. Operator only.
     function passOnFor(uint64 coupon, uint64 from, uint64 to) external;
-    /// @notice A member consents to targeting by its data, or withdraws it; counts for coupons that it gets from then
-    /// on. The member's key sends, or signs `Consent(uint64 member,bool given,uint256 nonce,uint256 deadline)`.
-    function consent(uint64 member, bool given, uint256 deadline, bytes calldata signature) external;
-    /// @notice The same for a member without a key. Operator only.
-    function consentFor(uint64 member, bool given) external;
     /// @notice Writes a coupon off without a payment in the batch. The merchant's clerks that consume.
     /// @param sale The merchant's reference of the sale, not 0: coupons that cannot be stacked refuse one that has another
     /// @param amount What is paid for it, after the discount
@@ -212,12 +204,14 @@ interface ICoupons is IERC721, IActTarget {
         bytes32[] calldata proof
     ) external;
     /// @notice Gives a use of a coupon back, once its write-off was undone as a whole. The pools only.
-    function giveBack(uint64 coupon, uint8 use) external;
+    function giveBack(uint64 coupon, uint96 use) external;
 
     /// @notice Where the incentive lies.
     function pools() external view returns (address);
     /// @notice What bounds the issue.
     function issuanceCap() external view returns (address);
+    /// @notice Who consents to targeting.
+    function consents() external view returns (address);
     /// @notice Campaigns are numbered 1 to this.
     function campaignCount() external view returns (uint32);
     /// @notice A campaign.
@@ -228,12 +222,12 @@ interface ICoupons is IERC721, IActTarget {
     function couponOf(uint64 coupon) external view returns (Coupon memory);
     /// @notice All who held a coupon after the platform, in order; the first `merchants` of them are merchants.
     function trailOf(uint64 coupon) external view returns (uint64[] memory trail, uint8 merchants);
+    /// @notice All uses of a coupon, in order.
+    function usesOf(uint64 coupon) external view returns (uint96[] memory uses);
     /// @notice How a coupon's incentive is shared.
     function sharingOf(uint64 coupon) external view returns (Sharing memory);
     /// @notice Coupons that a merchant was handed by the platform.
     function handedTo(uint32 merchant) external view returns (uint256);
-    /// @notice Whether a member consents to targeting.
-    function consentOf(uint64 member) external view returns (bool);
     /// @notice The ERC-721 owner that stands for a merchant.
     function merchantAccount(uint32 merchant) external pure returns (address);
     /// @notice The ERC-721 owner that stands for the platform.

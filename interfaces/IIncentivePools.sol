@@ -22,36 +22,28 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// credits of merchants and of the platform.
 /// Trust: the contract that acts of kind 1 go to says what is generated and how it is shared. The treasury is the admin's.
 interface IIncentivePools {
-    /// @notice What a write-off was. Stand-alone write-offs have `stream` 0.
+    /// @notice What a write-off was; `alone` without lines.
     struct Sale {
+        uint64 coupon;
         uint32 merchant;
-        uint32 stream;
-        uint64 sequence;
-        uint64 amount;
-        uint64 units;
+        bool alone;
+        uint40 amount;
+        uint48 units;
     }
 
-    /// @notice A write-off. `stream` is the time, and `sequence` the merchant's reference, of one that came alone
-    /// (flag 2). `basis` is what is left of the amount, `units` of the incentive; `epoch` that of its funding;
-    /// `claimed` a bit for each place of the trail. Flags: 1 funded, 2 alone, 4 given back.
+    /// @notice A write-off. `basis` is what is left of the amount, `units` of the incentive; `epoch` that of its
+    /// funding, `day` the network's of the write-off; `claimed` a bit for each place of the trail.
     struct Use {
-        uint32 stream;
-        uint64 sequence;
+        uint64 coupon;
         uint32 merchant;
         uint40 basis;
         uint48 units;
         uint16 epoch;
+        uint16 day;
         uint16 claimed;
-        uint8 flags;
-    }
-
-    /// @notice The pool of a coupon: `paid` has left it for its owners.
-    struct Pool {
-        uint64 generated;
-        uint64 owed;
-        uint64 paid;
-        uint64 balance;
-        uint64 expired;
+        bool funded;
+        bool alone;
+        bool givenBack;
     }
 
     /// @notice Money of a campaign: `funded` came in, `paid` went to its owners' accounts or was claimed, `owed` by
@@ -74,12 +66,12 @@ interface IIncentivePools {
 
     /// @notice A write-off generated incentive; not funded = the merchant owes it.
     event IncentiveGenerated(
-        uint64 indexed coupon, uint32 indexed merchant, uint8 use, uint64 units, bool funded, uint64 platform
+        uint64 indexed coupon, uint32 indexed merchant, uint96 use, uint64 units, bool funded, uint64 platform
     );
     /// @notice A merchant's owed incentive was paid in, and is shared from now on.
-    event IncentiveSettled(uint64 indexed coupon, uint32 indexed merchant, uint8 use, uint64 units, uint64 platform);
+    event IncentiveSettled(uint64 indexed coupon, uint32 indexed merchant, uint96 use, uint64 units, uint64 platform);
     /// @notice A merchant has a part of a coupon's incentive.
-    event MerchantCredited(uint64 indexed coupon, uint32 indexed merchant, uint8 use, uint64 units);
+    event MerchantCredited(uint64 indexed coupon, uint32 indexed merchant, uint96 use, uint64 units);
     /// @notice A member's part of a coupon's pool was claimed.
     event IncentiveClaimed(uint64 indexed coupon, uint64 indexed member, bool cash, uint64 units);
     /// @notice What a merchant had here was paid to its prepaid points or payable.
@@ -92,7 +84,7 @@ interface IIncentivePools {
     event IncentiveUnwound(
         uint64 indexed coupon,
         uint32 indexed merchant,
-        uint8 use,
+        uint96 use,
         uint64 units,
         uint64 unowed,
         uint64 returned,
@@ -108,29 +100,31 @@ interface IIncentivePools {
 
     /// @notice Only the contract that acts of kind 1 go to.
     error NotCoupons(address sender);
-    /// @notice The coupon has no such use.
-    error UnknownUse(uint64 coupon, uint8 use);
+    /// @notice No coupon was written off so.
+    error UnknownUse(uint96 use);
+    /// @notice The merchant is not active.
+    error MerchantClosed(uint32 merchant);
     /// @notice There is nothing to claim.
     error NothingToClaim();
     /// @notice The member never held the coupon.
     error NotInTrail(uint64 coupon, uint64 member);
     /// @notice Nobody said where the platform's share goes.
     error NoTreasury();
-    /// @notice The line is not of the sale that the coupon was written off in.
-    error NotThisSale(uint64 coupon, uint8 use, uint32 stream, uint64 sequence);
+    /// @notice The coupon came without lines; no line is of its sale.
+    error CameAlone(uint96 use);
     /// @notice Nothing more of the line was refunded.
     error NothingUndone(bytes32 leaf);
     /// @notice Only a write-off that came alone is cancelled; others follow their payment's refund.
-    error NotAlone(uint64 coupon, uint8 use);
+    error NotAlone(uint96 use);
     /// @notice It was cancelled before, or is too long ago.
-    error TooLate(uint64 coupon, uint8 use);
+    error TooLate(uint96 use);
     /// @notice Nothing is owed for this use.
-    error NotOwed(uint64 coupon, uint8 use);
+    error NotOwed(uint96 use);
     /// @notice The merchant still cannot pay it.
     error StillUnfunded(uint32 merchant, uint256 held, uint256 units);
 
     /// @notice Takes the incentive of a write-off from the merchant and shares it. The coupons' contract only.
-    function generate(uint64 coupon, uint8 use, ICoupons.Sharing calldata sharing, Sale calldata sale) external;
+    function generate(uint96 use, ICoupons.Sharing calldata sharing, Sale calldata sale) external;
     /// @notice Pays a member's parts of these coupons to it. Open to all.
     /// @return coins Units paid as coins
     /// @return money Minor units paid as stored value
@@ -140,22 +134,20 @@ interface IIncentivePools {
     /// @notice Pays what the platform has of coupons of these first merchants to the treasury. Open to all.
     function claimPlatform(uint32[] calldata firstMerchants, bool cash) external returns (uint64 units);
     /// @notice Takes incentive that a merchant owes, if it can pay it in full now. Open to all.
-    function settle(uint64 coupon, uint8 use) external;
+    function settle(uint96 use) external;
     /// @notice Undoes the incentive of what was refunded of a line of the sale. Open to all; in parts as at once.
-    function unwind(uint64 coupon, uint8 use, ILedgerDoors.ProvenLeaf calldata leaf) external;
-    /// @notice Undoes a write-off that came alone, within a day. The merchant's clerks that cancel.
-    function cancel(uint64 coupon, uint8 use) external;
+    function unwind(ILedgerDoors.ProvenLeaf calldata leaf) external;
+    /// @notice Undoes a write-off that came alone, on its day or the next. The merchant's clerks that cancel.
+    function cancel(uint96 use) external;
+    /// @notice Undoes a write-off. The coupons' contract only.
+    function undo(uint96 use) external;
     /// @notice Sets where the platform's share goes. Admin only.
     function setTreasury(address treasury) external;
 
     /// @notice Where the platform's share goes.
     function treasury() external view returns (address);
-    /// @notice A write-off.
-    function useOf(uint64 coupon, uint8 use) external view returns (Use memory);
-    /// @notice The pool of a coupon now.
-    function poolOf(uint64 coupon) external view returns (Pool memory);
-    /// @notice What a member can claim of a coupon, before set-off.
-    function claimableOf(uint64 coupon, uint64 member) external view returns (uint64 units);
+    /// @notice A write-off; all 0 if there is none.
+    function useOf(uint96 use) external view returns (Use memory);
     /// @notice What a merchant has here, and what the platform has of coupons of this first merchant.
     function creditOf(uint32 merchant, bool cash) external view returns (uint64 units, uint64 platform);
     /// @notice Money of a campaign.

@@ -7,9 +7,9 @@ import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 
 /// @title What the parts of the coupons share: campaigns, lots, coupons and their trails in storage
-/// @dev A coupon costs one slot as long as it goes platform -> merchant -> member -> member: a lot that a merchant got
-/// as a whole is one word for all of its coupons, and only holders between the first merchant and the last two have a
-/// place outside of the coupon's word.
+/// @dev A coupon that goes platform -> merchant -> member costs one slot: a lot that a merchant got as a whole is one
+/// word for all of its coupons, and only holders between the first merchant and the last have a place outside of the
+/// coupon's word. That word names the last use; earlier ones of the same coupon have a slot each.
 abstract contract CouponBase is MemberSigned, ICoupons {
     uint256 internal constant MAX_HOPS = 16;
     uint256 internal constant BASIS_POINTS = 10_000;
@@ -29,23 +29,24 @@ abstract contract CouponBase is MemberSigned, ICoupons {
         uint32 loose;
     }
 
-    /// @dev `holder` is at the trail's last place, `previous` at the one before it (if that is not the first).
+    /// @dev `holder` is at the trail's last place.
     struct Word {
         uint32 firstMerchant;
         uint64 holder;
-        uint64 previous;
         uint8 hops;
         uint8 merchants;
         uint8 uses;
         uint8 live;
         uint8 flags;
+        uint96 lastUse;
     }
 
     mapping(uint32 campaign => Terms) internal _terms;
     mapping(uint32 campaign => Counts) internal _counts;
     mapping(uint256 campaignAndLot => Lot) internal _lots;
     mapping(uint64 coupon => Word) internal _words;
-    mapping(uint64 coupon => uint64[13]) internal _trails;
+    mapping(uint64 coupon => uint64[14]) internal _trails;
+    mapping(uint256 couponAndNumber => uint96) internal _earlierUses;
     mapping(address holder => uint256) internal _balances;
 
     // --- reading --------------------------------------------------------------------------------------------------
@@ -83,7 +84,6 @@ abstract contract CouponBase is MemberSigned, ICoupons {
     function _at(uint64 coupon, Word memory word, uint256 place) internal view returns (uint64) {
         if (place == 0) return word.firstMerchant;
         if (place + 1 == word.hops) return word.holder;
-        if (place + 2 == word.hops) return word.previous;
         return _trails[coupon][place - 1];
     }
 
@@ -113,8 +113,7 @@ abstract contract CouponBase is MemberSigned, ICoupons {
         if (word.hops == 0) {
             (word.firstMerchant, word.merchants) = (uint32(to), 1);
         } else {
-            if (word.hops >= 3) _trails[coupon][word.hops - 3] = word.previous;
-            if (word.hops >= 2) word.previous = word.holder;
+            if (word.hops >= 2) _trails[coupon][word.hops - 2] = word.holder;
             if (!toMember) ++word.merchants;
             else if (word.hops == word.merchants) _firstMember(coupon, word, to);
         }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IERC721} from "@openzeppelin/contracts/token/ERC721/IERC721.sol";
+import {IConsents} from "../../interfaces/IConsents.sol";
 import {ICoupons} from "../../interfaces/ICoupons.sol";
 import {IIssuanceCap} from "../../interfaces/IIssuanceCap.sol";
 import {CONSUME, OFFERS} from "../libraries/Groups.sol";
@@ -11,21 +12,21 @@ import {CouponOwners} from "./CouponOwners.sol";
 abstract contract CouponCirculation is CouponOwners {
     bytes32 private constant PASS_ON =
         keccak256("PassOn(uint64 coupon,uint64 from,uint64 to,uint256 nonce,uint256 deadline)");
-    bytes32 private constant CONSENT = keccak256("Consent(uint64 member,bool given,uint256 nonce,uint256 deadline)");
     uint256 private constant LOT_SIZE = 65_536;
     uint8 private constant LAST_FACE = 2;
 
     /// @inheritdoc ICoupons
     address public immutable issuanceCap;
     /// @inheritdoc ICoupons
+    address public immutable consents;
+    /// @inheritdoc ICoupons
     uint32 public campaignCount;
     /// @inheritdoc ICoupons
     mapping(uint32 merchant => uint256) public handedTo;
-    /// @inheritdoc ICoupons
-    mapping(uint64 member => bool) public consentOf;
 
-    constructor(address issuanceCap_) {
+    constructor(address issuanceCap_, address consents_) {
         issuanceCap = issuanceCap_;
+        consents = consents_;
     }
 
     // --- the platform ---------------------------------------------------------------------------------------------
@@ -58,7 +59,7 @@ abstract contract CouponCirculation is CouponOwners {
     }
 
     /// @inheritdoc ICoupons
-    function handLot(uint32 campaign, uint16 lot, uint32 merchant) external restricted whenRunning {
+    function handLot(uint32 campaign, uint16 lot, uint32 merchant) external restricted {
         Lot memory it = _lots[_lotKey(campaign, lot)];
         if (it.count == 0) revert UnknownLot(campaign, lot);
         if (it.merchant != 0 || it.loose != 0) revert LotOpened(campaign, lot);
@@ -69,7 +70,7 @@ abstract contract CouponCirculation is CouponOwners {
     }
 
     /// @inheritdoc ICoupons
-    function handOut(uint64[] calldata coupons, uint32 merchant) external restricted whenRunning {
+    function handOut(uint64[] calldata coupons, uint32 merchant) external restricted {
         _requireMerchant(merchant);
         for (uint256 i = 0; i < coupons.length; ++i) {
             uint64 coupon = coupons[i];
@@ -84,11 +85,7 @@ abstract contract CouponCirculation is CouponOwners {
     // --- merchants ------------------------------------------------------------------------------------------------
 
     /// @inheritdoc ICoupons
-    function handOn(uint32 holder, uint64[] calldata coupons, uint32 merchant)
-        external
-        onlyGroup(holder, OFFERS)
-        whenRunning
-    {
+    function handOn(uint32 holder, uint64[] calldata coupons, uint32 merchant) external onlyGroup(holder, OFFERS) {
         _requireMerchant(merchant);
         for (uint256 i = 0; i < coupons.length; ++i) {
             _hand(coupons[i], _ofMerchant(coupons[i], holder), merchant, false);
@@ -101,7 +98,6 @@ abstract contract CouponCirculation is CouponOwners {
     function give(uint32 holder, uint64[] calldata coupons, uint64[] calldata members)
         external
         onlyGroup(holder, OFFERS | CONSUME)
-        whenRunning
     {
         if (coupons.length != members.length) revert LengthsDiffer(coupons.length, members.length);
         for (uint256 i = 0; i < coupons.length; ++i) {
@@ -116,31 +112,15 @@ abstract contract CouponCirculation is CouponOwners {
     // --- members --------------------------------------------------------------------------------------------------
 
     /// @inheritdoc ICoupons
-    function passOn(uint64 coupon, uint64 from, uint64 to, uint256 deadline, bytes calldata signature)
-        external
-        whenRunning
-    {
+    function passOn(uint64 coupon, uint64 from, uint64 to, uint256 deadline, bytes calldata signature) external {
         bytes32 terms = keccak256(abi.encode(PASS_ON, coupon, from, to, nonceOf[from], deadline));
         _requireMember(from, terms, deadline, signature);
         _passOn(coupon, from, to);
     }
 
     /// @inheritdoc ICoupons
-    function passOnFor(uint64 coupon, uint64 from, uint64 to) external restricted whenRunning {
+    function passOnFor(uint64 coupon, uint64 from, uint64 to) external restricted {
         _passOn(coupon, from, to);
-    }
-
-    /// @inheritdoc ICoupons
-    function consent(uint64 member, bool given, uint256 deadline, bytes calldata signature) external {
-        bytes32 terms = keccak256(abi.encode(CONSENT, member, given, nonceOf[member], deadline));
-        _requireMember(member, terms, deadline, signature);
-        _consent(member, given);
-    }
-
-    /// @inheritdoc ICoupons
-    function consentFor(uint64 member, bool given) external restricted {
-        _requireRegistered(member);
-        _consent(member, given);
     }
 
     // --- inside ---------------------------------------------------------------------------------------------------
@@ -173,14 +153,9 @@ abstract contract CouponCirculation is CouponOwners {
         _pass(coupon, word, to);
     }
 
-    function _consent(uint64 member, bool given) private {
-        consentOf[member] = given;
-        emit ConsentSet(member, given);
-    }
-
     function _firstMember(uint64 coupon, Word memory word, uint64 member) internal override {
         ++_counts[uint32(coupon >> 32)].held;
-        if (_terms[uint32(coupon >> 32)].dataOwnerBps != 0 && consentOf[member]) {
+        if (_terms[uint32(coupon >> 32)].dataOwnerBps != 0 && IConsents(consents).consentOf(member)) {
             word.flags |= CONSENTED;
             emit CouponTargeted(coupon, member);
         }

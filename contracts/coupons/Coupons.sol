@@ -5,6 +5,16 @@ import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProo
 import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {ICoupons} from "../../interfaces/ICoupons.sol";
 import {IIncentivePools} from "../../interfaces/IIncentivePools.sol";
+import {
+    ACT_AMOUNT,
+    ACT_MEMBER,
+    ACT_SCOPE,
+    ACT_STATE,
+    ACT_TIME,
+    ACT_UNKNOWN,
+    AUTHORISATION,
+    LOCKED
+} from "../libraries/ActReasons.sol";
 import {CONSUME} from "../libraries/Groups.sol";
 import {Incentives} from "../libraries/Incentives.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
@@ -13,17 +23,10 @@ import {CouponCirculation} from "./CouponCirculation.sol";
 
 /// @title Universal coupons
 contract Coupons is CouponCirculation {
-    // reasons of acts (docs/batch.md)
-    uint8 private constant LOCKED = 11;
-    uint8 private constant AUTHORISATION = 12;
-    uint8 private constant UNKNOWN = 31;
-    uint8 private constant STATE = 32;
-    uint8 private constant TIME = 33;
-    uint8 private constant SCOPE = 34;
-    uint8 private constant AMOUNT = 35;
-    uint8 private constant MEMBER = 38;
-
     uint256 private constant ACT_HEAD = 29; // kind 1 | coupon 8 | discount 6 | sale 8 | amount 6
+    uint256 private constant UNDO_LENGTH = 9; // kind 1 | sequence 8
+    bytes1 private constant UNDO = 0x81;
+    uint256 private constant WITHOUT_BATCH = 0xffffff00; // and the number of the use, where others have their stream
     uint256 private constant MAX_AMOUNT = type(uint40).max;
     uint8 private constant PERCENTAGE = 0;
     uint8 private constant GIFT = 2;
@@ -42,24 +45,27 @@ contract Coupons is CouponCirculation {
     uint256 private immutable _tolerance;
     mapping(uint256 merchantAndSale => uint8) private _sales;
 
-    /// @dev What the core is told of a write-off. `stream` 0 = it came alone, and `sequence` is the merchant's reference.
+    /// @dev What the core is told of a write-off. `use` 0 = it came without the batch; `sale` 0 = it came with lines.
     struct WriteOff {
-        bool act;
+        uint96 use;
         uint32 merchant;
         uint64 member;
         uint256 time;
-        uint32 stream;
-        uint64 sequence;
+        uint64 sale;
+        bool alone;
         uint256 amount;
         uint256 discount;
         bytes32 product;
     }
 
-    constructor(address authority_, address ledger_, address registry_, address pools_, address issuanceCap_)
-        SuitePart(authority_, ledger_, registry_)
-        MemberSigned("Till Coupon")
-        CouponCirculation(issuanceCap_)
-    {
+    constructor(
+        address authority_,
+        address ledger_,
+        address registry_,
+        address pools_,
+        address issuanceCap_,
+        address consents_
+    ) SuitePart(authority_, ledger_, registry_) MemberSigned("Till Coupon") CouponCirculation(issuanceCap_, consents_) {
         pools = pools_;
         _tolerance = ledger.clockTolerance();
     }
@@ -68,20 +74,25 @@ contract Coupons is CouponCirculation {
 
     /// @inheritdoc IActTarget
     function applyAct(Act calldata act, bytes calldata data) external onlyLedger returns (uint256) {
+        if (data[0] == UNDO) {
+            _undo(act, data);
+            return 0;
+        }
         if (act.authorisation == 0) revert ActRefused(AUTHORISATION);
-        if (data.length < ACT_HEAD) revert ActRefused(UNKNOWN);
+        if (data.length < ACT_HEAD) revert ActRefused(ACT_UNKNOWN);
         uint64 coupon = uint64(bytes8(data[1:9]));
-        (bytes calldata product, bytes32[] memory proof) = _productOf(data);
+        if (uint16(coupon) >= _lots[coupon >> 16].count) revert ActRefused(ACT_UNKNOWN);
+        (bytes calldata product, bytes32[] calldata proof) = _productOf(data);
         WriteOff memory it;
-        it.act = true;
+        it.use = _useOf(act.stream, act.sequence);
         (it.merchant, it.member) = (act.merchant, act.member);
         bool near = act.time + _tolerance >= block.timestamp && act.time <= block.timestamp + _tolerance;
         it.time = near ? act.time : block.timestamp;
         it.discount = uint48(bytes6(data[9:15]));
+        it.amount = act.amount;
         if (act.amount == 0) {
-            (it.sequence, it.amount) = (uint64(bytes8(data[15:23])), uint48(bytes6(data[23:29])));
-        } else {
-            (it.stream, it.sequence, it.amount) = (act.stream, act.sequence, act.amount);
+            (it.sale, it.amount) = (uint64(bytes8(data[15:23])), uint48(bytes6(data[23:29])));
+            it.alone = true;
         }
         _writeOff(coupon, it, product, proof);
         return 0;
@@ -97,17 +108,17 @@ contract Coupons is CouponCirculation {
         bytes calldata product,
         bytes32[] calldata proof
     ) external onlyGroup(merchant, CONSUME) whenRunning {
-        if (!registry.merchant(merchant).active) revert MerchantClosed(merchant);
         WriteOff memory it;
         it.merchant = merchant;
         it.member = _read(coupon).holder;
         it.time = block.timestamp;
-        (it.sequence, it.amount, it.discount) = (sale, amount, discount);
+        (it.sale, it.amount, it.discount) = (sale, amount, discount);
+        it.alone = true;
         _writeOff(coupon, it, product, proof);
     }
 
     /// @inheritdoc ICoupons
-    function giveBack(uint64 coupon, uint8 use) external {
+    function giveBack(uint64 coupon, uint96 use) external {
         if (msg.sender != pools) revert NotPools(msg.sender);
         Word storage word = _words[coupon];
         Counts storage it = _counts[uint32(coupon >> 32)];
@@ -163,6 +174,15 @@ contract Coupons is CouponCirculation {
     }
 
     /// @inheritdoc ICoupons
+    function usesOf(uint64 coupon) external view returns (uint96[] memory uses) {
+        Word memory word = _read(coupon);
+        uses = new uint96[](word.uses);
+        for (uint256 i = 0; i < uses.length; ++i) {
+            uses[i] = i + 1 == uses.length ? word.lastUse : _earlierUses[_numbered(coupon, i)];
+        }
+    }
+
+    /// @inheritdoc ICoupons
     function sharingOf(uint64 coupon) external view returns (Sharing memory) {
         return _sharing(coupon, _read(coupon), _termsOf(coupon));
     }
@@ -180,61 +200,66 @@ contract Coupons is CouponCirculation {
     // --- the core -------------------------------------------------------------------------------------------------
 
     /// @dev Checks, marks the use, and has the pools generate and share the incentive.
-    function _writeOff(uint64 coupon, WriteOff memory it, bytes calldata product, bytes32[] memory proof) private {
-        if (it.act && !_exists(coupon)) revert ActRefused(UNKNOWN);
+    function _writeOff(uint64 coupon, WriteOff memory it, bytes calldata product, bytes32[] calldata proof) private {
         Word memory word = _read(coupon);
         Terms memory terms = _termsOf(coupon);
         _checkCoupon(coupon, word, terms, it);
         _checkBasket(coupon, terms, it);
         if (terms.productSet != 0) {
             it.product = keccak256(abi.encodePacked(PRODUCT_LEAF, product));
-            if (product.length == 0 || MerkleProof.processProof(proof, it.product) != terms.productSet) {
-                _refuse(it, SCOPE);
+            if (product.length == 0 || MerkleProof.processProofCalldata(proof, it.product) != terms.productSet) {
+                _refuse(it, ACT_SCOPE);
                 revert ProductSetNotProved(coupon, terms.productSet);
             }
         }
-        if (it.stream == 0) _checkStack(coupon, terms, it);
+        if (it.alone) _checkStack(coupon, terms, it);
 
-        uint8 use = word.uses;
+        uint96 use = it.use != 0 ? it.use : _useOf(WITHOUT_BATCH + word.uses, coupon);
+        if (word.uses != 0) _earlierUses[_numbered(coupon, word.uses - 1)] = word.lastUse;
         word.flags |= USED;
         ++word.uses;
         ++word.live;
+        word.lastUse = use;
         _save(coupon, word);
         _countUse(uint32(coupon >> 32), word.live == terms.maxUses);
         Sharing memory sharing = _sharing(coupon, word, terms);
-        uint256 units = Incentives.unitsDown(sharing, it.amount, _par);
+        uint64 units = uint64(Incentives.unitsDown(sharing, it.amount, _par));
         emit CouponWrittenOff(
-            coupon,
-            it.merchant,
-            it.member,
-            use,
-            it.stream,
-            it.sequence,
-            uint64(it.amount),
-            uint64(it.discount),
-            uint64(units),
-            it.product
+            coupon, it.merchant, it.member, use, it.sale, uint64(it.amount), uint64(it.discount), units, it.product
         );
         IIncentivePools.Sale memory sale =
-            IIncentivePools.Sale(it.merchant, it.stream, it.sequence, uint64(it.amount), uint64(units));
-        IIncentivePools(pools).generate(coupon, use, sharing, sale);
+            IIncentivePools.Sale(coupon, it.merchant, it.alone, uint40(it.amount), uint48(units));
+        IIncentivePools(pools).generate(use, sharing, sale);
+    }
+
+    /// @dev Gives back what an earlier act of the stream used, on the same day.
+    function _undo(Act calldata act, bytes calldata data) private {
+        if (data.length != UNDO_LENGTH) revert ActRefused(ACT_UNKNOWN);
+        uint96 use = _useOf(act.stream, uint64(bytes8(data[1:9])));
+        IIncentivePools.Use memory it = IIncentivePools(pools).useOf(use);
+        if (it.merchant == 0) revert ActRefused(ACT_UNKNOWN);
+        if (it.merchant != act.merchant) revert ActRefused(ACT_SCOPE);
+        if (_words[it.coupon].holder != act.member) revert ActRefused(ACT_MEMBER);
+        if (it.givenBack) revert ActRefused(ACT_STATE);
+        if (it.day != ledger.currentDay()) revert ActRefused(ACT_TIME);
+        IIncentivePools(pools).undo(use);
     }
 
     function _checkCoupon(uint64 coupon, Word memory word, Terms memory terms, WriteOff memory it) private view {
         if (!_isMembers(word) || word.holder != it.member) {
-            _refuse(it, MEMBER);
+            _refuse(it, ACT_MEMBER);
             revert NotHolder(coupon, _memberAccount(it.member));
         }
         if (word.live == terms.maxUses || word.uses == type(uint8).max) {
-            _refuse(it, STATE);
+            _refuse(it, ACT_STATE);
             revert CouponUsedUp(coupon);
         }
         if (it.time < terms.starts) {
-            _refuse(it, TIME);
+            _refuse(it, ACT_TIME);
             revert NotValidYet(coupon, terms.starts);
         }
         if (terms.until != 0 && it.time >= terms.until) {
-            _refuse(it, TIME);
+            _refuse(it, ACT_TIME);
             revert CouponExpired(coupon, terms.until);
         }
         if (_isLocked(it.member)) {
@@ -247,38 +272,38 @@ contract Coupons is CouponCirculation {
     function _checkBasket(uint64 coupon, Terms memory terms, WriteOff memory it) private pure {
         uint256 basket = it.amount + it.discount;
         if (basket > MAX_AMOUNT) {
-            _refuse(it, AMOUNT);
+            _refuse(it, ACT_AMOUNT);
             revert AmountTooLarge(basket);
         }
         if (basket == 0 && terms.face != GIFT) {
-            _refuse(it, AMOUNT);
+            _refuse(it, ACT_AMOUNT);
             revert NothingSold(coupon);
         }
         uint256 due;
         if (terms.face == PERCENTAGE) due = basket * terms.faceValue / BASIS_POINTS;
         else if (terms.face != GIFT) due = basket < terms.faceValue ? basket : terms.faceValue;
         if (it.discount != due) {
-            _refuse(it, AMOUNT);
+            _refuse(it, ACT_AMOUNT);
             revert BadDiscount(coupon, it.discount, due);
         }
         if (basket < terms.minimumBasket) {
-            _refuse(it, SCOPE);
+            _refuse(it, ACT_SCOPE);
             revert BasketTooSmall(coupon, basket, terms.minimumBasket);
         }
     }
 
     /// @dev A coupon that cannot be stacked is the only one of its sale.
     function _checkStack(uint64 coupon, Terms memory terms, WriteOff memory it) private {
-        if (it.sequence == 0) {
-            _refuse(it, SCOPE);
+        if (it.sale == 0) {
+            _refuse(it, ACT_SCOPE);
             revert NoSale(coupon);
         }
-        uint256 key = (uint256(it.merchant) << 64) | it.sequence;
+        uint256 key = (uint256(it.merchant) << 64) | it.sale;
         uint8 before = _sales[key];
         uint8 mark = terms.stackable ? HAS_COUPONS : HAS_LONELY_COUPON;
         if (before == HAS_LONELY_COUPON || (before == HAS_COUPONS && mark == HAS_LONELY_COUPON)) {
-            _refuse(it, SCOPE);
-            revert NotStackable(coupon, it.sequence);
+            _refuse(it, ACT_SCOPE);
+            revert NotStackable(coupon, it.sale);
         }
         if (before != mark) _sales[key] = mark;
     }
@@ -312,25 +337,31 @@ contract Coupons is CouponCirculation {
     }
 
     /// @dev What follows the kind's head: `length 1 | product code | proof 32 * n`, or nothing.
-    function _productOf(bytes calldata data) private pure returns (bytes calldata product, bytes32[] memory proof) {
+    function _productOf(bytes calldata data) private pure returns (bytes calldata product, bytes32[] calldata proof) {
         product = data[0:0];
+        uint256 length;
+        uint256 end;
         if (data.length > ACT_HEAD) {
-            uint256 start = ACT_HEAD + 1;
-            uint256 end = start + uint8(data[ACT_HEAD]);
-            if (end > data.length || (data.length - end) % 32 != 0) revert ActRefused(SCOPE);
-            product = data[start:end];
-            proof = new bytes32[]((data.length - end) / 32);
-            for (uint256 i = 0; i < proof.length; ++i) {
-                proof[i] = bytes32(data[end + 32 * i:]);
-            }
+            end = ACT_HEAD + 1 + uint8(data[ACT_HEAD]);
+            if (end > data.length || (data.length - end) % 32 != 0) revert ActRefused(ACT_SCOPE);
+            product = data[ACT_HEAD + 1:end];
+            length = (data.length - end) / 32;
+        }
+        assembly ("memory-safe") {
+            proof.offset := add(data.offset, end)
+            proof.length := length
         }
     }
 
-    function _exists(uint64 coupon) private view returns (bool) {
-        return uint16(coupon) < _lots[coupon >> 16].count;
+    function _useOf(uint256 stream, uint64 sequence) private pure returns (uint96) {
+        return uint96((stream << 64) | sequence);
+    }
+
+    function _numbered(uint64 coupon, uint256 number) private pure returns (uint256) {
+        return (uint256(coupon) << 8) | number;
     }
 
     function _refuse(WriteOff memory it, uint8 reason) private pure {
-        if (it.act) revert ActRefused(reason);
+        if (it.use != 0) revert ActRefused(reason);
     }
 }

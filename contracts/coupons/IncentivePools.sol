@@ -10,6 +10,8 @@ import {PoolUndoing} from "./PoolUndoing.sol";
 
 /// @title The money that coupons bring in
 contract IncentivePools is PoolUndoing {
+    uint8 private constant ACTIVE = 1; // a merchant's flag
+
     /// @inheritdoc IIncentivePools
     address public treasury;
 
@@ -29,50 +31,51 @@ contract IncentivePools is PoolUndoing {
     // --- in -------------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IIncentivePools
-    function generate(uint64 coupon, uint8 use, ICoupons.Sharing calldata sharing, Sale calldata sale)
-        external
-        onlyCoupons
-    {
-        bool funded = sale.units <= _heldBy(sale.merchant, sharing.cash);
-        bool alone = sale.stream == 0;
-        _uses[_useKey(coupon, use)] = Use({
-            stream: alone ? uint32(block.timestamp) : sale.stream,
-            sequence: sale.sequence,
+    function generate(uint96 use, ICoupons.Sharing calldata sharing, Sale calldata sale) external onlyCoupons {
+        (uint256 held, bool active) = _heldBy(sale.merchant, sharing.cash);
+        if (!active) revert MerchantClosed(sale.merchant);
+        bool funded = sale.units <= held;
+        Use memory it = Use({
+            coupon: sale.coupon,
             merchant: sale.merchant,
-            basis: uint40(sale.amount),
-            units: uint48(sale.units),
+            basis: sale.amount,
+            units: sale.units,
             epoch: _epochOf(sharing.cash),
+            day: ledger.currentDay(),
             claimed: 0,
-            flags: (funded ? FUNDED : 0) | (alone ? ALONE : 0)
+            funded: funded,
+            alone: sale.alone,
+            givenBack: false
         });
+        _saveUse(use, it);
         MerchantMoney storage money = _merchants[_merchantKey(sale.merchant, sharing.cash)];
         money.generated += sale.units;
         ++money.writeOffs;
         uint256 platform;
         if (funded) {
-            platform = _share(coupon, use, sharing, sale.merchant, sale.units);
+            platform = _share(use, sharing, sale.coupon, sale.merchant, sale.units);
         } else {
             money.owed += sale.units;
             _campaigns[sharing.campaign].owed += sale.units;
         }
-        emit IncentiveGenerated(coupon, sale.merchant, use, sale.units, funded, uint64(platform));
+        emit IncentiveGenerated(sale.coupon, sale.merchant, use, sale.units, funded, uint64(platform));
         if (funded) _take(sale.merchant, sharing.cash, sale.units);
     }
 
     /// @inheritdoc IIncentivePools
-    function settle(uint64 coupon, uint8 use) external whenRunning {
-        Use memory it = _known(coupon, use);
-        if (it.flags & FUNDED != 0 || it.units == 0) revert NotOwed(coupon, use);
-        ICoupons.Sharing memory sharing = _coupons().sharingOf(coupon);
-        uint256 held = _heldBy(it.merchant, sharing.cash);
+    function settle(uint96 use) external {
+        Use memory it = _known(use);
+        if (it.funded || it.units == 0) revert NotOwed(use);
+        ICoupons.Sharing memory sharing = _coupons().sharingOf(it.coupon);
+        (uint256 held,) = _heldBy(it.merchant, sharing.cash);
         if (held < it.units) revert StillUnfunded(it.merchant, held, it.units);
-        it.flags |= FUNDED;
+        it.funded = true;
         it.epoch = _epochOf(sharing.cash);
-        _uses[_useKey(coupon, use)] = it;
+        _saveUse(use, it);
         _merchants[_merchantKey(it.merchant, sharing.cash)].owed -= it.units;
         _campaigns[sharing.campaign].owed -= it.units;
-        uint256 platform = _share(coupon, use, sharing, it.merchant, it.units);
-        emit IncentiveSettled(coupon, it.merchant, use, it.units, uint64(platform));
+        uint256 platform = _share(use, sharing, it.coupon, it.merchant, it.units);
+        emit IncentiveSettled(it.coupon, it.merchant, use, it.units, uint64(platform));
         _take(it.merchant, sharing.cash, it.units);
     }
 
@@ -87,7 +90,7 @@ contract IncentivePools is PoolUndoing {
         for (uint256 i = 0; i < coupons.length; ++i) {
             ICoupons.Sharing memory sharing = source.sharingOf(coupons[i]);
             uint256 place = _placeOf(source, coupons[i], member);
-            Aged memory found = _claimUses(coupons[i], sharing, place, sharing.cash ? 0 : epoch);
+            Aged memory found = _claimUses(source.usesOf(coupons[i]), sharing, place, sharing.cash ? 0 : epoch);
             uint256 units = found.current + found.previous;
             if (units == 0) continue;
             _campaigns[sharing.campaign].paid += uint64(units);
@@ -112,7 +115,7 @@ contract IncentivePools is PoolUndoing {
         Aged memory aged = Aged(credits.current, credits.previous);
         if (aged.current + aged.previous == 0) revert NothingToClaim();
         (credits.current, credits.previous) = (0, 0);
-        _credits[key] = credits;
+        _save(key, credits);
         _setOff(_subject(MERCHANT, merchant, cash), cash, aged);
         units = uint64(aged.current + aged.previous);
         _merchants[key].paid += units;
@@ -133,7 +136,7 @@ contract IncentivePools is PoolUndoing {
             sum.current += credits.platformCurrent;
             sum.previous += credits.platformPrevious;
             (credits.platformCurrent, credits.platformPrevious) = (0, 0);
-            _credits[key] = credits;
+            _save(key, credits);
             emit PlatformClaimed(firstMerchants[i], treasury, cash, uint64(found));
         }
         if (sum.current + sum.previous == 0) revert NothingToClaim();
@@ -145,46 +148,8 @@ contract IncentivePools is PoolUndoing {
     // --- views ----------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IIncentivePools
-    function useOf(uint64 coupon, uint8 use) external view returns (Use memory) {
-        return _known(coupon, use);
-    }
-
-    /// @inheritdoc IIncentivePools
-    function poolOf(uint64 coupon) external view returns (Pool memory pool) {
-        ICoupons source = _coupons();
-        uint8 uses = source.couponOf(coupon).uses;
-        if (uses == 0) return pool;
-        ICoupons.Sharing memory sharing = source.sharingOf(coupon);
-        uint16 epoch = _epochOf(sharing.cash);
-        for (uint8 use = 0; use < uses; ++use) {
-            Use memory it = _uses[_useKey(coupon, use)];
-            pool.generated += it.units;
-            if (it.flags & FUNDED == 0) {
-                pool.owed += it.units;
-                continue;
-            }
-            Incentives.Parts memory parts = Incentives.partsDown(sharing, it.units);
-            uint256 left;
-            for (uint256 place = sharing.merchants.length; place < sharing.hops; ++place) {
-                if (it.claimed & (1 << place) == 0) left += Incentives.memberPart(sharing, parts, place);
-            }
-            Aged memory aged = _aged(left, it.epoch, epoch);
-            pool.balance += uint64(aged.current + aged.previous);
-            pool.expired += uint64(left - aged.current - aged.previous);
-            pool.paid += uint64(it.units - left);
-        }
-    }
-
-    /// @inheritdoc IIncentivePools
-    function claimableOf(uint64 coupon, uint64 member) external view returns (uint64 units) {
-        ICoupons source = _coupons();
-        ICoupons.Sharing memory sharing = source.sharingOf(coupon);
-        uint256 place = _placeOf(source, coupon, member);
-        uint8 uses = source.couponOf(coupon).uses;
-        for (uint8 use = 0; use < uses; ++use) {
-            Aged memory aged = _unclaimed(_uses[_useKey(coupon, use)], sharing, place, _epochOf(sharing.cash));
-            units += uint64(aged.current + aged.previous);
-        }
+    function useOf(uint96 use) external view returns (Use memory) {
+        return _uses[use];
     }
 
     /// @inheritdoc IIncentivePools
@@ -218,33 +183,20 @@ contract IncentivePools is PoolUndoing {
 
     // --- inside ---------------------------------------------------------------------------------------------------
 
-    /// @dev Marks a member's parts of all uses of a coupon as claimed, and sums them up.
-    function _claimUses(uint64 coupon, ICoupons.Sharing memory sharing, uint256 place, uint16 epoch)
+    /// @dev Marks a member's parts of these uses as claimed, and sums up those that did not expire.
+    function _claimUses(uint96[] memory uses, ICoupons.Sharing memory sharing, uint256 place, uint16 epoch)
         private
         returns (Aged memory sum)
     {
-        // uses are numbered without a gap
-        for (uint256 use = 0; use <= type(uint8).max; ++use) {
-            uint256 key = _useKey(coupon, uint8(use));
-            Use memory it = _uses[key];
-            if (it.merchant == 0) break;
-            Aged memory found = _unclaimed(it, sharing, place, epoch);
-            if (found.current + found.previous == 0) continue;
-            _uses[key].claimed = it.claimed | uint16(1 << place);
-            sum.current += found.current;
-            sum.previous += found.previous;
+        for (uint256 i = 0; i < uses.length; ++i) {
+            Use memory it = _uses[uses[i]];
+            uint256 units = Incentives.unclaimed(sharing, it, place);
+            (bool current, bool previous) = Incentives.ageOf(it.epoch, epoch);
+            if (units == 0 || !(current || previous)) continue;
+            _uses[uses[i]].claimed = it.claimed | uint16(1 << place);
+            if (current) sum.current += units;
+            else sum.previous += units;
         }
-    }
-
-    /// @dev A member's part of a use that is funded, not claimed and not expired.
-    function _unclaimed(Use memory it, ICoupons.Sharing memory sharing, uint256 place, uint16 epoch)
-        private
-        pure
-        returns (Aged memory)
-    {
-        if (it.flags & FUNDED == 0 || it.claimed & (1 << place) != 0) return Aged(0, 0);
-        Incentives.Parts memory parts = Incentives.partsDown(sharing, it.units);
-        return _aged(Incentives.memberPart(sharing, parts, place), it.epoch, epoch);
     }
 
     function _placeOf(ICoupons source, uint64 coupon, uint64 member) private view returns (uint256) {
@@ -256,9 +208,9 @@ contract IncentivePools is PoolUndoing {
     }
 
     /// @dev What a merchant can pay incentive from.
-    function _heldBy(uint32 merchant, bool cash) private view returns (uint256) {
+    function _heldBy(uint32 merchant, bool cash) private view returns (uint256 held, bool active) {
         IRewardToken.Merchant memory it = ledger.merchant(merchant);
-        return cash ? it.payable_ : it.prepaid;
+        return (cash ? it.payable_ : it.prepaid, it.flags & ACTIVE != 0);
     }
 
     /// @dev The merchant has it: _heldBy was asked.

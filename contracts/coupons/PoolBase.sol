@@ -10,9 +10,6 @@ import {SuitePart} from "../suite/SuitePart.sol";
 /// @dev Why a use has one word and members' parts are computed when they are claimed: docs/decisions.
 abstract contract PoolBase is SuitePart, IIncentivePools {
     uint8 internal constant KIND = 1; // acts of coupons
-    uint8 internal constant FUNDED = 1;
-    uint8 internal constant ALONE = 2;
-    uint8 internal constant GIVEN_BACK = 4;
     uint8 internal constant PLATFORM = 0;
     uint8 internal constant MERCHANT = 1;
     uint8 internal constant MEMBER = 2;
@@ -38,14 +35,14 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         uint256 previous;
     }
 
-    mapping(uint256 couponAndUse => Use) internal _uses;
+    mapping(uint96 use => Use) internal _uses;
     mapping(uint256 cashAndMerchant => Credits) internal _credits;
     mapping(uint256 subject => Owing[]) internal _owing;
     mapping(uint32 campaign => CampaignMoney) internal _campaigns;
     mapping(uint256 cashAndMerchant => MerchantMoney) internal _merchants;
 
     modifier onlyCoupons() {
-        if (msg.sender != ledger.actTarget(KIND)) revert NotCoupons(msg.sender);
+        if (msg.sender != address(_coupons())) revert NotCoupons(msg.sender);
         _;
     }
 
@@ -55,13 +52,9 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
 
     // --- places ---------------------------------------------------------------------------------------------------
 
-    function _useKey(uint64 coupon, uint8 use) internal pure returns (uint256) {
-        return (uint256(coupon) << 8) | use;
-    }
-
-    function _known(uint64 coupon, uint8 use) internal view returns (Use memory it) {
-        it = _uses[_useKey(coupon, use)];
-        if (it.merchant == 0) revert UnknownUse(coupon, use);
+    function _known(uint96 use) internal view returns (Use memory it) {
+        it = _uses[use];
+        if (it.merchant == 0) revert UnknownUse(use);
     }
 
     function _merchantKey(uint32 merchant, bool cash) internal pure returns (uint256) {
@@ -77,12 +70,6 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         return cash ? 0 : ledger.currentEpoch();
     }
 
-    /// @dev `units` of this epoch of funding, as they are in `epoch`; nothing once they expired.
-    function _aged(uint256 units, uint16 fundedIn, uint16 epoch) internal pure returns (Aged memory aged) {
-        if (fundedIn == epoch) aged.current = units;
-        else if (fundedIn + 1 == epoch) aged.previous = units;
-    }
-
     /// @dev A merchant's credits in this epoch.
     function _creditsOf(uint256 key, uint16 epoch) internal view returns (Credits memory it) {
         it = _credits[key];
@@ -93,12 +80,20 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         (it.current, it.platformCurrent, it.epoch) = (0, 0, epoch);
     }
 
+    function _save(uint256 key, Credits memory credits) internal {
+        _credits[key] = credits;
+    }
+
+    function _saveUse(uint96 use, Use memory it) internal {
+        _uses[use] = it;
+    }
+
     // --- sharing --------------------------------------------------------------------------------------------------
 
     /// @dev Gives merchants and the platform their parts of a use that was funded in this epoch. What is the members'
     /// stays where it is.
     /// @return platform What the platform has of it
-    function _share(uint64 coupon, uint8 use, ICoupons.Sharing memory sharing, uint32 writer, uint256 units)
+    function _share(uint96 use, ICoupons.Sharing memory sharing, uint64 coupon, uint32 writer, uint256 units)
         internal
         returns (uint256 platform)
     {
@@ -106,10 +101,10 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         uint16 epoch = _epochOf(sharing.cash);
         platform = units - parts.lazy;
         for (uint256 i = 1; i < sharing.merchants.length; ++i) {
-            platform -= _credit(coupon, use, sharing, sharing.merchants[i], writer, parts.distributor, epoch);
+            platform -= _credit(use, sharing, coupon, sharing.merchants[i], writer, parts.distributor, epoch);
         }
         if (sharing.dataUser != 0) {
-            platform -= _credit(coupon, use, sharing, sharing.dataUser, writer, parts.dataUser, epoch);
+            platform -= _credit(use, sharing, coupon, sharing.dataUser, writer, parts.dataUser, epoch);
         }
         uint32 merchant = sharing.merchants[0];
         uint256 first = merchant == writer ? 0 : parts.first;
@@ -118,7 +113,7 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         Credits memory credits = _creditsOf(key, epoch);
         credits.current += uint56(first);
         credits.platformCurrent += uint56(platform);
-        _credits[key] = credits;
+        _save(key, credits);
         if (first != 0) emit MerchantCredited(coupon, merchant, use, uint64(first));
         CampaignMoney storage money = _campaigns[sharing.campaign];
         money.funded += uint64(units);
@@ -127,9 +122,9 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
 
     /// @dev A merchant gets nothing for writing off a coupon of its own.
     function _credit(
-        uint64 coupon,
-        uint8 use,
+        uint96 use,
         ICoupons.Sharing memory sharing,
+        uint64 coupon,
         uint32 merchant,
         uint32 writer,
         uint256 units,
@@ -139,7 +134,7 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         uint256 key = _merchantKey(merchant, sharing.cash);
         Credits memory credits = _creditsOf(key, epoch);
         credits.current += uint56(units);
-        _credits[key] = credits;
+        _save(key, credits);
         emit MerchantCredited(coupon, merchant, use, uint64(units));
         return units;
     }

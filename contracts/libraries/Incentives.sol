@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ICoupons} from "../../interfaces/ICoupons.sol";
+import {IIncentivePools} from "../../interfaces/IIncentivePools.sol";
 
 /// @title How much incentive a write-off generates, and whose it is
 /// @dev Each part is rounded down on its own; the platform's is what is left.
@@ -49,5 +50,20 @@ library Incentives {
         uint256 part = place + 1 == sharing.hops ? parts.holder : parts.distributor;
         // the data owner is the first member
         return place == sharing.merchants.length ? part + parts.dataOwner : part;
+    }
+
+    /// @notice Units that a member at a place of the trail did not claim of a use, whether expired or not.
+    function unclaimed(ICoupons.Sharing memory sharing, IIncentivePools.Use memory use, uint256 place)
+        internal
+        pure
+        returns (uint256)
+    {
+        if (!use.funded || use.claimed & (1 << place) != 0) return 0;
+        return memberPart(sharing, partsDown(sharing, use.units), place);
+    }
+
+    /// @notice Whether money funded in an epoch is of the current or the previous bucket in another, or expired.
+    function ageOf(uint16 fundedIn, uint16 epoch) internal pure returns (bool current, bool previous) {
+        return (fundedIn == epoch, fundedIn + 1 == epoch);
     }
 }

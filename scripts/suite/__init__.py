@@ -6,10 +6,10 @@ scripts/deploy.py deploys them on a network, benchmarks/suite.py on a developmen
 
 from typing import Any, Final
 
-from scripts.suite import loyalty, settlement
+from scripts.suite import coupons, loyalty, settlement
 from scripts.suite.part import Part
 
-MODULES: Final[tuple[Any, ...]] = (loyalty, settlement)
+MODULES: Final[tuple[Any, ...]] = (loyalty, settlement, coupons)
 PARTS: Final[tuple[Part, ...]] = tuple(part for module in MODULES for part in module.PARTS)
 SETTINGS: Final[dict[str, dict[str, Any]]] = {module.__name__.rpartition(".")[2]: module.SETTINGS for module in MODULES}
 

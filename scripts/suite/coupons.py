@@ -30,19 +30,26 @@ def _cap(addresses: Addresses, settings: Settings) -> Sequence[Any]:
 
 
 def _coupons(addresses: Addresses, settings: Settings) -> Sequence[Any]:
-    return (*usual(addresses, settings), addresses["IncentivePools"], addresses["IssuanceCap"])
+    names = ("IncentivePools", "IssuanceCap", "Consents")
+    return (*usual(addresses, settings), *(addresses[name] for name in names))
+
+
+def _statistics(addresses: Addresses, _: Settings) -> Sequence[Any]:
+    return (addresses["Coupons"], addresses["IncentivePools"])
 
 
 PARTS: Final = (
     Part(name="IncentivePools", section=SECTION, arguments=_pools, doors=ISSUE | TAKE_PAYABLE | CREDIT_VALUE),
     Part(name="IssuanceCap", section=SECTION, arguments=_cap),
+    Part(name="Consents", section=SECTION, arguments=usual, roles={"consentFor": OPERATOR}),
     Part(
         name="Coupons",
         section=SECTION,
         arguments=_coupons,
         roles=dict.fromkeys(
-            ("defineCampaign", "issue", "handLot", "handOut", "passOnFor", "consentFor"), OPERATOR
+            ("defineCampaign", "issue", "handLot", "handOut", "passOnFor"), OPERATOR
         ),
         acts=(WRITE_OFF,),
     ),
+    Part(name="CouponStatistics", section=SECTION, arguments=_statistics),
 )
