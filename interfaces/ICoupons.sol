@@ -47,13 +47,11 @@ interface ICoupons is IERC721, IActTarget {
         bytes32 productSet;
     }
 
-    /// @notice Counts of a campaign's coupons. `held` by members and not used up.
+    /// @notice Counts of a campaign's coupons: issued, handed to merchants, and of these those that reached members.
     struct Counts {
         uint32 issued;
         uint32 handed;
         uint32 held;
-        uint32 writeOffs;
-        uint32 usedUp;
         uint16 lots;
     }
 

@@ -47,12 +47,13 @@ interface IIncentivePools {
     }
 
     /// @notice Money of a campaign: `funded` came in, `paid` went to its owners' accounts or was claimed, `owed` by
-    /// merchants still, `returned` to merchants after refunds (claimed incentive is returned when it is set off).
+    /// merchants still, `returned` to merchants after refunds (claimed incentive is returned when it is set off). `writeOffs` that stand.
     struct CampaignMoney {
-        uint64 funded;
-        uint64 paid;
-        uint64 owed;
-        uint64 returned;
+        uint56 funded;
+        uint56 paid;
+        uint56 owed;
+        uint56 returned;
+        uint32 writeOffs;
     }
 
     /// @notice Money of a merchant: `generated` by its write-offs (net of what was undone), `owed` of it still, `paid`

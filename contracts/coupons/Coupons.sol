@@ -120,14 +120,7 @@ contract Coupons is CouponCirculation {
     /// @inheritdoc ICoupons
     function giveBack(uint64 coupon, uint96 use) external {
         if (msg.sender != pools) revert NotPools(msg.sender);
-        Word storage word = _words[coupon];
-        Counts storage it = _counts[uint32(coupon >> 32)];
-        if (word.live == _terms[uint32(coupon >> 32)].maxUses) {
-            --it.usedUp;
-            ++it.held;
-        }
-        --it.writeOffs;
-        --word.live;
+        --_words[coupon].live;
         emit CouponGivenBack(coupon, use);
     }
 
@@ -221,7 +214,6 @@ contract Coupons is CouponCirculation {
         ++word.live;
         word.lastUse = use;
         _save(coupon, word);
-        _countUse(uint32(coupon >> 32), word.live == terms.maxUses);
         Sharing memory sharing = _sharing(coupon, word, terms);
         uint64 units = uint64(Incentives.unitsDown(sharing, it.amount, _par));
         emit CouponWrittenOff(
@@ -306,15 +298,6 @@ contract Coupons is CouponCirculation {
             revert NotStackable(coupon, it.sale);
         }
         if (before != mark) _sales[key] = mark;
-    }
-
-    function _countUse(uint32 campaign, bool usedUp) private {
-        Counts storage it = _counts[campaign];
-        ++it.writeOffs;
-        if (usedUp) {
-            ++it.usedUp;
-            --it.held;
-        }
     }
 
     function _sharing(uint64 coupon, Word memory word, Terms memory it) private view returns (Sharing memory sharing) {

@@ -51,6 +51,7 @@ contract IncentivePools is PoolUndoing {
         MerchantMoney storage money = _merchants[_merchantKey(sale.merchant, sharing.cash)];
         money.generated += sale.units;
         ++money.writeOffs;
+        ++_campaigns[sharing.campaign].writeOffs;
         uint256 platform;
         if (funded) {
             platform = _share(use, sharing, sale.coupon, sale.merchant, sale.units);
@@ -93,7 +94,7 @@ contract IncentivePools is PoolUndoing {
             Aged memory found = _claimUses(source.usesOf(coupons[i]), sharing, place, sharing.cash ? 0 : epoch);
             uint256 units = found.current + found.previous;
             if (units == 0) continue;
-            _campaigns[sharing.campaign].paid += uint64(units);
+            _campaigns[sharing.campaign].paid += uint56(units);
             emit IncentiveClaimed(coupons[i], member, sharing.cash, uint64(units));
             Aged memory sum = sharing.cash ? cash : points;
             sum.current += found.current;

@@ -116,8 +116,8 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         _save(key, credits);
         if (first != 0) emit MerchantCredited(coupon, merchant, use, uint64(first));
         CampaignMoney storage money = _campaigns[sharing.campaign];
-        money.funded += uint64(units);
-        money.paid += uint64(units - parts.lazy);
+        money.funded += uint56(units);
+        money.paid += uint56(units - parts.lazy);
     }
 
     /// @dev A merchant gets nothing for writing off a coupon of its own.

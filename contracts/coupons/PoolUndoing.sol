@@ -77,13 +77,16 @@ abstract contract PoolUndoing is PoolBase {
             uint64(back.toSetOff),
             gone ? units : 0
         );
-        if (basis == 0) coupons.giveBack(it.coupon, use);
+        if (basis == 0) {
+            --_campaigns[sharing.campaign].writeOffs;
+            coupons.giveBack(it.coupon, use);
+        }
         _payMerchant(it.merchant, sharing.cash, back.returned);
     }
 
     /// @dev The use generates `kept` only; the caller stores it.
     function _lower(Use memory it, ICoupons.Sharing memory sharing, uint256 kept) private returns (Back memory back) {
-        uint64 units = uint64(it.units - kept);
+        uint48 units = uint48(it.units - kept);
         MerchantMoney storage money = _merchants[_merchantKey(it.merchant, sharing.cash)];
         CampaignMoney storage all = _campaigns[sharing.campaign];
         money.generated -= units;
@@ -95,7 +98,7 @@ abstract contract PoolUndoing is PoolBase {
             uint256 paid;
             (back, paid) = _takeBack(it, sharing, kept);
             all.funded -= units;
-            all.paid -= uint64(paid);
+            all.paid -= uint56(paid);
             all.returned += units;
         }
     }

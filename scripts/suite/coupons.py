@@ -46,9 +46,7 @@ PARTS: Final = (
         name="Coupons",
         section=SECTION,
         arguments=_coupons,
-        roles=dict.fromkeys(
-            ("defineCampaign", "issue", "handLot", "handOut", "passOnFor"), OPERATOR
-        ),
+        roles=dict.fromkeys(("defineCampaign", "issue", "handLot", "handOut", "passOnFor"), OPERATOR),
         acts=(WRITE_OFF,),
     ),
     Part(name="CouponStatistics", section=SECTION, arguments=_statistics),
