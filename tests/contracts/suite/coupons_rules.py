@@ -93,7 +93,7 @@ class CouponsRules:
     @rule(data=st.data(), merchant=some_merchants)
     def hand_on(self, data: st.DataObject, merchant: int) -> None:
         coupon = data.draw(self._coupons(MERCHANT))
-        _, holder = self._owner(coupon)
+        holder = self._merchant_of(coupon)
         self.twin.act(
             self.coupons, "handOn", holder, [coupon], merchant,
             model=lambda: self.desk.hand_on(holder, [coupon], merchant), sender=self.twin.world.merchant,
@@ -104,7 +104,7 @@ class CouponsRules:
         self._give(data.draw(self._coupons(MERCHANT)), member)
 
     def _give(self, coupon: int, member: int) -> None:
-        _, holder = self._owner(coupon)
+        holder = self._merchant_of(coupon)
         self.twin.act(
             self.coupons, "give", holder, [coupon], [member],
             model=lambda: self.desk.give(holder, coupon, member), sender=self.twin.world.merchant,
@@ -334,6 +334,11 @@ class CouponsRules:
         """The holder by the model; somebody, for a coupon that is none."""
         known = coupon & 0xFFFF < self.desk.issued[coupon >> 32, coupon >> 16 & 0xFFFF]
         return self.desk.owner(coupon) if known else (MERCHANT, RICH)
+
+    def _merchant_of(self, coupon: int) -> int:
+        """The merchant that holds it; one that does not, when no merchant does."""
+        kind, holder = self._owner(coupon)
+        return holder if kind == MERCHANT else RICH
 
     def _discount(self, coupon: int, basket: int) -> int:
         terms = self.desk.campaigns.get(coupon >> 32, CAMPAIGNS[0])
