@@ -1,0 +1,85 @@
+"""Gas of coupons: issued, handed on, written off with 4, 8 and 16 in the trail, claimed; for the common gas table.
+
+Each figure is of one transaction of its own (21,000 included), but for "of 100" which are a hundredth of one. "First"
+is the first time that the first merchant gets a credit, "known" every later time; the coupon itself is new each time.
+"""
+
+from itertools import pairwise
+from typing import Final
+
+from benchmarks.devchain import Chain, Receipt
+from benchmarks.suite import Suite
+from benchmarks.world import STREAM
+from node.domain.coupons import coupon_id, write_off_act
+from node.domain.ids import MinorUnits
+
+BATCH: Final = 100
+TRAILS: Final = (4, 8, 16)
+FUNDED: Final = 10**8  # minor units of points
+BASKET: Final = 10_000
+DISCOUNT: Final = 1_000  # ten per cent
+# a tenth off, once, 5 % of what is paid as points: a fifth to the first merchant, the rest among all
+TERMS: Final = (0, 0, 0, 0, 1_000, 1, True, False, True, 500, 2_000, 3_000, 3_000, 0, 0, 0, bytes(32))
+
+
+def measure(chain: Chain) -> dict[str, int]:
+    """Gas by the name of the act."""
+    suite = Suite(chain)
+    shop, other = suite.onboard(), suite.onboard()
+    for merchant in (shop, other):
+        suite.fund(merchant, FUNDED)
+    members = list(range(1_000, 1_000 + 2 * BATCH))
+    suite.enrol(*members)
+    coupons = suite["Coupons"]
+    suite.as_operator(coupons, "defineCampaign", TERMS, "")
+    gas = {"coupon_issue_1": suite.as_operator(coupons, "issue", 1, 1).gas}
+    gas["coupon_issue_of_100"] = suite.as_operator(coupons, "issue", 1, BATCH).gas // BATCH
+    gas["coupon_hand_to_merchant_1"] = suite.as_operator(coupons, "handOut", [coupon_id(1, 0, 0)], shop).gas
+    gas["coupon_hand_lot_of_100"] = suite.as_operator(coupons, "handLot", 1, 1, shop).gas // BATCH
+    lot = [coupon_id(1, 1, serial) for serial in range(BATCH)]
+    gas["coupon_give_1"] = _give(suite, shop, lot[:1], members[:1]).gas
+    gas["coupon_give_of_50"] = _give(suite, shop, lot[1:51], members[1:51]).gas // 50
+    gas["coupon_pass_on_1"] = suite.as_operator(coupons, "passOnFor", lot[1], members[1], members[2]).gas
+    return gas | _write_offs(suite, members, other)
+
+
+def _write_offs(suite: Suite, members: list[int], other: int) -> dict[str, int]:
+    """Trails of each length: alone by a clerk, and at a till as the ledger calls it."""
+    gas: dict[str, int] = {}
+    coupons, ledger = suite["Coupons"], suite.chain.impersonate(suite.ledger.address)
+    sale = 0
+    for length in TRAILS:
+        merchant = suite.onboard()
+        suite.as_operator(coupons, "issue", 1, 3)
+        lot = int(coupons.view("campaignOf", 1)[1]["lots"]) - 1
+        suite.as_operator(coupons, "handLot", 1, lot, merchant)
+        for serial, name in enumerate(("first", "known", "at_till")):
+            coupon = coupon_id(1, lot, serial)
+            holder = _handed(suite, coupon, merchant, members, length)
+            sale += 1
+            if name == "at_till":
+                act = (STREAM, sale, other, 0, holder, suite.chain.now(), BASKET - DISCOUNT, 0, 0, b"\1" * 32)
+                data = write_off_act(coupon, MinorUnits(DISCOUNT)).data
+                gas[f"coupon_write_off_{length}_{name}"] = coupons.send("applyAct", act, data, sender=ledger).gas
+            else:
+                terms = (other, coupon, sale, BASKET - DISCOUNT, DISCOUNT, b"", [])
+                gas[f"coupon_write_off_{length}_{name}"] = coupons.send("writeOff", *terms, sender=suite.merchant).gas
+        pools = suite["IncentivePools"]
+        claimed = pools.send("claim", holder, [coupon], sender=suite.stranger)
+        gas[f"coupon_claim_{length}"] = claimed.gas
+        gas[f"coupon_claim_merchant_{length}"] = pools.send("claimMerchant", merchant, False, sender=suite.stranger).gas
+    return gas
+
+
+def _handed(suite: Suite, coupon: int, merchant: int, members: list[int], length: int) -> int:
+    """Gives a coupon through a trail of this many holders after the platform; the last one."""
+    trail = members[: length - 1]
+    _give(suite, merchant, [coupon], trail[:1])
+    for holder, receiver in pairwise(trail):
+        suite.as_operator(suite["Coupons"], "passOnFor", coupon, holder, receiver)
+    return trail[-1]
+
+
+def _give(suite: Suite, merchant: int, coupons: list[int], members: list[int]) -> Receipt:
+    receipt: Receipt = suite["Coupons"].send("give", merchant, coupons, members, sender=suite.merchant)
+    return receipt

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {IActTarget} from "../../interfaces/IActTarget.sol";
+import {ICoupons} from "../../interfaces/ICoupons.sol";
+import {IIncentivePools} from "../../interfaces/IIncentivePools.sol";
+import {
+    ACT_AMOUNT,
+    ACT_MEMBER,
+    ACT_SCOPE,
+    ACT_STATE,
+    ACT_TIME,
+    ACT_UNKNOWN,
+    AUTHORISATION,
+    LOCKED
+} from "../libraries/ActReasons.sol";
+import {CONSUME} from "../libraries/Groups.sol";
+import {Incentives} from "../libraries/Incentives.sol";
+import {MemberSigned} from "../suite/MemberSigned.sol";
+import {SuitePart} from "../suite/SuitePart.sol";
+import {CouponCirculation} from "./CouponCirculation.sol";
+
+/// @title Universal coupons
+contract Coupons is CouponCirculation {
+    uint256 private constant ACT_HEAD = 29; // kind 1 | coupon 8 | discount 6 | sale 8 | amount 6
+    uint256 private constant UNDO_LENGTH = 9; // kind 1 | sequence 8
+    bytes1 private constant UNDO = 0x81;
+    uint256 private constant WITHOUT_BATCH = 0xffffff00; // and the number of the use, where others have their stream
+    uint256 private constant MAX_AMOUNT = type(uint40).max;
+    uint8 private constant PERCENTAGE = 0;
+    uint8 private constant GIFT = 2;
+    bytes1 private constant PRODUCT_LEAF = 0x03;
+    // of a sale whose coupons came alone
+    uint8 private constant HAS_COUPONS = 1;
+    uint8 private constant HAS_LONELY_COUPON = 2;
+
+    /// @inheritdoc ICoupons
+    address public immutable pools;
+    /// @inheritdoc ICoupons
+    string public constant name = "Till Coupon";
+    /// @inheritdoc ICoupons
+    string public constant symbol = "TCOUPON";
+
+    uint256 private immutable _tolerance;
+    mapping(uint256 merchantAndSale => uint8) private _sales;
+
+    /// @dev What the core is told of a write-off. `use` 0 = it came without the batch; `sale` 0 = it came with lines.
+    struct WriteOff {
+        uint96 use;
+        uint32 merchant;
+        uint64 member;
+        uint256 time;
+        uint64 sale;
+        bool alone;
+        uint256 amount;
+        uint256 discount;
+        bytes32 product;
+    }
+
+    constructor(
+        address authority_,
+        address ledger_,
+        address registry_,
+        address pools_,
+        address issuanceCap_,
+        address consents_
+    ) SuitePart(authority_, ledger_, registry_) MemberSigned("Till Coupon") CouponCirculation(issuanceCap_, consents_) {
+        pools = pools_;
+        _tolerance = ledger.clockTolerance();
+    }
+
+    // --- writing off ----------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IActTarget
+    function applyAct(Act calldata act, bytes calldata data) external onlyLedger returns (uint256) {
+        if (data[0] == UNDO) {
+            _undo(act, data);
+            return 0;
+        }
+        if (act.authorisation == 0) revert ActRefused(AUTHORISATION);
+        if (data.length < ACT_HEAD) revert ActRefused(ACT_UNKNOWN);
+        uint64 coupon = uint64(bytes8(data[1:9]));
+        if (uint16(coupon) >= _lots[coupon >> 16].count) revert ActRefused(ACT_UNKNOWN);
+        (bytes calldata product, bytes32[] calldata proof) = _productOf(data);
+        WriteOff memory it;
+        it.use = _useOf(act.stream, act.sequence);
+        (it.merchant, it.member) = (act.merchant, act.member);
+        bool near = act.time + _tolerance >= block.timestamp && act.time <= block.timestamp + _tolerance;
+        it.time = near ? act.time : block.timestamp;
+        it.discount = uint48(bytes6(data[9:15]));
+        it.amount = act.amount;
+        if (act.amount == 0) {
+            (it.sale, it.amount) = (uint64(bytes8(data[15:23])), uint48(bytes6(data[23:29])));
+            it.alone = true;
+        }
+        _writeOff(coupon, it, product, proof);
+        return 0;
+    }
+
+    /// @inheritdoc ICoupons
+    function writeOff(
+        uint32 merchant,
+        uint64 coupon,
+        uint64 sale,
+        uint64 amount,
+        uint64 discount,
+        bytes calldata product,
+        bytes32[] calldata proof
+    ) external onlyGroup(merchant, CONSUME) whenRunning {
+        WriteOff memory it;
+        it.merchant = merchant;
+        it.member = _read(coupon).holder;
+        it.time = block.timestamp;
+        (it.sale, it.amount, it.discount) = (sale, amount, discount);
+        it.alone = true;
+        _writeOff(coupon, it, product, proof);
+    }
+
+    /// @inheritdoc ICoupons
+    function giveBack(uint64 coupon, uint96 use) external {
+        if (msg.sender != pools) revert NotPools(msg.sender);
+        --_words[coupon].live;
+        emit CouponGivenBack(coupon, use);
+    }
+
+    // --- views ----------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc ICoupons
+    function campaignOf(uint32 campaign) external view returns (Terms memory terms, Counts memory counts) {
+        if (campaign == 0 || campaign > campaignCount) revert UnknownCampaign(campaign);
+        return (_terms[campaign], _counts[campaign]);
+    }
+
+    /// @inheritdoc ICoupons
+    function lotOf(uint32 campaign, uint16 lot) external view returns (uint32 merchant, uint32 count, uint32 loose) {
+        Lot memory it = _lots[_lotKey(campaign, lot)];
+        if (it.count == 0) revert UnknownLot(campaign, lot);
+        return (it.merchant, it.count, it.loose);
+    }
+
+    /// @inheritdoc ICoupons
+    function couponOf(uint64 coupon) external view returns (Coupon memory) {
+        Word memory word = _read(coupon);
+        return Coupon({
+            campaign: uint32(coupon >> 32),
+            lot: uint16(coupon >> 16),
+            firstMerchant: word.firstMerchant,
+            holder: word.holder,
+            hops: word.hops,
+            merchants: word.merchants,
+            uses: word.uses,
+            live: word.live,
+            consented: word.flags & CONSENTED != 0,
+            used: word.flags & USED != 0
+        });
+    }
+
+    /// @inheritdoc ICoupons
+    function trailOf(uint64 coupon) external view returns (uint64[] memory trail, uint8 merchants) {
+        Word memory word = _read(coupon);
+        trail = new uint64[](word.hops);
+        for (uint256 i = 0; i < trail.length; ++i) {
+            trail[i] = _at(coupon, word, i);
+        }
+        merchants = word.merchants;
+    }
+
+    /// @inheritdoc ICoupons
+    function usesOf(uint64 coupon) external view returns (uint96[] memory uses) {
+        Word memory word = _read(coupon);
+        uses = new uint96[](word.uses);
+        for (uint256 i = 0; i < uses.length; ++i) {
+            uses[i] = i + 1 == uses.length ? word.lastUse : _earlierUses[_numbered(coupon, i)];
+        }
+    }
+
+    /// @inheritdoc ICoupons
+    function sharingOf(uint64 coupon) external view returns (Sharing memory) {
+        return _sharing(coupon, _read(coupon), _termsOf(coupon));
+    }
+
+    /// @inheritdoc ICoupons
+    function merchantAccount(uint32 merchant) external pure returns (address) {
+        return _merchantAccount(merchant);
+    }
+
+    /// @inheritdoc ICoupons
+    function platformAccount() external pure returns (address) {
+        return PLATFORM;
+    }
+
+    // --- the core -------------------------------------------------------------------------------------------------
+
+    /// @dev Checks, marks the use, and has the pools generate and share the incentive.
+    function _writeOff(uint64 coupon, WriteOff memory it, bytes calldata product, bytes32[] calldata proof) private {
+        Word memory word = _read(coupon);
+        Terms memory terms = _termsOf(coupon);
+        _checkCoupon(coupon, word, terms, it);
+        _checkBasket(coupon, terms, it);
+        if (terms.productSet != 0) {
+            it.product = keccak256(abi.encodePacked(PRODUCT_LEAF, product));
+            if (product.length == 0 || MerkleProof.processProofCalldata(proof, it.product) != terms.productSet) {
+                _refuse(it, ACT_SCOPE);
+                revert ProductSetNotProved(coupon, terms.productSet);
+            }
+        }
+        if (it.alone) _checkStack(coupon, terms, it);
+
+        uint96 use = it.use != 0 ? it.use : _useOf(WITHOUT_BATCH + word.uses, coupon);
+        if (word.uses != 0) _earlierUses[_numbered(coupon, word.uses - 1)] = word.lastUse;
+        word.flags |= USED;
+        ++word.uses;
+        ++word.live;
+        word.lastUse = use;
+        _save(coupon, word);
+        Sharing memory sharing = _sharing(coupon, word, terms);
+        uint64 units = uint64(Incentives.unitsDown(sharing, it.amount, _par));
+        emit CouponWrittenOff(
+            coupon, it.merchant, it.member, use, it.sale, uint64(it.amount), uint64(it.discount), units, it.product
+        );
+        IIncentivePools.Sale memory sale =
+            IIncentivePools.Sale(coupon, it.merchant, it.alone, uint40(it.amount), uint48(units));
+        IIncentivePools(pools).generate(use, sharing, sale);
+    }
+
+    /// @dev Gives back what an earlier act of the stream used, on the same day.
+    function _undo(Act calldata act, bytes calldata data) private {
+        if (data.length != UNDO_LENGTH) revert ActRefused(ACT_UNKNOWN);
+        uint96 use = _useOf(act.stream, uint64(bytes8(data[1:9])));
+        IIncentivePools.Use memory it = IIncentivePools(pools).useOf(use);
+        if (it.merchant == 0) revert ActRefused(ACT_UNKNOWN);
+        if (it.merchant != act.merchant) revert ActRefused(ACT_SCOPE);
+        if (_words[it.coupon].holder != act.member) revert ActRefused(ACT_MEMBER);
+        if (it.givenBack) revert ActRefused(ACT_STATE);
+        if (it.day != ledger.currentDay()) revert ActRefused(ACT_TIME);
+        IIncentivePools(pools).undo(use);
+    }
+
+    function _checkCoupon(uint64 coupon, Word memory word, Terms memory terms, WriteOff memory it) private view {
+        if (!_isMembers(word) || word.holder != it.member) {
+            _refuse(it, ACT_MEMBER);
+            revert NotHolder(coupon, _memberAccount(it.member));
+        }
+        if (word.live == terms.maxUses || word.uses == type(uint8).max) {
+            _refuse(it, ACT_STATE);
+            revert CouponUsedUp(coupon);
+        }
+        if (it.time < terms.starts) {
+            _refuse(it, ACT_TIME);
+            revert NotValidYet(coupon, terms.starts);
+        }
+        if (terms.until != 0 && it.time >= terms.until) {
+            _refuse(it, ACT_TIME);
+            revert CouponExpired(coupon, terms.until);
+        }
+        if (_isLocked(it.member)) {
+            _refuse(it, LOCKED);
+            revert MemberLocked(it.member);
+        }
+    }
+
+    /// @dev The basket is what is paid plus what the coupon gave, and the discount follows from it.
+    function _checkBasket(uint64 coupon, Terms memory terms, WriteOff memory it) private pure {
+        uint256 basket = it.amount + it.discount;
+        if (basket > MAX_AMOUNT) {
+            _refuse(it, ACT_AMOUNT);
+            revert AmountTooLarge(basket);
+        }
+        if (basket == 0 && terms.face != GIFT) {
+            _refuse(it, ACT_AMOUNT);
+            revert NothingSold(coupon);
+        }
+        uint256 due;
+        if (terms.face == PERCENTAGE) due = basket * terms.faceValue / BASIS_POINTS;
+        else if (terms.face != GIFT) due = basket < terms.faceValue ? basket : terms.faceValue;
+        if (it.discount != due) {
+            _refuse(it, ACT_AMOUNT);
+            revert BadDiscount(coupon, it.discount, due);
+        }
+        if (basket < terms.minimumBasket) {
+            _refuse(it, ACT_SCOPE);
+            revert BasketTooSmall(coupon, basket, terms.minimumBasket);
+        }
+    }
+
+    /// @dev A coupon that cannot be stacked is the only one of its sale.
+    function _checkStack(uint64 coupon, Terms memory terms, WriteOff memory it) private {
+        if (it.sale == 0) {
+            _refuse(it, ACT_SCOPE);
+            revert NoSale(coupon);
+        }
+        uint256 key = (uint256(it.merchant) << 64) | it.sale;
+        uint8 before = _sales[key];
+        uint8 mark = terms.stackable ? HAS_COUPONS : HAS_LONELY_COUPON;
+        if (before == HAS_LONELY_COUPON || (before == HAS_COUPONS && mark == HAS_LONELY_COUPON)) {
+            _refuse(it, ACT_SCOPE);
+            revert NotStackable(coupon, it.sale);
+        }
+        if (before != mark) _sales[key] = mark;
+    }
+
+    function _sharing(uint64 coupon, Word memory word, Terms memory it) private view returns (Sharing memory sharing) {
+        sharing.campaign = uint32(coupon >> 32);
+        sharing.cash = it.cash;
+        sharing.share = it.share;
+        sharing.incentive = it.incentive;
+        sharing.firstBps = it.firstBps;
+        sharing.distributorsBps = it.distributorsBps;
+        sharing.memberBps = it.memberBps;
+        // a role that nobody has is the platform's
+        sharing.dataOwnerBps = word.flags & CONSENTED != 0 ? it.dataOwnerBps : 0;
+        sharing.dataUserBps = it.dataUserBps;
+        sharing.dataUser = it.dataUser;
+        sharing.hops = word.hops;
+        sharing.merchants = new uint32[](word.merchants);
+        for (uint256 i = 0; i < word.merchants; ++i) {
+            sharing.merchants[i] = uint32(_at(coupon, word, i));
+        }
+    }
+
+    /// @dev What follows the kind's head: `length 1 | product code | proof 32 * n`, or nothing.
+    function _productOf(bytes calldata data) private pure returns (bytes calldata product, bytes32[] calldata proof) {
+        product = data[0:0];
+        uint256 length;
+        uint256 end;
+        if (data.length > ACT_HEAD) {
+            end = ACT_HEAD + 1 + uint8(data[ACT_HEAD]);
+            if (end > data.length || (data.length - end) % 32 != 0) revert ActRefused(ACT_SCOPE);
+            product = data[ACT_HEAD + 1:end];
+            length = (data.length - end) / 32;
+        }
+        assembly ("memory-safe") {
+            proof.offset := add(data.offset, end)
+            proof.length := length
+        }
+    }
+
+    function _useOf(uint256 stream, uint64 sequence) private pure returns (uint96) {
+        return uint96((stream << 64) | sequence);
+    }
+
+    function _numbered(uint64 coupon, uint256 number) private pure returns (uint256) {
+        return (uint256(coupon) << 8) | number;
+    }
+
+    function _refuse(WriteOff memory it, uint8 reason) private pure {
+        if (it.use != 0) revert ActRefused(reason);
+    }
+}

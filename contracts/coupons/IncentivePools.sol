@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ICoupons} from "../../interfaces/ICoupons.sol";
+import {IIncentivePools} from "../../interfaces/IIncentivePools.sol";
+import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {Incentives} from "../libraries/Incentives.sol";
+import {SuitePart} from "../suite/SuitePart.sol";
+import {PoolUndoing} from "./PoolUndoing.sol";
+
+/// @title The money that coupons bring in
+contract IncentivePools is PoolUndoing {
+    uint8 private constant ACTIVE = 1; // a merchant's flag
+
+    /// @inheritdoc IIncentivePools
+    address public treasury;
+
+    constructor(address authority_, address ledger_, address registry_, address treasury_)
+        SuitePart(authority_, ledger_, registry_)
+    {
+        treasury = treasury_;
+        emit TreasurySet(treasury_);
+    }
+
+    /// @inheritdoc IIncentivePools
+    function setTreasury(address treasury_) external restricted {
+        treasury = treasury_;
+        emit TreasurySet(treasury_);
+    }
+
+    // --- in -------------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IIncentivePools
+    function generate(uint96 use, ICoupons.Sharing calldata sharing, Sale calldata sale) external onlyCoupons {
+        (uint256 held, bool active) = _heldBy(sale.merchant, sharing.cash);
+        if (!active) revert MerchantClosed(sale.merchant);
+        bool funded = sale.units <= held;
+        Use memory it = Use({
+            coupon: sale.coupon,
+            merchant: sale.merchant,
+            basis: sale.amount,
+            units: sale.units,
+            epoch: _epochOf(sharing.cash),
+            day: ledger.currentDay(),
+            claimed: 0,
+            funded: funded,
+            alone: sale.alone,
+            givenBack: false
+        });
+        _saveUse(use, it);
+        MerchantMoney storage money = _merchants[_merchantKey(sale.merchant, sharing.cash)];
+        money.generated += sale.units;
+        ++money.writeOffs;
+        ++_campaigns[sharing.campaign].writeOffs;
+        uint256 platform;
+        if (funded) {
+            platform = _share(use, sharing, sale.coupon, sale.merchant, sale.units);
+        } else {
+            money.owed += sale.units;
+            _campaigns[sharing.campaign].owed += sale.units;
+        }
+        emit IncentiveGenerated(sale.coupon, sale.merchant, use, sale.units, funded, uint64(platform));
+        if (funded) _take(sale.merchant, sharing.cash, sale.units);
+    }
+
+    /// @inheritdoc IIncentivePools
+    function settle(uint96 use) external {
+        Use memory it = _known(use);
+        if (it.funded || it.units == 0) revert NotOwed(use);
+        ICoupons.Sharing memory sharing = _coupons().sharingOf(it.coupon);
+        (uint256 held,) = _heldBy(it.merchant, sharing.cash);
+        if (held < it.units) revert StillUnfunded(it.merchant, held, it.units);
+        it.funded = true;
+        it.epoch = _epochOf(sharing.cash);
+        _saveUse(use, it);
+        _merchants[_merchantKey(it.merchant, sharing.cash)].owed -= it.units;
+        _campaigns[sharing.campaign].owed -= it.units;
+        uint256 platform = _share(use, sharing, it.coupon, it.merchant, it.units);
+        emit IncentiveSettled(it.coupon, it.merchant, use, it.units, uint64(platform));
+        _take(it.merchant, sharing.cash, it.units);
+    }
+
+    // --- out ------------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IIncentivePools
+    function claim(uint64 member, uint64[] calldata coupons) external returns (uint64 coins, uint64 money) {
+        Aged memory points;
+        Aged memory cash;
+        ICoupons source = _coupons();
+        uint16 epoch = ledger.currentEpoch();
+        for (uint256 i = 0; i < coupons.length; ++i) {
+            ICoupons.Sharing memory sharing = source.sharingOf(coupons[i]);
+            uint256 place = _placeOf(source, coupons[i], member);
+            Aged memory found = _claimUses(source.usesOf(coupons[i]), sharing, place, sharing.cash ? 0 : epoch);
+            uint256 units = found.current + found.previous;
+            if (units == 0) continue;
+            _campaigns[sharing.campaign].paid += uint56(units);
+            emit IncentiveClaimed(coupons[i], member, sharing.cash, uint64(units));
+            Aged memory sum = sharing.cash ? cash : points;
+            sum.current += found.current;
+            sum.previous += found.previous;
+        }
+        if (points.current + points.previous + cash.current == 0) revert NothingToClaim();
+        _setOff(_subject(MEMBER, member, false), false, points);
+        _setOff(_subject(MEMBER, member, true), true, cash);
+        coins = uint64(points.current + points.previous);
+        money = uint64(cash.current);
+        _payOut(ledger.memberAccount(member), false, points);
+        if (money != 0) ledger.creditValue(member, money);
+    }
+
+    /// @inheritdoc IIncentivePools
+    function claimMerchant(uint32 merchant, bool cash) external returns (uint64 units) {
+        uint256 key = _merchantKey(merchant, cash);
+        Credits memory credits = _creditsOf(key, _epochOf(cash));
+        Aged memory aged = Aged(credits.current, credits.previous);
+        if (aged.current + aged.previous == 0) revert NothingToClaim();
+        (credits.current, credits.previous) = (0, 0);
+        _save(key, credits);
+        _setOff(_subject(MERCHANT, merchant, cash), cash, aged);
+        units = uint64(aged.current + aged.previous);
+        _merchants[key].paid += units;
+        emit CreditClaimed(merchant, cash, units);
+        _payMerchant(merchant, cash, aged);
+    }
+
+    /// @inheritdoc IIncentivePools
+    function claimPlatform(uint32[] calldata firstMerchants, bool cash) external returns (uint64 units) {
+        if (treasury == address(0)) revert NoTreasury();
+        Aged memory sum;
+        uint16 epoch = _epochOf(cash);
+        for (uint256 i = 0; i < firstMerchants.length; ++i) {
+            uint256 key = _merchantKey(firstMerchants[i], cash);
+            Credits memory credits = _creditsOf(key, epoch);
+            uint256 found = uint256(credits.platformCurrent) + credits.platformPrevious;
+            if (found == 0) continue;
+            sum.current += credits.platformCurrent;
+            sum.previous += credits.platformPrevious;
+            (credits.platformCurrent, credits.platformPrevious) = (0, 0);
+            _save(key, credits);
+            emit PlatformClaimed(firstMerchants[i], treasury, cash, uint64(found));
+        }
+        if (sum.current + sum.previous == 0) revert NothingToClaim();
+        _setOff(_subject(PLATFORM, 0, cash), cash, sum);
+        units = uint64(sum.current + sum.previous);
+        _payOut(treasury, cash, sum);
+    }
+
+    // --- views ----------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IIncentivePools
+    function useOf(uint96 use) external view returns (Use memory) {
+        return _uses[use];
+    }
+
+    /// @inheritdoc IIncentivePools
+    function creditOf(uint32 merchant, bool cash) external view returns (uint64 units, uint64 platform) {
+        Credits memory it = _creditsOf(_merchantKey(merchant, cash), _epochOf(cash));
+        return (uint64(it.current) + it.previous, uint64(it.platformCurrent) + it.platformPrevious);
+    }
+
+    /// @inheritdoc IIncentivePools
+    function campaignMoney(uint32 campaign) external view returns (CampaignMoney memory) {
+        return _campaigns[campaign];
+    }
+
+    /// @inheritdoc IIncentivePools
+    function merchantMoney(uint32 merchant, bool cash) external view returns (MerchantMoney memory) {
+        return _merchants[_merchantKey(merchant, cash)];
+    }
+
+    /// @inheritdoc IIncentivePools
+    function toSetOff(uint256 subject) external view returns (uint256 units) {
+        Owing[] storage owing = _owing[subject];
+        for (uint256 i = 0; i < owing.length; ++i) {
+            units += owing[i].units;
+        }
+    }
+
+    /// @inheritdoc IIncentivePools
+    function subjectOf(uint8 kind, uint64 id, bool cash) external pure returns (uint256) {
+        return _subject(kind, id, cash);
+    }
+
+    // --- inside ---------------------------------------------------------------------------------------------------
+
+    /// @dev Marks a member's parts of these uses as claimed, and sums up those that did not expire.
+    function _claimUses(uint96[] memory uses, ICoupons.Sharing memory sharing, uint256 place, uint16 epoch)
+        private
+        returns (Aged memory sum)
+    {
+        for (uint256 i = 0; i < uses.length; ++i) {
+            Use memory it = _uses[uses[i]];
+            uint256 units = Incentives.unclaimed(sharing, it, place);
+            (bool current, bool previous) = Incentives.ageOf(it.epoch, epoch);
+            if (units == 0 || !(current || previous)) continue;
+            _uses[uses[i]].claimed = it.claimed | uint16(1 << place);
+            if (current) sum.current += units;
+            else sum.previous += units;
+        }
+    }
+
+    function _placeOf(ICoupons source, uint64 coupon, uint64 member) private view returns (uint256) {
+        (uint64[] memory trail, uint8 merchants) = source.trailOf(coupon);
+        for (uint256 place = merchants; place < trail.length; ++place) {
+            if (trail[place] == member) return place;
+        }
+        revert NotInTrail(coupon, member);
+    }
+
+    /// @dev What a merchant can pay incentive from.
+    function _heldBy(uint32 merchant, bool cash) private view returns (uint256 held, bool active) {
+        IRewardToken.Merchant memory it = ledger.merchant(merchant);
+        return (cash ? it.payable_ : it.prepaid, it.flags & ACTIVE != 0);
+    }
+
+    /// @dev The merchant has it: _heldBy was asked.
+    function _take(uint32 merchant, bool cash, uint64 units) private {
+        if (units == 0) return;
+        if (cash) ledger.takePayable(merchant, units, address(this));
+        else ledger.issue(merchant, address(this), units);
+    }
+}

@@ -1,0 +1,94 @@
+"""Writes a coupon off at a merchant, without a payment in the bridge's batch; or takes that back.
+
+    brownie run write_off main MERCHANT COUPON BASKET SALE [PRODUCT PRODUCTS] --network FOLDER
+
+      MERCHANT  the number of the merchant that sells
+      COUPON    campaign/lot/serial, for instance 1/0/5; its holder is who presents it
+      BASKET    what is bought, before the discount, for instance 123.45
+      SALE      the merchant's own number of the sale; a coupon that cannot be stacked is the only one of it
+      PRODUCT   a code that was bought, if the campaign is for a set of products; PRODUCTS is the set's file
+
+    brownie run write_off cancel COUPON [NUMBER] --network FOLDER
+
+      NUMBER    which of the coupon's uses, from 1; the last one if not said. On its day or the next.
+
+The merchant's clerks do this (the groups consume and cancel): name the key file in TILLNET_OPERATOR_KEY. The incentive
+comes out of the merchant's prepaid points or its payable; what it cannot pay it owes (claim_incentive settle).
+"""
+
+from typing import Final
+
+from node.domain.coupons import Face, discount_of_basket
+from node.domain.merkle import product_leaf, product_leaves, proof_of
+from scripts.amounts import MAX_32, coins, money, read_money, read_whole
+from scripts.coupon_terms import coupon_name, read_coupon
+from scripts.names import read_products, typed_path
+from scripts.session import open_session
+from scripts.tables import show
+from scripts.trouble import Trouble, told
+
+WRITE_OFF_GAS: Final = 600_000
+CANCEL_GAS: Final = 1_500_000
+MOST: Final = 2**40 - 1  # minor units
+
+
+@told
+def main(merchant: str, coupon: str, basket: str, sale: str, product: str = "", products: str = "") -> None:
+    """Writes off and prints what was given and what it generated."""
+    session = open_session()
+    number = read_whole(merchant, "a merchant's number", low=1, high=MAX_32)
+    each = read_coupon(coupon)
+    worth = read_money(basket, high=MOST)
+    reference = read_whole(sale, "a sale's number", low=1)
+    terms = session["Coupons"].campaignOf(each >> 32)[0]
+    discount = discount_of_basket(Face(terms[3]), terms[4], worth)
+    code, proof = _product(product, products)
+    arguments = (number, each, reference, worth - discount, discount, code, proof)
+    pipeline = session.pipeline()
+    pipeline.check(f"write off coupon {coupon_name(each)}", session["Coupons"].writeOff, arguments)
+    pipeline.call(f"write off coupon {coupon_name(each)}", session["Coupons"].writeOff, arguments, gas=WRITE_OFF_GAS)
+    pipeline.finish()
+    use = session["Coupons"].usesOf(each)[-1]
+    _, _, _, units, _, _, _, funded, _, _ = session["IncentivePools"].useOf(use)
+    amount = money(units) if terms[7] else f"{coins(units)} coins"
+    rows = [
+        ("basket", money(worth)),
+        ("discount", money(discount)),
+        ("paid", money(worth - discount)),
+        ("incentive", amount),
+        ("from merchant", f"{number}" if funded else f"{number}, which owes it"),
+    ]
+    show(f"Coupon {coupon_name(each)} written off", ("", "now"), rows)
+
+
+@told
+def cancel(coupon: str, number: str = "0") -> None:
+    """Takes a write-off back."""
+    session = open_session()
+    each = read_coupon(coupon)
+    uses = session["Coupons"].usesOf(each)
+    if not uses:
+        raise Trouble(f"coupon {coupon_name(each)} was never written off")
+    place = read_whole(number, "the number of a use", high=len(uses)) or len(uses)
+    pipeline = session.pipeline()
+    pools = session["IncentivePools"]
+    what = f"cancel use {place} of coupon {coupon_name(each)}"
+    pipeline.check(what, pools.cancel, (uses[place - 1],))
+    pipeline.call(what, pools.cancel, (uses[place - 1],), gas=CANCEL_GAS)
+    pipeline.finish()
+    left = session["Coupons"].couponOf(each)
+    rows = [("uses that stand", str(left[7])), ("of", str(session["Coupons"].campaignOf(each >> 32)[0][5]))]
+    show(f"Coupon {coupon_name(each)}: use {place} taken back", ("", "now"), rows)
+
+
+def _product(product: str, products: str) -> tuple[bytes, list[bytes]]:
+    """The code and its proof in the set of the file."""
+    if not product:
+        return b"", []
+    if not products:
+        raise Trouble("name the file of the product set after the product")
+    codes = read_products(typed_path(products))
+    if product not in codes:
+        raise Trouble(f"{product} is not in {products}")
+    leaves = product_leaves(codes)
+    return product.encode("ascii"), list(proof_of(leaves, leaves.index(product_leaf(product))))
