@@ -1,6 +1,6 @@
-"""Every kind of act through the bridge on the real contracts: done once, answered when final, refused by reason, undone.
+"""Every kind of act through the bridge on the real contracts: done once, answered when final, refused, undone.
 
-The messages are made as verify makes them (tests/offchain/bridge_in has these); the chain is anvil with the whole suite.
+The messages are made as verify makes them (tests/offchain/bridge_in has these); anvil carries the whole suite.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ from node.domain.ids import MerchantId, MinorUnits, Sequence, StreamId
 from node.domain.payment import Entry, Payment, Status
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until
 from tests.offchain.bridge_out.makers import act, authorize, capture, payment, refund, reversal
+from tests.offchain.bridge_out.offers import EURO_OFF, PRODUCTS, TENTH_OFF
 from tests.offchain.bridge_out.stand import COEFFICIENT, VALUE
-from tests.offchain.bridge_out.suite_stand import BUYER, HOLDER, PRODUCTS, SuiteStand, suite_stand_on
+from tests.offchain.bridge_out.suite_stand import BUYER, HOLDER, SuiteStand, suite_stand_on
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 PAR = 10_000
@@ -96,17 +97,17 @@ async def test_a_gift_is_taken_once_and_taken_back(stand: SuiteStand) -> None:
     async with bridge_on(stand) as running:
         await earn(running, stand, 700)
         before = stand.points(HOLDER)
-        message = alone(stand, TakeGift(gift=stand.gift).act())
+        message = alone(stand, TakeGift(gift=stand.offers.gift).act())
         answer = await submit(running, message)
         assert (answer.response_code, answer.status) == ("00", Status.FINAL), answer
         assert answer.text == f"GIFT 1 OF MERCHANT {stand.shop}: HAND IT OVER"
         assert stand.points(HOLDER) == before - 300 * PAR
         again = await submit(running, message)
         assert (again.duplicate, again.facts) == (True, answer.facts)
-        await refused(running, alone(stand, TakeGift(gift=stand.gift).act()), "61")  # one a member
-        await refused(running, alone(stand, TakeGift(gift=stand.gift + 1).act()), "25")
-        await refused(running, alone(stand, TakeGift(gift=stand.gift).act(), merchant=stand.other), "58")
-        await refused(running, alone(stand, TakeGift(gift=stand.gift).act(), member=BUYER), "51")
+        await refused(running, alone(stand, TakeGift(gift=stand.offers.gift).act()), "61")  # one a member
+        await refused(running, alone(stand, TakeGift(gift=stand.offers.gift + 1).act()), "25")
+        await refused(running, alone(stand, TakeGift(gift=stand.offers.gift).act(), merchant=stand.other), "58")
+        await refused(running, alone(stand, TakeGift(gift=stand.offers.gift).act(), member=BUYER), "51")
         assert (await submit(running, reversal(next(STANS), message))).approved
         await idle(running)
     assert stand.points(HOLDER) == before
@@ -127,7 +128,7 @@ async def test_a_certificate_pays_a_part_of_a_sale_and_gets_it_back(stand: Suite
         assert (await submit(running, reversal(next(STANS), message))).approved
         await idle(running)
         assert int(certificates.view("certificate", 1)["value"]) == 1_000
-        signature = stand.redeem_by_code(2, 1_000, 1_000).hex()
+        signature = stand.offers.redeem_by_code(2, 1_000, 1_000).hex()
         by_code = sale(stand, running, SaleAsks(certificate="2", certificate_signature=signature), member=BUYER)
         paid = await submit(running, by_code)
         assert paid.approved and paid.text == "CERTIFICATE PAID 10.00, NOTHING TO PAY", paid
@@ -229,21 +230,19 @@ async def test_a_coupon_takes_off_what_it_is_worth_and_is_written_off_once(stand
     other = (Item(product="77", quantity=1, amount=MinorUnits(1_000)),)
     async with bridge_on(stand) as running:
         assert set(running.directory.current.campaigns) == {1, 2}
-        message = sale(stand, running, SaleAsks(coupon=str(stand.tenth_off)))
+        message = sale(stand, running, SaleAsks(coupon=str(TENTH_OFF)))
         answer = await submit(running, message)
         assert answer.approved and answer.text == "COUPON 1.00 OFF, TO PAY 9.00", answer
-        await refused(running, sale(stand, running, SaleAsks(coupon=str(stand.tenth_off))), "57")
-        await refused(running, sale(stand, running, SaleAsks(coupon=str(stand.tenth_off + 2))), "57")
-        await refused(
-            running, sale(stand, running, SaleAsks(coupon=str(stand.tenth_off + 1), coupon_discount="101")), "13"
-        )
+        await refused(running, sale(stand, running, SaleAsks(coupon=str(TENTH_OFF))), "57")
+        await refused(running, sale(stand, running, SaleAsks(coupon=str(TENTH_OFF + 2))), "57")
+        await refused(running, sale(stand, running, SaleAsks(coupon=str(TENTH_OFF + 1), coupon_discount="101")), "13")
         assert (await submit(running, reversal(next(STANS), message))).approved
         await idle(running)
-        assert int(coupons.view("couponOf", stand.tenth_off)["live"]) == 0
-        chosen = await submit(running, sale(stand, running, SaleAsks(coupon=str(stand.euro_off)), items=product))
+        assert int(coupons.view("couponOf", TENTH_OFF)["live"]) == 0
+        chosen = await submit(running, sale(stand, running, SaleAsks(coupon=str(EURO_OFF)), items=product))
         assert chosen.approved and chosen.text == "COUPON 1.00 OFF, TO PAY 9.00", chosen
         directory = running.directory.current
-        told = write_off(str(stand.tenth_off + 1), "", basket=500, sale=next(STANS), items=other, directory=directory)
+        told = write_off(str(TENTH_OFF + 1), "", basket=500, sale=next(STANS), items=other, directory=directory)
         written = await submit(running, alone(stand, told.act()))
         assert written.approved and written.text == "COUPON 0.50 OFF, 4.50 TO PAY AT THE TILL", written
 
