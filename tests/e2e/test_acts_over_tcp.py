@@ -1,4 +1,4 @@
-"""Each kind of act, its whole way: terminal, TCP or JSON-RPC, bridge, a real validator, the deployed suite, and back."""
+"""Each kind of act, its whole way: terminal, TCP or JSON-RPC, bridge, a validator, the deployed suite, and back."""
 
 import asyncio
 import json
