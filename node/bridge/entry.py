@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from node.domain.act import undoing
+from node.domain.acts.undo import undo_of
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence
 from node.domain.payment import Payment, Status, Tender
 
@@ -165,9 +165,12 @@ def pack_undo(packed: bytes, sequence: Sequence) -> bytes:
     act = act_in(packed)
     if act is None:
         return b""
-    _, _, terminal, member, time = HEAD.unpack_from(packed)
-    data = undoing(act[0], sequence).data
-    return HEAD.pack(ACT, 0, terminal, member, time) + len(data).to_bytes(2, "big") + data
+    flags, lines, terminal, member, time = HEAD.unpack_from(packed)
+    at = HEAD.size + _LINE_SIZE * lines + 32 * (flags & ITEMS_ROOT)
+    granted = packed[at : at + 32] if flags & AUTHORISATION else b""
+    data = undo_of(act, sequence).data
+    head = HEAD.pack(ACT | flags & AUTHORISATION, 0, terminal, member, time)
+    return head + granted + len(data).to_bytes(2, "big") + data
 
 
 def undo_key(original: int) -> str:

@@ -28,10 +28,10 @@ COEFFICIENT: Final = 100
 class Stand:
     """The chain's side of a bridge. `url` is its JSON-RPC."""
 
-    def __init__(self, chain: Chain, folder: Path) -> None:
+    def __init__(self, chain: Chain, folder: Path, *, world: World | None = None) -> None:
         self.chain, self.folder = chain, folder
         self.url = f"http://127.0.0.1:{chain._connection.port}"
-        self.world = World(chain)
+        self.world = world or World(chain)
         self.signer = Signer(KEY)
         self._prepare()
         self.write()
@@ -51,12 +51,11 @@ class Stand:
 
     def write(self, **sections: dict[str, Any]) -> Path:
         """Writes what the bridge reads; `sections` add to bridge.toml. The path of bridge.toml."""
-        contracts = {"RewardToken": self.world.ledger, "Registry": self.world.registry, "RewardRules": self.world.rules}
         deployment = {
             "format": 1,
             "chain_id": int(self.chain.request("eth_chainId"), 16),
             "block": 1,
-            "contracts": {name: {"address": each.address, "block": 1} for name, each in contracts.items()},
+            "contracts": {name: {"address": each.address, "block": 1} for name, each in self._contracts().items()},
         }
         (self.folder / "deployment.json").write_text(json.dumps(deployment))
         key = self.folder / "poster.key"
@@ -78,6 +77,9 @@ class Stand:
             )
         )
         return path
+
+    def _contracts(self) -> dict[str, Any]:
+        return {"RewardToken": self.world.ledger, "Registry": self.world.registry, "RewardRules": self.world.rules}
 
     def settings(self, **sections: dict[str, Any]) -> BridgeSettings:
         """The settings in bridge.toml, with changes."""
