@@ -98,8 +98,7 @@ interface IInstalmentPlans {
     /// itself, or the member's key by sender or signature (`PayOff(bytes32 id,uint256 nonce,uint256 deadline)`).
     function payOff(Plan calldata plan, uint256 deadline, bytes calldata signature) external returns (uint64 amount);
     /// @notice Gives back a part of the price: first it is owed no more (the merchant gives the funder what it had
-    /// advanced for it), the rest goes to the payer; from the merchant's payable, deposit and the guarantee fund. CANCEL
-    /// group.
+    /// advanced for it), the rest goes to the payer; from the merchant's payable and its deposit. CANCEL group.
     function refund(Plan calldata plan, uint64 amount) external;
     /// @notice Gives up what is left, after three missed instalments: the funder, or the merchant's FINANCE group.
     function writeOff(Plan calldata plan) external;

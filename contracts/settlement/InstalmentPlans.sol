@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {IInstalmentPlans} from "../../interfaces/IInstalmentPlans.sol";
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {CANCEL, CONSUME, FINANCE} from "../libraries/Groups.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
@@ -129,7 +130,12 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
         if (wasOpen) _close(id, plan, it);
         else _standings[id] = it;
         emit PlanRefunded(id, plan.merchant, credited, returned);
-        if (credited != 0 && plan.funder != address(0)) ledger.drawOn(plan.merchant, credited, plan.funder);
+        uint64 drawn = returned + (plan.funder == address(0) ? 0 : credited);
+        // the guarantee fund pays for what tills and the operator undo, not for what a merchant does
+        if (drawn > ledger.merchant(plan.merchant).payable_ + ledger.deposits(plan.merchant)) {
+            revert ILedgerDoors.InsufficientFunds(plan.merchant, drawn);
+        }
+        if (drawn > returned) ledger.drawOn(plan.merchant, credited, plan.funder);
         if (returned == 0) return;
         if (plan.payer != address(0)) {
             ledger.drawOn(plan.merchant, returned, plan.payer);

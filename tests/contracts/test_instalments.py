@@ -261,6 +261,15 @@ def test_goods_given_back_reduce_what_is_owed_first(desk: Desk) -> None:
     assert desk.standing(plan)["flags"] == 3
 
 
+def test_goods_are_not_given_back_with_the_guarantee_fund_s_money(desk: Desk) -> None:
+    plan = desk.open(funder=desk.funder)
+    desk.world["MerchantPayouts"].send("setPayout", SHOP, desk.world.stranger, sender=desk.world.merchant)
+    desk.world["MerchantPayouts"].send("payOut", SHOP, 99_000, sender=desk.world.merchant)
+    desk.world.ledger.send("addDeposit", 0, 100_000, sender=desk.world.operator)
+    assert desk.refused("refund", plan, 1_001) == ("InsufficientFunds", SHOP, 1_001)
+    desk.plans.send("refund", plan.words(), 1_000, sender=desk.world.merchant)
+
+
 @QUICK
 @given(parts=st.lists(st.integers(1, 2_500), min_size=1, max_size=4), funded=st.booleans(), collected=st.booleans())
 def test_goods_given_back_in_parts_end_where_at_once_does(
