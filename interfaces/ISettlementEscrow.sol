@@ -35,11 +35,11 @@ interface ISettlementEscrow is IEscrowPayment {
     function void(Terms calldata terms) external;
     /// @notice Gives back all that was not captured, from `captureBy` on. Anybody: it goes to the payer.
     function reclaim(Terms calldata terms) external;
-    /// @notice Gives back a captured part: from money held for the merchant, then from its payable, its deposit and the
-    /// guarantee fund. Points that were given for it go back, those of a member that spent them become arrears; expired
+    /// @notice Gives back a captured part: from money held for the merchant, then from its payable and its deposit. Points that were given for it go back, those of a member that spent them become arrears; expired
     /// ones do not. The fee is not given back. CANCEL group.
     function refund(Terms calldata terms, uint64 amount) external;
-    /// @notice The same against the merchant's will, within `chargebackWindow` of the last capture. Operator only.
+    /// @notice The same against the merchant's will, within `chargebackWindow` of the last capture; the guarantee fund
+    /// pays what the merchant has not got. Operator only.
     function chargeBack(Terms calldata terms, uint64 amount, string calldata reason) external;
 
     /// @notice The id of these terms: their EIP-712 hash in this contract's domain ("SettlementEscrow", "1").

@@ -43,6 +43,14 @@ def read_coefficient(text: str, units_per_minor_unit: int) -> int:
     return _between(text, int(units), "a rate")
 
 
+def read_percent(text: str) -> int:
+    """Basis points of `1.5%`, 0% to 100%. Raises Trouble for anything else."""
+    points = _decimal(text.removesuffix("%"), "a percentage such as 1.5%") * 100
+    if not text.endswith("%") or points != int(points) or points > 10_000:
+        raise Trouble(f"{text!r} is no percentage from 0% to 100% with two decimals at most, such as 1.5%")
+    return int(points)
+
+
 def read_multiplier(text: str) -> int:
     """Basis points of `5x`, or a plain number of basis points."""
     if not text.endswith("x"):

@@ -100,6 +100,7 @@ contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
         uint256 due = (given.discount * undone) / given.coinAmount;
         if (due <= given.takenBack) revert NothingToTakeBack(stream, sequence);
         amount = uint64(due - given.takenBack);
+        if (amount > _ownMoney(given.merchant)) revert ILedgerDoors.InsufficientFunds(given.merchant, amount);
         given.takenBack = uint48(due);
         _return(given.merchant, stream, sequence, amount);
     }
@@ -151,8 +152,7 @@ contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
         uint64 left = given.discount - given.takenBack;
         if (merchant != act.merchant) revert ActRefused(ACT_UNKNOWN);
         if (left == 0) revert ActRefused(ACT_STATE);
-        uint256 funds = uint256(ledger.merchant(merchant).payable_) + ledger.deposits(merchant) + ledger.deposits(0);
-        if (left > funds) revert ActRefused(ACT_STOCK);
+        if (left > _ownMoney(merchant)) revert ActRefused(ACT_STOCK);
         given.takenBack = given.discount;
         _return(merchant, act.stream, sequence, left);
     }
@@ -162,6 +162,11 @@ contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
         _rules[merchant].allowance += amount;
         emit DiscountTakenBack(merchant, stream, sequence, amount);
         ledger.drawOn(merchant, amount, address(this));
+    }
+
+    /// @dev What a merchant can give back without the guarantee fund.
+    function _ownMoney(uint32 merchant) private view returns (uint256) {
+        return ledger.merchant(merchant).payable_ + ledger.deposits(merchant);
     }
 
     function _setRate(uint16 bps) private {

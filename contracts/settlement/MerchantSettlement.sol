@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IMerchantPayouts} from "../../interfaces/IMerchantPayouts.sol";
 import {IMerchantSettlement} from "../../interfaces/IMerchantSettlement.sol";
 import {IEscrowPayment} from "../../interfaces/IEscrowPayment.sol";
@@ -161,8 +162,9 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
         }
     }
 
-    /// @dev Takes what a merchant has to give back, as cash in this contract: held money first.
-    function _drawOnMerchant(uint32 merchant, uint256 amount) internal {
+    /// @dev Takes what a merchant has to give back, as cash in this contract: held money first. Only what the operator
+    /// orders reaches for the guarantee fund: else a merchant that was paid out could empty it with a friend.
+    function _drawOnMerchant(uint32 merchant, uint256 amount, bool guaranteed) internal {
         EscrowWords.Book memory book = _admitted(merchant);
         uint256 held = book.heldOf();
         uint256 part = amount < held ? amount : held;
@@ -176,7 +178,12 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
         uint64 payable_ = ledger.merchant(merchant).payable_;
         Elsewhere storage elsewhere = _elsewhere[merchant];
         elsewhere.covered += rest;
-        if (rest > payable_) elsewhere.carry += rest - payable_;
+        if (rest > payable_) {
+            if (!guaranteed && rest - payable_ > ledger.deposits(merchant)) {
+                revert ILedgerDoors.InsufficientFunds(merchant, amount);
+            }
+            elsewhere.carry += rest - payable_;
+        }
         ledger.drawOn(merchant, rest, address(this));
     }
 
@@ -185,9 +192,10 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
         EscrowWords.Book memory book = _admitted(merchant);
         uint256 net = amount - fee;
         bool held = book.heldOf() >= net;
-        bool whole = book.gross >= amount && book.fees >= fee && (held || book.paid >= net);
+        bool own = held || (book.paid >= net && ledger.merchant(merchant).payable_ + ledger.deposits(merchant) >= net);
+        bool whole = book.gross >= amount && book.fees >= fee && own;
         if (!whole) {
-            _drawOnMerchant(merchant, amount);
+            _drawOnMerchant(merchant, amount, false);
             return;
         }
         book.gross -= amount;

@@ -104,7 +104,7 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
     function refund(Terms memory terms, uint64 amount) external onlyGroup(terms.merchant, CANCEL) {
         if (block.timestamp >= terms.refundBy) revert RefundExpired(terms.refundBy);
         bytes32 id = _id(terms);
-        uint256 taken = _refund(id, terms, amount);
+        uint256 taken = _refund(id, terms, amount, false);
         emit PaymentRefunded(id, terms.merchant, amount, uint64(taken));
     }
 
@@ -113,7 +113,7 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
         bytes32 id = _id(terms);
         uint256 until = uint256(_known(id).capturedAt) + chargebackWindow;
         if (block.timestamp >= until) revert ChargebackExpired(until);
-        uint256 taken = _refund(id, terms, amount);
+        uint256 taken = _refund(id, terms, amount, true);
         emit PaymentChargedBack(id, terms.merchant, amount, uint64(taken), reason);
     }
 

@@ -60,4 +60,10 @@ PARTS: Final = (
         doors=TAKE_PAYABLE,
         acts=(8, 136),
     ),
+    Part(
+        name="InstalmentPlans",
+        section="settlement",
+        arguments=usual,
+        doors=CREDIT_VALUE | TAKE_VALUE | TAKE_PAYABLE,
+    ),
 )

@@ -182,7 +182,7 @@ class Escrow:
     def charge_back(self, id_: bytes, terms: Terms, amount: int) -> None:
         if self.now >= self._known(id_).captured_at + self.chargeback_window:
             raise Refused("ChargebackExpired")
-        self._refund(id_, terms, amount)
+        self._refund(id_, terms, amount, guaranteed=True)
 
     # --- merchants ---
 
@@ -339,7 +339,7 @@ class Escrow:
         if any(coins.held):
             self.ledger.move_coins(self.key, MemberId(terms.member), *coins.held)
 
-    def _refund(self, id_: bytes, terms: Terms, amount: int) -> None:
+    def _refund(self, id_: bytes, terms: Terms, amount: int, *, guaranteed: bool = False) -> None:
         if not amount:
             raise Refused("ZeroAmount")
         payment = self._known(id_)
@@ -347,7 +347,7 @@ class Escrow:
             raise Refused("ExceedsCaptured")
         after = replace(payment, refunded=payment.refunded + amount)
         self.payments[id_] = after
-        self._draw(terms.merchant, amount)
+        self._draw(terms.merchant, amount, guaranteed=guaranteed)
         taken = 0 if self._expired(payment) else payment.kept - after.kept
         if taken:
             self.ledger.claw_back(MerchantId(terms.merchant), MemberId(terms.member), taken)
@@ -369,7 +369,9 @@ class Escrow:
         self.payments[id_] = replace(after, capturable=after.capturable + amount)
         book, net = self.books[terms.merchant], amount - fee
         held = book.held >= net
-        if book.gross >= amount and book.fees >= fee and (held or book.paid >= net):
+        own = self.ledger.book.merchants[MerchantId(terms.merchant)].payable
+        own += self.ledger.deposits.get(terms.merchant, 0)
+        if book.gross >= amount and book.fees >= fee and (held or (book.paid >= net and own >= net)):
             paid = book.paid - (0 if held else net)
             self.books[terms.merchant] = replace(book, gross=book.gross - amount, fees=book.fees - fee, paid=paid)
             if not held and net:
@@ -380,11 +382,14 @@ class Escrow:
         if taken:
             self.ledger.claw_back(MerchantId(terms.merchant), MemberId(terms.member), taken)
 
-    def _draw(self, merchant: int, amount: int) -> None:
+    def _draw(self, merchant: int, amount: int, *, guaranteed: bool = False) -> None:
         book = self._admitted(merchant)
         part = min(amount, book.held)
         book = replace(book, refunds=book.refunds + part)
         if rest := amount - part:
+            own = self.ledger.book.merchants[MerchantId(merchant)].payable + self.ledger.deposits.get(merchant, 0)
+            if rest > own and not guaranteed:
+                raise Refused("InsufficientFunds")
             _, deposit, fund = self.ledger.draw_on(MerchantId(merchant), rest)
             book = replace(book, covered=book.covered + rest, carry=book.carry + deposit + fund)
         self.books[merchant] = book
@@ -504,7 +509,7 @@ class Escrow:
         payment = self.payments[id_]
         book = self.books[merchant]
         own = book.held + self.ledger.book.merchants[MerchantId(merchant)].payable
-        own += self.ledger.deposits.get(merchant, 0) + self.ledger.deposits.get(0, 0)
+        own += self.ledger.deposits.get(merchant, 0)
         _decline({32: payment.captured - payment.refunded < amount, 37: own < amount})
         self.acts[key] = (*act, True)
         if terms.tender == COINS:
