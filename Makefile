@@ -6,7 +6,7 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-gas gas slither lock clean
+.PHONY: help setup demo test lint bench bench-gas gas slither mutants lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -41,6 +41,9 @@ gas: setup ## what each operation of the contracts costs; writes docs/gas.md
 
 slither: setup ## slither over the contracts, in a venv of its own; every finding needs a reason; writes docs/slither.md
 	@$(PY) -m proving.slither
+
+mutants: setup ## change the contracts one by one, the tests must notice; writes docs/mutants.md (MUTANTS="--sample 60")
+	@$(PY) -m proving.mutants $(MUTANTS)
 
 lock: setup ## make requirements.lock and package-lock.json anew from requirements.in and package.json
 	@$(PY) -m node.network.toolchain.lock

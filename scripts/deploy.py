@@ -27,7 +27,7 @@ from scripts.names import read_address, typed_path
 from scripts.pipeline import Pipeline, Sent
 from scripts.session import Session, attach, open_session
 from scripts.suite import PARTS, settings_of
-from scripts.suite.part import ADMIN, AUDITOR, FINANCE, KEEPER, OPERATOR, Part
+from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, OPERATOR, REPORTER, Part
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
@@ -42,9 +42,11 @@ TERMS: Final = (
     "clock_tolerance",
 )
 NEEDED: Final = {"cash": ("name", "symbol", "currency"), "ledger": ("name", "symbol", *TERMS)}
-ROLES: Final = ("admin", "keeper", "finance", "auditor")  # that may be another's than the operator's
+ROLES: Final = ("admin", "keeper", "finance", "auditor", "guardian")  # that may be another's than the operator's
+FOR_EVER: Final = 2**32 - 1  # seconds: an admin with this delay can cancel, and do nothing else
 CREATION_GAS: Final = 16_000_000  # the ledger is three contracts in one creation, up to 48 KiB: 200 gas a byte
 CALL_GAS: Final = 3_000_000
+YEAR: Final = 365 * 86_400
 
 
 @told
@@ -67,7 +69,7 @@ def deploy(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     # brownie makes no object of a contract that has no code yet
     receipts = pipeline.finish()
     addresses = {name: creation.created for name, creation in sent.items()}
-    connect(pipeline, session, addresses, roles_of(values))
+    connect(pipeline, session, addresses, roles_of(values), delay_of(values))
     pipeline.finish()
     blocks = {receipt["contractAddress"]: receipt["blockNumber"] for receipt in receipts if receipt["contractAddress"]}
     deployment = {
@@ -109,8 +111,13 @@ def create(pipeline: Pipeline, project: Any, values: dict[str, Any]) -> dict[str
     return made
 
 
-def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str], roles: dict[str, str]) -> None:
-    """Sends what gives every contract its doors and every role its holder; `roles` as roles_of has them."""
+def connect(
+    pipeline: Pipeline, session: Session, addresses: dict[str, str], roles: dict[str, str], delay: int = 0
+) -> None:
+    """Sends what gives every contract its doors and every role its holder; `roles` as roles_of has them.
+
+    `delay`: seconds that the admin's acts wait from then on.
+    """
     operator = session.operator.address
     access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
     others = [addresses[name] for name in ("RewardToken", "CashToken", "Registry", "RewardRules")]
@@ -119,17 +126,34 @@ def connect(pipeline: Pipeline, session: Session, addresses: dict[str, str], rol
         connect_part(pipeline, session, addresses, part)
     admin = roles.get("admin", operator)
     keeper = roles.get("keeper", admin)
-    holders = {OPERATOR: operator, FINANCE: roles.get("finance", operator), KEEPER: keeper, ADMIN: admin}
+    holders = {OPERATOR: operator, FINANCE: roles.get("finance", operator), KEEPER: keeper}
     if "auditor" in roles:
         holders[AUDITOR] = roles["auditor"]
     for role, holder in holders.items():
         pipeline.call(f"give role {role}", access.grantRole, (role, holder, 0), gas=CALL_GAS)
+    if "guardian" in roles:
+        pipeline.call("make the guardian", access.grantRole, (ADMIN, roles["guardian"], FOR_EVER), gas=CALL_GAS)
+    if delay:
+        harden(pipeline, access, addresses, delay)
+    pipeline.call("make the admin", access.grantRole, (ADMIN, admin, delay), gas=CALL_GAS)
     # only when all of the above has worked: until then the operator must be able to put things right
     pipeline.finish()
     if keeper != operator:
         pipeline.call("renounce the keeper's role", access.renounceRole, (KEEPER, operator), gas=CALL_GAS)
     if admin != operator:
         pipeline.call("renounce the admin role", access.renounceRole, (ADMIN, operator), gas=CALL_GAS)
+
+
+def harden(pipeline: Pipeline, access: Any, addresses: dict[str, str], delay: int) -> None:
+    """Sends the delays of what an admin with none could still do at once; they count after five days (AccessManager).
+
+    A role that is given begins when its delay is over. Only then comes the admin's own delay: nothing goes at once
+    after it.
+    """
+    for role in (OPERATOR, FINANCE, AUDITOR, REPORTER, BRIDGE, KEEPER):
+        pipeline.call(f"delay role {role}", access.setGrantDelay, (role, delay), gas=CALL_GAS)
+    for name, address in addresses.items():
+        pipeline.call(f"delay changes of {name}", access.setTargetAdminDelay, (address, delay), gas=CALL_GAS)
 
 
 def connect_part(pipeline: Pipeline, session: Session, addresses: dict[str, str], part: Part) -> None:
@@ -147,6 +171,14 @@ def connect_part(pipeline: Pipeline, session: Session, addresses: dict[str, str]
         pipeline.call(f"doors of {part.name}", ledger.setDoors, (contract.address, part.doors), gas=CALL_GAS)
     for kind in part.acts:
         pipeline.call(f"acts of {part.name}", ledger.setActTarget, (kind, contract.address), gas=CALL_GAS)
+
+
+def delay_of(values: dict[str, Any]) -> int:
+    """Seconds in [delays]. Raises Trouble for what is no whole number below a year."""
+    delay = values.get("delays", {}).get("admin", 0)
+    if not isinstance(delay, int) or not 0 <= delay <= YEAR:
+        raise Trouble(f"admin of [delays] is {delay!r}, no number of seconds from 0 to {YEAR:,}")
+    return delay
 
 
 def terms_of(ledger: dict[str, Any]) -> tuple[int, ...]:
@@ -180,6 +212,7 @@ def read_values(file: Path) -> dict[str, Any]:
                 raise Trouble(f"{file} lacks {name} in [{section}]")
     try:
         roles_of(values)
+        delay_of(values)
         terms_of(values["ledger"])
     except Trouble as trouble:
         raise Trouble(f"{file}: {trouble}") from None

@@ -24,7 +24,10 @@ def values(folder: Path, roles: str) -> str:
     ("roles", "sentence"),
     [
         ("[roles]\nadmin = '0x12'\n", "'0x12' is no address"),
-        ("[roles]\noperator = '0x12'\n", "[roles] names 'operator'; it may name admin, keeper, finance, auditor"),
+        (
+            "[roles]\noperator = '0x12'\n",
+            "[roles] names 'operator'; it may name admin, keeper, finance, auditor, guardian",
+        ),
     ],
 )
 def test_deploy_refuses_when_roles_cannot_be_given(anvil: Chain, tmp_path: Path, roles: str, sentence: str) -> None:

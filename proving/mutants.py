@@ -1,0 +1,191 @@
+"""`make mutants`: changes the contracts a little, one change at a time, and runs the tests that should notice.
+
+    python -m proving.mutants [--sample 30] [--seed 1] [--all] [--only SUBSTRING]
+
+A mutant is compiled alone, without the optimiser's detour over Yul, and put into a scratch build folder
+(TILLNET_CONTRACTS); the project's own build is not touched. docs/mutants.md gets the result: how many were noticed, and
+each survivor with the reason in proving/mutants.toml. A survivor without a reason ends this with 1.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from proving.mutations import Mutant, mutants_of
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+BUILD: Final = ROOT / "build" / "contracts"
+SCRATCH: Final = ROOT / ".till" / "mutants"
+TABLE: Final = Path(__file__).with_name("mutants.toml")
+RESULTS: Final = SCRATCH / "results.json"
+PAGE: Final = ROOT / "docs" / "mutants.md"
+SOLC: Final = (ROOT / ".till" / "tools" / "bin" / "node", ROOT / "node" / "network" / "toolchain" / "solc.cjs")
+PATIENCE: Final = 300  # seconds for the tests of one mutant; one that hangs was noticed
+HEAD: Final = """# Mutants
+
+Made by `make mutants`: the arithmetic and the checks of the contracts are changed, one change at a time, and the tests
+that go with the file must notice. {killed} of {tried} mutants were noticed ({stillborn} more do not compile, or compile
+to the same code), of {all} that there are (`--all` tries them all; this was {sample}).
+
+| file | tried | noticed |
+| --- | ---: | ---: |
+{rows}
+## Survivors
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A file to change, what to compile then, and the tests that should notice."""
+
+    file: str
+    source: str
+    contract: str
+    tests: list[str]
+    part: str = ""
+
+
+def main() -> None:
+    """Tries a sample of the mutants, or all."""
+    chosen = arguments()
+    table = tomllib.loads(TABLE.read_text())
+    targets = {entry["file"]: Target(**entry) for entry in table["target"]}
+    reasons = {entry["id"]: entry["why"] for entry in table.get("survivor", [])}
+    everything = [each for file in targets for each in mutants_of(file, (ROOT / file).read_text())]
+    mutants = [each for each in everything if chosen.only in each.id]
+    if not chosen.all:
+        mutants = random.Random(chosen.seed).sample(mutants, min(chosen.sample, len(mutants)))
+    for target in {targets[mutant.file].contract: targets[mutant.file] for mutant in mutants}.values():
+        if judge(target, (ROOT / target.file).read_text()) != "survived":
+            sys.exit(f"the tests of {target.contract} fail without any change")
+    results = {}
+    for number, mutant in enumerate(mutants, start=1):
+        began = time.monotonic()
+        results[mutant.id] = judge(targets[mutant.file], mutant.applied((ROOT / mutant.file).read_text()))
+        print(
+            f"{number}/{len(mutants)} {results[mutant.id]} in {time.monotonic() - began:.0f} s: {mutant.id}", flush=True
+        )
+    sample = "all of them" if chosen.all else f"a sample of {len(mutants)} with seed {chosen.seed}"
+    PAGE.write_text(page(mutants, results, reasons, total=len(everything), sample=sample))
+    unexplained = [id for id, result in results.items() if result == "survived" and id not in reasons]
+    print(f"{Counter(results.values())}: {PAGE.relative_to(ROOT)}")
+    if unexplained:
+        sys.exit("survivors without a reason:\n" + "\n".join(unexplained))
+
+
+def arguments() -> argparse.Namespace:
+    """What was typed."""
+    parser = argparse.ArgumentParser(prog="mutants", description="Changes the contracts; the tests must notice.")
+    parser.add_argument("--sample", type=int, default=30, help="how many to try (30)")
+    parser.add_argument("--seed", type=int, default=1, help="which ones (1)")
+    parser.add_argument("--all", action="store_true", help="try every mutant; takes hours")
+    parser.add_argument("--only", default="", help="those whose id contains this")
+    return parser.parse_args()
+
+
+def judge(target: Target, text: str) -> str:
+    """`noticed`, `survived`, or `stillborn` when the text does not compile or compiles to the same code."""
+    made = compiled(target, text)
+    original = SCRATCH / "original" / f"{target.contract}.json"
+    if made is None:
+        return "stillborn"
+    if text == (ROOT / target.file).read_text():
+        original.parent.mkdir(parents=True, exist_ok=True)
+        original.write_text(json.dumps(made))
+    elif made["bytecode"][:-200] == json.loads(original.read_text())["bytecode"][:-200]:
+        return "stillborn"
+    build = lay_out(target.contract, made)
+    return "survived" if passes(target, build) else "noticed"
+
+
+def compiled(target: Target, text: str) -> dict[str, Any] | None:
+    """Byte code of the target's contract with this text for its file, None when it does not compile."""
+    sources = {target.source: {"content": (ROOT / target.source).read_text()}, target.file: {"content": text}}
+    asked = {
+        "language": "Solidity",
+        "sources": sources,
+        "settings": {
+            "optimizer": {"enabled": True, "runs": 800},
+            "evmVersion": "cancun",
+            "metadata": {"appendCBOR": False},
+            "remappings": ["@openzeppelin=node_modules/@openzeppelin"],
+            "outputSelection": {
+                target.source: {target.contract: ["evm.bytecode.object", "evm.deployedBytecode.object"]}
+            },
+        },
+    }
+    said = subprocess.run(
+        [*SOLC, "--standard-json"], input=json.dumps(asked), capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    answer = json.loads(said.stdout)
+    if any(problem["severity"] == "error" for problem in answer.get("errors", [])):
+        return None
+    evm = answer["contracts"][target.source][target.contract]["evm"]
+    return {"bytecode": evm["bytecode"]["object"], "deployedBytecode": evm["deployedBytecode"]["object"]}
+
+
+def lay_out(contract: str, made: dict[str, Any]) -> Path:
+    """A build folder like the project's, with this contract's code in the place of its own."""
+    build = SCRATCH / "build"
+    build.mkdir(parents=True, exist_ok=True)
+    for file in build.iterdir():
+        file.unlink()
+    for file in BUILD.glob("*.json"):
+        if file.stem != contract:
+            (build / file.name).symlink_to(file)
+    whole = json.loads((BUILD / f"{contract}.json").read_text())
+    (build / f"{contract}.json").write_text(json.dumps(whole | made))
+    return build
+
+
+def passes(target: Target, build: Path) -> bool:
+    """Whether the target's tests pass with this build folder."""
+    tests = [f"tests/contracts/{name}" for name in target.tests]
+    environment = {**os.environ, "TILLNET_CONTRACTS": str(build), "PYTHONPATH": str(ROOT)}
+    if target.part:
+        environment["TILLNET_SWAPPED"] = f"{target.part}={target.contract}"
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "proving.swapped", "-p", "no:cacheprovider", *tests]
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return False
+    (SCRATCH / "last.txt").write_text(done.stdout + done.stderr)
+    return done.returncode == 0
+
+
+def page(
+    mutants: Sequence[Mutant], results: dict[str, str], reasons: dict[str, str], *, total: int, sample: str
+) -> str:
+    """docs/mutants.md."""
+    tried = [mutant for mutant in mutants if results[mutant.id] != "stillborn"]
+    noticed = Counter(mutant.file for mutant in tried if results[mutant.id] == "noticed")
+    files = Counter(mutant.file for mutant in tried)
+    rows = "".join(f"| {file} | {count} | {noticed[file]} |\n" for file, count in sorted(files.items()))
+    text = HEAD.format(
+        killed=noticed.total(),
+        tried=len(tried),
+        stillborn=len(mutants) - len(tried),
+        all=total,
+        sample=sample,
+        rows=rows,
+    )
+    survivors = [mutant for mutant in tried if results[mutant.id] == "survived"]
+    if not survivors:
+        return text + "None.\n"
+    return text + "".join(
+        f"* `{mutant.id}`, in `{mutant.line}`: {reasons.get(mutant.id, 'no reason yet')}\n" for mutant in survivors
+    )
+
+
+if __name__ == "__main__":
+    main()
