@@ -56,11 +56,6 @@ class Session:
         return maker(web3=self.web3, account=account or self.operator)
 
     @property
-    def first_block(self) -> int:
-        """The block to look for events from."""
-        return int(json.loads(self.deployment_file.read_text()).get("block", 0))
-
-    @property
     def deployment_file(self) -> Path:
         return self.folder / DEPLOYMENT
 

@@ -91,7 +91,7 @@ def logs_of(session: Session, contract: str, *events: str) -> list[Any]:
     """A contract's decoded events of these names, in order."""
     web3, at = session.web3, session[contract]
     reader = web3.eth.contract(address=at.address, abi=at.abi)
-    first = session.first_block
+    first = session.first_block("NetworkAccess")
     found = [log for name in events for log in reader.events[name].get_logs(from_block=first)]
     return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
 

@@ -9,7 +9,13 @@ from typing import Any, Final
 from scripts.suite import coupons, loyalty, market, settlement, value
 from scripts.suite.part import Part
 
-MODULES: Final[tuple[Any, ...]] = (value, settlement, loyalty, coupons, market,)
+MODULES: Final[tuple[Any, ...]] = (
+    value,
+    settlement,
+    loyalty,
+    coupons,
+    market,
+)
 PARTS: Final[tuple[Part, ...]] = tuple(part for module in MODULES for part in module.PARTS)
 SETTINGS: Final[dict[str, dict[str, Any]]] = {module.__name__.rpartition(".")[2]: module.SETTINGS for module in MODULES}
 
