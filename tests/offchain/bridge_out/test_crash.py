@@ -27,7 +27,11 @@ pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 
 MAC_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 AMOUNT = 700
-EARNERS, SPENDER, REGRETTER = MEMBERS[:8], MEMBERS[8], MEMBERS[9]
+EARNERS, SPENDER, REGRETTER, CHARGED = MEMBERS[:8], MEMBERS[8], MEMBERS[9], MEMBERS[10]
+RECHARGE, UNDONE = 2, 130
+TARGET = "0x" + "ac" * 20
+LOG_ALL = "0x365f5f37365fa05f5f5260205ff3"
+"""A target of acts that logs its calldata and debits nothing."""
 REPLY_SECONDS, DEATH_SECONDS, FINAL_SECONDS = 8.0, 20.0, 30.0
 
 
@@ -40,6 +44,9 @@ class Shop:
         self.till = PosTerminal(id=f"{self.merchant}T0", merchant=self.merchant, mac=RetailMac(MAC_KEY))
         self.stan = 0
         self.sales = 0
+        stand.chain.request("anvil_setCode", TARGET, LOG_ALL)
+        for kind in (RECHARGE, UNDONE):
+            stand.world.as_operator(stand.world.ledger, "setActTarget", kind, TARGET)
         keys = stand.folder / "mac.keys"
         keys.touch(mode=0o600)
         keys.write_text(f"{self.till.id} {MAC_KEY.hex()}\n")
@@ -62,6 +69,29 @@ class Shop:
             currency="840",
             stored_value=stored_value,
         )
+
+    def recharge(self, member: int) -> Request:
+        """A recharge of AMOUNT."""
+        self.stan += 1
+        now = datetime.now(UTC)
+        return messages.act(
+            self.till,
+            "0200",
+            "210000",
+            stan=f"{self.stan:06d}",
+            local=now,
+            transmitted=now,
+            amount=AMOUNT,
+            currency="840",
+            card=f"90000{member:05d}",
+        )
+
+    def acts(self, kind: int, member: int) -> int:
+        """How many acts of a kind and a member the target has done."""
+        logs = self.stand.chain.request("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "address": TARGET})
+        called = [bytes.fromhex(log["data"][2:]) for log in logs]
+        # a selector, ten words of the payment (its member the fifth), where the act lies, its length, its kind
+        return sum(each[4 + 12 * 32] == kind and int.from_bytes(each[132:164], "big") == member for each in called)
 
     def regret(self, sale: Request) -> Request:
         """The reversal of a sale."""
@@ -125,7 +155,9 @@ async def test_every_message_has_one_effect_when_the_process_is_killed(shop: Sho
         stand.stop_mining()
     sales = [shop.sale(member) for member in EARNERS]
     paid, regretted = shop.sale(SPENDER, stored_value=AMOUNT), shop.sale(REGRETTER)
-    everything = [*sales, paid, regretted, shop.regret(regretted)]
+    charged = shop.recharge(CHARGED)
+    everything = [*sales, paid, charged, regretted, shop.regret(regretted)]
+    done, taken_back = shop.acts(RECHARGE, CHARGED), shop.acts(UNDONE, CHARGED)
 
     process = await asyncio.to_thread(shop.start, point)
     await shop.send(everything)
@@ -135,8 +167,8 @@ async def test_every_message_has_one_effect_when_the_process_is_killed(shop: Sho
     process = await asyncio.to_thread(shop.start)
     codes = await shop.send(everything)
     again = await shop.send(everything)
-    undone = codes[len(sales)] == "91"
-    assert [code for code in codes if code != "00"] == (["91"] if undone else [])
+    undone, uncharged = (code == "91" for code in codes[len(sales) : len(sales) + 2])
+    assert [code for code in codes if code != "00"] == ["91"] * (undone + uncharged)
     assert again == codes, "a repeated message gets the stored answer"
     try:
         await _settled(shop)
@@ -154,6 +186,8 @@ async def test_every_message_has_one_effect_when_the_process_is_killed(shop: Sho
         points + kept * AMOUNT * COEFFICIENT,
         value - kept * AMOUNT,
     )
+    done, taken_back = shop.acts(RECHARGE, CHARGED) - done, shop.acts(UNDONE, CHARGED) - taken_back
+    assert (done, taken_back) in ([(0, 0), (1, 1)] if uncharged else [(1, 0)])
     assert (stand.points(REGRETTER), stand.value(REGRETTER)) == before[REGRETTER][:2]
 
 
