@@ -18,7 +18,6 @@ from node.domain.ids import Address, Hash32
 _TERMS: Final = (
     "(uint32,uint32,uint32,uint8,uint32,uint8,bool,bool,bool,uint32,uint16,uint16,uint16,uint16,uint16,uint32,bytes32)"
 )
-_COUNTS: Final = "(uint32,uint32,uint32,uint32,uint32,uint16)"
 CAMPAIGN_DEFINED: Final = topic_of(f"CampaignDefined(uint32,{_TERMS},string)")
 RATE_SET: Final = topic_of("RateSet(uint16)")
 
@@ -53,6 +52,7 @@ class TillOffers:
 
     async def _campaign(self, number: int) -> Campaign:
         assert self._coupons is not None
-        terms, _ = await self._coupons.ask("campaignOf(uint32)", number, returns=f"({_TERMS},{_COUNTS})")
+        # its counts come after the terms
+        (terms,) = await self._coupons.ask("campaignOf(uint32)", number, returns=f"({_TERMS})")
         product_set = Hash32(terms[16])
         return Campaign(face=Face(terms[3]), value=terms[4], product_set=product_set if any(product_set) else None)
