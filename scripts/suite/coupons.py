@@ -47,7 +47,7 @@ PARTS: Final = (
         section=SECTION,
         arguments=_coupons,
         roles=dict.fromkeys(("defineCampaign", "issue", "handLot", "handOut", "passOnFor"), OPERATOR),
-        acts=(WRITE_OFF,),
+        acts=(WRITE_OFF, 128 + WRITE_OFF),
     ),
     Part(name="CouponStatistics", section=SECTION, arguments=_statistics),
 )
