@@ -173,11 +173,22 @@ async def test_purchase_without_a_terminal_is_answered_30(pos: PosConnection, te
     assert (await pos.unmatched()).response_code == "30"
 
 
-@pytest.mark.parametrize("mti", ["0220", "0221", "0600", "0202", "1200"])
+@pytest.mark.parametrize("mti", ["0120", "0320", "0600", "0202", "1200"])
 async def test_other_messages_are_answered_12(pos: PosConnection, terminal: PosTerminal, mti: str) -> None:
     fields = {n: text for n, text in purchase(terminal).message.fields.items() if n != 64}
     pos.send_raw(frame(Framing.NAC, messages.seal(mti, fields, terminal).content))
     assert (await pos.unmatched()).response_code == "12"
+
+
+@pytest.mark.parametrize("code", ["200000", "210000", "310000", "910000", "920000", "010000"])
+async def test_advices_that_complete_nothing_are_answered_12(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal, code: str
+) -> None:
+    fields = {n: text for n, text in purchase(terminal, processing_code=code).message.fields.items() if n != 64}
+    for mti in ("0220", "0221"):
+        pos.send_raw(frame(Framing.NAC, messages.seal(mti, fields, terminal).content))
+        assert (await pos.unmatched()).response_code == "12"
+    assert journal.entries == []
 
 
 async def test_wrong_mac_is_answered_97(
