@@ -71,7 +71,7 @@ library BatchPosting {
     /// @dev Gas of the call in which an act runs (ActDoors gives 900,000 of it to the target), and what must be left for
     /// that and for what the loop does around it. The call always gets the same, so its outcome is not the poster's to
     /// choose by a gas limit.
-    uint256 private constant FRAME_GAS = 1_000_000;
+    uint256 private constant FRAME_GAS = 1_020_000;
     uint256 private constant ACT_GAS = 1_060_000;
 
     /// @dev Of a payment's first word: flags but 1, lines, version and tender of the first line.

@@ -90,7 +90,7 @@ def _act(data: str) -> str:
     kind = int(data[2:4] or "0", 16)
     known = {each.value: each.name.lower() for each in ActKind}
     name = known.get(kind & ~UNDO, f"of kind {kind & ~UNDO}")
-    return f"{'undoes ' if kind & UNDO else ''}{name}, {data}"
+    return f"undoing {name}, {data}" if kind & UNDO else f"{name}, {data}"
 
 
 def member_table(answer: MemberAnswer) -> RenderableType:

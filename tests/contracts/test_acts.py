@@ -125,6 +125,27 @@ def test_target_gets_the_same_gas_when_the_batch_has_hardly_enough(probe: Probe)
     assert len(found) == 1
 
 
+def test_target_gets_all_its_gas_when_the_ledger_books_most_before_it(probe: Probe) -> None:
+    """A new epoch, a section with sales in all tenders, a new member with aged coins, an act of 1,024 bytes."""
+    twin = probe.twin
+    unborn = MemberId(4_711)
+    twin.post(_alone(probe, probe.act(_take_coins(probe, BOB, 50), debited=1)))
+    send = probe.call("transfer", member_address(unborn), 5, model=lambda _: probe.model.transfer(probe.key, unborn, 5))
+    twin.post(_alone(probe, probe.act(send)))
+    twin.tick(30 * 86_400)
+    padding = probe.call("accountOf", probe.address, model=nothing)
+    act = probe.act(*[padding] * 17)
+    assert len(act) < 1_024 < len(act) + len(padding[0])
+    before = twin.payment(SHOP, ANN, external(10_000), stored(30), coins(20))
+    batch = make_batch(ONE, [before, _with(probe, act, *[external(5)] * 16, member=unborn, enrol=True)])
+    twin.tick()
+    receipt = twin.world.post(batch, gas=gas_limit(batch))
+    outcome = post_batch(probe.model.book, batch, probe.model.block, probe)
+    assert not outcome.skipped
+    (seen,) = probe.contract.events(receipt)
+    assert seen.args["gas"] > 899_000
+
+
 def test_act_without_lines_has_no_leaf_and_no_turnover(probe: Probe) -> None:
     turnover = probe.twin.ledger.view("merchant", SHOP)["turnover"]
     outcome = probe.twin.post(_alone(probe, probe.act(_recharge(probe, ANN, 500))))

@@ -4,10 +4,16 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from rich.console import Console
 
 from benchmarks.devchain import Contract, deploy
+from node.chain.deployment import load_deployment
+from node.chain.rpc import Rpc
 from node.domain.act import Act
+from node.domain.ids import PaymentId
 from node.domain.payment import Payment, Reversal, Status
+from node.explorer.payments import ask_payment
+from node.explorer.tables import payment_table
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until
 from tests.offchain.bridge_out.makers import act, line, payment, reversal
 from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, VALUE, Stand
@@ -73,6 +79,29 @@ async def test_an_act_is_answered_when_final_with_what_the_target_says(stand: St
     assert (first.response_code, first.status, first.points) == ("00", Status.FINAL, 1_000 * COEFFICIENT)
     assert (second.response_code, second.status, second.text) == ("54", Status.DECLINED, "NOT VALID AT THIS TIME")
     assert stand.value(BERT) == VALUE + 500
+
+
+async def test_an_act_alone_is_shown_as_the_chain_has_it(stand: Stand, target: Contract) -> None:
+    give = told(stand, "creditValue", BERT, 5)
+    async with bridge_on(stand) as running:
+        order = with_act(1, stand, give)
+        await running.bridge.submit(order, b"")
+        await running.bridge.submit(with_act(2, stand, give, amount=300), b"")
+        await running.bridge.submit(reversal(3, order), b"")
+        await idle(running)
+    deployment = load_deployment(stand.folder / "deployment.json")
+    async with Rpc([stand.url]) as rpc:
+        shown = [await ask_payment(rpc, deployment, PaymentId(f"1-{number}")) for number in (1, 2, 4)]
+    assert [(each.outcome, each.act, len(each.lines)) for each in shown] == [
+        ("final", "0x" + give.data.hex(), 0),
+        ("final", "0x" + give.data.hex(), 1),
+        ("final", "0xe30000000000000001", 0),
+    ]
+    console = Console(record=True, width=200)
+    for each in shown:
+        console.print(payment_table(each))
+    text = console.export_text()
+    assert "of kind 99, 0x63" in text and "undoing of kind 99, 0xe30000000000000001" in text
 
 
 async def test_an_act_of_no_contract_is_declined_as_a_malfunction(stand: Stand) -> None:
