@@ -100,11 +100,11 @@ class LedgerRules:
 
     @rule(merchant=st.sampled_from([0, RICH, POOR, TIERED, 9]), amount=some_amounts)
     def add_deposit(self, merchant: int, amount: int) -> None:
-        self._act("addDeposit", merchant, amount, model=lambda: self.model.add_deposit(merchant, amount))
+        self._ledger_act("addDeposit", merchant, amount, model=lambda: self.model.add_deposit(merchant, amount))
 
     @rule(merchant=merchants, member=members)
     def settle_owed(self, merchant: MerchantId, member: MemberId) -> None:
-        self._act("settleOwed", merchant, member, model=lambda: self.model.settle_owed(merchant, member))
+        self._ledger_act("settleOwed", merchant, member, model=lambda: self.model.settle_owed(merchant, member))
 
     @precondition(lambda self: any(self.model.book.owed.values()))
     @rule(data=st.data(), amount=st.integers(1, 2_000))
@@ -118,14 +118,14 @@ class LedgerRules:
     def collect_arrears(self, data: st.DataObject) -> None:
         merchant, member = data.draw(st.sampled_from([key for key, units in self.model.arrears.items() if units]))
         self.twin.post(self.twin.payment(RICH, member, external(data.draw(st.integers(1, 9_999)))))
-        self._act("collectArrears", merchant, member, model=lambda: self.model.collect_arrears(merchant, member))
+        self._ledger_act("collectArrears", merchant, member, model=lambda: self.model.collect_arrears(merchant, member))
 
     @precondition(lambda self: any(self.model.arrears.values()))
     @rule(data=st.data(), half=st.booleans())
     def forgive_arrears(self, data: st.DataObject, half: bool) -> None:
         merchant, member = data.draw(st.sampled_from(list(self.model.arrears)))
         units = self.model.arrears[merchant, member] // (2 if half else 1)
-        self._act(
+        self._ledger_act(
             "forgiveArrears", merchant, member, units,
             model=lambda: self.model.forgive_arrears(MerchantId(merchant), MemberId(member), units),
         )  # fmt: skip
@@ -134,14 +134,16 @@ class LedgerRules:
     def claim_expired(self, merchant: MerchantId, back: int) -> None:
         self.twin.tick()
         epoch = self.model.epoch - back
-        self._act("claimExpired", merchant, epoch, model=lambda: self.model.claim_expired(merchant, epoch))
+        self._ledger_act("claimExpired", merchant, epoch, model=lambda: self.model.claim_expired(merchant, epoch))
 
     @rule(sender=members, receiver=members, share=st.sampled_from([0, 1, 2, 3]))
     def transfer(self, sender: MemberId, receiver: MemberId, share: int) -> None:
         units = self.model.touch(sender).coins * share // 2
         address = self.twin.chain.impersonate(member_address(sender))
         to = member_address(receiver)
-        self._act("transfer", to, units, sender=address, model=lambda: self.model.transfer(sender, receiver, units))
+        self._ledger_act(
+            "transfer", to, units, sender=address, model=lambda: self.model.transfer(sender, receiver, units)
+        )
 
     # --- the operator ---
 
@@ -173,7 +175,7 @@ class LedgerRules:
 
     def _pause(self, draw: Draw) -> None:
         paused = draw(st.sampled_from([True, False, False]))
-        self._act("pause" if paused else "unpause", model=lambda: self.model.set_paused(paused))
+        self._ledger_act("pause" if paused else "unpause", model=lambda: self.model.set_paused(paused))
 
     def _open(self, draw: Draw) -> None:
         active = draw(st.booleans())
@@ -189,5 +191,5 @@ class LedgerRules:
         stream = self.ledger.view("stream", STREAM)
         assert stream["debited"] <= max(stream["dailyLimit"], self.model.book.streams[STREAM].debited)  # type: ignore[index]
 
-    def _act(self, name: str, *arguments: Any, model: Any, sender: str | None = None) -> None:
+    def _ledger_act(self, name: str, *arguments: Any, model: Any, sender: str | None = None) -> None:
         self.twin.act(self.ledger, name, *arguments, model=model, sender=sender)

@@ -110,7 +110,14 @@ class Machine(RuleBasedStateMachine):
 
 
 def joined(name: str, mixins: Sequence[type], *, world: type[World] = World) -> type[Machine]:
-    """A machine with the rules of all mixins on one world."""
+    """A machine with the rules of all mixins on one world. Raises NameError when two have a name in common."""
+    owners: dict[str, type] = {}
+    for mixin in mixins:
+        for each in vars(mixin):
+            if not each.startswith("__") and owners.setdefault(each, mixin) is not mixin:
+                raise NameError(
+                    f"{mixin.__name__} and {owners[each].__name__} both have {each}; name it after the domain"
+                )
     return type(name, (*mixins, Machine), {"mixins": tuple(mixins), "world": world})
 
 

@@ -73,7 +73,7 @@ class SettlementRules:
         for member in EVERYBODY:
             self._quietly(world.registry, "setMemberKey", member, self.keys[member].address)
         for merchant, at_once in ((RICH, False), (TIERED, True)):
-            self._set_terms(merchant, 150, at_once, ((self.receivers[0], 7_000), (self.receivers[1], 3_000)))
+            self._agree_terms(merchant, 150, at_once, ((self.receivers[0], 7_000), (self.receivers[1], 3_000)))
         self._quietly(self.payouts, "setPayout", TIERED, self.receivers[3], sender=world.merchant)
         self.book.payouts[TIERED] = self.receivers[3]
 
@@ -85,7 +85,7 @@ class SettlementRules:
 
     @rule(data=st.data(), honest=st.sampled_from([True] * 9 + [False]))
     def authorize_payment(self, data: st.DataObject, honest: bool) -> None:
-        terms, id_ = self._terms(data)
+        terms, id_ = self._payment_terms(data)
         amount = data.draw(st.sampled_from([terms.amount] * 6 + [terms.amount // 2, terms.amount + 1]))
         signer = self._signer(terms) if honest else payer_of("thief")
         signature = signed(self.twin.world, signer, terms)  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ class SettlementRules:
 
     @rule(data=st.data())
     def charge_payment(self, data: st.DataObject) -> None:
-        terms, id_ = self._terms(data)
+        terms, id_ = self._payment_terms(data)
         reward = self._reward(data, terms, terms.amount)
         signer = self._signer(terms)
         signature = signed(self.twin.world, signer, terms)  # type: ignore[arg-type]
@@ -232,7 +232,7 @@ class SettlementRules:
         fee = 10_001 if fault == "fee" else fee
         parts = {"sum": (1, *parts[1:]), "none": ()}.get(fault, parts)
         shares = tuple(zip(self.receivers, parts, strict=False))
-        self._set_terms(merchant, fee, data.draw(st.booleans()), shares)
+        self._agree_terms(merchant, fee, data.draw(st.booleans()), shares)
 
     @rule(data=st.data())
     def claim_fees(self, data: st.DataObject) -> None:
@@ -286,7 +286,7 @@ class SettlementRules:
 
     # --- inside ---
 
-    def _terms(self, data: Any) -> tuple[Terms, bytes]:
+    def _payment_terms(self, data: Any) -> tuple[Terms, bytes]:
         tender = data.draw(st.sampled_from([CASH, CASH, COINS, VALUE]))
         member = data.draw(st.sampled_from(MEMBERS))
         terms = self._times(data).but(
@@ -335,7 +335,7 @@ class SettlementRules:
         reward: int = data.draw(st.sampled_from([needed] * 9 + [needed + 1_000, max(needed - 1, 0)]))
         return reward
 
-    def _set_terms(self, merchant: int, fee: int, at_once: bool, shares: tuple[tuple[str, int], ...]) -> None:
+    def _agree_terms(self, merchant: int, fee: int, at_once: bool, shares: tuple[tuple[str, int], ...]) -> None:
         self._act(
             "setMerchantTerms", merchant, fee, at_once, shares, sender=self.twin.world.operator,
             model=lambda: self.book.set_terms(merchant, fee, at_once, shares),
