@@ -197,8 +197,6 @@ SIGNED: Final[tuple[type[Terms], ...]] = (
     VoidTerms,
 )
 """All types that a terminal may sign."""
-PAYMENT_TYPE: Final = PaymentTerms.TYPE
-REVERSAL_TYPE: Final = ReversalTerms.TYPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from node.domain.errors import MalformedMessage
 from node.domain.ids import PaymentId, parse_payment_id
-from node.domain.terminal_terms import PaymentTerms, Terms, members_of
+from node.domain.terminal_terms import Terms, members_of
 
 Signed = TypeVar("Signed", bound=Terms)
 _MAX_NUMBER: Final = 2**48
@@ -55,11 +55,6 @@ def terms_of(kind: type[Signed], params: object) -> tuple[Signed, bytes]:
         for member in members
     }
     return kind(**values), _signature(given)
-
-
-def payment_terms(params: object) -> tuple[PaymentTerms, bytes]:
-    """The terms and the signature of `payment_submit`. Raises MalformedMessage."""
-    return terms_of(PaymentTerms, params)
 
 
 def payment_named(params: object) -> PaymentId:

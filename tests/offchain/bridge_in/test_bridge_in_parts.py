@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import psec
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.bridge.acknowledge import approval_code
@@ -20,7 +21,7 @@ from node.bridge.verify.rpc import signer_of
 from node.domain.assignment import Item
 from node.domain.errors import MalformedMessage, Unusable, WrongSignature
 from node.domain.ids import Address, Hash32, MinorUnits, PaymentId, TerminalId
-from node.domain.terminal_terms import PaymentTerms, ReversalTerms, digest, domain_separator
+from node.domain.terminal_terms import SIGNED, Terms, digest, domain_separator, members_of
 from node.iso8583.basket import read_basket, read_items, read_objects, spread, write_items, write_objects
 from node.iso8583.retail_mac import RetailMac
 
@@ -203,51 +204,27 @@ def test_approval_code_is_six_characters_of_the_sequence() -> None:
     assert [approval_code(PaymentId(f"1-{n}")) for n in (0, 35, 36, 36**6)] == ["000000", "00000Z", "000010", "000000"]
 
 
-PAYMENT_TYPES = (
-    "string terminal,string stan,uint64 time,string card,string currency,uint48 amount,uint48 coin,"
-    "uint48 storedValue,string pinResult,string items"
-)
-REVERSAL_TYPES = "string terminal,string stan,uint64 time,string originalStan,uint64 originalTime,uint48 amount"
-
-
-def check_against_eth_account(name: str, types: str, terms: PaymentTerms | ReversalTerms, values: list[object]) -> None:
+@pytest.mark.parametrize("kind", SIGNED, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+@settings(max_examples=10, deadline=None)
+def test_digest_is_what_eth_account_signs(kind: type[Terms], data: st.DataObject) -> None:
     ledger = bytes(range(20))
-    members = [member.split(" ") for member in types.split(",")]
+    name, members = kind.TYPE[:-1].split("(")
+    typed = [{"name": member.split(" ")[1], "type": member.split(" ")[0]} for member in members.split(",")]
+    texts, numbers = st.text(max_size=40), st.integers(0, 2**48 - 1)
+    values = {each["name"]: data.draw(texts if each["type"] == "string" else numbers) for each in typed}
     domain = {"name": "Tillnet", "version": "1", "chainId": 77, "verifyingContract": "0x" + ledger.hex()}
-    signable = encode_typed_data(
-        domain,
-        {name: [{"name": member, "type": kind} for kind, member in members]},
-        dict(zip((member for _, member in members), values, strict=True)),
-    )
     account = Account.from_key(b"\x22" * 32)
-    signature = bytes(account.sign_message(signable).signature)
+    signature = bytes(account.sign_message(encode_typed_data(domain, {name: typed}, values)).signature)
+    terms = kind(**{member.attribute: values[member.name] for member in members_of(kind)})
     ours = digest(domain_separator(77, Address(ledger)), terms)
     assert signer_of(ours, signature).hex() == account.address[2:].lower()
 
 
-def test_digest_is_what_eth_account_signs_for_a_payment() -> None:
-    terms = PaymentTerms(
-        terminal="T1",
-        stan="000001",
-        time=1_760_000_000,
-        card="987",
-        currency="840",
-        amount=1_200,
-        coin=100,
-        stored_value=5,
-        pin_result="1",
-        items="p,,1200;",
-    )
-    values = ["T1", "000001", 1_760_000_000, "987", "840", 1_200, 100, 5, "1", "p,,1200;"]
-    check_against_eth_account("Payment", PAYMENT_TYPES, terms, values)
-
-
-def test_digest_is_what_eth_account_signs_for_a_reversal() -> None:
-    terms = ReversalTerms(
-        terminal="T1", stan="000002", time=1_760_000_009, original_stan="000001", original_time=1_760_000_000, amount=12
-    )
-    values = ["T1", "000002", 1_760_000_009, "000001", 1_760_000_000, 12]
-    check_against_eth_account("Reversal", REVERSAL_TYPES, terms, values)
+def test_every_signed_type_has_a_name_and_members_of_its_own() -> None:
+    assert len({kind.TYPE.partition("(")[0] for kind in SIGNED}) == len(SIGNED)
+    for kind in SIGNED:
+        assert {member.attribute for member in members_of(kind)} == {each.name for each in fields(kind)}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.intake_rpc.exchange import RpcExchange
-from node.bridge.intake_rpc.params import payment_terms
+from node.bridge.intake_rpc.params import terms_of
 from node.bridge.verify.digests import Proof, authorisation
 from node.bridge.verify.local_time import local_stamp
 from node.config import RpcSettings
@@ -23,6 +23,7 @@ from node.domain.directory import Directory
 from node.domain.errors import ChainUnreachable, MalformedMessage, Unusable
 from node.domain.ids import MinorUnits, TerminalId
 from node.domain.payment import OriginalKey, Payment, Reversal, Tender
+from node.domain.terminal_terms import PaymentTerms
 from node.pos.rpc import RpcConnection, RpcTerminal
 from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, LIMIT, MEMBER, FakeJournal, listening
 
@@ -148,7 +149,7 @@ async def test_payment_submit_is_refused_when_somebody_else_signed_or_anything_c
 ) -> None:
     thief = RpcTerminal(id="TILL0001", key=PrivateKey(b"\x66" * 32))
     good = await rpc.purchase(rpc_terminal, **GOOD)
-    terms, signature = payment_terms(good.request["params"])
+    terms, signature = terms_of(PaymentTerms, good.request["params"])
     replies = [
         await rpc.purchase(thief, **GOOD),
         await rpc.submit(replace(terms, amount=1_201), signature),
@@ -289,7 +290,7 @@ NAMES = st.sampled_from(
 @given(JSON | st.dictionaries(NAMES, JSON))
 def test_params_are_refused_when_they_are_not_terms(params: object) -> None:
     with pytest.raises(MalformedMessage):
-        payment_terms(params)
+        terms_of(PaymentTerms, params)
 
 
 @settings(deadline=None)
