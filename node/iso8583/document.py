@@ -50,11 +50,12 @@ def operations() -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for row in PROFILE:
-        codes = ", ".join(f"{code}xxxx" if not row.sources else "" for code in row.codes if not row.sources)
-        codes = codes or ", ".join(f"{code}{source}00" for code in row.codes for source in row.sources)
+        ends = [f"{source}00" for source in row.sources] or ["xxxx"]
+        codes = ", ".join(code + end for code in row.codes for end in ends)
         tags = " ".join(f"**{tag}**" if tag in row.required else tag for tag in row.tags)
         needs = " ".join(str(number) for number in row.needs)
-        rows.append(f"| {row.types[0]} | {codes} | {row.meaning} | {needs} | {tags} | {row.answered} |")
+        types = ", ".join(mti for mti in row.types if mti.endswith("0"))
+        rows.append(f"| {types} | {codes} | {row.meaning} | {needs} | {tags} | {row.answered} |")
     return "\n".join(rows)
 
 
