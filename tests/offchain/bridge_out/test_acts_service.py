@@ -97,7 +97,7 @@ async def test_an_act_alone_is_shown_as_the_chain_has_it(stand: Stand, target: C
         ("final", "0x" + give.data.hex(), 1),
         ("final", "0xe30000000000000001", 0),
     ]
-    console = Console(record=True, width=200)
+    console = Console(record=True, width=2_000)
     for each in shown:
         console.print(payment_table(each))
     text = console.export_text()
