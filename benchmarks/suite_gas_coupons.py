@@ -18,6 +18,13 @@ TRAILS: Final = (4, 8, 16)
 FUNDED: Final = 10**8  # minor units of points
 BASKET: Final = 10_000
 DISCOUNT: Final = 1_000  # ten per cent
+# OpenZeppelin's ERC-721, measured in the same run (suite_gas_ledger)
+BESIDE: Final = {
+    "coupon_issue_of_100": "OpenZeppelin ERC-721 mint",
+    "coupon_give_1": "OpenZeppelin ERC-721 mint to a new holder",
+    "coupon_give_of_50": "OpenZeppelin ERC-721 mint",
+    "coupon_pass_on_1": "OpenZeppelin ERC-721 transfer",
+}
 # a tenth off, once, 5 % of what is paid as points: a fifth to the first merchant, the rest among all
 TERMS: Final = (0, 0, 0, 0, 1_000, 1, True, False, True, 500, 2_000, 3_000, 3_000, 0, 0, 0, bytes(32))
 
