@@ -17,7 +17,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,6 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 BUILD: Final = ROOT / "build" / "contracts"
 SCRATCH: Final = ROOT / ".till" / "mutants"
 TABLE: Final = Path(__file__).with_name("mutants.toml")
-RESULTS: Final = SCRATCH / "results.json"
 PAGE: Final = ROOT / "docs" / "mutants.md"
 SOLC: Final = (ROOT / ".till" / "tools" / "bin" / "node", ROOT / "node" / "network" / "toolchain" / "solc.cjs")
 PATIENCE: Final = 300  # seconds for the tests of one mutant; one that hangs was noticed
@@ -46,12 +45,13 @@ to the same code), of {all} that there are (`--all` tries them all; this was {sa
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A file to change, what to compile then, and the tests that should notice."""
+    """A file to change, what to compile then, and the tests that should notice; `thorough` ones if others do not."""
 
     file: str
     source: str
     contract: str
     tests: list[str]
+    thorough: list[str] = field(default_factory=list)
     part: str = ""
 
 
@@ -63,20 +63,24 @@ def main() -> None:
     reasons = {entry["id"]: entry["why"] for entry in table.get("survivor", [])}
     everything = [each for file in targets for each in mutants_of(file, (ROOT / file).read_text())]
     mutants = [each for each in everything if chosen.only in each.id]
+    if not mutants:
+        sys.exit(f"no mutant's id contains {chosen.only!r}")
     if not chosen.all:
         mutants = random.Random(chosen.seed).sample(mutants, min(chosen.sample, len(mutants)))
-    for target in {targets[mutant.file].contract: targets[mutant.file] for mutant in mutants}.values():
-        if judge(target, (ROOT / target.file).read_text()) != "survived":
-            sys.exit(f"the tests of {target.contract} fail without any change")
-    results = {}
+    results: dict[str, str] = {}
+    sound: set[str] = set()
     for number, mutant in enumerate(mutants, start=1):
-        began = time.monotonic()
-        results[mutant.id] = judge(targets[mutant.file], mutant.applied((ROOT / mutant.file).read_text()))
-        print(
-            f"{number}/{len(mutants)} {results[mutant.id]} in {time.monotonic() - began:.0f} s: {mutant.id}", flush=True
-        )
-    sample = "all of them" if chosen.all else f"a sample of {len(mutants)} with seed {chosen.seed}"
-    PAGE.write_text(page(mutants, results, reasons, total=len(everything), sample=sample))
+        target, began = targets[mutant.file], time.monotonic()
+        if target.file not in sound and judge(target, (ROOT / target.file).read_text()) != "survived":
+            said = (SCRATCH / "last.txt").read_text()[-2_000:]
+            sys.exit(f"the tests of {target.file} fail without any change:\n{said}")
+        sound.add(target.file)
+        result = results[mutant.id] = judge(target, mutant.applied((ROOT / mutant.file).read_text()))
+        print(f"{number}/{len(mutants)} {result} in {time.monotonic() - began:.0f} s: {mutant.id}", flush=True)
+        # written each time, so that whoever ends it early has what was found
+        tried = f"{number} of a sample of {len(mutants)} with seed {chosen.seed}"
+        sample = "all of them" if chosen.all else tried
+        PAGE.write_text(page(mutants[:number], results, reasons, total=len(everything), sample=sample))
     unexplained = [id for id, result in results.items() if result == "survived" and id not in reasons]
     print(f"{Counter(results.values())}: {PAGE.relative_to(ROOT)}")
     if unexplained:
@@ -105,7 +109,11 @@ def judge(target: Target, text: str) -> str:
     elif made["bytecode"][:-200] == json.loads(original.read_text())["bytecode"][:-200]:
         return "stillborn"
     build = lay_out(target.contract, made)
-    return "survived" if passes(target, build) else "noticed"
+    if not passes(target, build, target.tests):
+        return "noticed"
+    if text == (ROOT / target.file).read_text() or not target.thorough or passes(target, build, target.thorough):
+        return "survived"
+    return "noticed"
 
 
 def compiled(target: Target, text: str) -> dict[str, Any] | None:
@@ -148,9 +156,9 @@ def lay_out(contract: str, made: dict[str, Any]) -> Path:
     return build
 
 
-def passes(target: Target, build: Path) -> bool:
-    """Whether the target's tests pass with this build folder."""
-    tests = [f"tests/contracts/{name}" for name in target.tests]
+def passes(target: Target, build: Path, names: Sequence[str]) -> bool:
+    """Whether the tests pass with this build folder."""
+    tests = [f"tests/contracts/{name}" for name in names]
     environment = {**os.environ, "TILLNET_CONTRACTS": str(build), "PYTHONPATH": str(ROOT)}
     if target.part:
         environment["TILLNET_SWAPPED"] = f"{target.part}={target.contract}"
