@@ -115,11 +115,18 @@ class Desk:
         return int(self.world.ledger.view("merchant", merchant)["prepaid"])
 
 
-@pytest.fixture
-def desk(chain: Chain, terms: Terms) -> Iterator[Desk]:
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Iterator[Desk]:
     mark = chain.snapshot()
     yield Desk(Twin(chain, terms, Suite))
     chain.revert(mark)
+
+
+@pytest.fixture
+def desk(opened: Desk) -> Iterator[Desk]:
+    """The same desk for every test, which forgets what happened to it."""
+    with opened.twin.forgotten():
+        yield opened
 
 
 # --- campaigns and issue ---
