@@ -111,6 +111,11 @@ class Desk:
         coins = [it["current"] + it["previous"] for it in (before, after)]
         return coins[1] - coins[0], after["value"] - before["value"]
 
+    def money(self) -> tuple[int, int, int, int]:
+        """Coins in the pools, credits of the first merchant and of the platform there, the other merchant's points."""
+        account = self.world.ledger.view("accountOf", self.pools.address)
+        return (account["current"], *self.pools.view("creditOf", SHOP, False), self.prepaid(OTHER))
+
     def prepaid(self, merchant: int) -> int:
         return int(self.world.ledger.view("merchant", merchant)["prepaid"])
 
@@ -633,29 +638,28 @@ def test_undo_at_a_till_is_for_the_same_day_merchant_and_member(desk: Desk) -> N
 @given(data=st.data(), amount=st.integers(2, 20_000))
 def test_refund_in_parts_ends_where_one_at_once_ends(desk: Desk, data: st.DataObject, amount: int) -> None:
     """Prepaid points, credits and the use are the same; nothing is made by rounding."""
-    ends = []
     total = data.draw(st.integers(1, amount))
     cuts = sorted(data.draw(st.sets(st.integers(1, total), max_size=4)) - {total})
-    for parts in ([total], [b - a for a, b in zip([0, *cuts], [*cuts, total], strict=True)]):
-        with desk.twin.forgotten():
-            number = desk.campaign(face=Face.GIFT, incentive=777, first=1_111, distributors=2_222, member=3_333)
-            coupon = desk.given(ANN, BOB, CAT, campaign=number)
-            sequence = desk.twin.next_sequence()
-            act = Act(merchant=OTHER, member=CAT, sequence=sequence, amount=amount)
-            act_data = WriteOff(coupon=coupon, discount=MinorUnits(0)).act().data
-            desk.coupons.send("applyAct", act.words(), act_data, sender=desk.ledger)
+    number = desk.campaign(face=Face.GIFT, incentive=777, first=1_111, distributors=2_222, member=3_333)
+    ends = []
+    for serial, parts in enumerate(([total], [b - a for a, b in pairwise([0, *cuts, total])])):
+        coupon = desk.given(ANN, BOB, CAT, campaign=number, serial=serial)
+        before = desk.money()
+        sequence = desk.twin.next_sequence()
+        act = Act(merchant=OTHER, member=CAT, sequence=sequence, amount=amount)
+        act_data = WriteOff(coupon=coupon, discount=MinorUnits(0)).act().data
+        desk.coupons.send("applyAct", act.words(), act_data, sender=desk.ledger)
+        desk.twin.now = desk.twin.chain.now()
+        (leaf,) = desk.twin.post(desk.twin.payment(OTHER, CAT, external(amount), sequence=sequence)).leaves
+        for part in parts:
+            undo = Undo(leaf=leaf, amount=part)
+            desk.twin.refund(Refund(sequence=desk.twin.next_sequence(), kind=1, lines=(undo,)))
+            desk.pools.send("unwind", proven(desk.twin, leaf), sender=desk.world.stranger)
             desk.twin.now = desk.twin.chain.now()
-            (leaf,) = desk.twin.post(desk.twin.payment(OTHER, CAT, external(amount), sequence=sequence)).leaves
-            for part in parts:
-                undo = Undo(leaf=leaf, amount=part)
-                desk.twin.refund(Refund(sequence=desk.twin.next_sequence(), kind=1, lines=(undo,)))
-                desk.pools.send("unwind", proven(desk.twin, leaf), sender=desk.world.stranger)
-                desk.twin.now = desk.twin.chain.now()
-            it = desk.pools.view("useOf", use_id(STREAM, sequence))
-            assert it["basis"] == amount - total and it["units"] == (amount - total) * 777 * 10_000 // 10_000
-            account = desk.world.ledger.view("accountOf", desk.pools.address)
-            credits = desk.pools.view("creditOf", SHOP, False)
-            pool = desk.statistics.view("poolOf", coupon)
-            assert account["current"] == sum(credits) + pool["balance"] == it["units"]
-            ends.append((it, credits, pool, desk.prepaid(OTHER)))
+        it = desk.pools.view("useOf", use_id(STREAM, sequence))
+        assert it["basis"] == amount - total and it["units"] == (amount - total) * 777 * 10_000 // 10_000
+        pool = desk.statistics.view("poolOf", coupon)
+        held, first, platform, prepaid = (now - then for now, then in zip(desk.money(), before, strict=True))
+        assert held == first + platform + pool["balance"] == it["units"]
+        ends.append((it["units"], it["basis"], it["givenBack"], pool, first, platform, prepaid))
     assert ends[0] == ends[1]
