@@ -10,7 +10,8 @@ from typing import Final
 from benchmarks.devchain import Chain, Receipt
 from benchmarks.suite import Suite
 from benchmarks.world import STREAM
-from node.domain.coupons import coupon_id, write_off_act
+from node.domain.acts.coupon import WriteOff
+from node.domain.coupons import coupon_id
 from node.domain.ids import MinorUnits
 
 BATCH: Final = 100
@@ -66,7 +67,7 @@ def _write_offs(suite: Suite, members: list[int], other: int) -> dict[str, int]:
             sale += 1
             if name == "at_till":
                 act = (STREAM, sale, other, 0, holder, suite.chain.now(), BASKET - DISCOUNT, 0, 0, b"\1" * 32)
-                data = write_off_act(coupon, MinorUnits(DISCOUNT)).data
+                data = WriteOff(coupon=coupon, discount=MinorUnits(DISCOUNT)).act().data
                 gas[f"coupon_write_off_{length}_{name}"] = coupons.send("applyAct", act, data, sender=ledger).gas
             else:
                 terms = (other, coupon, sale, BASKET - DISCOUNT, DISCOUNT, b"", [])

@@ -4,7 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from node.domain.coupons import BASIS_POINTS, Face, coupon_id
+from node.domain.acts.coupon import Face
+from node.domain.coupons import BASIS_POINTS, coupon_id
 from node.domain.merkle import product_set_root
 from scripts.amounts import MAX_32, money, read_money, read_whole
 from scripts.names import read_products

@@ -18,7 +18,7 @@ comes out of the merchant's prepaid points or its payable; what it cannot pay it
 
 from typing import Final
 
-from node.domain.coupons import Face, discount_of_basket
+from node.domain.acts.coupon import Face, discount_due_down
 from node.domain.merkle import product_leaf, product_leaves, proof_of
 from scripts.amounts import MAX_32, coins, money, read_money, read_whole
 from scripts.coupon_terms import coupon_name, read_coupon
@@ -41,7 +41,7 @@ def main(merchant: str, coupon: str, basket: str, sale: str, product: str = "", 
     worth = read_money(basket, high=MOST)
     reference = read_whole(sale, "a sale's number", low=1)
     terms = session["Coupons"].campaignOf(each >> 32)[0]
-    discount = discount_of_basket(Face(terms[3]), terms[4], worth)
+    discount = discount_due_down(Face(terms[3]), terms[4], worth)
     code, proof = _product(product, products)
     arguments = (number, each, reference, worth - discount, discount, code, proof)
     pipeline = session.pipeline()

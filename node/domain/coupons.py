@@ -1,32 +1,21 @@
 """Coupons as the contracts compute them (interfaces/ICoupons.sol, IIncentivePools.sol); pure.
 
-What a coupon gives, what its write-off generates and whose that is; the bytes of its act. Used by the scripts, by
-whoever recomputes an incentive from the chain, and by the tests as the contracts' mirror. Money is in minor units,
-ratios are basis points; each part is rounded down, and the platform has what is left.
+What a write-off generates and whose that is, and how coupons, uses and holders are named; what a coupon gives and the
+bytes of its act stand in node/domain/acts/coupon.py. Used by the scripts, by whoever recomputes an incentive from the
+chain, and by the tests as the contracts' mirror. Money is in minor units, ratios are basis points; each part is rounded
+down, and the platform has what is left.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final
 
-from node.domain.act import Act, ActKind
-from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits
-from node.domain.ids import Sequence as SequenceNumber
+from node.domain.acts.coupon import BASIS_POINTS
+from node.domain.ids import MemberId, MerchantId
 
-BASIS_POINTS: Final = 10_000
 MAX_HOPS: Final = 16
 MAX_UNITS: Final = 2**48 - 1
 WITHOUT_BATCH: Final = 0xFFFFFF00
 """And the number of the use, where the name of a use in a batch has its stream."""
-
-
-class Face(IntEnum):
-    """What a coupon gives."""
-
-    PERCENTAGE = 0
-    SUM = 1
-    GIFT = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,13 +67,6 @@ def lone_use_id(coupon: int, number: int) -> int:
     return WITHOUT_BATCH + number << 64 | coupon
 
 
-def discount_of_basket(face: Face, value: int, basket: int) -> int:
-    """Minor units that the coupon takes off a basket; rounded down."""
-    if face is Face.PERCENTAGE:
-        return basket * value // BASIS_POINTS
-    return min(basket, value) if face is Face.SUM else 0
-
-
 def units_down(sharing: Sharing, amount: int, units_per_minor_unit: int) -> int:
     """What paying `amount` generates: units of coin, or minor units if the incentive is cash."""
     unit = 1 if sharing.cash else units_per_minor_unit
@@ -121,25 +103,6 @@ def member_part(sharing: Sharing, units: int, place: int) -> int:
 def members_part(sharing: Sharing, units: int) -> int:
     """What all members of the trail have together."""
     return sum(member_part(sharing, units, place) for place in range(sharing.merchants, sharing.hops))
-
-
-def write_off_act(
-    coupon: int,
-    discount: MinorUnits,
-    *,
-    sale: SequenceNumber | int = 0,
-    amount: MinorUnits | int = 0,
-    product: str = "",
-    proof: Sequence[Hash32] = (),
-) -> Act:
-    """The act that writes a coupon off; `sale` and `amount` only when it comes without lines.
-
-    Raises OverflowError when a number does not fit, ValueError when the proof is too long for an act.
-    """
-    head = coupon.to_bytes(8, "big") + discount.to_bytes(6, "big") + sale.to_bytes(8, "big") + amount.to_bytes(6, "big")
-    code = product.encode("ascii")
-    tail = bytes([len(code)]) + code + b"".join(proof) if product else b""
-    return Act(data=bytes([ActKind.COUPON]) + head + tail)
 
 
 def merchant_account(merchant: MerchantId | int) -> bytes:

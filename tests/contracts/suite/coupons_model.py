@@ -6,12 +6,11 @@ Money that ages is a Counter by the epoch of its funding; cash lies under epoch 
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from node.domain.acts.coupon import Face, discount_due_down
 from node.domain.coupons import (
     MAX_HOPS,
-    Face,
     Sharing,
     coupon_id,
-    discount_of_basket,
     lone_use_id,
     member_part,
     members_part,
@@ -384,7 +383,7 @@ class CouponsModel:
             (self._locked(member), "MemberLocked", 11),
             (basket > 2**40 - 1, "AmountTooLarge", 35),
             (not basket and terms.face is not Face.GIFT, "NothingSold", 35),
-            (discount != discount_of_basket(terms.face, terms.value, basket), "BadDiscount", 35),
+            (discount != discount_due_down(terms.face, terms.value, basket), "BadDiscount", 35),
             (basket < terms.minimum, "BasketTooSmall", 34),
             (any(terms.product_set) and not proved, "ProductSetNotProved", 34),
         )

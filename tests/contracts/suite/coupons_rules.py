@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from benchmarks.suite import Suite
-from node.domain.coupons import Face, coupon_id, discount_of_basket, member_owner, merchant_account, write_off_act
+from node.domain.acts.coupon import Face, WriteOff, discount_due_down
+from node.domain.coupons import coupon_id, member_owner, merchant_account
 from node.domain.ids import MemberId, MinorUnits
 from node.domain.leaf import Leaf
 from node.domain.merkle import proof_of
@@ -171,7 +172,7 @@ class CouponsRules:
         )  # fmt: skip
         alone = {"sale": sequence % 5, "amount": paid} if not act.amount else {}
         sent = at_till(
-            self.twin, self.coupons, act, write_off_act(coupon, MinorUnits(discount), **alone).data,
+            self.twin, self.coupons, act, WriteOff(coupon=coupon, discount=MinorUnits(discount), **alone).act().data,
             model=lambda: self.desk.at_till(act, coupon, discount, **alone),
         )  # fmt: skip
         if sent is None or not act.amount:
@@ -342,7 +343,7 @@ class CouponsRules:
 
     def _discount(self, coupon: int, basket: int) -> int:
         terms = self.desk.campaigns.get(coupon >> 32, CAMPAIGNS[0])
-        return discount_of_basket(terms.face, terms.value, basket)
+        return discount_due_down(terms.face, terms.value, basket)
 
     def _coupons(self, kind: int | None = None) -> st.SearchStrategy[int]:
         """Mostly those whose holder is of this kind."""
