@@ -168,7 +168,7 @@ def post(world: World, payments: list[tuple[int, int, int, Tender]], *, first: i
     names = NetworkTerms.__dataclass_fields__
     leaves = rebuild_leaves(
         batch,
-        BatchLogs(processed=len(made)),
+        BatchLogs(processed=len(made), leaves=len(made)),
         rules={(payment.merchant, RuleVersion(1)): RULE for payment in made},
         tiers={MemberId(MEMBERS[0]): 0},
         terms=NetworkTerms(**dict(zip(names, world.terms.words(), strict=True))),

@@ -77,7 +77,7 @@ class Market:
         receipt = self.suite.post(batch)
         (leaf,) = rebuild_leaves(
             batch,
-            BatchLogs(processed=1),
+            BatchLogs(processed=1, leaves=1),
             rules={(MerchantId(self.shop), RuleVersion(1)): RULE},
             tiers={MemberId(MEMBER): 0},
             terms=NetworkTerms(**dict(zip(NetworkTerms.__dataclass_fields__, self.suite.terms.words(), strict=True))),
