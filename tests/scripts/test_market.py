@@ -63,20 +63,17 @@ def test_payment_in_an_asset_from_its_listing_to_its_refund(market: Chain) -> No
     out = shown(market, "report_price", "main", "WBTC", "65,010.00")
     assert row(out, "price of one") == "65,000.00" and "good for" in out
     assert "NotAccepted" in told(market, "pay_with_asset", "main", "1", "123.45", "WBTC")
-    assert "'sometimes' is not one of" in told(market, "set_asset_terms", "main", "1", "WBTC", "sometimes")
     shown(market, "set_asset_terms", "main", "1", "WBTC", "sale")
     dry = shown(market, "pay_with_asset", "main", "1", "123.45", "WBTC", "--dry-run")
     assert "AssetPaid" in dry and "Nothing was sent" in dry
     out = shown(market, "pay_with_asset", "main", "1", "123.45", "WBTC", "1%", "order 17")
     assert (row(out, "gets"), row(out, "costs")) == ("123.45", "0.00189924 WBTC")
-    assert row(shown(market, "fund_gateway", "show_vault", "WBTC"), "held for locks and refunds") == "0.00189924 WBTC"
     assert "VaultShort" in told(market, "fund_gateway", "take_asset", "WBTC", "0.001", OPERATOR)
     out = shown(market, "refund_asset", "main", "1", "23.45")
     assert (row(out, "as"), row(out, "left")) == ("0.00036077 WBTC", "100.00")
     assert row(shown(market, "refund_asset", "main", "1"), "as") == "0.00153847 WBTC"
     assert "is refunded already" in told(market, "refund_asset", "main", "1")
     assert "There is no sale or lock 9" in told(market, "refund_asset", "main", "9")
-    assert "NothingToDo" in told(market, "refund_asset", "claim", "WBTC")
 
 
 def test_rate_is_locked_paid_and_lapses(market: Chain) -> None:
@@ -84,10 +81,8 @@ def test_rate_is_locked_paid_and_lapses(market: Chain) -> None:
     assert (row(out, "costs"), row(out, "deposit in it")) == ("0.01000000 WBTC", "0.00010000 WBTC")
     assert "LockOpen" in told(market, "lock_rate", "lapse", "2")
     assert row(shown(market, "pay_with_asset", "locked", "2"), "gets") == "650.00"
-    assert "WrongStatus" in told(market, "pay_with_asset", "locked", "2")
     shown(market, "lock_rate", "main", "1", "650.00", "WBTC")
     wait(market, 901)
-    assert "LockOver" in told(market, "pay_with_asset", "locked", "3")
     assert "forfeited" in shown(market, "lock_rate", "lapse", "3")
     assert row(shown(market, "fund_gateway", "take_asset", "WBTC", "0.0001", OPERATOR), "free to take") == (
         "0.00000000 WBTC"
@@ -95,7 +90,6 @@ def test_rate_is_locked_paid_and_lapses(market: Chain) -> None:
     assert row(shown(market, "fund_gateway", "add_asset", "WBTC", "0.5"), "free to take") == "0.50000000 WBTC"
     assert "InventoryShort" in told(market, "fund_gateway", "take_cash", "10,000.00", OPERATOR)
     assert row(shown(market, "fund_gateway", "take_cash", "1,000.00", OPERATOR), "free") == "8,350.00"
-    assert "RefundWindowOpen" in told(market, "fund_gateway", "release", "WBTC", "2100-01-01")
     assert "is no day" in told(market, "fund_gateway", "release", "WBTC", "soon")
 
 
@@ -103,7 +97,6 @@ def test_feed_that_halted_is_reset_by_the_operator(market: Chain) -> None:
     assert row(shown(market, "offer_coins", "list_token", token_of(market)), "traded") == "yes"
     report_as_others(market, token_of(market), 9_000_000 * 10**6)
     assert "halted" in shown(market, "report_price", "main", "WBTC", "90,000.00")
-    assert "MovedTooFar" in told(market, "report_price", "reset", "WBTC", "65,000.00", "mistyped")
     assert row(shown(market, "report_price", "reset", "WBTC", "90,000.00", "it is so"), "price of one") == "90,000.00"
     assert "dropped" in shown(market, "report_price", "drop", "WBTC", OTHERS[0])
 
@@ -125,13 +118,10 @@ def test_offers_are_made_listed_taken_and_cancelled(market: Chain) -> None:
     assert "0.50000000 WBTC" in shown(market, "offer_coins")
     out = shown(market, "offer_coins", "take", "1", "0.10000001")
     assert (row(out, "paid, fee included"), row(out, "left")) == ("96.01 TCASH", "0.39999999 WBTC")
-    assert "there are 0.39999999 WBTC left" in told(market, "offer_coins", "take", "1", "0.5")
     assert row(shown(market, "offer_coins", "take_fees", "cash", OPERATOR), "fees sent") == "0.04 TCASH"
     assert row(shown(market, "offer_coins", "cancel", "1"), "given back") == "0.39999999 WBTC"
-    assert "UnknownOffer" in told(market, "offer_coins", "cancel", "1")
     assert "There is no offer 7" in told(market, "offer_coins", "take", "7")
     assert row(shown(market, "offer_coins", "set_fee", "0.1%"), "fee") == "0.1%"
-    assert "out of bounds" in told(market, "offer_coins", "set_fee", "0.2%")
 
 
 def test_item_is_sold_on(market: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,20 +137,17 @@ def test_item_is_sold_on(market: Chain, tmp_path: Path, monkeypatch: pytest.Monk
     out = shown(market, "offer_receipt", "main", str(receipt), "0", "9.00")
     assert (row(out, "state"), row(out, "was bought for")) == ("offered", "12.99")
     token = row(out, "token")[:10]
-    assert "WrongStatus" in told(market, "offer_receipt", "main", str(receipt), "0", "9.00")
     assert token in shown(market, "offer_receipt", "offers")
     assert "it costs 9.00" in told(market, "buy_receipt", "main", token, "8.00").lower()
     assert row(shown(market, "buy_receipt", "main", token, "9.00"), "paid") == "9.00"
     assert "StillGood" in told(market, "offer_receipt", "unwind", token)
     shown(market, "buy_receipt", "dispute", token, "an empty box")
-    assert "WrongStatus" in told(market, "hand_over", "main", token)
     out = shown(market, "hand_over", "resolve", token, "sold", "saw it")
     assert (row(out, "the seller got"), row(out, "points taken back")) == ("9.00", "0.649500")
     out = shown(market, "offer_receipt", "main", str(receipt), "1", "30.00")
     token = row(out, "token")[:10]
     shown(market, "buy_receipt", "main", token, "30.00")
     assert row(shown(market, "hand_over", "main", token), "points taken back") == "1.850500"
-    assert "0 tokens begin with" in told(market, "hand_over", "main", "123456789")
     receipt.write_text("{}")
     assert "is no receipt" in told(market, "offer_receipt", "main", str(receipt), "0", "9.00")
 
