@@ -71,8 +71,9 @@ def asset_at(session: Session, address: str) -> Asset:
     if not session.web3.eth.get_code(session.web3.to_checksum_address(address)):
         raise Trouble(f"there is no token at {address} on this chain")
     token = attach(session.project, "CashToken", address)  # for the functions that every ERC-20 has
+    asked = session.web3.eth.contract(address=token.address, abi=token.abi).functions
     try:
-        return Asset(token=token, symbol=str(token.symbol()), decimals=int(token.decimals()))
+        return Asset(token=token, symbol=str(asked.symbol().call()), decimals=int(asked.decimals().call()))
     except (BadFunctionCallOutput, ContractLogicError, DecodingError, Web3RPCError, ValueError, OverflowError):
         raise Trouble(f"what is at {address} tells no symbol and decimals: it is no token") from None
 

@@ -17,15 +17,12 @@ Signed and paid by the key in TILLNET_OPERATOR_KEY; whoever holds it approves th
 from typing import Any, Final
 
 from web3 import Web3
-from web3.exceptions import ContractLogicError, Web3RPCError
 from web3.logs import DISCARD
 
 from scripts.amounts import money, read_money, read_share, read_whole
 from scripts.foreign_assets import Asset, approve, asset_at, price, read_asset
 from scripts.names import text32
 from scripts.past_events import one_event
-from scripts.pipeline import error_of
-from scripts.revert_reason import explain_revert
 from scripts.session import Session, open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
@@ -139,9 +136,7 @@ def show_sale(session: Session, asset: Asset, sale: dict[str, Any], note: str) -
 
 
 def _quote(session: Session, asset: Asset, minor: int) -> tuple[int, int, int]:
-    try:
-        needed, deposit, rate = session["AssetGateway"].quote(asset.address, minor)
-    except (ContractLogicError, Web3RPCError, ValueError) as refusal:
-        data = error_of(refusal).get("data") or getattr(refusal, "data", None)
-        raise Trouble(f"there is no price: {explain_revert(data)}") from None
+    method = session["AssetGateway"].quote
+    session.pipeline().check("find a price", method, (asset.address, minor))
+    needed, deposit, rate = method(asset.address, minor)
     return int(needed), int(deposit), int(rate)

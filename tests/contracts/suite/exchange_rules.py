@@ -20,8 +20,8 @@ from tests.contracts.suite.market_world import (
 from tests.contracts.twin import Twin, member_address
 from tests.contracts.worlds import MEMBERS
 
-TRADER = MEMBERS[0]
-"""The member whose key is the first trader's."""
+TRADER = MemberId(9_001)
+"""The member whose key is the first trader's; of this mixin alone."""
 parts = st.sampled_from([0, 1, 2, 3, 4, 5])
 amounts = st.one_of(st.integers(1, 10**9), st.sampled_from([0, 1, 3, 10_000, 2**56]))
 
@@ -48,10 +48,12 @@ class ExchangeRules:
         for token in market.tokens:
             market.send(market.exchange, "setToken", token, True)
         self.traders = market.payers
+        self.twin.enrol(TRADER)
         market.send(world.registry, "setMemberKey", TRADER, self.traders[0])
         self.exchange_model.keys[TRADER] = self.traders[0]
         for trader, member in zip(self.traders, MEMBERS[1:3], strict=True):
             self._coins_to(trader, member, 5 * 10**7)
+        self._coins_to(member_address(TRADER), MEMBERS[0], 5 * 10**7)
 
     def cash_owed_exchange(self) -> dict[str, int]:
         """Offers, fees and claims in cash."""
@@ -182,12 +184,13 @@ class ExchangeRules:
     # --- inside ---
 
     def _coins_to(self, trader: str, member: MemberId, units: int) -> None:
-        """A member's coins to a trader's key."""
+        """A member's coins to a trader."""
         sender = self.twin.chain.impersonate(member_address(member))
         model = self.twin.model
+        to = TRADER if trader == member_address(TRADER) else holder_of(trader)
         self.twin.act(
             self.twin.ledger, "transfer", trader, units, sender=sender,
-            model=lambda: model.transfer(member, holder_of(trader), units),
+            model=lambda: model.transfer(member, to, units),
         )  # fmt: skip
 
     def _check_pull(self, token: str, owner: str, amount: int) -> None:
