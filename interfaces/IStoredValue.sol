@@ -11,7 +11,8 @@ import {IMemberSigned} from "./IMemberSigned.sol";
 /// its limit. Money goes back out only when a member gives up its last card, and then only what was not given: rebates
 /// and starting values can be spent but not cashed. Money in minor units.
 /// @dev An act (kind 2) is `0x02 | op 1 | amount 6 | atLeast 6`, big-endian; op 0 recharges (refused when less than `atLeast`
-/// would be promised), op 1 undoes the member's last recharge, whose amount it repeats. It comes without lines.
+/// would be promised), op 1 undoes the member's last recharge, whose amount it repeats: a debit. Kind 130 is
+/// `0x82 | sequence 8`: a reversal of what the same stream's payment with this sequence recharged. Without lines.
 /// Trust: a merchant with a limit pays for what it recharges; what a stolen posting key can recharge is bounded by these
 /// limits.
 interface IStoredValue is IActTarget, ILimits, IMemberSigned {
@@ -54,7 +55,9 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
     error MerchantShort(uint32 merchant, uint256 held, uint256 amount);
     /// @notice The member's last recharge was not at this merchant, was undone, or something came after it.
     error NothingToUndo(uint32 merchant, uint64 member);
-    /// @notice A recharge is undone on its own day of the network.
+    /// @notice The member's last recharge was not made by this payment.
+    error UnknownRecharge(uint64 member);
+    /// @notice A recharge is undone on its own day of the network or the next.
     error UndoTooLate(uint16 day);
     /// @notice The amount is not that of the recharge.
     error OtherAmount(uint64 amount, uint64 expected);
@@ -74,11 +77,14 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
     function recharge(uint64 member, uint64 amount, uint64 atLeast) external;
     /// @notice Recharges a member over a merchant's counter. The merchant's finance or consume group.
     function rechargeAt(uint32 merchant, uint64 member, uint64 amount, uint64 atLeast) external;
-    /// @notice Undoes the member's last recharge, if it was at this merchant today and nothing came after it: the rebate
-    /// promised on it is void, limits are given back. The merchant's finance or cancel group.
+    /// @notice Undoes the member's last recharge, if it was at this merchant today or yesterday and nothing came after
+    /// it: the rebate promised on it is void, limits are given back. What the member spent of it, and all of it if the
+    /// member is locked or frozen, it owes the merchant. The merchant's finance or cancel group.
     function undoRecharge(uint32 merchant, uint64 member, uint64 amount) external;
     /// @notice Lets a member off what it owes a merchant for recharges undone. The merchant's finance group.
     function forgiveValueArrears(uint32 merchant, uint64 member, uint64 amount) external;
+    /// @notice The act itself. For the contract itself alone, so that its errors can be told as reasons.
+    function applyByLedger(Act calldata act, bytes calldata data) external returns (uint256 debited);
     /// @notice Pays the starting value of an active card, once for a member and kind. Open to all.
     function payStartingValue(uint64 card) external returns (uint64 amount);
     /// @notice Pays cash into the starting fund. Open to all: the caller pays.

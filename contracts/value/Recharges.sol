@@ -10,7 +10,11 @@ import {Limits} from "./Limits.sol";
 /// @title Recharges, and undoing the last one
 abstract contract Recharges is Limits, IStoredValue {
     IRebates internal immutable _rebates;
+    uint16 private constant LOCKED_OR_FROZEN = 6;
+
     mapping(uint64 member => LastRecharge) internal _last;
+    /// @dev 1 | stream 32 | sequence 64 of the payment whose act was the last recharge; 0 if it was no act
+    mapping(uint64 member => uint256) private _postedAs;
     /// @dev merchant 32 | member 64; merchant 0: all merchants
     mapping(uint256 pair => uint64) private _arrears;
 
@@ -35,7 +39,7 @@ abstract contract Recharges is Limits, IStoredValue {
         onlyGroup(merchant, FINANCE | CONSUME)
         whenRunning
     {
-        _recharge(merchant, member, _sound(amount), atLeast, _storeOfAccount(merchant, msg.sender), 0);
+        _recharge(merchant, member, _sound(amount), atLeast, _storeOfAccount(merchant, msg.sender), 0, 0);
     }
 
     /// @inheritdoc IStoredValue
@@ -71,7 +75,8 @@ abstract contract Recharges is Limits, IStoredValue {
         uint64 amount,
         uint64 atLeast,
         uint64 storeMark,
-        uint64 terminalMark
+        uint64 terminalMark,
+        uint256 postedAs
     ) internal {
         _spend(merchant, storeMark, terminalMark, amount, true);
         uint64 owed = _arrears[_pair(merchant, member)];
@@ -89,6 +94,7 @@ abstract contract Recharges is Limits, IStoredValue {
             storeMark: uint24(storeMark),
             terminalMark: uint24(terminalMark)
         });
+        if (_postedAs[member] != postedAs) _postedAs[member] = postedAs;
         emit ValueRecharged(merchant, member, msg.sender, amount, repaid, base);
         if (amount == repaid) return;
         // the merchant keeps the cash of its counter, and pays it here
@@ -96,18 +102,25 @@ abstract contract Recharges is Limits, IStoredValue {
         ledger.creditValue(member, amount - repaid);
     }
 
+    /// @dev Undoes what this payment's act recharged, whatever it was.
+    function _undoPosted(uint32 merchant, uint64 member, uint256 postedAs) internal {
+        if (_postedAs[member] != postedAs) revert UnknownRecharge(member);
+        _undo(merchant, member, _last[member].amount);
+    }
+
+    /// @dev Of a member that may not be debited nothing is taken: it keeps the value and owes the merchant.
     /// @return taken What the member still had of it
     function _undo(uint32 merchant, uint64 member, uint64 amount) internal returns (uint64 taken) {
         LastRecharge memory last = _last[member];
         if (last.merchant != merchant || last.amount == 0) revert NothingToUndo(merchant, member);
-        if (last.day != ledger.currentDay()) revert UndoTooLate(last.day);
+        if (ledger.currentDay() > last.day + 1) revert UndoTooLate(last.day);
         if (amount != last.amount) revert OtherAmount(amount, last.amount);
         delete _last[member];
         _unspend(merchant, last.storeMark, last.terminalMark, amount);
         _rebates.takeBack(member, amount, last.base, last.promiseMark);
         uint64 credited = amount - last.repaid;
-        uint256 value = ledger.account(member).value;
-        taken = value < credited ? uint64(value) : credited;
+        IRewardToken.Account memory account = ledger.account(member);
+        if (account.flags & LOCKED_OR_FROZEN == 0) taken = account.value < credited ? account.value : credited;
         if (taken != amount) _owe(merchant, member, int256(uint256(amount - taken)));
         emit RechargeUndone(merchant, member, amount, taken, amount - taken, last.base);
         if (taken == 0) return 0;

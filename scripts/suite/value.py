@@ -22,7 +22,7 @@ SECTION: Final = "value"
 # a contract's: what the contracts of this domain ask of each other
 WITHIN: Final = 20
 SETTINGS: Final[Mapping[str, Any]] = {"patience": 259_200}
-RECHARGE_ACT: Final = 2
+RECHARGE_ACTS: Final = (2, 130)  # a recharge, and what undoes one
 LIMITS: Final = dict.fromkeys(("setLimit", "raiseLimit", "removeLimit", "bindAccount"), OPERATOR)
 
 
@@ -77,7 +77,7 @@ PARTS: Final[tuple[Part, ...]] = (
             "merge": WITHIN,
         },
         doors=CREDIT_VALUE | TAKE_VALUE | TAKE_PAYABLE,
-        acts=(RECHARGE_ACT,),
+        acts=RECHARGE_ACTS,
         grants=(WITHIN,),
     ),
     Part(

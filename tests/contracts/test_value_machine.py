@@ -13,7 +13,7 @@ from tests.contracts.worlds import furnished
 
 pytestmark = pytest.mark.anvil
 SETTINGS = settings(max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
-MODULES = ["tests.contracts.suite.value_rules", "tests.contracts.suite.value_sale_rules"]
+MODULES = [f"tests.contracts.suite.{name}_rules" for name in ("value", "value_cards", "value_sale")]
 ValueMachine = joined("ValueMachine", mixins_of(MODULES), world=Suite)
 
 

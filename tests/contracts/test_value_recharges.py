@@ -83,6 +83,10 @@ def recharge_data(amount: int, at_least: int = 0, op: int = 0) -> bytes:
     return bytes([2, op]) + amount.to_bytes(6, "big") + at_least.to_bytes(6, "big")
 
 
+def reversal_data(sequence: int) -> bytes:
+    return b"\x82" + sequence.to_bytes(8, "big")
+
+
 def refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> tuple[str, tuple[Any, ...]]:
     with pytest.raises(Reverted) as caught:
         contract.view(name, *arguments, sender=sender)
@@ -318,7 +322,7 @@ def test_recharge_never_draws_on_the_guarantee_fund(till: Till) -> None:
         ("StoredValue", "withdrawStartingFund", (5, "0x" + "77" * 20), "FundTooSmall"),
         ("StoredValue", "noteNet", (ADA, 5), UNAUTHORIZED),
         ("StoredValue", "merge", (ADA, BOB, []), UNAUTHORIZED),
-        ("StoredValue", "applyByLedger", ((0,) * 9 + (bytes(32),), 0, 5, 0), "NotSelf"),
+        ("StoredValue", "applyByLedger", ((0,) * 9 + (bytes(32),), b"\2"), "NotSelf"),
         ("StoredValue", "applyAct", ((0,) * 9 + (bytes(32),), b"\2"), "NotLedger"),
         ("Rebates", "takeIn", (1, ADA, 5, 0), UNAUTHORIZED),
         ("Rebates", "takeBack", (ADA, 5, 0, 0), UNAUTHORIZED),
@@ -409,10 +413,7 @@ def test_undo_is_refused_by_name(till: Till) -> None:
     assert refusal(till.value, *undo, 5, sender=merchant) == ("NothingToUndo", (till.shop, ADA))
     till.counter(ADA, 1_000)
     assert refusal(till.value, *undo, 999, sender=merchant) == ("OtherAmount", (999, 1_000))
-    till.twin.set_state(ADA, locked=True)
-    assert refusal(till.value, *undo, 1_000, sender=merchant)[0] == "AccountLocked"
-    till.twin.set_state(ADA)
-    till.twin.tick(DAY)
+    till.twin.tick(2 * DAY)
     till.operate(till.world.cash, "withdraw", 0, bytes(32))
     assert refusal(till.value, *undo, 1_000, sender=merchant)[0] == "UndoTooLate"
     till.counter(ADA, 1_000)
@@ -468,6 +469,8 @@ def test_act_recharges_and_its_undoing_is_a_debit(till: Till) -> None:
     [
         (30, b"\2", {}),
         (30, recharge_data(5, op=2), {}),
+        (30, reversal_data(5) + b"\0", {}),
+        (31, reversal_data(5), {}),
         (30, b"\3" + recharge_data(5)[1:], {}),
         (30, recharge_data(5), {"member": 999}),
         (34, recharge_data(5), {"amount": 1}),
@@ -487,11 +490,34 @@ def test_act_is_refused_with_its_reason(till: Till, reason: int, data: bytes, fi
 def test_act_that_undoes_is_refused_with_its_reason(till: Till) -> None:
     till.act(recharge_data(5))
     assert _act_refusal(till, recharge_data(6, op=1)) == 35
-    till.twin.set_state(ADA, locked=True)
-    assert _act_refusal(till, recharge_data(5, op=1)) == 11
-    till.twin.tick(DAY)
+    till.twin.tick(2 * DAY)
     till.operate(till.world.cash, "withdraw", 0, bytes(32))
     assert _act_refusal(till, recharge_data(5, op=1)) == 33
+
+
+def test_reversal_undoes_what_its_sequence_recharged_and_nothing_else(till: Till) -> None:
+    till.act(recharge_data(5), sequence=7)
+    assert _act_refusal(till, reversal_data(8)) == 31
+    assert _act_refusal(till, reversal_data(7), stream=2) == 31
+    assert _act_refusal(till, reversal_data(7), merchant=2) == 32
+    # no limit and no authorisation: the stream undoes what it did
+    till.act(reversal_data(7), sequence=9, left=0, authorisation=bytes(32))
+    assert till.value_of(ADA) == 0
+    assert _act_refusal(till, reversal_data(7)) == 32
+    till.act(recharge_data(5), sequence=10)
+    till.counter(ADA, 5)
+    assert _act_refusal(till, reversal_data(10)) == 31
+
+
+def test_reversal_of_a_locked_member_leaves_a_debt(till: Till) -> None:
+    till.act(recharge_data(500), sequence=7)
+    till.twin.set_state(ADA, locked=True)
+    till.act(reversal_data(7))
+    assert till.value_of(ADA) == 500
+    assert till.value.view("valueArrears", till.shop, ADA) == 500
+    till.twin.set_state(ADA)
+    till.counter(ADA, 600)
+    assert till.value_of(ADA) == 600
 
 
 def test_act_is_refused_when_the_merchant_s_money_is_used_up(till: Till) -> None:

@@ -6,7 +6,7 @@ from node.domain.act import Act, ActKind
 from node.domain.acts.fields import pack, unpack
 from node.domain.ids import MinorUnits
 
-_RECHARGE, _UNDO = 0, 1
+_RECHARGE = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,10 +19,6 @@ class Recharge:
     def act(self) -> Act:
         """Its bytes. Raises ValueError when a number does not fit."""
         return pack(ActKind.RECHARGE, (_RECHARGE, 1), (self.amount, 6), (self.at_least, 6))
-
-    def undoing(self) -> Act:
-        """What undoes it while it is the member's last one: the same amount, `op` 1."""
-        return pack(ActKind.RECHARGE, (_UNDO, 1), (self.amount, 6), (0, 6))
 
     @classmethod
     def read(cls, data: bytes) -> "Recharge":

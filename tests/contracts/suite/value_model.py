@@ -8,6 +8,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from node.domain.ids import MemberId, MerchantId
+from node.domain.words import FROZEN, LOCKED
 from tests.contracts.doors_model import DoorsModel
 from tests.contracts.model import Refused
 from tests.contracts.suite.cards_model import CardsModel, Part, whole
@@ -152,6 +153,7 @@ class Last:
     promise: int | None
     store: int | None
     terminal: int | None
+    sequence: int | None = None
 
 
 @dataclass
@@ -165,6 +167,7 @@ class ValueModel(Part):
     chosen: dict[int, int] = field(default_factory=dict)
     balances: dict[int, Balance] = field(default_factory=dict)
     last: dict[int, Last] = field(default_factory=dict)
+    posted_as: dict[int, int | None] = field(default_factory=dict)
     arrears: dict[tuple[int, int], int] = field(default_factory=dict)
     started: set[tuple[int, int]] = field(default_factory=set)
     starting_fund: int = 0
@@ -224,7 +227,15 @@ class ValueModel(Part):
 
     @whole
     def recharge_at(
-        self, merchant: int, member: int, amount: int, at_least: int, *, store: int | None, terminal: int | None = None
+        self,
+        merchant: int,
+        member: int,
+        amount: int,
+        at_least: int,
+        *,
+        store: int | None,
+        terminal: int | None = None,
+        sequence: int | None = None,
     ) -> None:
         self._running()
         sound(amount)
@@ -236,8 +247,9 @@ class ValueModel(Part):
         if held < amount - repaid:
             raise Refused("MerchantShort")
         base, promise = self._take_in(merchant, member, amount, at_least)
-        self.last[member] = Last(merchant, self.ledger.day, amount, base, repaid, promise, store, terminal)
+        self.last[member] = Last(merchant, self.ledger.day, amount, base, repaid, promise, store, terminal, sequence)
         self.cash_in[member] = self.cash_in.get(member, 0) + amount
+        self.posted_as[member] = sequence
         if amount > repaid:
             self.ledger.draw_on(MerchantId(merchant), amount - repaid)
             self.ledger.recharge(MemberId(member), amount - repaid)
@@ -248,7 +260,7 @@ class ValueModel(Part):
         last = self.last.get(member)
         if last is None or last.merchant != merchant:
             raise Refused("NothingToUndo")
-        if last.day != self.ledger.day:
+        if self.ledger.day > last.day + 1:
             raise Refused("UndoTooLate")
         if last.amount != amount:
             raise Refused("OtherAmount")
@@ -259,13 +271,22 @@ class ValueModel(Part):
             self._void(balance, last.promise)
         balance.net -= amount
         balance.mark -= last.base
-        taken = min(self.value(member), amount - last.repaid)
+        open_ = not self.cards.account(member).flags & (LOCKED | FROZEN)
+        taken = min(self.value(member), amount - last.repaid) if open_ else 0
         self._owe(merchant, member, amount - taken)
         self.cash_in[member] -= amount
         if taken:
             self.ledger.take_value(MemberId(member), taken)
             self.ledger.credit_payable(MerchantId(merchant), taken)
         return taken
+
+    @whole
+    def undo_posted(self, merchant: int, member: int, sequence: int) -> None:
+        """A reversal of an act; the last recharge that was an act is looked up, be it undone or not."""
+        if self.posted_as.get(member) != sequence:
+            raise Refused("UnknownRecharge")
+        last = self.last.get(member)
+        self.undo(merchant, member, last.amount if last else 0)
 
     # --- rebates ---
 

@@ -6,13 +6,14 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from benchmarks.devchain import Contract, Reverted
+from benchmarks.devchain import Contract
 from benchmarks.suite import Suite
 from node.domain.ids import MemberId
 from tests.contracts.model import Refused
-from tests.contracts.suite.cards_model import ACTIVE, EXPIRED, HELD, ISSUED, MINE, CardsModel
+from tests.contracts.suite.cards_model import ACTIVE, CardsModel
+from tests.contracts.suite.till import Act, ActDeclined, at_till
 from tests.contracts.suite.value_model import MERCHANT, STORE, TERMINAL, ValueModel
-from tests.contracts.twin import AUTHORISATION, Twin
+from tests.contracts.twin import Twin
 from tests.contracts.worlds import MEMBERS, POOR, RICH
 
 SHOPPERS = [MemberId(m) for m in (901, 902, 903, 904)]
@@ -21,7 +22,6 @@ some_shops = st.sampled_from([RICH, RICH, RICH, POOR])
 some_money = st.one_of(st.integers(1, 40_000), st.sampled_from([0, 1, 100_000, 2**48]))
 some_kinds = st.sampled_from([1, 2])
 REASONS = {
-    "AccountLocked": 11,
     "OtherAmount": 35,
     "ZeroAmount": 35,
     "NoLimit": 34,
@@ -30,6 +30,7 @@ REASONS = {
     "MerchantShort": 37,
     "NothingToUndo": 32,
     "UndoTooLate": 33,
+    "UnknownRecharge": 31,
 }
 ACT = 30
 ADDRESS = "0x" + "77" * 20
@@ -78,7 +79,7 @@ class ValueRules:
         funds = sum(each.fund + each.promised for each in self.value_book.programmes.values())
         return {"Rebates": funds, "StoredValue": self.value_book.starting_fund, "MemberCards": 0}
 
-    # --- cards ---
+    # --- recharges ---
 
     @rule(kind=some_kinds, shop=st.sampled_from([0, RICH]), member=st.sampled_from([None, *SHOPPERS]))
     def issue_card(self, kind: int, shop: int, member: MemberId | None) -> None:
@@ -91,81 +92,6 @@ class ValueRules:
             self._value_operate(
                 "MemberCards", "activate", number, member, model=lambda: self.card_book.activate(number, member)
             )
-
-    @rule(data=st.data(), member=some_members, clerk=st.booleans())
-    def activate_card(self, data: st.DataObject, member: MemberId, clerk: bool) -> None:
-        card = data.draw(self._some_card(ISSUED))
-        if not clerk:
-            self._value_operate(
-                "MemberCards", "activate", card, member, model=lambda: self.card_book.activate(card, member)
-            )
-            return
-
-        def by_clerk() -> None:
-            if card not in self.card_book.cards or self.card_book.cards[card].merchant != RICH:
-                raise Refused("NotMerchantsCard")
-            self.card_book.activate(card, member)
-
-        self._value_send(
-            "MemberCards", "activateAt", RICH, card, member, sender=self.twin.world.merchant, model=by_clerk
-        )
-
-    @rule(data=st.data(), what=st.sampled_from(["hold", "release", "lock", "unlock"]))
-    def lock_card(self, data: st.DataObject, what: str) -> None:
-        card = data.draw(self._some_card(*((MINE, HELD) if what in ("release", "unlock") else (ACTIVE,))))
-        if what in ("hold", "release"):
-            change = self.card_book.lock if what == "hold" else self.card_book.unlock
-            named = {"held": True} if what == "hold" else {"operator": True}
-            self._value_operate("MemberCards", what, card, model=lambda: change(card, **named))  # type: ignore[operator]
-            return
-        change = self.card_book.lock if what == "lock" else self.card_book.unlock
-        named = {"held": False} if what == "lock" else {"operator": False}
-        self._by_card_key(f"{what}Mine", card, model=lambda: change(card, **named))  # type: ignore[operator]
-
-    @rule(data=st.data(), mine=st.booleans())
-    def replace_card(self, data: st.DataObject, mine: bool) -> None:
-        card, following = data.draw(self._some_card(ACTIVE, MINE, EXPIRED)), data.draw(self._some_card(ISSUED))
-        if mine:
-            self._by_card_key("replaceMine", card, following,
-                            model=lambda: self.card_book.replace(card, following, operator=False))  # fmt: skip
-        else:
-            self._value_operate("MemberCards", "replace", card, following,
-                          model=lambda: self.card_book.replace(card, following))  # fmt: skip
-
-    @rule(data=st.data())
-    def expire_card(self, data: st.DataObject) -> None:
-        card = data.draw(self._some_card(ACTIVE, MINE))
-        self._value_send(
-            "MemberCards", "expire", card, sender=self.twin.world.stranger, model=lambda: self.card_book.expire(card)
-        )
-
-    @rule(member=some_members)
-    def review_tier(self, member: MemberId) -> None:
-        self._value_send(
-            "MemberCards",
-            "review",
-            member,
-            sender=self.twin.world.stranger,
-            model=lambda: self.card_book.review(member),
-        )
-
-    @rule(data=st.data(), counter=st.sampled_from([0, RICH]), member=st.booleans())
-    def give_up_card(self, data: st.DataObject, counter: int, member: bool) -> None:
-        card = data.draw(self._some_card(ACTIVE, EXPIRED))
-        if member:
-            self._by_card_key("closeCard", card, ADDRESS if not counter else "0x" + "00" * 20, counter,
-                            model=lambda: self.value_book.close(card, counter), part="StoredValue")  # fmt: skip
-        else:
-            self._value_operate("StoredValue", "closeCardAt", card, RICH, b"\1" * 32,
-                          model=lambda: self.value_book.close(card, RICH))  # fmt: skip
-
-    @rule(data=st.data())
-    def pay_starting_value(self, data: st.DataObject) -> None:
-        card = data.draw(self._some_card(ACTIVE))
-        self._value_send("StoredValue", "payStartingValue", card, sender=self.twin.world.stranger,
-                   model=lambda: self.value_book.pay_start(card))  # fmt: skip
-
-    # --- recharges ---
 
     @rule(member=some_members, amount=some_money, at_least=st.sampled_from([0, 0, 0, 1, 100]))
     def recharge_by_finance(self, member: MemberId, amount: int, at_least: int) -> None:
@@ -181,8 +107,10 @@ class ValueRules:
     def recharge_at_a_till(self, shop: int, member: MemberId, amount: int, at_least: int) -> None:
         amount %= 2**48
         store = 0 if self.value_book.limits.restricts(shop) else None
-        self._recharge_act(shop, member, 0, amount, at_least, model=lambda: self.value_book.recharge_at(
-            shop, member, amount, at_least, store=store, terminal=0))  # fmt: skip
+        sequence, book = self.twin.next_sequence(), self.value_book
+        data = b"\2\0" + amount.to_bytes(6, "big") + at_least.to_bytes(6, "big")
+        self._recharge_act(shop, member, sequence, data, model=lambda: book.recharge_at(
+            shop, member, amount, at_least, store=store, terminal=0, sequence=sequence))  # fmt: skip
 
     @precondition(lambda self: self.value_book.last)
     @rule(data=st.data(), till=st.booleans(), wrong=st.sampled_from([0, 0, 0, 1]))
@@ -191,10 +119,24 @@ class ValueRules:
         last = self.value_book.last[member]
         shop, amount = last.merchant, last.amount + wrong
         if till:
-            self._recharge_act(shop, member, 1, amount, 0, model=lambda: self.value_book.undo(shop, member, amount))
+            data = b"\2\1" + amount.to_bytes(6, "big") + bytes(6)
+            self._recharge_act(shop, member, self.twin.next_sequence(), data,
+                               model=lambda: self.value_book.undo(shop, member, amount))  # fmt: skip
         else:
             self._value_send("StoredValue", "undoRecharge", shop, member, amount, sender=self.twin.world.merchant,
                        model=lambda: self.value_book.undo(shop, member, amount))  # fmt: skip
+
+    @precondition(lambda self: any(self.value_book.posted_as.values()))
+    @rule(data=st.data(), wrong=st.sampled_from([0, 0, 0, 1]))
+    def reverse_recharge(self, data: st.DataObject, wrong: int) -> None:
+        """By its sequence, be it the last or not."""
+        posted = {member: sequence for member, sequence in self.value_book.posted_as.items() if sequence}
+        member = data.draw(st.sampled_from(sorted(posted)))
+        sequence = posted[member] + wrong
+        last = self.value_book.last.get(member)
+        shop = last.merchant if last else RICH
+        self._recharge_act(shop, member, self.twin.next_sequence(), b"\x82" + sequence.to_bytes(8, "big"),
+                           model=lambda: self.value_book.undo_posted(shop, member, sequence))  # fmt: skip
 
     @rule(shop=some_shops, member=some_members, amount=st.integers(1, 9_000))
     def recharge_and_undo(self, shop: int, member: MemberId, amount: int) -> None:
@@ -350,26 +292,17 @@ class ValueRules:
 
         self._value_send(part, name, card, *arguments, 0, b"", sender=self.twin.world.holder, model=keyed)
 
-    def _recharge_act(
-        self, shop: int, member: int, op: int, amount: int, at_least: int, *, model: Callable[[], Any]
-    ) -> None:
-        """An act of kind 2, as the ledger hands it over; a refusal tells its reason."""
-        twin, contract = self.twin, self._value_part("StoredValue")
-        twin.tick()
-        data = bytes([2, op]) + amount.to_bytes(6, "big") + at_least.to_bytes(6, "big")
-        act = (1, 1, shop, 0, member, twin.now, 0, 0, 10**9, AUTHORISATION)
-        ledger = twin.chain.impersonate(twin.ledger.address)
-        try:
-            model()
-        except Refused as refused:
-            reason = REASONS.get(refused.error, ACT)
+    def _recharge_act(self, shop: int, member: int, sequence: int, data: bytes, *, model: Callable[[], Any]) -> None:
+        """An act as the ledger hands it over; a refusal tells its reason."""
+
+        def declining() -> int:
             try:
-                contract.send("applyAct", act, data, sender=ledger)
-            except Reverted as reverted:
-                assert (reverted.error, reverted.values) == ("ActRefused", (reason,)), refused.error
-                return
-            raise AssertionError(f"the act should have been refused: {refused.error}") from None
-        contract.send("applyAct", act, data, sender=ledger)
+                return int(model() or 0)
+            except Refused as refused:
+                raise ActDeclined(REASONS.get(refused.error, ACT)) from None
+
+        act = Act(merchant=shop, member=member, sequence=sequence)
+        at_till(self.twin, self._value_part("StoredValue"), act, data, model=declining)
 
     def _value_operate(self, part: str, name: str, *arguments: Any, model: Callable[[], Any]) -> None:
         self._value_send(part, name, *arguments, sender=self.twin.world.operator, model=model)
