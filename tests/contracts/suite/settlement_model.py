@@ -354,6 +354,9 @@ class Escrow:
         if terms.tender != COINS:
             self._give_cash(terms, amount)
             return
+        self._remint(id_, terms, amount)
+
+    def _remint(self, id_: bytes, terms: Terms, amount: int) -> None:
         coins = self.coins[id_].rolled(self.ledger.epoch)
         new = min(amount * self.ledger.par, coins.spent[0])
         old = amount * self.ledger.par - new
@@ -361,12 +364,13 @@ class Escrow:
         self.ledger.restore(MemberId(terms.member), new, old)
 
     def undo(self, id_: bytes, terms: Terms, amount: int, fee: int) -> None:
-        """Puts a captured part aside again."""
+        """Puts a captured part aside again, or gives it back in coins; the fee is undone too."""
         payment = self.payments[id_]
         after = replace(payment, refunded=payment.refunded + amount)
         taken = 0 if self._expired(payment) else payment.kept - after.kept
         after = self._renewed(after)
-        self.payments[id_] = replace(after, capturable=after.capturable + amount)
+        again = 0 if terms.tender == COINS else amount
+        self.payments[id_] = replace(after, capturable=after.capturable + again)
         book, net = self.books[terms.merchant], amount - fee
         held = book.held >= net
         own = self.ledger.book.merchants[MerchantId(terms.merchant)].payable
@@ -378,9 +382,11 @@ class Escrow:
                 self.ledger.draw_on(MerchantId(terms.merchant), net)
         else:
             self._draw(terms.merchant, amount)
-        self.authorized += amount
+        self.authorized += again
         if taken:
             self.ledger.claw_back(MerchantId(terms.merchant), MemberId(terms.member), taken)
+        if terms.tender == COINS:
+            self._remint(id_, terms, amount)
 
     def _draw(self, merchant: int, amount: int, *, guaranteed: bool = False) -> None:
         book = self._admitted(merchant)
@@ -507,15 +513,11 @@ class Escrow:
         _, origin, amount, fee = act
         id_, terms = self._origin(origin, member, merchant)
         payment = self.payments[id_]
-        book = self.books[merchant]
-        own = book.held + self.ledger.book.merchants[MerchantId(merchant)].payable
+        own = self.books[merchant].held + self.ledger.book.merchants[MerchantId(merchant)].payable
         own += self.ledger.deposits.get(merchant, 0)
-        _decline({32: payment.captured - payment.refunded < amount, 37: own < amount})
+        _decline({32: payment.captured - payment.refunded < amount, 37: own < amount - fee})
         self.acts[key] = (*act, True)
-        if terms.tender == COINS:
-            self._refund(id_, terms, amount)
-        else:
-            self.undo(id_, terms, amount, fee)
+        self.undo(id_, terms, amount, fee)
 
     def _origin(self, origin: int, member: int, merchant: int) -> tuple[bytes, Terms]:
         act = self.acts.get(origin, ("",))
