@@ -10,7 +10,8 @@ from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, Terms, payer_of,
 from node.domain.ids import MemberId
 from tests.contracts.doors_model import holder_of
 from tests.contracts.model import Refused
-from tests.contracts.suite.settlement_model import ActDeclined, Escrow
+from tests.contracts.suite.settlement_acts import Escrow
+from tests.contracts.suite.settlement_merchants import ActDeclined
 from tests.contracts.twin import AUTHORISATION, ONE, Twin
 from tests.contracts.worlds import FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER, TIERED
 
