@@ -56,7 +56,7 @@ interface IEscrowPayment {
     event PaymentReclaimed(bytes32 indexed id, uint64 amount, uint64 expired);
     /// @notice A captured part went back to the payer; `taken` points of its reward were asked back.
     event PaymentRefunded(bytes32 indexed id, uint32 indexed merchant, uint64 amount, uint64 taken);
-    /// @notice A capture of a till was undone: the money is put aside again.
+    /// @notice A capture of a till was undone: the money is put aside again, coins went back to the member.
     event CaptureUndone(bytes32 indexed id, uint32 indexed merchant, uint64 amount, uint64 taken);
     /// @notice The operator gave a captured part back to the payer at the merchant's cost.
     event PaymentChargedBack(bytes32 indexed id, uint32 indexed merchant, uint64 amount, uint64 taken, string reason);

@@ -84,19 +84,21 @@ abstract contract EscrowCore is EscrowTenders {
         _giveBack(id, terms, amount);
     }
 
-    /// @dev A part that was captured, not for coins, is put aside again; what this leaves of the reward stays.
+    /// @dev Undoes a capture, fee and all: the part is put aside again; coins, which were redeemed, go back to the member.
     function _undo(bytes32 id, Terms memory terms, uint256 amount, uint256 fee) internal {
         Payment memory it = _known(id);
         uint256 before = _keptDown(it);
         it.refunded += uint48(amount);
         uint256 taken = _hasExpired(it.rewardEpoch) ? 0 : before - _keptDown(it);
         _renew(it);
-        it.capturable += uint48(amount);
+        bool again = terms.tender != COINS;
+        if (again) it.capturable += uint48(amount);
         _payments[id] = it.pack();
         _unbook(terms.merchant, amount, fee);
-        _addAuthorized(amount);
+        if (again) _addAuthorized(amount);
         emit CaptureUndone(id, terms.merchant, uint64(amount), uint64(taken));
         if (taken != 0) ledger.clawBack(terms.merchant, terms.member, uint64(taken));
+        if (!again) _giveBack(id, terms, amount);
     }
 
     /// @dev A payment that is there.

@@ -124,13 +124,9 @@ contract EscrowTill is EscrowCore, IActTarget {
         (uint256 amount, uint256 fee) = (uint48(word >> 64), uint48(word >> 16));
         Payment memory it = _payment(id);
         if (it.captured - it.refunded < amount) revert ActRefused(ACT_STATE);
-        if (_ownMoney(terms.merchant) < amount) revert ActRefused(ACT_STOCK);
+        if (_ownMoney(terms.merchant) < amount - fee) revert ActRefused(ACT_STOCK);
         _acts[key] = word | UNDONE;
-        if (terms.tender == COINS) {
-            emit PaymentRefunded(id, terms.merchant, uint64(amount), uint64(_refund(id, terms, amount, false)));
-        } else {
-            _undo(id, terms, amount, fee);
-        }
+        _undo(id, terms, amount, fee);
     }
 
     /// @dev The payment that an act is about.

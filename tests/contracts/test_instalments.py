@@ -1,7 +1,6 @@
 """Purchases in instalments: days and amounts by formula, with and without a funder, and each refusal by name."""
 
-from calendar import monthrange
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,38 +12,13 @@ from benchmarks.devchain import Chain, Reverted
 from benchmarks.escrow import HOUR, NOBODY, payer_of
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
+from tests.contracts.suite.instalments_model import EPOCH_DAY, Plan, months_later
 from tests.contracts.twin import Twin
 
 pytestmark = pytest.mark.anvil
 SHOP, ANN = 1, 1
 DAY = 86_400
-EPOCH_DAY = date(1970, 1, 1)
 QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """IInstalmentPlans.Plan."""
-
-    payer: str = NOBODY
-    member: int = 0
-    merchant: int = SHOP
-    funder: str = NOBODY
-    price: int = 100_000
-    interest: int = 0
-    merchant_pays: bool = False
-    count: int = 4
-    months: int = 1
-    first_day: int = 0
-    open_by: int = 0
-    salt: int = 0
-
-    def words(self) -> tuple[Any, ...]:
-        return tuple(self.__dict__.values())
-
-    @property
-    def total(self) -> int:
-        return self.price + (0 if self.merchant_pays else self.interest)
 
 
 class Desk:
@@ -123,14 +97,6 @@ def forgotten(desk: Desk) -> Any:
     mark = desk.world.chain.snapshot()
     yield
     desk.world.chain.revert(mark)
-
-
-def months_later(day: int, months: int) -> int:
-    """The same day of a later month, or its last."""
-    start = EPOCH_DAY + timedelta(days=day)
-    year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
-    last = monthrange(year, month + 1)[1]
-    return (date(year, month + 1, min(start.day, last)) - EPOCH_DAY).days
 
 
 @QUICK

@@ -10,6 +10,7 @@ from benchmarks.devchain import Chain
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from tests.contracts.suite.books import BooksRules
+from tests.contracts.suite.instalments_rules import InstalmentsRules
 from tests.contracts.suite.machine import joined
 from tests.contracts.suite.settlement_rules import SettlementRules
 from tests.contracts.twin import Twin
@@ -24,6 +25,7 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 SettlementMachine = joined("SettlementMachine", [SettlementRules, BooksRules], world=Suite)
+InstalmentsMachine = joined("InstalmentsMachine", [InstalmentsRules, BooksRules], world=Suite)
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +35,7 @@ def busy(chain: Chain, terms: Terms) -> Twin:
 
 def test_escrow_follows_model_when_anything_happens_in_any_order(busy: Twin) -> None:
     run_state_machine_as_test(lambda: SettlementMachine(busy), settings=SETTINGS)
+
+
+def test_plans_follow_model_when_anything_happens_in_any_order(busy: Twin) -> None:
+    run_state_machine_as_test(lambda: InstalmentsMachine(busy), settings=SETTINGS)

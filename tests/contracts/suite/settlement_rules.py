@@ -10,7 +10,8 @@ from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, Terms, payer_of,
 from node.domain.ids import MemberId
 from tests.contracts.doors_model import holder_of
 from tests.contracts.model import Refused
-from tests.contracts.suite.settlement_model import ActDeclined, Escrow
+from tests.contracts.suite.settlement_acts import Escrow
+from tests.contracts.suite.settlement_merchants import ActDeclined
 from tests.contracts.twin import AUTHORISATION, ONE, Twin
 from tests.contracts.worlds import FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER, TIERED
 
@@ -58,97 +59,102 @@ class SettlementRules:
         """Keys, purses with an allowance, and terms for two of the merchants: by batch, and at once."""
         twin, world = self.twin, self.twin.world
         self.escrow: Any = world["SettlementEscrow"]  # type: ignore[index]
-        self.payouts: Any = world["MerchantPayouts"]  # type: ignore[index]
-        self.model = twin.model
-        self.book = Escrow(ledger=twin.model, key=holder_of(self.escrow.address))
-        self.payers = {payer_of(name).address: payer_of(name) for name in ("anna", "bert")}
-        self.keys = {member: payer_of(f"member {member}") for member in EVERYBODY}
-        self.receivers = [payer_of(f"receiver {i}").address for i in range(4)]
-        self.made: list[tuple[bytes, Terms]] = []
-        self.origins: dict[int, Terms] = {}
-        for address in self.payers:
-            self._quietly(world.cash, "transfer", address, PURSE)
-            self._quietly(world.cash, "approve", self.escrow.address, 2**256 - 1, sender=address)
-            self.book.cash[address] = PURSE
+        self.escrow_payouts: Any = world["MerchantPayouts"]  # type: ignore[index]
+        self.escrow_book = Escrow(ledger=twin.model, key=holder_of(self.escrow.address))
+        self.escrow_payers = {payer_of(name).address: payer_of(name) for name in ("anna", "bert")}
+        self.escrow_keys = {member: payer_of(f"member {member}") for member in EVERYBODY}
+        self.escrow_receivers = [payer_of(f"receiver {i}").address for i in range(4)]
+        self.escrow_made: list[tuple[bytes, Terms]] = []
+        self.escrow_origins: dict[int, Terms] = {}
+        for address in self.escrow_payers:
+            self._escrow_set_up(world.cash, "transfer", address, PURSE)
+            self._escrow_set_up(world.cash, "approve", self.escrow.address, 2**256 - 1, sender=address)
+            self.escrow_book.cash[address] = PURSE
         for member in EVERYBODY:
-            self._quietly(world.registry, "setMemberKey", member, self.keys[member].address)
+            self._escrow_set_up(world.registry, "setMemberKey", member, self.escrow_keys[member].address)
         for merchant, at_once in ((RICH, False), (TIERED, True)):
-            self._agree_terms(merchant, 150, at_once, ((self.receivers[0], 7_000), (self.receivers[1], 3_000)))
-        self._quietly(self.payouts, "setPayout", TIERED, self.receivers[3], sender=world.merchant)
-        self.book.payouts[TIERED] = self.receivers[3]
+            self._escrow_agree(
+                merchant, 150, at_once, ((self.escrow_receivers[0], 7_000), (self.escrow_receivers[1], 3_000))
+            )
+        self._escrow_set_up(self.escrow_payouts, "setPayout", TIERED, self.escrow_receivers[3], sender=world.merchant)
+        self.escrow_book.payouts[TIERED] = self.escrow_receivers[3]
 
     def cash_owed_settlement(self) -> dict[str, int]:
         """What the escrow holds for others."""
-        return {"SettlementEscrow": self.book.cash_owed()}
+        return {"SettlementEscrow": self.escrow_book.cash_owed()}
 
     # --- by signature ---
 
     @rule(data=st.data(), honest=st.sampled_from([True] * 9 + [False]))
     def authorize_payment(self, data: st.DataObject, honest: bool) -> None:
-        terms, id_ = self._payment_terms(data)
+        terms, id_ = self._escrow_terms(data)
         amount = data.draw(st.sampled_from([terms.amount] * 6 + [terms.amount // 2, terms.amount + 1]))
-        signer = self._signer(terms) if honest else payer_of("thief")
+        signer = self._escrow_signer(terms) if honest else payer_of("thief")
         signature = signed(self.twin.world, signer, terms)  # type: ignore[arg-type]
-        signing = signer.address == self._who_signs(terms)
-        done = self._act(
+        signing = signer.address == self._escrow_signs(terms)
+        done = self._escrow_act(
             "authorize", terms.words(), amount, signature, sender=self.twin.world.stranger,
-            model=lambda: self.book.authorize(id_, terms, amount, signed=signing),
+            model=lambda: self.escrow_book.authorize(id_, terms, amount, signed=signing),
         )  # fmt: skip
         if done:
-            self.made.append((id_, terms))
+            self.escrow_made.append((id_, terms))
 
     @rule(data=st.data())
     def charge_payment(self, data: st.DataObject) -> None:
-        terms, id_ = self._payment_terms(data)
-        reward = self._reward(data, terms, terms.amount)
-        signer = self._signer(terms)
+        terms, id_ = self._escrow_terms(data)
+        reward = self._escrow_reward(data, terms, terms.amount)
+        signer = self._escrow_signer(terms)
         signature = signed(self.twin.world, signer, terms)  # type: ignore[arg-type]
-        signing = signer.address == self._who_signs(terms)
-        done = self._act(
+        signing = signer.address == self._escrow_signs(terms)
+        done = self._escrow_act(
             "charge", terms.words(), terms.amount, reward, signature,
-            model=lambda: self.book.charge(id_, terms, terms.amount, reward, signed=signing),
+            model=lambda: self.escrow_book.charge(id_, terms, terms.amount, reward, signed=signing),
         )  # fmt: skip
         if done:
-            self.made.append((id_, terms))
+            self.escrow_made.append((id_, terms))
 
-    @precondition(lambda self: any(payment.capturable for payment in self.book.payments.values()))
+    @precondition(lambda self: any(payment.capturable for payment in self.escrow_book.payments.values()))
     @rule(data=st.data())
     def capture_payment(self, data: st.DataObject) -> None:
-        id_, terms = self._chosen(data)
-        amount = self._part(data, self.book.payments[id_].capturable)
-        reward = self._reward(data, terms, amount)
-        self._act("capture", terms.words(), amount, reward, model=lambda: self.book.capture(id_, terms, amount, reward))
+        id_, terms = self._escrow_chosen(data)
+        amount = self._escrow_part(data, self.escrow_book.payments[id_].capturable)
+        reward = self._escrow_reward(data, terms, amount)
+        self._escrow_act(
+            "capture", terms.words(), amount, reward, model=lambda: self.escrow_book.capture(id_, terms, amount, reward)
+        )
 
-    @precondition(lambda self: self.made)
+    @precondition(lambda self: self.escrow_made)
     @rule(data=st.data(), early=st.booleans())
     def free_payment(self, data: st.DataObject, early: bool) -> None:
-        id_, terms = self._chosen(data)
+        id_, terms = self._escrow_chosen(data)
         if early:
-            self._act("void", terms.words(), model=lambda: self.book.void(id_, terms))
+            self._escrow_act("void", terms.words(), model=lambda: self.escrow_book.void(id_, terms))
         else:
             stranger = self.twin.world.stranger
-            self._act("reclaim", terms.words(), model=lambda: self.book.reclaim(id_, terms), sender=stranger)
+            self._escrow_act(
+                "reclaim", terms.words(), model=lambda: self.escrow_book.reclaim(id_, terms), sender=stranger
+            )
 
-    @precondition(lambda self: self.made)
+    @precondition(lambda self: self.escrow_made)
     @rule(data=st.data(), forced=st.booleans())
     def refund_payment(self, data: st.DataObject, forced: bool) -> None:
-        id_, terms = self._chosen(data, captured=True)
-        payment = self.book.payments[id_]
-        amount = self._part(data, payment.captured - payment.refunded)
+        id_, terms = self._escrow_chosen(data, captured=True)
+        payment = self.escrow_book.payments[id_]
+        amount = self._escrow_part(data, payment.captured - payment.refunded)
         if forced:
-            self._act(
+            self._escrow_act(
                 "chargeBack", terms.words(), amount, "not delivered", sender=self.twin.world.operator,
-                model=lambda: self.book.charge_back(id_, terms, amount),
+                model=lambda: self.escrow_book.charge_back(id_, terms, amount),
             )  # fmt: skip
         else:
-            self._act("refund", terms.words(), amount, model=lambda: self.book.refund(id_, terms, amount))
+            self._escrow_act("refund", terms.words(), amount, model=lambda: self.escrow_book.refund(id_, terms, amount))
 
     # --- at a till ---
 
     @rule(data=st.data(), member=st.sampled_from([*MEMBERS, *EVERYBODY]), tender=st.sampled_from([VALUE, COINS]))
     def authorize_at_till(self, data: st.DataObject, member: MemberId, tender: int) -> None:
         origin = (ONE << 64) | self.twin.next_sequence()
-        terms = self._times(data).but(
+        terms = self._escrow_times(data).but(
             merchant=data.draw(st.sampled_from(SELLERS)),
             member=member,
             tender=tender,
@@ -163,56 +169,56 @@ class SettlementRules:
         authorised = data.draw(st.sampled_from([True] * 9 + [False]))
         debit_left = data.draw(st.sampled_from([10**9] * 9 + [500]))
         id_ = bytes(self.escrow.view("idOf", terms.words()))
-        done = self._till(
+        done = self._escrow_till(
             bytes([3]) + fields, origin, terms, authorised=authorised, debit_left=debit_left,
-            model=lambda: self.book.act_authorize(
+            model=lambda: self.escrow_book.act_authorize(
                 origin, id_, terms, debit_left=debit_left, authorised=authorised
             ),
         )  # fmt: skip
         if done:
-            self.made.append((id_, terms))
-            self.origins[origin] = terms
+            self.escrow_made.append((id_, terms))
+            self.escrow_origins[origin] = terms
 
-    @precondition(lambda self: self.origins)
+    @precondition(lambda self: self.escrow_origins)
     @rule(data=st.data(), wrong=st.sampled_from([""] * 8 + ["member", "merchant", "origin"]))
     def capture_at_till(self, data: st.DataObject, wrong: str) -> None:
-        origin = data.draw(st.sampled_from(sorted(self.origins)[-4:]))
-        terms = self.origins[origin]
-        payment = self.book.payments[self.book.acts[origin][1]]
-        amount = self._part(data, payment.capturable)
-        reward = self._reward(data, terms, amount)
+        origin = data.draw(st.sampled_from(sorted(self.escrow_origins)[-4:]))
+        terms = self.escrow_origins[origin]
+        payment = self.escrow_book.payments[self.escrow_book.acts[origin][1]]
+        amount = self._escrow_part(data, payment.capturable)
+        reward = self._escrow_reward(data, terms, amount)
         key = (ONE << 64) | self.twin.next_sequence()
         named = terms.but(member=STRANGER) if wrong == "member" else terms
         named = named.but(merchant=POOR) if wrong == "merchant" else named
         of = origin + (1 << 40) if wrong == "origin" else origin
         body = of.to_bytes(12, "big") + amount.to_bytes(6, "big") + reward.to_bytes(7, "big")
-        self._till(
+        self._escrow_till(
             bytes([4]) + body, key, named,
-            model=lambda: self.book.act_capture(key, of, named.member, named.merchant, amount, reward),
+            model=lambda: self.escrow_book.act_capture(key, of, named.member, named.merchant, amount, reward),
         )  # fmt: skip
 
-    @precondition(lambda self: self.origins)
+    @precondition(lambda self: self.escrow_origins)
     @rule(data=st.data(), undo=st.booleans())
     def void_at_till(self, data: st.DataObject, undo: bool) -> None:
-        origin = data.draw(st.sampled_from(sorted(self.origins)[-4:]))
-        terms = self.origins[origin]
+        origin = data.draw(st.sampled_from(sorted(self.escrow_origins)[-4:]))
+        terms = self.escrow_origins[origin]
         body = bytes([131]) + origin.to_bytes(12, "big")[4:] if undo else bytes([5]) + origin.to_bytes(12, "big")
         key = (ONE << 64) | self.twin.next_sequence()
-        self._till(
+        self._escrow_till(
             body, key, terms,
-            model=lambda: self.book.act_void(origin, terms.member, terms.merchant, undo=undo),
+            model=lambda: self.escrow_book.act_void(origin, terms.member, terms.merchant, undo=undo),
         )  # fmt: skip
 
-    @precondition(lambda self: self.origins)
+    @precondition(lambda self: self.escrow_origins)
     @rule(data=st.data())
     def undo_capture_at_till(self, data: st.DataObject) -> None:
-        captures = [key for key, act in self.book.acts.items() if act[0] == "capture"]
+        captures = [key for key, act in self.escrow_book.acts.items() if act[0] == "capture"]
         key = data.draw(st.sampled_from(sorted(captures) or [5]))
-        act = self.book.acts.get(key)
-        terms = self.book.acts[act[1]][2] if act else next(iter(self.origins.values()))
-        self._till(
+        act = self.escrow_book.acts.get(key)
+        terms = self.escrow_book.acts[act[1]][2] if act else next(iter(self.escrow_origins.values()))
+        self._escrow_till(
             bytes([132]) + (key & 2**64 - 1).to_bytes(8, "big"), (ONE << 64) | self.twin.next_sequence(), terms,
-            model=lambda: self.book.act_undo_capture(key | ONE << 64, terms.member, terms.merchant),
+            model=lambda: self.escrow_book.act_undo_capture(key | ONE << 64, terms.member, terms.merchant),
         )  # fmt: skip
 
     # --- merchants ---
@@ -222,7 +228,9 @@ class SettlementRules:
         if late:
             self.twin.tick(DAY)
             self.twin.world.cash.send("withdraw", 0, bytes(32), sender=self.twin.world.operator)
-        self._act("settle", merchant, model=lambda: self.book.settle(merchant), sender=self.twin.world.stranger)
+        self._escrow_act(
+            "settle", merchant, model=lambda: self.escrow_book.settle(merchant), sender=self.twin.world.stranger
+        )
 
     @rule(data=st.data(), merchant=st.sampled_from([RICH, TIERED]))
     def agree_terms(self, data: st.DataObject, merchant: int) -> None:
@@ -231,22 +239,22 @@ class SettlementRules:
         fault = data.draw(st.sampled_from([""] * 9 + ["fee", "sum", "none"]))
         fee = 10_001 if fault == "fee" else fee
         parts = {"sum": (1, *parts[1:]), "none": ()}.get(fault, parts)
-        shares = tuple(zip(self.receivers, parts, strict=False))
-        self._agree_terms(merchant, fee, data.draw(st.booleans()), shares)
+        shares = tuple(zip(self.escrow_receivers, parts, strict=False))
+        self._escrow_agree(merchant, fee, data.draw(st.booleans()), shares)
 
     @rule(data=st.data())
     def claim_fees(self, data: st.DataObject) -> None:
-        owed = [receiver for receiver in self.receivers if self.book.claimable.get(receiver)]
-        address = data.draw(st.sampled_from([*owed, self.receivers[3]]))
-        self._act("claimFees", address, model=lambda: self.book.claim(address, address), sender=address)
+        owed = [receiver for receiver in self.escrow_receivers if self.escrow_book.claimable.get(receiver)]
+        address = data.draw(st.sampled_from([*owed, self.escrow_receivers[3]]))
+        self._escrow_act("claimFees", address, model=lambda: self.escrow_book.claim(address, address), sender=address)
 
     @rule(data=st.data(), merchant=st.sampled_from([RICH, TIERED, TIERED]))
     def pay_out(self, data: st.DataObject, merchant: int) -> None:
-        payable = self.model.book.merchants[merchant].payable  # type: ignore[index]
+        payable = self.twin.model.book.merchants[merchant].payable  # type: ignore[index]
         amount = data.draw(st.sampled_from([payable, payable // 3, 1, payable + 1]))
         self.twin.act(
-            self.payouts, "payOut", merchant, amount, sender=self.twin.world.merchant,
-            model=lambda: self.book.pay_out(merchant, amount),
+            self.escrow_payouts, "payOut", merchant, amount, sender=self.twin.world.merchant,
+            model=lambda: self.escrow_book.pay_out(merchant, amount),
         )  # fmt: skip
 
     # --- what must hold ---
@@ -254,97 +262,97 @@ class SettlementRules:
     @invariant()
     def payments_stand_where_the_model_says(self) -> None:
         """Of the newest and of those that changed last, word for word."""
-        for id_, _ in self.made[-3:]:
-            found, expected = self.escrow.view("payment", id_), self.book.payments[id_]
+        for id_, _ in self.escrow_made[-3:]:
+            found, expected = self.escrow.view("payment", id_), self.escrow_book.payments[id_]
             assert (found["capturable"], found["captured"], found["refunded"], found["reward"]) == (
                 expected.capturable, expected.captured, expected.refunded, expected.reward,
             )  # fmt: skip
         holdings = self.escrow.view("holdings")
-        assert holdings["authorized"] == self.book.authorized
-        assert sum(holdings.values()) == self.book.cash_owed()
+        assert holdings["authorized"] == self.escrow_book.authorized
+        assert sum(holdings.values()) == self.escrow_book.cash_owed()
 
     @invariant()
     def coins_held_are_those_of_all_payments(self) -> None:
         """The escrow's own account is the sum of its positions, by age."""
-        epoch = self.model.epoch
-        positions = [coins.rolled(epoch).held for coins in self.book.coins.values()]
-        account = self.model.touch(self.book.key)
+        epoch = self.twin.model.epoch
+        positions = [coins.rolled(epoch).held for coins in self.escrow_book.coins.values()]
+        account = self.twin.model.touch(self.escrow_book.key)
         assert (account.current, account.previous) == (sum(c for c, _ in positions), sum(p for _, p in positions))
 
     @invariant()
     def nobody_ends_with_more_than_was_paid_in(self) -> None:
         """Payers of cash, on the chain; and no statement is negative."""
-        for address in self.payers:
+        for address in self.escrow_payers:
             held = self.twin.world.cash.view("balanceOf", address)
-            assert held == self.book.cash[address] <= PURSE
+            assert held == self.escrow_book.cash[address] <= PURSE
         for merchant in (RICH, TIERED):
             says = self.escrow.view("statementOf", merchant)
-            assert says == self.book.statement(merchant)
+            assert says == self.escrow_book.statement(merchant)
             assert says["gross"] - says["fees"] - (says["refunds"] - says["covered"]) == (
                 says["paidAtOnce"] + says["restored"] + says["net"]
             )
 
     # --- inside ---
 
-    def _payment_terms(self, data: Any) -> tuple[Terms, bytes]:
+    def _escrow_terms(self, data: Any) -> tuple[Terms, bytes]:
         tender = data.draw(st.sampled_from([CASH, CASH, COINS, VALUE]))
         member = data.draw(st.sampled_from(MEMBERS))
-        terms = self._times(data).but(
-            payer=data.draw(st.sampled_from(sorted(self.payers))) if tender == CASH else NOBODY,
+        terms = self._escrow_times(data).but(
+            payer=data.draw(st.sampled_from(sorted(self.escrow_payers))) if tender == CASH else NOBODY,
             merchant=data.draw(st.sampled_from(SELLERS)),
             member=data.draw(st.sampled_from([0, member])) if tender == CASH else member,
             tender=tender,
             amount=data.draw(amounts),
-            salt=len(self.made),
+            salt=len(self.escrow_made),
         )
         if terms.member and tender != COINS:
             terms = terms.but(min_reward=data.draw(st.sampled_from([0, 777, 40_000])))
         terms = terms.but(**data.draw(st.sampled_from([{}] * 30 + FAULTS)))
         return terms, bytes(self.escrow.view("idOf", terms.words()))
 
-    def _times(self, data: Any) -> Terms:
+    def _escrow_times(self, data: Any) -> Terms:
         now = self.twin.now
         capture_by = now + 500 + data.draw(st.sampled_from([HOUR, DAY, DAY, 20 * DAY, 45 * DAY]))
         refund_by = capture_by + data.draw(st.sampled_from([5 * DAY, 60 * DAY]))
         return Terms(authorize_by=min(capture_by, now + HOUR), capture_by=capture_by, refund_by=refund_by)
 
-    def _who_signs(self, terms: Terms) -> str:
-        key = self.keys.get(MemberId(terms.member))
+    def _escrow_signs(self, terms: Terms) -> str:
+        key = self.escrow_keys.get(MemberId(terms.member))
         return terms.payer if terms.tender == CASH else key.address if key else NOBODY
 
-    def _signer(self, terms: Terms) -> Any:
+    def _escrow_signer(self, terms: Terms) -> Any:
         if terms.tender == CASH and terms.payer != NOBODY:
-            return self.payers[terms.payer]
-        return self.keys.get(MemberId(terms.member), payer_of("thief"))
+            return self.escrow_payers[terms.payer]
+        return self.escrow_keys.get(MemberId(terms.member), payer_of("thief"))
 
-    def _chosen(self, data: Any, *, captured: bool = False) -> tuple[bytes, Terms]:
+    def _escrow_chosen(self, data: Any, *, captured: bool = False) -> tuple[bytes, Terms]:
         # mostly one with which something can still be done
-        open_ = [one for one in self.made if self.book.payments[one[0]].capturable]
-        done = [one for one in self.made if self.book.payments[one[0]].captured]
+        open_ = [one for one in self.escrow_made if self.escrow_book.payments[one[0]].capturable]
+        done = [one for one in self.escrow_made if self.escrow_book.payments[one[0]].captured]
         chosen: tuple[bytes, Terms] = data.draw(
-            st.sampled_from([*(done if captured else open_)[-6:] * 3, self.made[0]])
+            st.sampled_from([*(done if captured else open_)[-6:] * 3, self.escrow_made[0]])
         )
         return chosen
 
-    def _part(self, data: Any, left: int) -> int:
+    def _escrow_part(self, data: Any, left: int) -> int:
         part: int = data.draw(st.sampled_from([left, left, left // 2, left // 2, left // 3, 1, left + 1]))
         return part
 
-    def _reward(self, data: Any, terms: Terms, amount: int) -> int:
-        needed = self.book.needed(terms, amount) if terms.amount else 0
+    def _escrow_reward(self, data: Any, terms: Terms, amount: int) -> int:
+        needed = self.escrow_book.needed(terms, amount) if terms.amount else 0
         reward: int = data.draw(st.sampled_from([needed] * 9 + [needed + 1_000, max(needed - 1, 0)]))
         return reward
 
-    def _agree_terms(self, merchant: int, fee: int, at_once: bool, shares: tuple[tuple[str, int], ...]) -> None:
-        self._act(
+    def _escrow_agree(self, merchant: int, fee: int, at_once: bool, shares: tuple[tuple[str, int], ...]) -> None:
+        self._escrow_act(
             "setMerchantTerms", merchant, fee, at_once, shares, sender=self.twin.world.operator,
-            model=lambda: self.book.set_terms(merchant, fee, at_once, shares),
+            model=lambda: self.escrow_book.set_terms(merchant, fee, at_once, shares),
         )  # fmt: skip
 
-    def _act(self, name: str, *arguments: Any, model: Any, sender: str | None = None) -> Any:
+    def _escrow_act(self, name: str, *arguments: Any, model: Any, sender: str | None = None) -> Any:
         return self.twin.act(self.escrow, name, *arguments, model=model, sender=sender or self.twin.world.merchant)
 
-    def _till(
+    def _escrow_till(
         self, body: bytes, origin: int, terms: Terms, *, model: Any, authorised: bool = True, debit_left: int = 10**9
     ) -> bool:
         """An act as the ledger hands it over; whether it was done."""
@@ -367,7 +375,7 @@ class SettlementRules:
         self.escrow.send("applyAct", act, body, sender=twin.chain.impersonate(self_))
         return True
 
-    def _quietly(self, contract: Any, name: str, *arguments: Any, sender: str | None = None) -> None:
+    def _escrow_set_up(self, contract: Any, name: str, *arguments: Any, sender: str | None = None) -> None:
         self.twin.tick()
         who = self.twin.chain.impersonate(sender) if sender else self.twin.world.operator
         contract.send(name, *arguments, sender=who)
