@@ -1,4 +1,4 @@
-"""Brownie for this project: the same command, with six things put right before it starts.
+"""Brownie for this project: the same command, with seven things put right before it starts.
 
 `source .till/activate; brownie run SCRIPT [FUNCTION] [ARGUMENTS] --network FOLDER` comes here (setup writes that
 `brownie`). Brownie itself is unchanged on disk.
@@ -12,6 +12,8 @@
 5. `brownie run` works from any folder: it moves to the project's, and files that the user names stay relative to where
    the user stands (scripts/names.py). What is mistyped is told in a sentence (scripts/command_line.py).
 6. `--dry-run` makes a script show what it would do and send nothing (scripts/rehearsal.py).
+7. Brownie keeps answers of a chain whose blocks are slow until it has noticed the next one; a script that sends and
+   then asks was told the state before. It asks every time instead.
 """
 
 import ast
@@ -96,6 +98,7 @@ def prepare() -> None:
     from brownie._config import CONFIG
     from brownie.network import contract
 
+    CONFIG.settings["eager_caching"] = False
     CONFIG.networks["development"]["cmd_settings"] |= {"port": free_port(), **DEVELOPMENT}
     if not hasattr(contract._add_deployment, "repaired"):
         contract._add_deployment = _repaired(contract._add_deployment)
