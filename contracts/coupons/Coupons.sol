@@ -37,10 +37,13 @@ contract Coupons is CouponCirculation {
 
     /// @inheritdoc ICoupons
     address public immutable pools;
+    // named as ERC-721 wants them
+    /* solhint-disable const-name-snakecase */
     /// @inheritdoc ICoupons
     string public constant name = "Till Coupon";
     /// @inheritdoc ICoupons
     string public constant symbol = "TCOUPON";
+    /* solhint-enable const-name-snakecase */
 
     uint256 private immutable _tolerance;
     mapping(uint256 merchantAndSale => uint8) private _sales;
