@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from node.domain.acts.undo import undo_of
+from node.domain.act import undoing
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence
 from node.domain.payment import Payment, Status, Tender
 
@@ -168,7 +168,7 @@ def pack_undo(packed: bytes, sequence: Sequence) -> bytes:
     flags, lines, terminal, member, time = HEAD.unpack_from(packed)
     at = HEAD.size + _LINE_SIZE * lines + 32 * (flags & ITEMS_ROOT)
     granted = packed[at : at + 32] if flags & AUTHORISATION else b""
-    data = undo_of(act, sequence).data
+    data = undoing(act[0], sequence).data
     head = HEAD.pack(ACT | flags & AUTHORISATION, 0, terminal, member, time)
     return head + granted + len(data).to_bytes(2, "big") + data
 

@@ -14,7 +14,6 @@ from node.domain.acts.coupon import Face, WriteOff, campaign_of, discount_due_do
 from node.domain.acts.discount import Discount, discount_down
 from node.domain.acts.gift import HandOverGift, TakeGift
 from node.domain.acts.recharge import Recharge
-from node.domain.acts.undo import undo_of
 from node.domain.ids import Hash32, Sequence
 from node.domain.payment import Tender
 
@@ -145,8 +144,3 @@ def test_a_coupon_takes_off_no_more_than_the_basket(basket: int, value: int) -> 
 
 def test_a_coupon_names_its_campaign() -> None:
     assert campaign_of(7 << 32 | 3 << 16 | 9) == 7
-
-
-def test_what_undoes_an_act_names_its_payment() -> None:
-    assert undo_of(TakeGift(gift=9).act().data, Sequence(7)).data.hex() == "860000000000000007"
-    assert undo_of(Recharge(amount=500, at_least=9).act().data, Sequence(7)).data.hex() == "820000000000000007"
