@@ -43,7 +43,7 @@ def acting(chain: Chain, terms: Terms) -> Twin:
     return twin
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=min(EXAMPLES, 800), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batch=st.lists(st.deferred(lambda: maybe_acting(ACTS)), min_size=1, max_size=9),
     wait=st.sampled_from([1, 3_600, 86_400 * 20]),
