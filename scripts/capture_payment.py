@@ -10,7 +10,7 @@ The merchant's CONSUME group may do this: name the clerk's key file in TILLNET_O
 """
 
 from scripts.amounts import coins, money, read_coins, read_money
-from scripts.escrow_terms import STEP_GAS, find_payment, show_payment
+from scripts.escrow_terms import STEP_GAS, find_payment, show_payment, standing_before
 from scripts.session import open_session
 from scripts.trouble import Trouble, told
 
@@ -21,7 +21,7 @@ def main(id: str, amount: str, reward: str = "") -> None:
     session = open_session()
     id_, terms = find_payment(session, id)
     escrow = session["SettlementEscrow"]
-    capturable = escrow.payment(id_)[0]
+    capturable, _, _ = standing_before(session, id_)
     part = capturable if amount == "all" else read_money(amount, high=2**48 - 1)
     if not capturable:
         raise Trouble(f"nothing of payment {id} is left to be captured")

@@ -10,7 +10,7 @@ Operator only.
 """
 
 from scripts.amounts import money, read_money
-from scripts.escrow_terms import STEP_GAS, find_payment, show_payment
+from scripts.escrow_terms import STEP_GAS, find_payment, show_payment, standing_before
 from scripts.session import open_session
 from scripts.trouble import Trouble, told
 
@@ -25,7 +25,7 @@ def main(id: str, amount: str, reason: str) -> None:
         raise Trouble(f"a chargeback has a reason of 1 to {LONGEST_REASON} characters")
     id_, terms = find_payment(session, id)
     escrow = session["SettlementEscrow"]
-    _, captured, refunded, *_ = escrow.payment(id_)
+    _, captured, refunded = standing_before(session, id_)
     part = captured - refunded if amount == "all" else read_money(amount, high=2**48 - 1)
     words = (terms.words(), part, reason)
     pipeline = session.pipeline()

@@ -77,6 +77,16 @@ def find_payment(session: Session, text: str) -> tuple[bytes, Terms]:
     return id_, Terms(**dict(zip(Terms.__dataclass_fields__, words, strict=True)))
 
 
+def standing_before(session: Session, id_: bytes) -> tuple[int, int, int]:
+    """What may be captured, was captured and refunded, before anything is sent.
+
+    Asked of a block by its number: brownie keeps answers about the newest one, and the same question comes again after.
+    """
+    block = session.web3.eth.block_number
+    capturable, captured, refunded, *_ = session["SettlementEscrow"].payment(id_, block_identifier=block)
+    return capturable, captured, refunded
+
+
 def event_of(session: Session, contract: str, event: str, id_: bytes) -> tuple[Any, ...] | None:
     """The plain arguments of the first event of this name that has the id as its first topic."""
     entry = next(each for each in session[contract].abi if each["type"] == "event" and each["name"] == event)

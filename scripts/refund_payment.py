@@ -14,7 +14,7 @@ CANCEL group may do this: name the clerk's key file in TILLNET_OPERATOR_KEY if i
 from datetime import UTC, datetime
 
 from scripts.amounts import coins, money, read_money
-from scripts.escrow_terms import STEP_GAS, find_payment, show_payment
+from scripts.escrow_terms import STEP_GAS, find_payment, show_payment, standing_before
 from scripts.session import open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
@@ -26,7 +26,7 @@ def main(id: str, amount: str) -> None:
     session = open_session()
     id_, terms = find_payment(session, id)
     escrow = session["SettlementEscrow"]
-    _, captured, refunded, *_ = escrow.payment(id_)
+    _, captured, refunded = standing_before(session, id_)
     part = captured - refunded if amount == "all" else read_money(amount, high=2**48 - 1)
     if captured == refunded:
         raise Trouble(f"nothing of payment {id} is captured and not refunded")

@@ -90,7 +90,8 @@ def pay_out(merchant: str, amount: str) -> None:
     session = open_session()
     number = known_merchant(session, merchant)
     payouts, ledger = session["MerchantPayouts"], session["RewardToken"]
-    part = ledger.merchant(number)[1] if amount == "all" else read_money(amount)
+    block = session.web3.eth.block_number  # by its number: brownie keeps answers about the newest block
+    part = ledger.merchant(number, block_identifier=block)[1] if amount == "all" else read_money(amount)
     pipeline = session.pipeline()
     pipeline.check(f"pay out {money(part)}", payouts.payOut, (number, part))
     pipeline.call(f"pay out {money(part)}", payouts.payOut, (number, part), gas=STEP_GAS)
