@@ -65,5 +65,5 @@ def read_receipt(file: Path) -> Receipt:
     except OSError as failure:
         raise Trouble(f"{file} cannot be read: {failure.strerror}") from None
     except (ValueError, KeyError, TypeError) as failure:
-        raise Trouble(f"{file} is no receipt ({failure}); receipt_file --help tells its form") from None
+        raise Trouble(f"{file} is no receipt ({failure}); offer_receipt --help tells its form") from None
     return receipt

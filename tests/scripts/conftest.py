@@ -7,6 +7,7 @@ import re
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,10 +40,13 @@ def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     command = [str(BIN / "anvil"), "--port", "0", "--hardfork", "cancun", "--gas-limit", "100000000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        yield Chain(network=f"http://{listening(process)}", folder=tmp_path_factory.mktemp("anvil"))
+        where = listening(process)
+        # anvil writes a line for each request, and would stop at a full pipe
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # type: ignore[union-attr]
+        yield Chain(network=f"http://{where}", folder=tmp_path_factory.mktemp("anvil"))
     finally:
         process.terminate()
-        process.communicate(timeout=DEADLINE)
+        process.wait(timeout=DEADLINE)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.scripts.conftest import Chain
 from tests.scripts.test_run import shown, told, web3_of
 from tests.scripts.test_settlement import OPERATOR, address_of, as_operator, row, wait
 
-pytestmark = pytest.mark.anvil
+pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 OTHERS = ("0x" + "5a" * 20, "0x" + "5b" * 20)
 SALT = bytes(range(16))
 ITEMS = (
