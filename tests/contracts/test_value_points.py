@@ -13,7 +13,7 @@ from benchmarks.world import Terms
 from node.domain.ids import MemberId
 from tests.contracts.twin import Twin
 
-pytestmark = pytest.mark.anvil
+pytestmark = [pytest.mark.anvil, pytest.mark.filterwarnings("ignore:A private pytest class")]
 ADA = MemberId(81)
 LAST = 2**256 - 1
 REASON = b"\7" * 32

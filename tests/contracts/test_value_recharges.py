@@ -15,7 +15,7 @@ from node.domain.ids import MemberId
 from tests.contracts.suite.value_model import months_later
 from tests.contracts.twin import AUTHORISATION, Twin, stored
 
-pytestmark = pytest.mark.anvil
+pytestmark = [pytest.mark.anvil, pytest.mark.filterwarnings("ignore:A private pytest class")]
 ADA, BOB = MemberId(71), MemberId(72)
 LAST = 2**256 - 1
 PROPERTY = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
