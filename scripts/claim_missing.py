@@ -77,6 +77,7 @@ def _decide(text: str, name: str) -> None:
 def _show(session: Session, claim: bytes) -> None:
     member, amount, merchant, units, state, attester, _ = session["MissingPoints"].claimOf(claim)
     rows = [
+        ("claim", f"0x{claim.hex()}"),
         ("merchant", str(merchant)),
         ("member", str(member)),
         ("amount", money(amount)),
@@ -84,4 +85,4 @@ def _show(session: Session, claim: bytes) -> None:
         ("state", STATES[state]),
         ("attested by", str(attester)),
     ]
-    show(f"Claim 0x{claim.hex()}", ("", "now"), rows)
+    show("Claim of a receipt", ("", "now"), rows)

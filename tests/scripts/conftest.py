@@ -39,14 +39,15 @@ def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     """An anvil of its own, on a port that the system chose."""
     command = [str(BIN / "anvil"), "--port", "0", "--hardfork", "cancun", "--gas-limit", "100000000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # anvil writes a line for each request, and would stop at a full pipe; begun once its address was read
+    reader = threading.Thread(target=process.communicate, daemon=True)
     try:
         where = listening(process)
-        # anvil writes a line for each request, and would stop at a full pipe
-        threading.Thread(target=process.stdout.read, daemon=True).start()  # type: ignore[union-attr]
+        reader.start()
         yield Chain(network=f"http://{where}", folder=tmp_path_factory.mktemp("anvil"))
     finally:
         process.terminate()
-        process.wait(timeout=DEADLINE)
+        reader.join(DEADLINE) if reader.ident else process.communicate(timeout=DEADLINE)
 
 
 @pytest.fixture(scope="module")
