@@ -7,9 +7,6 @@
 Money is in coins, or in money where the campaign's incentive is cash.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 from scripts.amounts import MAX_32, coins, money, read_whole
 from scripts.coupon_terms import coupon_name, face_in_words, read_coupon
 from scripts.session import Session, open_session
@@ -88,8 +85,7 @@ def merchant(merchant: str) -> None:
 
 
 def _known(session: Session, coupon: int) -> None:
-    check: Callable[..., Any] = session["Coupons"].ownerOf
     try:
-        check(coupon)
-    except ValueError:
+        session.pipeline().check(f"look at coupon {coupon_name(coupon)}", session["Coupons"].ownerOf, (coupon,))
+    except Trouble:
         raise Trouble(f"there is no coupon {coupon_name(coupon)}") from None

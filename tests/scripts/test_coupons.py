@@ -63,9 +63,10 @@ def test_coupon_goes_from_the_platform_to_a_claim(shop: Chain, tmp_path: Path) -
 
 
 def test_merchant_without_points_owes_and_settles_later(shop: Chain, tmp_path: Path) -> None:
+    # more than what the merchant got back from its coupons so far
     terms = tmp_path / "terms.toml"
     terms.write_text(
-        'face = "sum"\nvalue = "5.00"\nincentive = "0.50"\nuses = 2\nstackable = true\n[weights]\nmember="50%"\n'
+        'face = "sum"\nvalue = "5.00"\nincentive = "1.50"\nuses = 2\nstackable = true\n[weights]\nmember="50%"\n'
     )
     shown(shop, "issue_coupons", "campaign", str(terms))
     shown(shop, "issue_coupons", "main", "2", "1")
@@ -75,7 +76,7 @@ def test_merchant_without_points_owes_and_settles_later(shop: Chain, tmp_path: P
     assert "which owes it" in shown(shop, "write_off", "main", "1", "2/0/0", "12.00", "1")
     assert "StillUnfunded" in told(shop, "claim_incentive", "settle", "2/0/0")
     shown(shop, "fund_points", "main", "1", "1.00")
-    assert "0.500000" in shown(shop, "claim_incentive", "settle", "2/0/0")
+    assert "1.500000" in shown(shop, "claim_incentive", "settle", "2/0/0")
     assert "Nothing is owed" in told(shop, "claim_incentive", "settle", "2/0/0")
     assert "who gets" not in told(shop, "claim_incentive", "platform")
 
