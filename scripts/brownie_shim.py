@@ -47,21 +47,30 @@ PATHS: Final = ("TILLNET_FOLDER", "TILLNET_OPERATOR_KEY")  # settings that name 
 
 def main(arguments: list[str]) -> None:
     """What the `brownie` command does: put right what is listed above, then hand over."""
+    ready = begin(arguments)
+    if ready is None:
+        return
+    sys.argv = ["brownie", *ready]
+    from brownie._cli.__main__ import main as brownie
+
+    brownie()
+
+
+def begin(arguments: list[str]) -> list[str] | None:
+    """Everything before brownie itself: the arguments that it gets, or None when a help page was all."""
     if DRY_RUN in arguments and arguments[:1] == ["run"]:
         arguments = [argument for argument in arguments if argument != DRY_RUN]
         os.environ["TILLNET_DRY_RUN"] = "1"
     page = help_page(arguments)
     if page is not None:
         show_page(page)
-        return
+        return None
     check_run(arguments)
     prepare()
-    sys.argv = ["brownie", *with_known_network(arguments)]
+    ready = with_known_network(arguments)
     if arguments[:1] == ["run"]:
         move_to_project()
-    from brownie._cli.__main__ import main as brownie
-
-    brownie()
+    return ready
 
 
 def move_to_project() -> None:

@@ -20,7 +20,7 @@ MEMBERS = [7, 2**64 - 1, *range(1000, 1300)]
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param("anvil", marks=pytest.mark.anvil),
+        pytest.param("cold_anvil", marks=pytest.mark.anvil),
         pytest.param("validators", marks=[pytest.mark.chain, pytest.mark.slow]),
     ],
 )
