@@ -9,7 +9,7 @@ import {IMemberSigned} from "./IMemberSigned.sol";
 /// @notice A member names its referrer once. A merchant sponsors a programme: the referrer gets so many points on what
 /// the referred member pays from outside, net of refunds, some days later. Anybody brings the proofs; the sponsor's
 /// prepaid points pay, as far as they, the budget and the caps reach; the rest stays claimable.
-/// @dev Net new value only: external lines count, and no others. Coins and stored value may have come from rewards,
+/// @dev What a merged member (IMemberCards.survivorOf) would get or owe, the other does. Net new value only: external lines count, and no others. Coins and stored value may have come from rewards,
 /// rebates and referrals themselves, and the chain cannot tell them apart. One level: nobody gets points on what a
 /// friend's friend spends. There are no cycles, since a member that referred somebody may no longer name a referrer.
 /// A refund after the claim makes a debt of the referrer to the programme, which its next points are set off against.
@@ -68,8 +68,6 @@ interface IReferrals is ILineClaims, IMemberSigned {
     event ReferralUnwound(uint32 indexed programme, bytes32 indexed leaf, uint64 indexed referrer, uint56 units);
     /// @notice What a referrer owed a programme is owed by the member that it became.
     event DebtCarried(uint32 indexed programme, uint64 indexed from, uint64 indexed into, uint56 units);
-    /// @notice A member became another; what refers to the one refers to the other.
-    event MemberFollowed(uint64 indexed from, uint64 indexed into);
 
     /// @notice Nobody refers itself.
     error SelfReferral(uint64 member);
@@ -85,8 +83,6 @@ interface IReferrals is ILineClaims, IMemberSigned {
     error UnknownProgramme(uint32 programme);
     /// @notice A budget is more than 0 and fits 56 bits.
     error BadBudget(uint256 budget);
-    /// @notice A member follows another that is frozen, and not back to itself.
-    error CannotFollow(uint64 from, uint64 into);
 
     /// @notice Names a member's referrer for all programmes. The member's key or its signature of
     /// Refer(uint64 member,uint64 referrer,uint256 nonce,uint256 deadline).
@@ -95,8 +91,6 @@ interface IReferrals is ILineClaims, IMemberSigned {
     function enrolReferred(uint64 member, uint64 referrer) external;
     /// @notice Records a member's referrer for a merchant's own programmes. The merchant's consume group.
     function recordReferrer(uint32 merchant, uint64 member, uint64 referrer) external;
-    /// @notice After two members were merged: `from` is frozen, and what concerns it concerns `into`. Operator only.
-    function follow(uint64 from, uint64 into) external;
 
     /// @notice Opens a programme. The sponsor's offers group.
     function open(Programme calldata terms) external returns (uint32 programme);
@@ -126,6 +120,4 @@ interface IReferrals is ILineClaims, IMemberSigned {
     function broughtBy(uint32 programme, uint64 member) external view returns (uint56);
     /// @notice What a referrer got in a programme in the epoch in which it last got something, and what it owes.
     function earningsOf(uint32 programme, uint64 referrer) external view returns (Earnings memory);
-    /// @notice The member that this one became; itself if it was not merged.
-    function nowIs(uint64 member) external view returns (uint64);
 }

@@ -25,8 +25,8 @@ contract GiftCertificates is Certificates {
     bytes32 private constant CLAIM = keccak256("Claim(uint64 certificate,uint64 member)");
     bytes32 private constant REDEEM = keccak256("Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint64 left)");
 
-    constructor(address authority_, address ledger_, address registry_, uint32 shortest, uint32 longest)
-        Certificates(authority_, ledger_, registry_, shortest, longest)
+    constructor(address authority_, address ledger_, address registry_, address cards_, uint32 shortest, uint32 longest)
+        Certificates(authority_, ledger_, registry_, cards_, shortest, longest)
     {}
 
     // --- buying ---------------------------------------------------------------------------------------------------
@@ -173,8 +173,8 @@ contract GiftCertificates is Certificates {
         view
         returns (uint256 debited)
     {
-        if (it.member == 0 || it.member != act.member) revert ActRefused(R.ACT_MEMBER);
-        if (_isLocked(it.member)) revert ActRefused(R.LOCKED);
+        if (it.member == 0 || _survivor(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
+        if (_isLocked(act.member)) revert ActRefused(R.LOCKED);
         if (act.authorisation == 0) revert ActRefused(R.AUTHORISATION);
         if (amount > act.debitLeft) revert ActRefused(R.STREAM_LIMIT);
         return amount;

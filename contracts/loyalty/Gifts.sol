@@ -9,9 +9,10 @@ import {AgedCoins} from "../libraries/AgedCoins.sol";
 import {CANCEL, CONSUME, OFFERS} from "../libraries/Groups.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
+import {Survivors} from "./Survivors.sol";
 
 /// @title Gifts that members take for their coins
-contract Gifts is MemberSigned, IGifts {
+contract Gifts is MemberSigned, Survivors, IGifts {
     bytes32 private constant RESERVE = keccak256("Reserve(uint64 member,uint64 gift,uint256 nonce,uint256 deadline)");
     bytes32 private constant CANCEL_TERMS =
         keccak256("Cancel(uint64 member,uint128 reservation,uint256 nonce,uint256 deadline)");
@@ -30,9 +31,10 @@ contract Gifts is MemberSigned, IGifts {
     /// @inheritdoc IGifts
     mapping(uint32 merchant => uint32) public giftCount;
 
-    constructor(address authority_, address ledger_, address registry_)
+    constructor(address authority_, address ledger_, address registry_, address cards_)
         SuitePart(authority_, ledger_, registry_)
         MemberSigned("Tillnet Gifts")
+        Survivors(cards_)
     {
         _epochStart = IRewardToken(ledger_).epochStart();
         _epochLength = IRewardToken(ledger_).epochLength();
@@ -110,8 +112,9 @@ contract Gifts is MemberSigned, IGifts {
     /// @inheritdoc IGifts
     function cancel(uint128 id, uint256 deadline, bytes calldata signature) external {
         Reservation memory it = _inState(id, State.Reserved);
-        bytes32 terms = keccak256(abi.encode(CANCEL_TERMS, it.member, id, nonceOf[it.member], deadline));
-        _requireMember(it.member, terms, deadline, signature);
+        uint64 member = _survivor(it.member);
+        bytes32 terms = keccak256(abi.encode(CANCEL_TERMS, member, id, nonceOf[member], deadline));
+        _requireMember(member, terms, deadline, signature);
         _release(id, it);
     }
 
@@ -159,7 +162,7 @@ contract Gifts is MemberSigned, IGifts {
         Reservation memory it = _reservations[id];
         if (it.state == State.None) revert ActRefused(R.ACT_UNKNOWN);
         if (_merchantOf(it.gift) != act.merchant) revert ActRefused(R.ACT_SCOPE);
-        if (it.member != act.member) revert ActRefused(R.ACT_MEMBER);
+        if (_survivor(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
         if (it.state != State.Reserved) revert ActRefused(R.ACT_STATE);
         if (block.timestamp >= it.expires) revert ActRefused(R.ACT_TIME);
         _handOver(id, it);
@@ -169,7 +172,7 @@ contract Gifts is MemberSigned, IGifts {
         Reservation memory it = _reservations[id];
         if (it.state == State.None) revert ActRefused(R.ACT_UNKNOWN);
         if (_merchantOf(it.gift) != act.merchant) revert ActRefused(R.ACT_SCOPE);
-        if (it.member != act.member) revert ActRefused(R.ACT_MEMBER);
+        if (_survivor(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
         if (it.state != State.HandedOver) revert ActRefused(R.ACT_STATE);
         if (it.day != ledger.currentDay()) revert ActRefused(R.ACT_TIME);
         _takeBack(id, it);
@@ -259,9 +262,9 @@ contract Gifts is MemberSigned, IGifts {
         _putBack(it);
         emit GiftReleased(id, it.gift, it.member, coins.current, coins.previous, cashPart);
         if (coins.total() != 0) {
-            ledger.moveCoins(ledger.memberAccount(it.member), coins.current, coins.previous);
+            ledger.moveCoins(ledger.memberAccount(_survivor(it.member)), coins.current, coins.previous);
         }
-        if (cashPart != 0) ledger.creditValue(it.member, cashPart);
+        if (cashPart != 0) ledger.creditValue(_survivor(it.member), cashPart);
     }
 
     function _takeBack(uint128 id, Reservation memory it) private {
@@ -272,8 +275,9 @@ contract Gifts is MemberSigned, IGifts {
         _putBack(it);
         emit GiftTakenBack(id, it.gift, it.member, coins.current, coins.previous, cashPart);
         ledger.drawOn(_merchantOf(it.gift), amount, address(this));
-        if (coins.total() != 0) ledger.restore(it.member, coins.current, coins.previous);
-        if (cashPart != 0) ledger.creditValue(it.member, cashPart);
+        uint64 member = _survivor(it.member);
+        if (coins.total() != 0) ledger.restore(member, coins.current, coins.previous);
+        if (cashPart != 0) ledger.creditValue(member, cashPart);
     }
 
     /// @dev Coins that were spent, in the age that they have now: those of a closed epoch come back as current.

@@ -8,6 +8,7 @@ import {Receipts} from "../libraries/Receipts.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {LineClaims} from "./LineClaims.sol";
+import {Survivors} from "./Survivors.sol";
 
 /// @title Points back from a friend's spending
 contract Referrals is LineClaims, MemberSigned, IReferrals {
@@ -17,15 +18,15 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     uint32 public programmeCount;
     mapping(uint32 programme => Programme) private _programmes;
     mapping(uint32 scope => mapping(uint64 member => Referral)) private _referrals;
-    mapping(uint64 member => uint64) private _became;
     mapping(uint32 programme => mapping(bytes32 leaf => Given)) private _given;
     /// @inheritdoc IReferrals
     mapping(uint32 programme => mapping(uint64 member => uint56)) public broughtBy;
     mapping(uint32 programme => mapping(uint64 referrer => Earnings)) private _earnings;
 
-    constructor(address authority_, address ledger_, address registry_)
+    constructor(address authority_, address ledger_, address registry_, address cards_)
         SuitePart(authority_, ledger_, registry_)
         MemberSigned("Tillnet Referrals")
+        Survivors(cards_)
     {}
 
     // --- who referred whom ----------------------------------------------------------------------------------------
@@ -45,14 +46,6 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     /// @inheritdoc IReferrals
     function recordReferrer(uint32 merchant, uint64 member, uint64 referrer) external onlyGroup(merchant, CONSUME) {
         _name(merchant, member, referrer);
-    }
-
-    /// @inheritdoc IReferrals
-    function follow(uint64 from, uint64 into) external restricted {
-        bool merged = _flagsOf(from) & FROZEN != 0 && _flagsOf(into) & REGISTERED != 0;
-        if (!merged || _became[from] != 0 || nowIs(into) == from) revert CannotFollow(from, into);
-        _became[from] = into;
-        emit MemberFollowed(from, into);
     }
 
     // --- programmes -----------------------------------------------------------------------------------------------
@@ -112,7 +105,7 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
 
     /// @inheritdoc IReferrals
     function carryDebt(uint32 id, uint64 from) external {
-        uint64 into = nowIs(from);
+        uint64 into = _survivor(from);
         uint56 debt = _earnings[id][from].debt;
         if (into == from || debt == 0) revert NothingToGive();
         _earnings[id][from].debt = 0;
@@ -142,19 +135,12 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
         return _earnings[id][referrer];
     }
 
-    /// @inheritdoc IReferrals
-    function nowIs(uint64 member) public view returns (uint64) {
-        // `follow` makes no cycles, and each link was an act of the operator
-        while (_became[member] != 0) member = _became[member];
-        return member;
-    }
-
     // --- inside ---------------------------------------------------------------------------------------------------
 
     function _name(uint32 scope, uint64 member, uint64 referrer) private {
         if (_flagsOf(member) & REGISTERED == 0) revert NoSuchMember(member);
         if (_flagsOf(referrer) & REGISTERED == 0) revert NoSuchMember(referrer);
-        if (nowIs(member) == nowIs(referrer)) revert SelfReferral(member);
+        if (_survivor(member) == _survivor(referrer)) revert SelfReferral(member);
         Referral storage own = _referrals[scope][member];
         if (own.referrer != 0) revert AlreadyReferred(scope, member, own.referrer);
         if (own.refers) revert ReferrerAlready(scope, member);
@@ -167,8 +153,8 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     function _referrerOf(uint32 sponsor, Receipts.Line memory line) private view returns (uint64 referrer) {
         Referral memory it = _referrals[sponsor][line.member];
         if (it.referrer == 0 || it.since > line.blockNumber) it = _referrals[0][line.member];
-        referrer = nowIs(it.referrer);
-        bool counts = it.referrer != 0 && it.since <= line.blockNumber && referrer != nowIs(line.member);
+        referrer = _survivor(it.referrer);
+        bool counts = it.referrer != 0 && it.since <= line.blockNumber && referrer != _survivor(line.member);
         if (!counts) revert NotReferred(line.leaf, line.member);
     }
 
@@ -194,7 +180,7 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
 
     function _unwind(uint32 id, Receipts.Line memory line, uint56 units) private returns (uint56) {
         Given storage place = _given[id][line.leaf];
-        uint64 referrer = nowIs(place.referrer);
+        uint64 referrer = _survivor(place.referrer);
         place.units -= units;
         broughtBy[id][line.member] -= units;
         _earnings[id][referrer].debt += units;

@@ -1,5 +1,6 @@
 """Gift certificates in plain Python (interfaces/IGiftCertificates.sol)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from node.domain.ids import MemberId, MerchantId
@@ -44,6 +45,7 @@ class CertificatesModel:
     """All certificates. `paid_in` and `paid_out` are the cash that came and went, for the sum at the end."""
 
     ledger: DoorsModel
+    survivor: Callable[[int], int]
     shortest: int
     longest: int
     all: dict[int, Certificate] = field(default_factory=dict)
@@ -120,7 +122,7 @@ class CertificatesModel:
         it = self._of_member(number)
         if not key:
             raise Refused("NotMember")
-        if self._account(it.member).flags & (LOCKED | FROZEN):
+        if self._account(self.survivor(it.member)).flags & (LOCKED | FROZEN):
             raise Refused("MemberLocked")
         self._spend_by_hand(number, it, merchant, amount)
 
@@ -149,7 +151,7 @@ class CertificatesModel:
             raise Refused("NotOver")
         kind, buyer = it.buyer
         if kind == "Member":
-            self.ledger.recharge(MemberId(buyer), it.value)
+            self.ledger.recharge(MemberId(self.survivor(buyer)), it.value)
         elif kind == "Merchant":
             self.ledger.credit_payable(MerchantId(buyer), it.value)
         self.paid_out += it.value
@@ -169,8 +171,8 @@ class CertificatesModel:
                 raise ActDeclined(38)
         else:
             for refused, reason in (
-                (not it.member or it.member != act.member, 38),
-                (self._account(it.member).flags & (LOCKED | FROZEN), 11),
+                (not it.member or self.survivor(it.member) != act.member, 38),
+                (self._account(act.member).flags & (LOCKED | FROZEN), 11),
                 (not any(act.authorisation), 12),
                 (amount > act.debit_left, 13),
             ):

@@ -9,7 +9,7 @@ from benchmarks.suite import Suite
 from node.domain.ids import MemberId, MerchantId
 from tests.contracts.suite.certificates_model import CertificatesModel, Terms
 from tests.contracts.suite.codes import CODES, no_code, sign_claim, sign_redeem
-from tests.contracts.suite.people import key_of, wait
+from tests.contracts.suite.people import key_of, survivor_of, wait
 from tests.contracts.suite.till import UNDO, Act, at_till
 from tests.contracts.twin import Twin
 from tests.contracts.worlds import CLOSED, FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER
@@ -40,7 +40,12 @@ class CertificatesRules:
         assert isinstance(world, Suite)
         self.certificates = world["GiftCertificates"]
         shortest, longest = self.certificates.view("validity")
-        self.certificate_book = CertificatesModel(ledger=self.twin.model, shortest=shortest, longest=longest)
+        self.certificate_book = CertificatesModel(
+            ledger=self.twin.model,
+            survivor=lambda member: survivor_of(self.twin, member),
+            shortest=shortest,
+            longest=longest,
+        )
         for account in (world.operator, world.merchant):
             self.twin.tick()
             world.cash.send("approve", self.certificates.address, 2**256 - 1, sender=account)
@@ -121,7 +126,9 @@ class CertificatesRules:
 
     def _key(self, number: int, allowed: bool) -> str:
         it = self.certificate_book.all.get(number)
-        return key_of(self.twin, MemberId(it.member)) if allowed and it and it.member else self.twin.world.stranger
+        if not (allowed and it and it.member):
+            return self.twin.world.stranger
+        return key_of(self.twin, MemberId(survivor_of(self.twin, it.member)))
 
     @rule(data=st.data(), to=members, by_code=st.booleans(), allowed=st.sampled_from([True] * 4 + [False]))
     def give_certificate(self, data: st.DataObject, to: int, by_code: bool, allowed: bool) -> None:
@@ -222,7 +229,7 @@ class CertificatesRules:
         it = book.all.get(number)
         value, by_code = (it.value, it.code is not None) if it else (5, False)
         amount = value * share // 2
-        member = it.member if it and right else STRANGER
+        member = survivor_of(self.twin, it.member) if it and right else STRANGER
         act = Act(merchant=merchant, member=member, sequence=self.twin.next_sequence(), **fault)
         what = bytes([7, by_code]) + number.to_bytes(8, "big") + amount.to_bytes(6, "big")
         if by_code:

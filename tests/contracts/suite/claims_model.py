@@ -1,6 +1,7 @@
 """Pending points and referrals in plain Python: what proven lines give later, and what a refund takes from it."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from node.domain.ids import MemberId, MerchantId
@@ -63,6 +64,7 @@ class ClaimsModel:
     """What both kinds of later points share. `posted_at` is the block of each line's root, by leaf."""
 
     ledger: DoorsModel
+    survivor: Callable[[int], int]
     posted_at: dict[bytes, int] = field(default_factory=dict)
 
     def ripe(self, leaf: Leaf, days: Days) -> None:
@@ -147,22 +149,22 @@ class PendingModel(ClaimsModel):
     def _settle(self, leaf: Leaf, version: int) -> int:
         """Units that moved, either way."""
         terms = self.terms[leaf.merchant, version]
-        due = self.entitled(leaf, terms.rate)
+        due, member = self.entitled(leaf, terms.rate), MemberId(self.survivor(leaf.member))
         units, epoch = self.given.get(leaf.hash, (0, 0))
         if due < units:
             self.given[leaf.hash] = (due, epoch)
             if self.ledger.epoch <= epoch + 1:
                 budget = min(terms.budget + units - due, MAX_56)
                 self.terms[leaf.merchant, version] = replace(terms, budget=budget)
-                self.ledger.claw_back(leaf.merchant, leaf.member, units - due)
+                self.ledger.claw_back(leaf.merchant, member, units - due)
             return units - due
-        if self.account(leaf.member).flags & FROZEN:
+        if self.account(member).flags & FROZEN:
             return 0
         fresh = min(due - units, terms.budget, self.prepaid(leaf.merchant))
         if fresh:
             self.terms[leaf.merchant, version] = replace(terms, budget=terms.budget - fresh)
             self.given[leaf.hash] = (units + fresh, self.ledger.epoch)
-            assert self.ledger.issue(leaf.merchant, leaf.member, fresh) == fresh
+            assert self.ledger.issue(leaf.merchant, member, fresh) == fresh
         return fresh
 
 
@@ -171,16 +173,10 @@ class ReferralsModel(ClaimsModel):
     """Referrals. `named`: (scope, member) -> referrer and block; `gained`: epoch, units in it, debt."""
 
     named: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
-    became: dict[int, int] = field(default_factory=dict)
     programmes: dict[int, Programme] = field(default_factory=dict)
     given: dict[tuple[int, bytes], tuple[int, int]] = field(default_factory=dict)
     brought: Counter[tuple[int, int]] = field(default_factory=Counter)
     gained: dict[tuple[int, int], tuple[int, int, int]] = field(default_factory=dict)
-
-    def now_is(self, member: int) -> int:
-        while member in self.became:
-            member = self.became[member]
-        return member
 
     def name(self, scope: int, member: int, referrer: int, *, allowed: str = "") -> None:
         """`allowed` is the error of a sender that may not."""
@@ -188,19 +184,13 @@ class ReferralsModel(ClaimsModel):
             raise Refused(allowed)
         if not all(self.account(each).flags & REGISTERED for each in (member, referrer)):
             raise Refused("NoSuchMember")
-        if self.now_is(member) == self.now_is(referrer):
+        if self.survivor(member) == self.survivor(referrer):
             raise Refused("SelfReferral")
         if (scope, member) in self.named:
             raise Refused("AlreadyReferred")
         if any(key[0] == scope and found[0] == member for key, found in self.named.items()):
             raise Refused("ReferrerAlready")
         self.named[scope, member] = (referrer, self.ledger.block.number)
-
-    def follow(self, source: int, into: int) -> None:
-        merged = self.account(source).flags & FROZEN and self.account(into).flags & REGISTERED
-        if not merged or source in self.became or self.now_is(into) == source:
-            raise Refused("CannotFollow")
-        self.became[source] = into
 
     def open(self, programme: Programme) -> None:
         if not programme.rate:
@@ -211,7 +201,7 @@ class ReferralsModel(ClaimsModel):
         self.programmes[len(self.programmes) + 1] = programme
 
     def carry_debt(self, number: int, source: int) -> None:
-        into = self.now_is(source)
+        into = self.survivor(source)
         epoch, units, debt = self.gained.get((number, source), (0, 0, 0))
         if into == source or not debt:
             raise Refused("NothingToGive")
@@ -239,9 +229,9 @@ class ReferralsModel(ClaimsModel):
         block = self.posted_at[leaf.hash]
         found = [self.named.get((scope, leaf.member)) for scope in (sponsor, 0)]
         since = [each for each in found if each and each[1] <= block]
-        if not since or self.now_is(since[0][0]) == self.now_is(leaf.member):
+        if not since or self.survivor(since[0][0]) == self.survivor(leaf.member):
             raise Refused("NotReferred")
-        return self.now_is(since[0][0])
+        return self.survivor(since[0][0])
 
     def _settle(self, number: int, leaf: Leaf) -> int:
         programme, key = self.programmes[number], (number, bytes(leaf.hash))
@@ -250,7 +240,7 @@ class ReferralsModel(ClaimsModel):
         if due < units:
             self.given[key] = (due, whom)
             self.brought[number, leaf.member] -= units - due
-            self._owe(number, self.now_is(whom), units - due)
+            self._owe(number, self.survivor(whom), units - due)
             return units - due
         if due == units:
             return 0

@@ -11,7 +11,7 @@ from node.domain.ids import MemberId, MerchantId
 from node.domain.leaf import Leaf
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.claims_model import Days, Pending, PendingModel, Programme, ReferralsModel
-from tests.contracts.suite.people import key_of, wait
+from tests.contracts.suite.people import key_of, survivor_of, wait
 from tests.contracts.suite.proofs import block_of, proven
 from tests.contracts.twin import Twin, coins, external, stored
 from tests.contracts.worlds import FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER, TIERED
@@ -34,8 +34,8 @@ class ClaimsRules:
         world = self.twin.world
         assert isinstance(world, Suite)
         self.pending, self.referrals = world["PendingRewards"], world["Referrals"]
-        self.pending_book = PendingModel(ledger=self.twin.model)
-        self.referrals_book = ReferralsModel(ledger=self.twin.model)
+        self.pending_book = PendingModel(ledger=self.twin.model, survivor=self._survivor)
+        self.referrals_book = ReferralsModel(ledger=self.twin.model, survivor=self._survivor)
         self.twin.tick()
         today = self.twin.model.day
         for shop in (RICH, POOR):
@@ -44,6 +44,9 @@ class ClaimsRules:
             self._open_programme(dataclasses.replace(programme, everywhere=shop == RICH, per_referred=10**9))
         for member, referrer in ((MEMBERS[1], MEMBERS[0]), (MEMBERS[2], MEMBERS[0])):
             self._name(0, member, referrer, "")
+
+    def _survivor(self, member: int) -> int:
+        return survivor_of(self.twin, member)
 
     # --- terms ---
 
@@ -124,12 +127,6 @@ class ClaimsRules:
     )
     def name_referrer(self, scope: int, member: MemberId, referrer: MemberId, fault: str) -> None:
         self._name(0 if fault == "NotMember" else scope, member, referrer, fault)
-
-    @rule(source=st.sampled_from([*MEMBERS, FROZEN]), into=st.sampled_from([*MEMBERS, STRANGER]), frozen=st.booleans())
-    def follow_merged(self, source: MemberId, into: MemberId, frozen: bool) -> None:
-        if frozen:
-            self.twin.set_state(source, frozen=True)
-        self.twin.act(self.referrals, "follow", source, into, model=lambda: self.referrals_book.follow(source, into))
 
     @precondition(lambda self: any(debt for _, _, debt in self.referrals_book.gained.values()))
     @rule(data=st.data())

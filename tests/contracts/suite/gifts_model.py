@@ -1,6 +1,7 @@
 """Gifts in plain Python (interfaces/IGifts.sol): what each operation does, or by which error it is refused."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from node.domain.ids import MemberId, MerchantId
@@ -62,10 +63,11 @@ class Reservation:
 
 @dataclass
 class GiftsModel:
-    """All gifts. `holder` is the contract's account in the ledger, `people` the accounts of merchants' groups."""
+    """All gifts. `holder` is the contract's account in the ledger; `survivor` says who a merged member is now."""
 
     ledger: DoorsModel
     holder: MemberId
+    survivor: Callable[[int], int]
     gifts: dict[int, Gift] = field(default_factory=dict)
     reservations: dict[int, Reservation] = field(default_factory=dict)
     taken: Counter[tuple[int, int]] = field(default_factory=Counter)
@@ -205,7 +207,7 @@ class GiftsModel:
             raise ActDeclined(31)
         if it.gift >> 32 != act.merchant:
             raise ActDeclined(34)
-        if it.member != act.member:
+        if self.survivor(it.member) != act.member:
             raise ActDeclined(38)
         return it
 
@@ -250,18 +252,18 @@ class GiftsModel:
         it = self.reservations[number]
         current, previous = it.rolled(self.ledger.epoch)
         if current + previous:
-            self.ledger.move_coins(self.holder, it.member, current, previous)
+            self.ledger.move_coins(self.holder, MemberId(self.survivor(it.member)), current, previous)
         self._put_back(number, "Released")
         if self.gifts[it.gift].cash:
-            self.ledger.recharge(it.member, self.gifts[it.gift].cash)
+            self.ledger.recharge(MemberId(self.survivor(it.member)), self.gifts[it.gift].cash)
 
     def _take_back(self, number: int, it: Reservation) -> None:
         gift = self.gifts[it.gift]
         self.ledger.draw_on(MerchantId(it.gift >> 32), gift.price + gift.cash)
         if gift.price:
-            self.ledger.restore(it.member, *it.given_back(self.ledger.epoch))
+            self.ledger.restore(MemberId(self.survivor(it.member)), *it.given_back(self.ledger.epoch))
         if gift.cash:
-            self.ledger.recharge(it.member, gift.cash)
+            self.ledger.recharge(MemberId(self.survivor(it.member)), gift.cash)
         self._put_back(number, "TakenBack")
 
     def _put_back(self, number: int, state: str) -> None:

@@ -6,8 +6,8 @@ from hypothesis.stateful import invariant, precondition, rule
 from benchmarks.suite import Suite
 from node.domain.ids import MemberId
 from tests.contracts.doors_model import holder_of
-from tests.contracts.suite.gifts_model import AT_A_TILL, Gift, GiftsModel
-from tests.contracts.suite.people import key_of
+from tests.contracts.suite.gifts_model import AT_A_TILL, Gift, GiftsModel, Reservation
+from tests.contracts.suite.people import key_of, survivor_of
 from tests.contracts.suite.till import UNDO, Act, at_till
 from tests.contracts.twin import Twin
 from tests.contracts.worlds import CLOSED, FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER
@@ -33,7 +33,11 @@ class GiftsRules:
         """A few gifts to begin with."""
         assert isinstance(self.twin.world, Suite)
         self.gifts_contract = self.twin.world["Gifts"]
-        self.gift_book = GiftsModel(ledger=self.twin.model, holder=holder_of(self.gifts_contract.address))
+        self.gift_book = GiftsModel(
+            ledger=self.twin.model,
+            holder=holder_of(self.gifts_contract.address),
+            survivor=lambda member: survivor_of(self.twin, member),
+        )
         for merchant, price, cash in ((RICH, 250, 0), (RICH, 1_000, 300), (POOR, 400, 0), (POOR, 0, 5)):
             self._publish_gift(merchant, Gift(price=price, cash=cash, stock=3, limit=2, hold=10**6))
 
@@ -114,7 +118,7 @@ class GiftsRules:
         sender = world.merchant if allowed else world.stranger
         if how == "cancel":
             it = model.reservations.get(number)
-            sender = key_of(self.twin, it.member) if it and allowed else world.stranger
+            sender = self._holder_key(it) if it and allowed else world.stranger
             self.twin.act(
                 self.gifts_contract,
                 "cancel",
@@ -127,6 +131,9 @@ class GiftsRules:
             return
         ends = {"confirm": model.confirm, "release": model.release, "takeBack": model.take_back}
         self.twin.act(self.gifts_contract, how, number, model=lambda: ends[how](number, clerk=allowed), sender=sender)
+
+    def _holder_key(self, it: Reservation) -> str:
+        return key_of(self.twin, MemberId(survivor_of(self.twin, it.member)))
 
     # --- at a till ---
 
@@ -148,7 +155,8 @@ class GiftsRules:
         standing = [number for number, it in self.gift_book.reservations.items() if it.state == "Reserved"]
         number = data.draw(st.sampled_from([*standing * 6, *self.gift_book.reservations, 10**6]))
         it = self.gift_book.reservations.get(number)
-        act = self._gift_act(merchant or (it.gift >> 32 if it else RICH), member or (it.member if it else STRANGER))
+        holder = MemberId(survivor_of(self.twin, it.member)) if it else STRANGER
+        act = self._gift_act(merchant or (it.gift >> 32 if it else RICH), member or holder)
         what = bytes([6, 1]) + number.to_bytes(16, "big")
         at_till(self.twin, self.gifts_contract, act, what, model=lambda: self.gift_book.hand_over_at_till(act, number))
 
@@ -157,7 +165,8 @@ class GiftsRules:
     def undo_gift_at_till(self, data: st.DataObject, merchant: int | None) -> None:
         number = data.draw(st.sampled_from([n for n in self.gift_book.reservations if n >= AT_A_TILL][-3:]))
         it = self.gift_book.reservations[number]
-        act, sequence = self._gift_act(merchant or it.gift >> 32, it.member), number & (2**64 - 1)
+        holder = MemberId(survivor_of(self.twin, it.member))
+        act, sequence = self._gift_act(merchant or it.gift >> 32, holder), number & (2**64 - 1)
         what = bytes([6 | UNDO]) + sequence.to_bytes(8, "big")
         at_till(self.twin, self.gifts_contract, act, what, model=lambda: self.gift_book.undo_at_till(act, sequence))
 

@@ -1,6 +1,7 @@
 """Claims by receipt in plain Python (interfaces/IMissingPoints.sol)."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from node.domain.ids import MemberId, MerchantId, RuleVersion
@@ -44,6 +45,7 @@ class MissingModel:
     """All claims. `base`: the merchants' base versions."""
 
     ledger: DoorsModel
+    survivor: Callable[[int], int]
     longest: int
     per_day: int
     base: dict[MerchantId, RuleVersion]
@@ -81,12 +83,13 @@ class MissingModel:
             raise Refused("NotInGroup")
         if by == it.attester:
             raise Refused("SamePerson")
-        units = self._earned(it.receipt)
+        member = MemberId(self.survivor(it.receipt.member))
+        units = self._earned(replace(it.receipt, member=member))
         if not units:
             raise Refused("NothingEarned")
         if self.ledger.book.merchants[it.receipt.merchant].prepaid < units:
             raise Refused("PrepaidTooLow")
-        assert self.ledger.issue(it.receipt.merchant, it.receipt.member, units) == units
+        assert self.ledger.issue(it.receipt.merchant, member, units) == units
         self.claims[key] = replace(it, state="Approved", units=units, epoch=self.ledger.epoch)
 
     def reject(self, key: Key, by: str, *, group: bool = True) -> None:
@@ -100,7 +103,7 @@ class MissingModel:
         if not group:
             raise Refused("NotInGroup")
         if self.ledger.epoch <= it.epoch + 1:
-            self.ledger.claw_back(it.receipt.merchant, it.receipt.member, it.units)
+            self.ledger.claw_back(it.receipt.merchant, MemberId(self.survivor(it.receipt.member)), it.units)
         self.claims[key] = replace(it, state="Revoked")
 
     def _earned(self, receipt: Receipt) -> int:

@@ -8,6 +8,7 @@ from hypothesis.stateful import invariant, precondition, rule
 from benchmarks.suite import Suite
 from node.domain.ids import MemberId
 from tests.contracts.suite.missing_model import MissingModel, Receipt
+from tests.contracts.suite.people import survivor_of
 from tests.contracts.twin import Twin
 from tests.contracts.worlds import BASE, CLOSED, FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER, TIERED
 
@@ -41,7 +42,11 @@ class MissingRules:
         longest, per_day = self.missing.view("bounds")
         shops = (RICH, POOR, TIERED, CLOSED)
         self.missing_book = MissingModel(
-            ledger=self.twin.model, longest=longest, per_day=per_day, base=dict.fromkeys(shops, BASE)
+            ledger=self.twin.model,
+            survivor=lambda member: survivor_of(self.twin, member),
+            longest=longest,
+            per_day=per_day,
+            base=dict.fromkeys(shops, BASE),
         )
         self.clerk, self.second = (world.chain.impersonate("0x" + byte * 20) for byte in ("c1", "c2"))
         for shop in shops:

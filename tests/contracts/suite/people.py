@@ -1,6 +1,7 @@
 """Members' keys, as the Registry has them, and time that passes."""
 
 from benchmarks.devchain import Contract
+from benchmarks.suite import Suite
 from node.domain.ids import MemberId
 from node.domain.merkle import keccak
 from tests.contracts.twin import Twin
@@ -17,6 +18,13 @@ def key_of(twin: Twin, member: MemberId) -> str:
         twin.tick()
         registry.send("setMemberKey", member, key, sender=twin.world.operator)
     return twin.chain.impersonate(key)
+
+
+def survivor_of(twin: Twin, member: int) -> int:
+    """Who has what this member had, as MemberCards says."""
+    world = twin.world
+    assert isinstance(world, Suite)
+    return int(world["MemberCards"].view("survivorOf", member))
 
 
 def wait(twin: Twin, seconds: int) -> None:
