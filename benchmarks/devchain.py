@@ -134,7 +134,16 @@ class Chain:
         return str(self.request("evm_snapshot"))
 
     def revert(self, mark: str) -> None:
-        """Back to the mark; everything since is forgotten."""
+        """Back to the mark; everything since is forgotten.
+
+        anvil shows a receipt a moment before it takes the transaction out of its pool, by sender and nonce. Gone back
+        in that moment, the next transaction of the same sender has that nonce again, is taken out instead, and is
+        never mined.
+        """
+        deadline = time.monotonic() + MINING_SECONDS
+        while int(self.request("txpool_status")["pending"], 16):
+            if time.monotonic() > deadline:
+                raise RuntimeError("anvil did not mine what is in its pool")
         if self.request("evm_revert", mark) is not True:
             raise RuntimeError(f"anvil did not go back to {mark}")
 

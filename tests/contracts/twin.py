@@ -1,8 +1,7 @@
 """The contracts on a chain and their model side by side: whatever is done is done to both, and compared."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -59,25 +58,19 @@ class Twin:
         self.trees: dict[bytes, list[Leaf]] = {}
         self.root_of_leaf: dict[bytes, bytes] = {}
 
-    @contextmanager
-    def forgotten(self) -> Iterator[None]:
+    def forgotten(self) -> "Forgetting":
         """What happens inside is forgotten by chain and model afterwards."""
-        mark = self.chain.snapshot()
-        kept = copy.deepcopy(self.model.__dict__), self.now, self.sequence, dict(self.trees), dict(self.root_of_leaf)
-        try:
-            yield
-        finally:
-            self.chain.revert(mark)
-            self.model.__dict__, self.now, self.sequence, self.trees, self.root_of_leaf = kept
+        return Forgetting(self)
 
     # --- doing things to both ---
 
     def tick(self, seconds: int = 1) -> None:
         """Time of the next block."""
-        self.now += seconds
+        newest = self.chain.request("eth_getBlockByNumber", "latest", False)
+        # blocks between two ticks have the time of a clock, which on a busy machine runs on
+        self.now = max(self.now, int(newest["timestamp"], 16)) + seconds
         self.chain.set_next_time(self.now)
-        number = int(self.chain.request("eth_blockNumber"), 16) + 1
-        self.model.block = Block(number=number, time=self.now)
+        self.model.block = Block(number=int(newest["number"], 16) + 1, time=self.now)
 
     def act(
         self, contract: Contract, name: str, *arguments: Any, model: Callable[[], None], sender: str | None = None
@@ -325,6 +318,27 @@ class Twin:
         prepaid = sum(word.prepaid for word in book.merchants.values())
         backed = totals["reserve"] * model.par
         assert backed == supply["current"] + supply["previous"] + prepaid + expired
+
+
+class Forgetting:
+    """A block whose effects are forgotten when it is left, however it is left.
+
+    No generator: one that nobody ends is ended when it is collected, which could be in the middle of another test.
+    """
+
+    def __init__(self, twin: Twin) -> None:
+        self._twin = twin
+
+    def __enter__(self) -> None:
+        twin = self._twin
+        self._mark = twin.chain.snapshot()
+        model = copy.deepcopy(twin.model.__dict__)
+        self._kept = model, twin.now, twin.sequence, dict(twin.trees), dict(twin.root_of_leaf)
+
+    def __exit__(self, *_: object) -> None:
+        twin = self._twin
+        twin.chain.revert(self._mark)
+        twin.model.__dict__, twin.now, twin.sequence, twin.trees, twin.root_of_leaf = self._kept
 
 
 def external(amount: int, version: int = 1) -> Line:

@@ -44,8 +44,13 @@ class Machine(RuleBasedStateMachine):
         self.failed = False
         self.forgetting = twin.forgotten()
         self.forgetting.__enter__()
-        for name in self._methods("setup_"):
-            getattr(self, name)()
+        try:
+            for name in self._methods("setup_"):
+                getattr(self, name)()
+        except BaseException:
+            # a machine that never was is not torn down
+            self.forgetting.__exit__(None, None, None)
+            raise
 
     def teardown(self) -> None:
         try:
