@@ -8,11 +8,16 @@ from scripts.trouble import Trouble
 PAGE: Final = 5_000  # blocks of one request
 
 
-def past_events(session: Session, contract: str, event: str, **filters: Any) -> list[dict[str, Any]]:
-    """The arguments of every such event since the contract was deployed; `filters` are values of indexed ones."""
+def past_events(
+    session: Session, contract: str, event: str, *, last_block: int | None = None, **filters: Any
+) -> list[dict[str, Any]]:
+    """The arguments of every such event since the contract was deployed; `filters` are values of indexed ones.
+
+    `last_block`: the newest block that is looked at, if not the chain's.
+    """
     its = session[contract]
     source = session.web3.eth.contract(address=its.address, abi=its.abi).events[event]
-    newest = int(session.web3.eth.block_number)
+    newest = int(session.web3.eth.block_number) if last_block is None else last_block
     found: list[dict[str, Any]] = []
     for first in range(session.first_block(contract), newest + 1, PAGE):
         last = min(first + PAGE - 1, newest)

@@ -19,10 +19,10 @@ import {CONSUME} from "../libraries/Groups.sol";
 import {Incentives} from "../libraries/Incentives.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
-import {CouponCirculation} from "./CouponCirculation.sol";
+import {CouponRecords} from "./CouponRecords.sol";
 
 /// @title Universal coupons
-contract Coupons is CouponCirculation {
+contract Coupons is CouponRecords {
     uint256 private constant ACT_HEAD = 29; // kind 1 | coupon 8 | discount 6 | sale 8 | amount 6
     uint256 private constant UNDO_LENGTH = 9; // kind 1 | sequence 8
     bytes1 private constant UNDO = 0x81;
@@ -68,7 +68,7 @@ contract Coupons is CouponCirculation {
         address pools_,
         address issuanceCap_,
         address consents_
-    ) SuitePart(authority_, ledger_, registry_) MemberSigned("Till Coupon") CouponCirculation(issuanceCap_, consents_) {
+    ) SuitePart(authority_, ledger_, registry_) MemberSigned("Till Coupon") CouponRecords(issuanceCap_, consents_) {
         pools = pools_;
         _tolerance = ledger.clockTolerance();
     }
@@ -125,72 +125,6 @@ contract Coupons is CouponCirculation {
         if (msg.sender != pools) revert NotPools(msg.sender);
         --_words[coupon].live;
         emit CouponGivenBack(coupon, use);
-    }
-
-    // --- views ----------------------------------------------------------------------------------------------------
-
-    /// @inheritdoc ICoupons
-    function campaignOf(uint32 campaign) external view returns (Terms memory terms, Counts memory counts) {
-        if (campaign == 0 || campaign > campaignCount) revert UnknownCampaign(campaign);
-        return (_terms[campaign], _counts[campaign]);
-    }
-
-    /// @inheritdoc ICoupons
-    function lotOf(uint32 campaign, uint16 lot) external view returns (uint32 merchant, uint32 count, uint32 loose) {
-        Lot memory it = _lots[_lotKey(campaign, lot)];
-        if (it.count == 0) revert UnknownLot(campaign, lot);
-        return (it.merchant, it.count, it.loose);
-    }
-
-    /// @inheritdoc ICoupons
-    function couponOf(uint64 coupon) external view returns (Coupon memory) {
-        Word memory word = _read(coupon);
-        return Coupon({
-            campaign: uint32(coupon >> 32),
-            lot: uint16(coupon >> 16),
-            firstMerchant: word.firstMerchant,
-            holder: word.holder,
-            hops: word.hops,
-            merchants: word.merchants,
-            uses: word.uses,
-            live: word.live,
-            consented: word.flags & CONSENTED != 0,
-            used: word.flags & USED != 0
-        });
-    }
-
-    /// @inheritdoc ICoupons
-    function trailOf(uint64 coupon) external view returns (uint64[] memory trail, uint8 merchants) {
-        Word memory word = _read(coupon);
-        trail = new uint64[](word.hops);
-        for (uint256 i = 0; i < trail.length; ++i) {
-            trail[i] = _at(coupon, word, i);
-        }
-        merchants = word.merchants;
-    }
-
-    /// @inheritdoc ICoupons
-    function usesOf(uint64 coupon) external view returns (uint96[] memory uses) {
-        Word memory word = _read(coupon);
-        uses = new uint96[](word.uses);
-        for (uint256 i = 0; i < uses.length; ++i) {
-            uses[i] = i + 1 == uses.length ? word.lastUse : _earlierUses[_numbered(coupon, i)];
-        }
-    }
-
-    /// @inheritdoc ICoupons
-    function sharingOf(uint64 coupon) external view returns (Sharing memory) {
-        return _sharing(coupon, _read(coupon), _termsOf(coupon));
-    }
-
-    /// @inheritdoc ICoupons
-    function merchantAccount(uint32 merchant) external pure returns (address) {
-        return _merchantAccount(merchant);
-    }
-
-    /// @inheritdoc ICoupons
-    function platformAccount() external pure returns (address) {
-        return PLATFORM;
     }
 
     // --- the core -------------------------------------------------------------------------------------------------
@@ -303,25 +237,6 @@ contract Coupons is CouponCirculation {
         if (before != mark) _sales[key] = mark;
     }
 
-    function _sharing(uint64 coupon, Word memory word, Terms memory it) private view returns (Sharing memory sharing) {
-        sharing.campaign = uint32(coupon >> 32);
-        sharing.cash = it.cash;
-        sharing.share = it.share;
-        sharing.incentive = it.incentive;
-        sharing.firstBps = it.firstBps;
-        sharing.distributorsBps = it.distributorsBps;
-        sharing.memberBps = it.memberBps;
-        // a role that nobody has is the platform's
-        sharing.dataOwnerBps = word.flags & CONSENTED != 0 ? it.dataOwnerBps : 0;
-        sharing.dataUserBps = it.dataUserBps;
-        sharing.dataUser = it.dataUser;
-        sharing.hops = word.hops;
-        sharing.merchants = new uint32[](word.merchants);
-        for (uint256 i = 0; i < word.merchants; ++i) {
-            sharing.merchants[i] = uint32(_at(coupon, word, i));
-        }
-    }
-
     /// @dev What follows the kind's head: `length 1 | product code | proof 32 * n`, or nothing.
     function _productOf(bytes calldata data) private pure returns (bytes calldata product, bytes32[] calldata proof) {
         product = data[0:0];
@@ -341,10 +256,6 @@ contract Coupons is CouponCirculation {
 
     function _useOf(uint256 stream, uint64 sequence) private pure returns (uint96) {
         return uint96((stream << 64) | sequence);
-    }
-
-    function _numbered(uint64 coupon, uint256 number) private pure returns (uint256) {
-        return (uint256(coupon) << 8) | number;
     }
 
     function _refuse(WriteOff memory it, uint8 reason) private pure {

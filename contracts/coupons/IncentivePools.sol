@@ -101,6 +101,8 @@ contract IncentivePools is PoolUndoing {
             sum.previous += found.previous;
         }
         if (points.current + points.previous + cash.current == 0) revert NothingToClaim();
+        _clear(false, points);
+        _clear(true, cash);
         _setOff(_subject(MEMBER, member, false), false, points);
         _setOff(_subject(MEMBER, member, true), true, cash);
         coins = uint64(points.current + points.previous);
@@ -117,6 +119,7 @@ contract IncentivePools is PoolUndoing {
         if (aged.current + aged.previous == 0) revert NothingToClaim();
         (credits.current, credits.previous) = (0, 0);
         _save(key, credits);
+        _clear(cash, aged);
         _setOff(_subject(MERCHANT, merchant, cash), cash, aged);
         units = uint64(aged.current + aged.previous);
         _merchants[key].paid += units;
@@ -141,6 +144,7 @@ contract IncentivePools is PoolUndoing {
             emit PlatformClaimed(firstMerchants[i], treasury, cash, uint64(found));
         }
         if (sum.current + sum.previous == 0) revert NothingToClaim();
+        _clear(cash, sum);
         _setOff(_subject(PLATFORM, 0, cash), cash, sum);
         units = uint64(sum.current + sum.previous);
         _payOut(treasury, cash, sum);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
+import {ICoinHolder} from "../../interfaces/ICoinHolder.sol";
 import {ICoupons} from "../../interfaces/ICoupons.sol";
 import {IIncentivePools} from "../../interfaces/IIncentivePools.sol";
 import {Incentives} from "../libraries/Incentives.sol";
@@ -8,7 +10,7 @@ import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title What the parts of the pools share: uses, credits of merchants and the platform, and what is to be set off
 /// @dev Why a use has one word and members' parts are computed when they are claimed: docs/decisions.
-abstract contract PoolBase is SuitePart, IIncentivePools {
+abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePools {
     uint8 internal constant KIND = 1; // acts of coupons
     uint8 internal constant PLATFORM = 0;
     uint8 internal constant MERCHANT = 1;
@@ -115,6 +117,7 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         credits.platformCurrent += uint56(platform);
         _save(key, credits);
         if (first != 0) emit MerchantCredited(coupon, merchant, use, uint64(first));
+        _oweAll(sharing.cash, units);
         CampaignMoney storage money = _campaigns[sharing.campaign];
         money.funded += uint56(units);
         money.paid += uint56(units - parts.lazy);
@@ -137,6 +140,44 @@ abstract contract PoolBase is SuitePart, IIncentivePools {
         _save(key, credits);
         emit MerchantCredited(coupon, merchant, use, uint64(units));
         return units;
+    }
+
+    // --- all that is owed -----------------------------------------------------------------------------------------
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return _owed(true);
+    }
+
+    /// @inheritdoc ICoinHolder
+    function coinsOwed() external view returns (uint256) {
+        return _owed(false);
+    }
+
+    /// @dev What came in for a use that is funded now is somebody's to the last unit.
+    function _oweAll(bool cash, uint256 units) private {
+        Credits memory all = _creditsOf(_allKey(cash), _epochOf(cash));
+        all.current += uint56(units);
+        _save(_allKey(cash), all);
+    }
+
+    /// @dev Taken out of credits and of members' parts, to be paid.
+    function _clear(bool cash, Aged memory aged) internal {
+        if (aged.current + aged.previous == 0) return;
+        Credits memory all = _creditsOf(_allKey(cash), _epochOf(cash));
+        all.current -= uint56(aged.current);
+        all.previous -= uint56(aged.previous);
+        _save(_allKey(cash), all);
+    }
+
+    function _owed(bool cash) private view returns (uint256) {
+        Credits memory all = _creditsOf(_allKey(cash), _epochOf(cash));
+        return uint256(all.current) + all.previous;
+    }
+
+    /// @dev Where the sum of all credits and of members' parts stands, beside the merchants'.
+    function _allKey(bool cash) private pure returns (uint256) {
+        return (1 << 33) | _merchantKey(0, cash);
     }
 
     // --- paying ---------------------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ abstract contract PoolUndoing is PoolBase {
             it.units = uint48(kept);
         }
         _saveUse(use, it);
+        _clear(sharing.cash, back.returned);
         emit IncentiveUnwound(
             it.coupon,
             it.merchant,

@@ -34,6 +34,11 @@ library AgedCoinsLib {
         return AgedCoins(coins.current + other.current, coins.previous + other.previous, coins.epoch);
     }
 
+    /// @notice Takes off a position of the same epoch that is a part of this one.
+    function minus(AgedCoins memory coins, AgedCoins memory other) internal pure returns (AgedCoins memory) {
+        return AgedCoins(coins.current - other.current, coins.previous - other.previous, coins.epoch);
+    }
+
     /// @notice Takes units, those that expire first; the caller has checked the total.
     /// @return left What stays
     /// @return taken What was taken, by age

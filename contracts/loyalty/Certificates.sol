@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IGiftCertificates} from "../../interfaces/IGiftCertificates.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import "../libraries/ActReasons.sol" as R;
@@ -10,7 +11,7 @@ import {Survivors} from "./Survivors.sol";
 
 /// @title How gift certificates are kept
 /// @notice Each change of a certificate's value comes with the same change of the sum and of the cash held.
-abstract contract Certificates is MemberSigned, Survivors, IGiftCertificates {
+abstract contract Certificates is MemberSigned, Survivors, ICashHolder, IGiftCertificates {
     uint16 private constant REGISTERED = 1;
     uint16 private constant LOCKED_OR_FROZEN = 6;
     uint8 private constant ACTIVE = 1;
@@ -40,6 +41,11 @@ abstract contract Certificates is MemberSigned, Survivors, IGiftCertificates {
     /// @inheritdoc IGiftCertificates
     function certificate(uint64 id) external view returns (Certificate memory) {
         return _certificates[id];
+    }
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return outstanding;
     }
 
     /// @inheritdoc IGiftCertificates

@@ -2,17 +2,20 @@
 pragma solidity 0.8.30;
 
 import {IActTarget} from "../../interfaces/IActTarget.sol";
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IGifts} from "../../interfaces/IGifts.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import "../libraries/ActReasons.sol" as R;
 import {AgedCoins} from "../libraries/AgedCoins.sol";
-import {CANCEL, CONSUME, OFFERS} from "../libraries/Groups.sol";
+import {CANCEL, CONSUME} from "../libraries/Groups.sol";
+import {CoinHolder} from "../suite/CoinHolder.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
+import {GiftCatalogue} from "./GiftCatalogue.sol";
 import {Survivors} from "./Survivors.sol";
 
 /// @title Gifts that members take for their coins
-contract Gifts is MemberSigned, Survivors, IGifts {
+contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolder {
     bytes32 private constant RESERVE = keccak256("Reserve(uint64 member,uint64 gift,uint256 nonce,uint256 deadline)");
     bytes32 private constant CANCEL_TERMS =
         keccak256("Cancel(uint64 member,uint128 reservation,uint256 nonce,uint256 deadline)");
@@ -24,12 +27,11 @@ contract Gifts is MemberSigned, Survivors, IGifts {
     uint256 private immutable _epochLength;
 
     uint128 private _count;
-    mapping(uint64 id => Gift) private _gifts;
+    /// @dev Cash parts of all that is reserved
+    uint128 private _cashParts;
     mapping(uint128 id => Reservation) private _reservations;
     /// @inheritdoc IGifts
     mapping(uint64 gift => mapping(uint64 member => uint256)) public takenBy;
-    /// @inheritdoc IGifts
-    mapping(uint32 merchant => uint32) public giftCount;
 
     constructor(address authority_, address ledger_, address registry_, address cards_)
         SuitePart(authority_, ledger_, registry_)
@@ -38,50 +40,6 @@ contract Gifts is MemberSigned, Survivors, IGifts {
     {
         _epochStart = IRewardToken(ledger_).epochStart();
         _epochLength = IRewardToken(ledger_).epochLength();
-    }
-
-    // --- the catalogue --------------------------------------------------------------------------------------------
-
-    /// @inheritdoc IGifts
-    function publish(uint32 merchant, bytes32 name, Terms calldata terms)
-        external
-        onlyGroup(merchant, OFFERS)
-        returns (uint64 id)
-    {
-        (uint64 price, uint64 cashPart) = (terms.price, terms.cashPart);
-        bool fits = price <= type(uint48).max && cashPart <= type(uint48).max && price * _par <= type(uint56).max;
-        if (!fits || (price == 0 && cashPart == 0)) revert BadPrice(price, cashPart);
-        bool ends = terms.until != 0;
-        if ((ends && (terms.until <= terms.starts || terms.until <= block.timestamp)) || terms.hold < 1 minutes) {
-            revert BadWindow(terms.starts, terms.until, terms.hold);
-        }
-        id = (uint64(merchant) << 32) | ++giftCount[merchant];
-        _gifts[id] = Gift({
-            price: uint48(price),
-            cashPart: uint48(cashPart),
-            stock: terms.stock,
-            starts: terms.starts,
-            until: terms.until,
-            perMember: terms.perMember,
-            hold: terms.hold,
-            open: true
-        });
-        emit GiftPublished(id, merchant, name, terms);
-    }
-
-    /// @inheritdoc IGifts
-    function addStock(uint64 id, uint32 units) external onlyGroup(_merchantOf(id), OFFERS) {
-        uint32 stock = _known(id).stock;
-        if (units == 0 || units > type(uint32).max - stock) revert BadStock(id, stock, units);
-        _gifts[id].stock = stock + units;
-        emit StockAdded(id, units, stock + units);
-    }
-
-    /// @inheritdoc IGifts
-    function withdraw(uint64 id) external onlyGroup(_merchantOf(id), OFFERS) {
-        if (!_known(id).open) revert GiftClosed(id);
-        _gifts[id].open = false;
-        emit GiftWithdrawn(id);
     }
 
     // --- reserve, confirm, release --------------------------------------------------------------------------------
@@ -189,9 +147,9 @@ contract Gifts is MemberSigned, Survivors, IGifts {
 
     // --- views ----------------------------------------------------------------------------------------------------
 
-    /// @inheritdoc IGifts
-    function gift(uint64 id) external view returns (Gift memory) {
-        return _gifts[id];
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return _cashParts;
     }
 
     /// @inheritdoc IGifts
@@ -230,6 +188,8 @@ contract Gifts is MemberSigned, Survivors, IGifts {
             (coins.current, coins.previous) = ledger.takeCoins(member, uint64(it.price * _par), address(this));
         }
         if (it.cashPart != 0) ledger.takeValue(member, it.cashPart, address(this));
+        _oweCoins(coins);
+        if (it.cashPart != 0) _cashParts += it.cashPart;
         uint32 expires = _expiry(coins, it.hold);
         (place.coins, place.expires) = (coins, expires);
         emit GiftReserved(reserved, id, member, coins.current, coins.previous, it.cashPart, expires);
@@ -247,9 +207,11 @@ contract Gifts is MemberSigned, Survivors, IGifts {
     /// @dev The merchant is paid for a gift whose coins are all there (its hold is not over).
     function _handOver(uint128 id, Reservation memory it) private {
         AgedCoins memory coins = it.coins.rolled(_epoch());
-        uint64 amount = uint64(coins.total() / _par) + _gifts[it.gift].cashPart;
+        uint48 cashPart = _gifts[it.gift].cashPart;
+        uint64 amount = uint64(coins.total() / _par) + cashPart;
         Reservation storage place = _reservations[id];
         (place.state, place.day) = (State.HandedOver, ledger.currentDay());
+        _clear(coins, cashPart);
         emit GiftHandedOver(id, it.gift, it.member, amount);
         if (coins.total() != 0) ledger.redeem(coins.current, coins.previous);
         ledger.creditPayable(_merchantOf(it.gift), amount);
@@ -260,6 +222,7 @@ contract Gifts is MemberSigned, Survivors, IGifts {
         uint48 cashPart = _gifts[it.gift].cashPart;
         _reservations[id].state = State.Released;
         _putBack(it);
+        _clear(coins, cashPart);
         emit GiftReleased(id, it.gift, it.member, coins.current, coins.previous, cashPart);
         if (coins.total() != 0) {
             ledger.moveCoins(ledger.memberAccount(_survivor(it.member)), coins.current, coins.previous);
@@ -278,6 +241,12 @@ contract Gifts is MemberSigned, Survivors, IGifts {
         uint64 member = _survivor(it.member);
         if (coins.total() != 0) ledger.restore(member, coins.current, coins.previous);
         if (cashPart != 0) ledger.creditValue(member, cashPart);
+    }
+
+    /// @dev What was put aside for a reservation is not held any more.
+    function _clear(AgedCoins memory coins, uint48 cashPart) private {
+        _clearCoins(coins);
+        if (cashPart != 0) _cashParts -= cashPart;
     }
 
     /// @dev Coins that were spent, in the age that they have now: those of a closed epoch come back as current.
@@ -299,16 +268,7 @@ contract Gifts is MemberSigned, Survivors, IGifts {
         if (it.state != state) revert WrongState(id, it.state);
     }
 
-    function _known(uint64 id) private view returns (Gift memory it) {
-        it = _gifts[id];
-        if (it.hold == 0) revert UnknownGift(id);
-    }
-
     function _atTill(uint32 stream, uint64 sequence) private pure returns (uint128) {
         return AT_A_TILL | (uint128(stream) << 64) | sequence;
-    }
-
-    function _merchantOf(uint64 id) private pure returns (uint32) {
-        return uint32(id >> 32);
     }
 }

@@ -11,6 +11,8 @@ abstract contract AssetCustody {
     using SafeERC20 for IERC20;
 
     mapping(address asset => mapping(address owner => uint256)) internal _claims;
+    /// @dev The sum of all claims
+    mapping(address asset => uint256) internal _allClaims;
 
     function _onUnsent(address asset, address owner, uint256 amount) internal virtual;
     function _notReceived(address asset, uint256 expected, uint256 received) internal pure virtual;
@@ -28,6 +30,14 @@ abstract contract AssetCustody {
         if (amount == 0) return;
         if (IERC20(asset).trySafeTransfer(owner, amount)) return;
         _claims[asset][owner] += amount;
+        _allClaims[asset] += amount;
         _onUnsent(asset, owner, amount);
+    }
+
+    /// @dev What waits for its owner, who gets it now.
+    function _clearClaim(address asset, address owner) internal returns (uint256 amount) {
+        amount = _claims[asset][owner];
+        _claims[asset][owner] = 0;
+        _allClaims[asset] -= amount;
     }
 }

@@ -6,12 +6,21 @@ import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IER
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IAssetGateway} from "../../interfaces/IAssetGateway.sol";
+import {IAssetHolder} from "../../interfaces/IAssetHolder.sol";
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {AssetMath} from "../libraries/AssetMath.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {AssetCustody} from "./AssetCustody.sol";
 
 /// @title What the gateway holds: cash for merchants, assets from payers, and the limits of each asset
-abstract contract GatewayVault is SuitePart, AssetCustody, ReentrancyGuardTransient, IAssetGateway {
+abstract contract GatewayVault is
+    SuitePart,
+    AssetCustody,
+    ReentrancyGuardTransient,
+    ICashHolder,
+    IAssetHolder,
+    IAssetGateway
+{
     using SafeERC20 for IERC20;
 
     /// @dev One slot: cash that is free, cash that is reserved by locks, and a counter of sales.
@@ -94,9 +103,8 @@ abstract contract GatewayVault is SuitePart, AssetCustody, ReentrancyGuardTransi
 
     /// @inheritdoc IAssetGateway
     function claim(address asset, address to) external nonReentrant {
-        uint256 amount = _claims[asset][msg.sender];
+        uint256 amount = _clearClaim(asset, msg.sender);
         if (amount == 0) revert NothingToDo();
-        _claims[asset][msg.sender] = 0;
         emit Claimed(asset, msg.sender, to, amount);
         IERC20(asset).safeTransfer(to, amount);
     }
@@ -114,6 +122,16 @@ abstract contract GatewayVault is SuitePart, AssetCustody, ReentrancyGuardTransi
     /// @inheritdoc IAssetGateway
     function inventory() external view returns (uint64 free, uint64 reserved, uint64 sales) {
         return (_inventory.free, _inventory.reserved, _inventory.sales);
+    }
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return uint256(_inventory.free) + _inventory.reserved;
+    }
+
+    /// @inheritdoc IAssetHolder
+    function assetOwed(address asset) external view returns (uint256) {
+        return uint256(_vaults[asset].free) + _vaults[asset].held + _allClaims[asset];
     }
 
     /// @inheritdoc IAssetGateway

@@ -2,15 +2,17 @@
 pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {IAssetHolder} from "../../interfaces/IAssetHolder.sol";
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPeerExchange} from "../../interfaces/IPeerExchange.sol";
 import {AgedCoins, AgedCoinsLib} from "../libraries/AgedCoins.sol";
-import {SuitePart} from "../suite/SuitePart.sol";
+import {CoinHolder} from "../suite/CoinHolder.sol";
 import {AssetCustody} from "./AssetCustody.sol";
 
 /// @title What is in offers, and how it comes and goes
 /// @dev Coins always move with their age; the ledger's coin cannot refuse a receiver.
-abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
+abstract contract OfferBook is CoinHolder, AssetCustody, ICashHolder, IAssetHolder, IPeerExchange {
     uint256 internal constant BPS = 1e4;
     uint16 internal constant MOST_BPS = 10;
 
@@ -23,6 +25,8 @@ abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
     /// @inheritdoc IPeerExchange
     mapping(address token => bool) public isListed;
     mapping(bytes32 offer => uint256) private _tokensLeft;
+    /// @dev The sum of what is left of all offers
+    mapping(address token => uint256) private _allLeft;
     mapping(bytes32 offer => AgedCoins) private _coinsLeft;
     mapping(address token => uint256) private _tokenFees;
     AgedCoins private _coinFees;
@@ -58,14 +62,26 @@ abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
         return token == _coin ? _coinFees.rolled(_epoch()).total() : _tokenFees[token];
     }
 
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return assetOwed(address(_cash));
+    }
+
+    /// @inheritdoc IAssetHolder
+    function assetOwed(address token) public view returns (uint256) {
+        return _allLeft[token] + _tokenFees[token] + _allClaims[token];
+    }
+
     // --- what is left ---------------------------------------------------------------------------------------------
 
-    function _putTokens(bytes32 hash, uint256 amount) internal {
+    function _putTokens(address token, bytes32 hash, uint256 amount) internal {
         _tokensLeft[hash] = amount;
+        _allLeft[token] += amount;
     }
 
     function _putCoins(bytes32 hash, AgedCoins memory coins) internal {
         _coinsLeft[hash] = coins;
+        _oweCoins(coins);
     }
 
     /// @dev Takes a part of what is left of an offer of tokens.
@@ -76,6 +92,7 @@ abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
         if (amount == 0 || amount > left) revert BadAmount(offer.id, amount, left);
         left -= amount;
         _tokensLeft[hash] = left;
+        _allLeft[offer.sell] -= amount;
     }
 
     /// @dev Takes a part of what is left of an offer of coins, those that expire first.
@@ -86,6 +103,7 @@ abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
         if (left == 0) revert UnknownOffer(offer.id);
         if (amount == 0 || amount > left) revert BadAmount(offer.id, amount, left);
         (coins, taken) = coins.split(amount);
+        _clearCoins(taken);
         left -= amount;
         if (left == 0) delete _coinsLeft[hash];
         else _coinsLeft[hash] = coins;
@@ -98,12 +116,14 @@ abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
             tokens = _tokensLeft[hash];
             if (tokens == 0) revert UnknownOffer(offer.id);
             delete _tokensLeft[hash];
+            _allLeft[offer.sell] -= tokens;
             return (tokens, coins);
         }
         coins = _coinsLeft[hash];
         if (coins.total() == 0) revert UnknownOffer(offer.id);
         coins = coins.rolled(_epoch());
         delete _coinsLeft[hash];
+        _clearCoins(coins);
     }
 
     // --- what comes and goes --------------------------------------------------------------------------------------
@@ -113,7 +133,10 @@ abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
         if (offer.buy == _coin) {
             AgedCoins memory coins = member == 0 ? AgedCoinsLib.pull(ledger, from, paid) : _coinsOf(member, paid);
             (AgedCoins memory rest, AgedCoins memory kept) = coins.split(fee);
-            if (fee != 0) _coinFees = _coinFees.rolled(coins.epoch).plus(kept);
+            if (fee != 0) {
+                _coinFees = _coinFees.rolled(coins.epoch).plus(kept);
+                _oweCoins(kept);
+            }
             _sendCoins(_receiverOf(offer), rest);
         } else {
             _pullExactly(offer.buy, from, paid);
@@ -127,6 +150,7 @@ abstract contract OfferBook is SuitePart, AssetCustody, IPeerExchange {
         if (token == _coin) {
             coins = _coinFees.rolled(_epoch());
             delete _coinFees;
+            _clearCoins(coins);
         } else {
             tokens = _tokenFees[token];
             delete _tokenFees[token];

@@ -68,7 +68,7 @@ contract PeerExchange is OfferBook, MemberSigned, ReentrancyGuardTransient {
             _putCoins(hash, AgedCoinsLib.pull(ledger, msg.sender, sellAmount));
             emit OfferMade(offer.id, msg.sender, 0, offer);
         } else {
-            _putTokens(hash, sellAmount);
+            _putTokens(sell, hash, sellAmount);
             emit OfferMade(offer.id, msg.sender, 0, offer);
             _pullExactly(sell, msg.sender, sellAmount);
         }
@@ -136,9 +136,8 @@ contract PeerExchange is OfferBook, MemberSigned, ReentrancyGuardTransient {
 
     /// @inheritdoc IPeerExchange
     function claim(address token, address to) external nonReentrant {
-        uint256 amount = _claims[token][msg.sender];
+        uint256 amount = _clearClaim(token, msg.sender);
         if (amount == 0) revert NothingToClaim(token, msg.sender);
-        _claims[token][msg.sender] = 0;
         emit Claimed(token, msg.sender, to, amount);
         IERC20(token).safeTransfer(to, amount);
     }

@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IReceiptMarket} from "../../interfaces/IReceiptMarket.sol";
 import {CANCEL} from "../libraries/Groups.sol";
@@ -12,7 +13,7 @@ import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title Purchased goods, sold on with their receipt
 /// @dev The cash of all listings that are paid or disputed lies here, and nothing else.
-contract ReceiptMarket is MemberSigned, ERC721, IReceiptMarket {
+contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
     uint8 private constant OFFERED = 1;
     uint8 private constant PAID = 2;
     uint8 private constant DISPUTED = 3;
@@ -25,6 +26,8 @@ contract ReceiptMarket is MemberSigned, ERC721, IReceiptMarket {
 
     /// @inheritdoc IReceiptMarket
     uint32 public immutable disputeWindow;
+    /// @inheritdoc ICashHolder
+    uint256 public cashOwed;
     mapping(uint256 token => Listing) private _listings;
     /// @inheritdoc IReceiptMarket
     mapping(uint256 token => bool) public returned;
@@ -84,6 +87,7 @@ contract ReceiptMarket is MemberSigned, ERC721, IReceiptMarket {
         its.buyer = msg.sender;
         its.status = PAID;
         its.until = uint32(block.timestamp + disputeWindow);
+        cashOwed += its.price;
         emit ReceiptPaid(token, msg.sender, its.price, its.until);
         _takeCash(msg.sender, its.price);
     }
@@ -169,6 +173,7 @@ contract ReceiptMarket is MemberSigned, ERC721, IReceiptMarket {
         if (returned[token]) revert Returned(token);
         _requireLeft(hash, its.lineAmount, its.amount);
         _listings[token].status = SOLD;
+        cashOwed -= its.price;
         _transfer(ownerOf(token), its.buyer, token);
         (uint64 clawedBack, uint64 arrears) = ILedgerDoors(address(ledger)).settleLine(leaf, its.amount);
         emit ReceiptSold(token, its.member, its.buyer, its.price, clawedBack, arrears);
@@ -178,6 +183,7 @@ contract ReceiptMarket is MemberSigned, ERC721, IReceiptMarket {
     function _unwind(uint256 token) private {
         (address buyer, uint48 price) = (_listings[token].buyer, _listings[token].price);
         _forget(token);
+        cashOwed -= price;
         emit ReceiptUnwound(token, buyer, price);
         _payCash(buyer, price);
     }

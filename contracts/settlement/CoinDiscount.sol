@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IActTarget} from "../../interfaces/IActTarget.sol";
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ICoinDiscount} from "../../interfaces/ICoinDiscount.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {OFFERS} from "../libraries/Groups.sol";
@@ -9,7 +10,7 @@ import {Receipts} from "../libraries/Receipts.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title A discount for members who pay in the coin
-contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
+contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
     uint8 private constant DISCOUNT = 8;
     uint8 private constant UNDO = 136;
     uint8 private constant COIN = 1;
@@ -103,6 +104,11 @@ contract CoinDiscount is SuitePart, IActTarget, ICoinDiscount {
         if (amount > _ownMoney(given.merchant)) revert ILedgerDoors.InsufficientFunds(given.merchant, amount);
         given.takenBack = uint48(due);
         _return(given.merchant, stream, sequence, amount);
+    }
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return fund;
     }
 
     /// @inheritdoc ICoinDiscount

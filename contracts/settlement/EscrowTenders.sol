@@ -3,12 +3,13 @@ pragma solidity 0.8.30;
 
 import {IEscrowPayment} from "../../interfaces/IEscrowPayment.sol";
 import {AgedCoins} from "../libraries/AgedCoins.sol";
+import {CoinHolder} from "../suite/CoinHolder.sol";
 import {EscrowWords} from "./EscrowWords.sol";
 import {MerchantSettlement} from "./MerchantSettlement.sol";
 
 /// @title How each tender comes in and goes back
 /// @notice Cash tokens and stored value are held as cash. Coins are held as coins, by age, in one word a payment.
-abstract contract EscrowTenders is MerchantSettlement, IEscrowPayment {
+abstract contract EscrowTenders is MerchantSettlement, CoinHolder, IEscrowPayment {
     using EscrowWords for uint256;
 
     uint8 internal constant CASH = 0;
@@ -41,7 +42,9 @@ abstract contract EscrowTenders is MerchantSettlement, IEscrowPayment {
             uint16 epoch = _epoch();
             uint256 expiry = _firstExpiry(epoch, previous != 0);
             if (terms.captureBy > expiry) revert CoinsExpireBefore(expiry, terms.captureBy);
-            _coins[id] = EscrowWords.packCoins(AgedCoins(current, previous, epoch), AgedCoins(0, 0, epoch));
+            AgedCoins memory held = AgedCoins(current, previous, epoch);
+            _coins[id] = EscrowWords.packCoins(held, AgedCoins(0, 0, epoch));
+            _oweCoins(held);
         }
     }
 
@@ -52,6 +55,7 @@ abstract contract EscrowTenders is MerchantSettlement, IEscrowPayment {
         AgedCoins memory taken;
         (held, taken) = held.split(amount * _par);
         _coins[id] = EscrowWords.packCoins(held, spent.plus(taken));
+        _clearCoins(taken);
         ledger.redeem(taken.current, taken.previous);
     }
 
@@ -64,6 +68,7 @@ abstract contract EscrowTenders is MerchantSettlement, IEscrowPayment {
         (AgedCoins memory held, AgedCoins memory spent) = _coins[id].coins(_epoch());
         expired = amount * _par - held.total();
         _coins[id] = EscrowWords.packCoins(AgedCoins(0, 0, held.epoch), spent);
+        _clearCoins(held);
         if (held.total() != 0) ledger.moveCoins(ledger.memberAccount(terms.member), held.current, held.previous);
     }
 

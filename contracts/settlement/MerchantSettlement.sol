@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IMerchantPayouts} from "../../interfaces/IMerchantPayouts.sol";
 import {IMerchantSettlement} from "../../interfaces/IMerchantSettlement.sol";
@@ -9,7 +10,7 @@ import {SuitePart} from "../suite/SuitePart.sol";
 import {EscrowWords} from "./EscrowWords.sol";
 
 /// @title What merchants get for captured payments
-abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
+abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlement {
     using EscrowWords for uint256;
     using EscrowWords for EscrowWords.Book;
 
@@ -106,6 +107,12 @@ abstract contract MerchantSettlement is SuitePart, IMerchantSettlement {
     function merchantTerms(uint32 merchant) external view returns (bool, uint16, bool, FeeShare[] memory) {
         EscrowWords.Book memory book = _books[merchant].book();
         return (book.admitted, uint16(book.feeBps), book.atOnce, _shares[merchant]);
+    }
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        uint256 word = _holdings;
+        return (word >> 192) + uint64(word >> 128) + uint64(word >> 64) + uint64(word);
     }
 
     /// @inheritdoc IMerchantSettlement

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ICorrections} from "../../interfaces/ICorrections.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {IStoredValue} from "../../interfaces/IStoredValue.sol";
@@ -8,7 +9,7 @@ import {CANCEL, FINANCE, OFFERS} from "../libraries/Groups.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title Points and value by hand, with a second approver
-contract Corrections is SuitePart, ICorrections {
+contract Corrections is SuitePart, ICashHolder, ICorrections {
     IStoredValue private immutable _value;
     /// @inheritdoc ICorrections
     uint32 public immutable patience;
@@ -108,6 +109,11 @@ contract Corrections is SuitePart, ICorrections {
     }
 
     // --- views --------------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return fund;
+    }
 
     /// @inheritdoc ICorrections
     function proposalOf(uint64 id) external view returns (Proposal memory) {

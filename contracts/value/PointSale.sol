@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IPointSale} from "../../interfaces/IPointSale.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {FINANCE} from "../libraries/Groups.sol";
@@ -8,7 +9,7 @@ import {SuitePart} from "../suite/SuitePart.sol";
 import {Limits} from "./Limits.sol";
 
 /// @title Points for merchants: ahead and on credit
-contract PointSale is Limits, IPointSale {
+contract PointSale is Limits, ICashHolder, IPointSale {
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant MAX_STEPS = 8;
     uint32 private constant SHORTEST_TERM = 1 days;
@@ -124,6 +125,11 @@ contract PointSale is Limits, IPointSale {
     }
 
     // --- views --------------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return uint256(bonusFund) + creditFund;
+    }
 
     /// @inheritdoc IPointSale
     function stepsOf() external view returns (Step[] memory) {

@@ -6,19 +6,13 @@ import {IRebates} from "../../interfaces/IRebates.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {Calendar} from "./Calendar.sol";
+import {RebateProgrammes} from "./RebateProgrammes.sol";
 
 /// @title Rebates in instalments, on net new value
-contract Rebates is SuitePart, IRebates {
-    uint256 private constant BASIS_POINTS = 10_000;
-    uint8 private constant MAX_MONTHS = 120;
-
+contract Rebates is RebateProgrammes {
     IMemberCards private immutable _cards;
     int256 private immutable _utcOffset;
 
-    /// @inheritdoc IRebates
-    uint16 public programmeCount;
-    mapping(uint16 programme => Programme) private _programmes;
-    mapping(uint32 merchant => uint16 programme) private _chosen;
     mapping(uint64 member => mapping(uint16 index => Promise)) private _promises;
     mapping(uint64 member => Balance) private _balances;
     mapping(uint64 member => uint64 into) private _mergedInto;
@@ -28,51 +22,6 @@ contract Rebates is SuitePart, IRebates {
     {
         _cards = IMemberCards(cards_);
         _utcOffset = ledger.utcOffset();
-    }
-
-    // --- programmes -------------------------------------------------------------------------------------------------
-
-    /// @inheritdoc IRebates
-    function defineProgramme(uint16 bps, uint8 months, uint48 minAmount)
-        external
-        restricted
-        returns (uint16 programme)
-    {
-        if (bps == 0 || bps > BASIS_POINTS || months == 0 || months > MAX_MONTHS) {
-            revert BadProgramme(bps, months);
-        }
-        programme = ++programmeCount;
-        _programmes[programme] = Programme(0, 0, minAmount, bps, months, true);
-        emit ProgrammeDefined(programme, bps, months, minAmount);
-    }
-
-    /// @inheritdoc IRebates
-    function openProgramme(uint16 programme, bool open) external restricted {
-        _known(programme).open = open;
-        emit ProgrammeOpened(programme, open);
-    }
-
-    /// @inheritdoc IRebates
-    function chooseProgramme(uint32 merchant, uint16 programme) external restricted {
-        if (programme != 0) _known(programme);
-        _chosen[merchant] = programme;
-        emit ProgrammeChosen(merchant, programme);
-    }
-
-    /// @inheritdoc IRebates
-    function fundProgramme(uint16 programme, uint64 amount) external {
-        _known(programme).fund += _sound(amount);
-        emit ProgrammeFunded(programme, msg.sender, amount);
-        _takeCash(msg.sender, amount);
-    }
-
-    /// @inheritdoc IRebates
-    function withdrawFund(uint16 programme, uint64 amount, address to) external restricted {
-        Programme storage its = _known(programme);
-        if (_sound(amount) > its.fund) revert FundTooSmall(its.fund, amount);
-        its.fund -= amount;
-        emit FundWithdrawn(programme, to, amount);
-        _payCash(to, amount);
     }
 
     // --- promises ---------------------------------------------------------------------------------------------------
@@ -183,17 +132,6 @@ contract Rebates is SuitePart, IRebates {
     }
 
     /// @inheritdoc IRebates
-    function programmeOf(uint16 programme) external view returns (Programme memory) {
-        return _programmes[programme];
-    }
-
-    /// @inheritdoc IRebates
-    function programmeFor(uint32 merchant) public view returns (uint16 programme) {
-        programme = _chosen[merchant];
-        if (programme == 0) programme = _chosen[0];
-    }
-
-    /// @inheritdoc IRebates
     function promiseOf(uint64 member, uint16 index) external view returns (Promise memory) {
         return _promises[member][index];
     }
@@ -264,13 +202,6 @@ contract Rebates is SuitePart, IRebates {
         return member;
     }
 
-    /// @dev Money fits 48 bits wherever it comes in here.
-    function _sound(uint64 amount) private pure returns (uint64) {
-        if (amount == 0) revert IRewardToken.ZeroAmount();
-        if (amount > type(uint48).max) revert IRewardToken.TooMuch(amount);
-        return amount;
-    }
-
     function _release(uint64 member, uint16 index, uint64 to) private returns (uint64 amount) {
         Promise memory its = _open(member, index);
         if (_isForfeited(member, its)) revert PromiseForfeited(member, index);
@@ -306,11 +237,6 @@ contract Rebates is SuitePart, IRebates {
     function _paidUpTo(Promise memory its, uint8 instalments) private pure returns (uint64) {
         if (its.months == 0) return 0;
         return instalments == its.months ? its.total : (its.total / its.months) * instalments;
-    }
-
-    function _known(uint16 programme) private view returns (Programme storage its) {
-        its = _programmes[programme];
-        if (its.months == 0) revert UnknownProgramme(programme);
     }
 
     function _dayOf(uint256 time) private view returns (uint256) {

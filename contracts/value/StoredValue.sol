@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IMemberCards} from "../../interfaces/IMemberCards.sol";
 import {IRebates} from "../../interfaces/IRebates.sol";
 import {IStoredValue} from "../../interfaces/IStoredValue.sol";
@@ -11,7 +12,7 @@ import {RechargeActs} from "./RechargeActs.sol";
 
 /// @title Stored value
 /// @notice Recharges (Recharges, RechargeActs), and here starting values, pay-outs and merging.
-contract StoredValue is RechargeActs, MemberSigned {
+contract StoredValue is RechargeActs, MemberSigned, ICashHolder {
     bytes32 private constant CLOSE_CARD =
         keccak256("CloseCard(uint64 card,address to,uint32 counter,uint256 nonce,uint256 deadline)");
 
@@ -58,6 +59,11 @@ contract StoredValue is RechargeActs, MemberSigned {
         startingFund -= amount;
         emit StartingFundWithdrawn(to, amount);
         _payCash(to, amount);
+    }
+
+    /// @inheritdoc ICashHolder
+    function cashOwed() external view returns (uint256) {
+        return startingFund;
     }
 
     /// @inheritdoc IStoredValue

@@ -232,6 +232,7 @@ class AssetsRules:
             claims = sum(amount for (asset, _), amount in model.claims.items() if asset == name)
             held = market.tokens[name].view("balanceOf", market.gateway.address)
             owed = its.free + its.held + claims
+            assert market.gateway.view("assetOwed", name) == owed
             # a token that pretends to move leaves more behind
             assert held == owed or (name == market.dollar.address and held > owed)
             feed, found = self.oracle_model.feeds[name], market.oracle.view("feed", name)

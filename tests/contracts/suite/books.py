@@ -58,6 +58,19 @@ class BooksRules:
             assert isinstance(self.twin.world, Suite)
             held = cash.view("balanceOf", self.twin.world[name].address)
             assert held == owed, f"{name} holds {held} and owes {owed}"
+            if "cashOwed" in self.twin.world[name].interface.functions:
+                told = self.twin.world[name].view("cashOwed")
+                assert told == owed, f"{name} says that it owes {told}, and owes {owed}"
+
+    @invariant()
+    def coins_are_what_is_owed(self) -> None:
+        """In every contract that holds coins for others; they age there as what it owes does."""
+        if not isinstance(self.twin.world, Suite):
+            return
+        for name, contract in self.twin.world.parts.items():
+            if "coinsOwed" in contract.interface.functions:
+                held, owed = self.twin.ledger.view("balanceOf", contract.address), contract.view("coinsOwed")
+                assert held == owed, f"{name} holds {held} coins and owes {owed}"
 
     def close_books(self) -> None:
         """Each merchant's prepaid points are what came in less what it gave; each payment has one effect."""

@@ -172,8 +172,10 @@ class ExchangeRules:
         account = self.twin.ledger.view("accountOf", market.exchange.address)
         coins = model.coins()
         assert (account["current"], account["previous"]) == (coins.current, coins.previous)
+        assert market.exchange.view("coinsOwed") == coins.current + coins.previous
         for name, token in market.tokens.items():
             held, owed = token.view("balanceOf", market.exchange.address), model.holds(name, self.exchange_offers)
+            assert market.exchange.view("assetOwed", name) == owed
             assert held == owed or (name == market.dollar.address and held > owed)
         for offer in self.exchange_offers[-3:]:
             left, current = market.exchange.view("leftOf", offer.words())

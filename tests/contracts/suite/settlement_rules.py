@@ -278,6 +278,7 @@ class SettlementRules:
         positions = [coins.rolled(epoch).held for coins in self.escrow_book.coins.values()]
         account = self.twin.model.touch(self.escrow_book.key)
         assert (account.current, account.previous) == (sum(c for c, _ in positions), sum(p for _, p in positions))
+        assert self.twin.world["SettlementEscrow"].view("coinsOwed") == account.current + account.previous
 
     @invariant()
     def nobody_ends_with_more_than_was_paid_in(self) -> None:
