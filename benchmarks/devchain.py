@@ -25,6 +25,7 @@ BUILD: Final = Path(os.environ.get("TILLNET_CONTRACTS", ROOT / "build" / "contra
 GAS_LIMIT: Final = 150_000_000  # of a block, as on the network
 START_SECONDS: Final = 30
 MINING_SECONDS: Final = 60
+KEPT_STATES: Final = 32  # of the newest blocks; a trace needs the one before its transaction's
 
 
 class Reverted(Exception):
@@ -154,6 +155,8 @@ def anvil(*, start_time: int | None = None) -> Iterator[Chain]:
     binary = next((ROOT / "node_modules" / "@foundry-rs").glob("anvil-*/bin/anvil"))
     command = [str(binary), "--port", "0", "--hardfork", "cancun", "--gas-limit", str(GAS_LIMIT), "--base-fee", "0"]
     command += ["--gas-price", "0", "--disable-min-priority-fee", "--auto-impersonate"]
+    # else it writes the state of every block to the disk, gigabytes in a run of the tests, and leaves them there
+    command += ["--prune-history", str(KEPT_STATES)]
     command += ["--timestamp", str(start_time)] if start_time is not None else []
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
