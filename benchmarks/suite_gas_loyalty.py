@@ -47,7 +47,7 @@ class Shop:
         self.suite.enrol(ANN, BOB)
         self.operator, self.clerk = self.suite.operator, self.suite.merchant
         self.key = chain.impersonate(self.suite.holder)
-        self.suite.registry.send("setMemberKey", ANN, self.key, sender=self.operator)
+        self.suite.give_key(ANN, self.key)
         for name, arguments in (("recharge", (ANN, WHOLE)), ("creditPayable", (self.merchant, WHOLE))):
             self.suite.ledger.send(name, *arguments, sender=self.operator)
         self.suite.cash.send("approve", self.suite["GiftCertificates"].address, 2**255, sender=self.operator)

@@ -42,7 +42,7 @@ class Market:
         self.suite.base(self.shop)
         self.suite.fund(self.shop, 10**8)
         self.suite.enrol(MEMBER)
-        self.suite.registry.send("setMemberKey", MEMBER, self.payer, sender=self.operator)
+        self.suite.give_key(MEMBER, self.payer)
         self._supply()
 
     def _supply(self) -> None:

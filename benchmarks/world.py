@@ -17,6 +17,7 @@ PAR: Final = 10_000
 MAX_LINE: Final = 100_000_000
 TOLERANCE: Final = 259_200
 DAILY_LIMIT: Final = 10**9
+FINANCE: Final = "0x" + "f1" * 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +44,15 @@ class Terms:
 
 
 class World:
-    """The deployed suite. `operator` has both network roles; `poster` posts stream 1; `merchant` admins each shop."""
+    """The deployed suite. `operator` has both network roles, `finance` the second; `poster` posts stream 1; `merchant`
+    admins each shop.
+    """
 
     def __init__(self, chain: Chain, terms: Terms | None = None) -> None:
         self.chain = chain
         self.terms = terms or Terms()
         self.operator, self.poster, self.merchant, self.stranger, self.holder = chain.accounts[:5]
+        self.finance = chain.impersonate(FINANCE)
         self.access = deploy(chain, "NetworkAccess", self.operator, sender=self.operator)
         at = self.access.address
         self.cash = deploy(chain, "CashToken", at, "Till Cash", "TCASH", "USD", sender=self.operator)
@@ -64,6 +68,7 @@ class World:
         self.access.send("connect", *others, sender=self.operator)
         for role in (OPERATOR_ROLE, FINANCE_ROLE):
             self.access.send("grantRole", role, self.operator, 0, sender=self.operator)
+        self.access.send("grantRole", FINANCE_ROLE, self.finance, 0, sender=self.operator)
         self.cash.send("deposit", self.operator, 10**15, bytes(32), sender=self.operator)
         self.cash.send("approve", self.ledger.address, 2**256 - 1, sender=self.operator)
         self.open_stream(STREAM, self.poster, DAILY_LIMIT, DAILY_LIMIT)
@@ -122,6 +127,11 @@ class World:
     def enrol(self, *members: int) -> None:
         """Registers members."""
         self.as_operator(self.registry, "enrolMembers", list(members))
+
+    def give_key(self, member: int, key: str) -> None:
+        """The key by which a member signs, whatever it has already: the operator proposes it, finance approves."""
+        self.as_operator(self.registry, "proposeMemberKey", member, key)
+        self.registry.send("approveMemberKey", member, key, sender=self.finance)
 
     def post(self, batch: Batch | bytes, *, gas: int | None = None, sender: str | None = None) -> Any:
         """Posts a batch by the stream's poster; the receipt."""

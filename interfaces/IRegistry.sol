@@ -5,7 +5,8 @@ pragma solidity 0.8.30;
 /// @notice Who takes part. Merchants are numbered from 1, stores and terminals from 0 inside their merchant. No
 /// personal data: member ids are random numbers.
 /// @dev Trust: the operator (AccessManager role) onboards, hands terminals over and locks members; a merchant's own
-/// groups manage what is inside the merchant. The Registry writes into the ledger through its door alone.
+/// groups manage what is inside the merchant. Keys that move what somebody owns are given by two: the operator proposes,
+/// finance approves. The Registry writes into the ledger through its door alone.
 interface IRegistry {
     /// @notice A terminal to add. `id` is DE41, ASCII, padded with zero bytes; `signer` 0 if it only speaks ISO 8583.
     struct NewTerminal {
@@ -42,6 +43,12 @@ interface IRegistry {
         uint32 terminals;
     }
 
+    /// @notice A change that waits for finance; `expires` in seconds since 1970.
+    struct Proposal {
+        address proposer;
+        uint40 expires;
+    }
+
     event MerchantOnboarded(uint32 indexed merchant, address indexed admin, bytes32 name);
     event MerchantActivated(uint32 indexed merchant, bool active);
     event StoreAdded(uint32 indexed merchant, uint32 indexed store, bytes32 name);
@@ -60,7 +67,11 @@ interface IRegistry {
     event TerminalKeyRetired(bytes8 indexed id, address previousSigner);
     event FloorLimitSet(bytes8 indexed id, uint64 floorLimit);
     event GroupsSet(uint32 indexed merchant, address indexed account, uint8 groups, address indexed by);
+    event GroupsProposed(
+        uint32 indexed merchant, address indexed account, uint8 groups, address indexed by, uint40 expires
+    );
     event MemberKeySet(uint64 indexed member, address key);
+    event MemberKeyProposed(uint64 indexed member, address key, address indexed by, uint40 expires);
 
     /// @notice No such merchant.
     error UnknownMerchant(uint32 merchant);
@@ -78,6 +89,14 @@ interface IRegistry {
     error NotInGroup(uint32 merchant, address account, uint8 group);
     /// @notice A new key differs from the old one.
     error SameKey(bytes8 id);
+    /// @notice This gives power over what somebody owns: the operator proposes it, and finance approves.
+    error NeedsApproval();
+    /// @notice Exactly this was not proposed, or it waited too long.
+    error NotProposed();
+    /// @notice Who proposes does not approve.
+    error SamePerson(address approver);
+    /// @notice The sender is not the member's key.
+    error NotMemberKey(uint64 member, address account);
 
     /// @notice Onboards a merchant with its stores and terminals. Operator only.
     /// @param admin First account of the merchant, in all of its groups
@@ -104,17 +123,31 @@ interface IRegistry {
     /// off), 32 cancel (voids and refunds), 64 check (looks up), 128 reconcile (claims what is missing); 0 none. The
     /// merchant's owner group.
     function setGroups(uint32 merchant, address account, uint8 groups) external;
-    /// @notice The same by the operator: for a merchant that lost its admin's key.
+    /// @notice Takes groups from an account, at once. Operator only.
+    /// @param groups Those that stay
     function resetGroups(uint32 merchant, address account, uint8 groups) external;
+    /// @notice Proposes an account's groups, for a merchant that lost its owner's key. Operator only.
+    function proposeGroups(uint32 merchant, address account, uint8 groups) external;
+    /// @notice Sets the groups that were proposed. Finance only, and not who proposed.
+    function approveGroups(uint32 merchant, address account, uint8 groups) external;
     /// @notice Enrols members. Operator only.
     function enrolMembers(uint64[] calldata members) external;
     /// @notice Locks (no debit) or unlocks a member, and freezes (neither debit nor earning) or not. Operator only.
     function setMemberState(uint64 member, bool locked, bool frozen) external;
     /// @notice Sets the tier of members, 0 to 15. Operator only.
     function setTier(uint64[] calldata members, uint8 tier) external;
-    /// @notice Registers the key by which a member signs terms of its own. Operator only.
+    /// @notice Registers the first key by which a member signs terms of its own, while its account in the ledger holds
+    /// nothing; or, with 0, takes its key away. Operator only.
     function setMemberKey(uint64 member, address key) external;
+    /// @notice Changes the member's key. By that key only.
+    function changeMemberKey(uint64 member, address key) external;
+    /// @notice Proposes a key for a member that lost its own, or has something already. Operator only.
+    function proposeMemberKey(uint64 member, address key) external;
+    /// @notice Registers the key that was proposed. Finance only, and not who proposed.
+    function approveMemberKey(uint64 member, address key) external;
 
+    /// @notice How long a proposal may wait, seconds.
+    function PATIENCE() external view returns (uint40);
     /// @notice The ledger that this registry writes into.
     function ledger() external view returns (address);
     /// @notice Merchants are numbered 1 to this.

@@ -6,7 +6,14 @@ brownie run enrol_members main ID[,ID...] --network FOLDER
 
 brownie run enrol_members key MEMBER ADDRESS --network FOLDER
 
+brownie run enrol_members propose_key MEMBER ADDRESS --network FOLDER
+brownie run enrol_members approve_key MEMBER ADDRESS --network FOLDER
+brownie run enrol_members change_key MEMBER ADDRESS --network FOLDER
+
   ADDRESS  that of the key by which the member signs terms of its own (TILLNET_MEMBER_KEY names its file then)
+
+The operator gives the first key to a member that has nothing yet. A member that has a key changes it itself (change_key).
+Otherwise the operator proposes a key, and finance, another account, approves it within seven days.
 """
 
 from typing import Final
@@ -33,17 +40,41 @@ def main(members: str) -> None:
 
 @told
 def key(member: str, address: str) -> None:
-    """Registers a member's key."""
+    """Registers a member's first key, as the operator."""
+    _key("setMemberKey", "register", member, address)
+
+
+@told
+def propose_key(member: str, address: str) -> None:
+    """Proposes a member's key, as the operator."""
+    _key("proposeMemberKey", "propose", member, address)
+
+
+@told
+def approve_key(member: str, address: str) -> None:
+    """Registers the key that was proposed, as finance."""
+    _key("approveMemberKey", "approve", member, address)
+
+
+@told
+def change_key(member: str, address: str) -> None:
+    """Changes a member's key, by the key that it has (named by TILLNET_OPERATOR_KEY)."""
+    _key("changeMemberKey", "change", member, address)
+
+
+def _key(function: str, what: str, member: str, address: str) -> None:
     session = open_session()
+    registry = session["Registry"]
     number, signer = read_whole(member, "a member's number", low=1), read_address(address)
     if not session["RewardToken"].account(number)[-1] & 1:
         raise Trouble(f"no member {number} is registered on this chain")
     pipeline = session.pipeline()
-    pipeline.call(
-        f"register the key of member {number}", session["Registry"].setMemberKey, (number, signer), gas=KEY_GAS
-    )
+    pipeline.call(f"{what} the key of member {number}", getattr(registry, function), (number, signer), gas=KEY_GAS)
     pipeline.finish()
-    print(f"Member {number} signs by {signer}.")
+    if registry.memberKey(number) == signer:
+        print(f"Member {number} signs by {signer}.")
+    else:
+        print("It is in force when finance has approved it: brownie run enrol_members approve_key")
 
 
 def read_members(text: str) -> list[int]:

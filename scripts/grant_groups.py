@@ -2,6 +2,8 @@
 
     brownie run grant_groups main MERCHANT ACCOUNT GROUPS --network FOLDER
     brownie run grant_groups reset MERCHANT ACCOUNT GROUPS --network FOLDER
+    brownie run grant_groups propose MERCHANT ACCOUNT GROUPS --network FOLDER
+    brownie run grant_groups approve MERCHANT ACCOUNT GROUPS --network FOLDER
 
       MERCHANT  the merchant's number
       ACCOUNT   an address, or the file of its key
@@ -15,8 +17,9 @@
                 check      a clerk that looks up and checks
                 reconcile  a clerk that reconciles and claims what is missing
 
-The first form is the merchant's owner's (name its key's file in TILLNET_OPERATOR_KEY), the second the operator's, for
-a merchant whose owner's key is lost. What is not named is taken away.
+The first form is the merchant's owner's (name its key's file in TILLNET_OPERATOR_KEY). The operator alone only takes
+groups away (reset). For a merchant whose owner's key is lost the operator proposes, and finance, another account,
+approves the same words within seven days. What is not named is taken away.
 """
 
 from typing import Final
@@ -50,8 +53,21 @@ def main(merchant: str, account: str, groups: str) -> None:
 
 @told
 def reset(merchant: str, account: str, groups: str) -> None:
-    """Sets an account's groups, as the operator."""
+    """Takes groups from an account, as the operator; GROUPS are those that stay."""
     _set("resetGroups", merchant, account, groups)
+
+
+@told
+def propose(merchant: str, account: str, groups: str) -> None:
+    """Proposes an account's groups, as the operator."""
+    _set("proposeGroups", merchant, account, groups)
+    print("They are in force when finance has approved them: brownie run grant_groups approve")
+
+
+@told
+def approve(merchant: str, account: str, groups: str) -> None:
+    """Sets the groups that were proposed, as finance."""
+    _set("approveGroups", merchant, account, groups)
 
 
 def read_groups(text: str) -> int:

@@ -4,18 +4,16 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IRegistry} from "../../interfaces/IRegistry.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
-import {OWNER, TERMINAL_KEYS} from "../libraries/Groups.sol";
+import {ALL_GROUPS, TERMINAL_KEYS} from "../libraries/Groups.sol";
+import {Mandates} from "./Mandates.sol";
 
 /// @title Merchants, stores, terminals and members
 /// @notice Keeps who is who; the bits that the posting path reads are the ledger's.
-contract Registry is AccessManaged, IRegistry {
-    uint8 private constant ALL_GROUPS = 255;
+contract Registry is Mandates {
     uint256 private constant MAX_TERMINALS = 65_536;
     uint16 private constant LOCKED = 2;
     uint16 private constant FROZEN = 4;
 
-    /// @inheritdoc IRegistry
-    address public immutable ledger;
     /// @inheritdoc IRegistry
     uint32 public merchantCount;
 
@@ -23,9 +21,6 @@ contract Registry is AccessManaged, IRegistry {
     mapping(uint32 merchantId => mapping(uint32 store => bytes32)) private _storeNames;
     mapping(bytes8 id => Terminal) private _terminals;
     mapping(uint32 merchantId => mapping(uint256 number => bytes8)) private _numbers;
-    mapping(uint32 merchantId => mapping(address account => uint8)) private _groups;
-    /// @inheritdoc IRegistry
-    mapping(uint64 member => address) public memberKey;
 
     modifier onlyTerminalsGroup(bytes8 id) {
         uint32 merchantId = _known(id).merchant;
@@ -35,9 +30,7 @@ contract Registry is AccessManaged, IRegistry {
         _;
     }
 
-    constructor(address authority_, address ledger_) AccessManaged(authority_) {
-        ledger = ledger_;
-    }
+    constructor(address authority_, address ledger_) AccessManaged(authority_) Mandates(ledger_) {}
 
     // --- merchants ------------------------------------------------------------------------------------------------
 
@@ -50,9 +43,8 @@ contract Registry is AccessManaged, IRegistry {
         id = ++merchantCount;
         _merchants[id].name = name;
         _merchants[id].active = true;
-        _groups[id][admin] = ALL_GROUPS;
         emit MerchantOnboarded(id, admin, name);
-        emit GroupsSet(id, admin, ALL_GROUPS, msg.sender);
+        _setGroups(id, admin, ALL_GROUPS);
         IRewardToken(ledger).setMerchant(id, 1);
         _addStores(id, stores);
     }
@@ -76,18 +68,6 @@ contract Registry is AccessManaged, IRegistry {
         _merchants[merchantId].active = active;
         emit MerchantActivated(merchantId, active);
         IRewardToken(ledger).setMerchant(merchantId, active ? 1 : 0);
-    }
-
-    /// @inheritdoc IRegistry
-    function setGroups(uint32 merchantId, address account, uint8 groups) external {
-        if (!inGroup(merchantId, msg.sender, OWNER)) revert NotInGroup(merchantId, msg.sender, OWNER);
-        _setGroups(merchantId, account, groups);
-    }
-
-    /// @inheritdoc IRegistry
-    function resetGroups(uint32 merchantId, address account, uint8 groups) external restricted {
-        _requireMerchant(merchantId);
-        _setGroups(merchantId, account, groups);
     }
 
     // --- terminals ------------------------------------------------------------------------------------------------
@@ -154,12 +134,6 @@ contract Registry is AccessManaged, IRegistry {
         IRewardToken(ledger).setTier(members, tier);
     }
 
-    /// @inheritdoc IRegistry
-    function setMemberKey(uint64 member, address key) external restricted {
-        memberKey[member] = key;
-        emit MemberKeySet(member, key);
-    }
-
     // --- views ----------------------------------------------------------------------------------------------------
 
     /// @inheritdoc IRegistry
@@ -197,16 +171,6 @@ contract Registry is AccessManaged, IRegistry {
     function isTerminalSigner(bytes8 id, address signer) external view returns (bool) {
         Terminal storage it = _terminals[id];
         return signer != address(0) && (it.signer == signer || it.previousSigner == signer);
-    }
-
-    /// @inheritdoc IRegistry
-    function groupsOf(uint32 merchantId, address account) external view returns (uint8) {
-        return _groups[merchantId][account];
-    }
-
-    /// @inheritdoc IRegistry
-    function inGroup(uint32 merchantId, address account, uint8 group) public view returns (bool) {
-        return _groups[merchantId][account] & group != 0;
     }
 
     // --- inside ---------------------------------------------------------------------------------------------------
@@ -251,12 +215,7 @@ contract Registry is AccessManaged, IRegistry {
         IRewardToken(ledger).setTerminals(merchantId, stream, page, active ? bits | bit : bits & ~bit);
     }
 
-    function _setGroups(uint32 merchantId, address account, uint8 groups) private {
-        _groups[merchantId][account] = groups & ALL_GROUPS;
-        emit GroupsSet(merchantId, account, groups & ALL_GROUPS, msg.sender);
-    }
-
-    function _requireMerchant(uint32 id) private view {
+    function _requireMerchant(uint32 id) internal view override {
         if (id == 0 || id > merchantCount) revert UnknownMerchant(id);
     }
 

@@ -78,7 +78,11 @@ contract NetworkAccess is AccessManager, INetworkAccess {
         _setTargetFunctionRole(registry, IRegistry.setMemberState.selector, OPERATOR);
         _setTargetFunctionRole(registry, IRegistry.setTier.selector, OPERATOR);
         _setTargetFunctionRole(registry, IRegistry.setMemberKey.selector, OPERATOR);
+        _setTargetFunctionRole(registry, IRegistry.proposeMemberKey.selector, OPERATOR);
+        _setTargetFunctionRole(registry, IRegistry.approveMemberKey.selector, FINANCE);
         _setTargetFunctionRole(registry, IRegistry.resetGroups.selector, OPERATOR);
+        _setTargetFunctionRole(registry, IRegistry.proposeGroups.selector, OPERATOR);
+        _setTargetFunctionRole(registry, IRegistry.approveGroups.selector, FINANCE);
 
         _setTargetFunctionRole(rules, IRewardRules.vetoVersion.selector, OPERATOR);
         _setTargetFunctionRole(rules, IRewardRules.vetoProductSet.selector, OPERATOR);

@@ -19,3 +19,5 @@ uint8 constant CANCEL = 32;
 uint8 constant CHECK = 64;
 /// @dev A clerk that reconciles and claims what is missing.
 uint8 constant RECONCILE = 128;
+/// @dev All of them: an owner's.
+uint8 constant ALL_GROUPS = 255;

@@ -36,7 +36,7 @@ class Desk:
         twin.recharge(ANN, 1_000)
         self.merchant, self.operator, self.stranger = self.world.merchant, self.world.operator, self.world.stranger
         self.key = self.world.chain.impersonate(KEY.address)
-        self.world.registry.send("setMemberKey", ANN, self.key, sender=self.operator)
+        self.world.give_key(ANN, self.key)
         self.world.cash.send("approve", self.contract.address, 2**256 - 1, sender=self.operator)
         twin.now = twin.chain.now()
 

@@ -45,7 +45,7 @@ class Desk:
             twin.base(twin.onboard(prepaid=prepaid))
         twin.enrol(ANN, BOB, CAT)
         self.merchant, self.key = self.world.merchant, self.world.chain.impersonate(KEY.address)
-        self.operator("registry", "setMemberKey", ANN, self.key)
+        self.twin.give_key(ANN, self.key)
         self.sale = 0
         self.campaign()
         twin.now = twin.chain.now()

@@ -43,7 +43,7 @@ class Pitch:
         twin.enrol(ANN)
         self.shop = shop
         self.ann = Account.from_key(KEY).address.lower()
-        self.send(twin.world.registry, "setMemberKey", ANN, self.ann)
+        twin.give_key(ANN, self.ann)
         self.earn(3 * COINS)
         for trader in (self.maker, self.taker):
             self.send(self.ledger, "transfer", trader, COINS, sender=twin.chain.impersonate(member_address(ANN)))
@@ -301,7 +301,7 @@ def test_member_s_new_key_gets_what_its_offer_brings(pitch: Pitch) -> None:
     words = (ANN, pitch.money, COINS, 9_000, pitch.twin.now + WEEK, NOBODY, 0, b"")
     offer = pitch.offer(pitch.send(pitch.exchange, "makeForMember", *words, sender=pitch.ann))
     fresh = pitch.bazaar.thief
-    pitch.send(pitch.twin.world.registry, "setMemberKey", ANN, fresh)
+    pitch.twin.give_key(ANN, fresh)
     before = pitch.held(pitch.cash, fresh)
     pitch.take(offer, COINS)
     assert pitch.held(pitch.cash, fresh) - before == 9_000 - 4

@@ -39,7 +39,7 @@ class Shop:
         twin.recharge(ANN, 1_000)
         twin.pay(SHOP, ANN, external(100_000))
         self.merchant, self.key = self.world.merchant, self.world.chain.impersonate(KEY.address)
-        self.world.registry.send("setMemberKey", ANN, self.key, sender=self.world.operator)
+        self.world.give_key(ANN, self.key)
         self.publish()
         twin.now = twin.chain.now()
 

@@ -32,7 +32,7 @@ class Desk:
         twin.onboard()
         twin.enrol(ANN)  # type: ignore[arg-type]
         twin.recharge(ANN, 60_000)  # type: ignore[arg-type]
-        world.registry.send("setMemberKey", ANN, self.ann.address, sender=operator)
+        world.give_key(ANN, self.ann.address)
         self.funder = world.holder
         for address in (self.payer.address, self.funder):
             sender = twin.chain.impersonate(address)

@@ -330,7 +330,7 @@ def test_nobody_is_referred_twice_by_itself_or_in_a_circle(till: Till) -> None:
 
 
 def test_member_names_its_referrer_by_a_signature_that_works_once(till: Till) -> None:
-    till.world.registry.send("setMemberKey", EVE, KEY.address, sender=till.operator)
+    till.world.give_key(EVE, KEY.address)
     fields = [("member", "uint64", EVE), ("referrer", "uint64", ANN), ("nonce", "uint256", 0)]
     fields.append(("deadline", "uint256", 2**40))
     arguments = (EVE, ANN, 2**40)

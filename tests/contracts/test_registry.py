@@ -105,8 +105,38 @@ def test_groups_stay_inside_their_merchant(world: World) -> None:
     assert _refusal(world.registry, "setGroups", 1, world.holder, 255, sender=world.holder) == "NotInGroup"
     world.registry.send("setGroups", 1, world.stranger, 0, sender=world.merchant)
     assert _refusal(world.rules, "defineBase", 1, 100, (), sender=world.stranger) == "NotInOffersGroup"
-    world.as_operator(world.registry, "resetGroups", 1, world.stranger, 255)
+
+
+def test_operator_alone_takes_groups_away_and_gives_none(world: World) -> None:
+    world.onboard()
+    world.registry.send("setGroups", 1, world.stranger, 2 | 4, sender=world.merchant)
+    for groups in (1, 2 | 8, 255):
+        assert _refusal(world.registry, "resetGroups", 1, world.stranger, groups, sender=world.operator) == (
+            "NeedsApproval"
+        )
+    world.as_operator(world.registry, "resetGroups", 1, world.stranger, 4)
+    assert world.registry.view("groupsOf", 1, world.stranger) == 4
+    world.as_operator(world.registry, "resetGroups", 1, world.merchant, 0)
+    assert world.registry.view("groupsOf", 1, world.merchant) == 0
+
+
+def test_groups_are_given_by_two_when_the_owner_s_key_is_lost(world: World) -> None:
+    world.onboard()
+    words = (1, world.stranger, 255)
+    assert _refusal(world.registry, "approveGroups", *words, sender=world.finance) == "NotProposed"
+    world.as_operator(world.registry, "proposeGroups", *words)
+    # the operator of this world has the role of finance too
+    assert _refusal(world.registry, "approveGroups", *words, sender=world.operator) == "SamePerson"
+    assert _refusal(world.registry, "approveGroups", *words, sender=world.stranger) == "AccessManagedUnauthorized"
+    assert _refusal(world.registry, "approveGroups", 1, world.holder, 255, sender=world.finance) == "NotProposed"
+    assert _refusal(world.registry, "approveGroups", 1, world.stranger, 1, sender=world.finance) == "NotProposed"
+    world.registry.send("approveGroups", *words, sender=world.finance)
     assert world.registry.view("groupsOf", 1, world.stranger) == 255
+    assert _refusal(world.registry, "approveGroups", *words, sender=world.finance) == "NotProposed"
+    world.as_operator(world.registry, "proposeGroups", *words)
+    world.chain.set_next_time(world.chain.now() + 7 * 86_400)
+    world.onboard()
+    assert _refusal(world.registry, "approveGroups", *words, sender=world.finance) == "NotProposed"
 
 
 def test_merchant_that_is_closed_and_opened_keeps_what_it_has(world: World) -> None:
@@ -125,7 +155,36 @@ def test_member_key_and_enrolment(world: World) -> None:
     assert [world.ledger.view("account", member)["flags"] for member in (5, 6, 7)] == [1, 1, 0]
     world.as_operator(world.registry, "setMemberKey", 5, KEY)
     assert world.registry.view("memberKey", 5) == KEY
+    assert _refusal(world.registry, "setMemberKey", 5, NEXT_KEY, sender=world.operator) == "NeedsApproval"
     assert world.ledger.view("memberAccount", 5) == "0x54696c6c6d656d62657200000000000000000005"
+
+
+def test_member_s_key_is_given_by_two_when_the_member_has_something(world: World) -> None:
+    world.enrol(5, 6)
+    world.as_operator(world.ledger, "recharge", 5, 100)
+    for key in (KEY, world.operator):
+        assert _refusal(world.registry, "setMemberKey", 5, key, sender=world.operator) == "NeedsApproval"
+    assert _refusal(world.registry, "approveMemberKey", 5, KEY, sender=world.finance) == "NotProposed"
+    world.as_operator(world.registry, "proposeMemberKey", 5, KEY)
+    assert _refusal(world.registry, "approveMemberKey", 5, KEY, sender=world.operator) == "SamePerson"
+    assert _refusal(world.registry, "approveMemberKey", 6, KEY, sender=world.finance) == "NotProposed"
+    assert _refusal(world.registry, "approveMemberKey", 5, NEXT_KEY, sender=world.finance) == "NotProposed"
+    assert world.registry.view("memberKey", 5) == NOBODY
+    world.registry.send("approveMemberKey", 5, KEY, sender=world.finance)
+    assert world.registry.view("memberKey", 5) == KEY
+
+
+def test_member_changes_its_own_key_and_operator_takes_a_lost_one_away(world: World) -> None:
+    world.enrol(5)
+    key, stranger = world.chain.impersonate(KEY), world.chain.impersonate(LAST_KEY)
+    world.as_operator(world.registry, "setMemberKey", 5, key)
+    assert _refusal(world.registry, "changeMemberKey", 5, stranger, sender=stranger) == "NotMemberKey"
+    world.registry.send("changeMemberKey", 5, NEXT_KEY, sender=key)
+    assert _refusal(world.registry, "changeMemberKey", 5, key, sender=key) == "NotMemberKey"
+    world.as_operator(world.ledger, "recharge", 5, 100)
+    world.as_operator(world.registry, "setMemberKey", 5, NOBODY)
+    assert world.registry.view("memberKey", 5) == NOBODY
+    assert _refusal(world.registry, "setMemberKey", 5, KEY, sender=world.operator) == "NeedsApproval"
 
 
 def _refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> str:

@@ -45,8 +45,8 @@ class Fair:
         for _ in range(2):
             twin.base(twin.onboard(prepaid=10**6), coefficient=500)
         twin.enrol(ANN, BEN)
-        self.send(twin.world.registry, "setMemberKey", ANN, self.ann)
-        self.send(twin.world.registry, "setMemberKey", BEN, self.buyer)
+        twin.give_key(ANN, self.ann)
+        twin.give_key(BEN, self.buyer)
         self.bazaar.give(self.market, self.buyer, self.other, cash=10_000)
         root = items_root(BASKET, SALT)
         (leaf,) = twin.pay(SHOP, ANN, external(5_000), items_root=root)

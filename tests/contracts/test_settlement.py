@@ -40,7 +40,7 @@ class Counter:
         shares = [(self.acquirer, 7_000), (self.platform, 3_000)]
         for merchant, at_once in ((SHOP, False), (OTHER, True)):
             self.escrow.send("setMerchantTerms", merchant, FEE_BPS, at_once, shares, sender=operator)
-        world.registry.send("setMemberKey", ANN, self.ann.address, sender=operator)
+        world.give_key(ANN, self.ann.address)
         world.cash.send("transfer", self.payer.address, 10**6, sender=operator)
         self.sender = twin.chain.impersonate(self.payer.address)
         world.cash.send("approve", self.escrow.address, 2**256 - 1, sender=self.sender)

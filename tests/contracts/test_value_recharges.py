@@ -185,7 +185,7 @@ def test_deposit_and_withdraw_gains_nothing(till: Till, cycles: list[int], data:
     with till.twin.forgotten():
         till.operate(till.cards, "setKind", 1, 0, 0, 10_000, 0)
         to, paid_in = "0x" + "77" * 20, 0
-        till.operate(till.world.registry, "setMemberKey", ADA, till.world.holder)
+        till.world.give_key(ADA, till.world.holder)
         for card, amount in enumerate(cycles, start=1):
             till.operate(till.cards, "issueCards", 0, 1, [card])
             till.operate(till.cards, "activate", card, ADA)

@@ -72,6 +72,11 @@ class Twin:
         self.chain.set_next_time(self.now)
         self.model.block = Block(number=int(newest["number"], 16) + 1, time=self.now)
 
+    def give_key(self, member: int, key: str) -> None:
+        """The key by which a member signs; the ledger's model does not know keys."""
+        self.tick()
+        self.world.give_key(member, key)
+
     def act(
         self, contract: Contract, name: str, *arguments: Any, model: Callable[[], None], sender: str | None = None
     ) -> Receipt | None:

@@ -26,10 +26,10 @@ def shop(anvil: Chain) -> Chain:
     shown(anvil, "onboard_merchant", "main", "Corner Shop", "Main Street=S0000101")
     shown(anvil, "fund_points", "main", "1", "1,000.00")
     shown(anvil, "enrol_members", "main", "7")
+    as_operator(anvil, "Registry", "setMemberKey(uint64,address)", 7, OPERATOR)
     as_operator(anvil, "CashToken", "deposit(address,uint256,bytes32)", OPERATOR, 10**7, b"")
     as_operator(anvil, "CashToken", "approve(address,uint256)", address_of(anvil, "RewardToken"), 2**256 - 1)
     as_operator(anvil, "RewardToken", "recharge(uint64,uint64)", 7, 50_000)
-    as_operator(anvil, "Registry", "setMemberKey(uint64,address)", 7, OPERATOR)
     return anvil
 
 

@@ -159,3 +159,19 @@ def test_read_percent_gives_basis_points(text: str, points: int) -> None:
 def test_read_percent_refuses_what_is_no_share(text: str) -> None:
     with pytest.raises(Trouble):
         read_percent(text)
+
+
+def test_key_and_groups_are_given_by_two(shop: Chain, second: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, later = SECOND.address, OPERATOR
+    shown(shop, "enrol_members", "main", "9")
+    assert f"Member 9 signs by {first}" in shown(shop, "enrol_members", "key", "9", first)
+    assert "NeedsApproval" in told(shop, "enrol_members", "key", "9", later)
+    assert "when finance has approved" in shown(shop, "enrol_members", "propose_key", "9", later)
+    assert "SamePerson" in told(shop, "enrol_members", "approve_key", "9", later)
+    assert "NeedsApproval" in told(shop, "grant_groups", "reset", "1", first, "finance")
+    assert "when finance has approved" in shown(shop, "grant_groups", "propose", "1", first, "finance")
+    monkeypatch.setenv("TILLNET_OPERATOR_KEY", second)
+    assert f"Member 9 signs by {later}" in shown(shop, "enrol_members", "approve_key", "9", later)
+    assert "NotMemberKey" in told(shop, "enrol_members", "change_key", "9", first)
+    assert row(shown(shop, "grant_groups", "approve", "1", first, "finance"), first) == "finance"
+    assert "NotProposed" in told(shop, "grant_groups", "approve", "1", first, "all")

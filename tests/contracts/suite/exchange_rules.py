@@ -49,7 +49,7 @@ class ExchangeRules:
             market.send(market.exchange, "setToken", token, True)
         self.traders = market.payers
         self.twin.enrol(TRADER)
-        market.send(world.registry, "setMemberKey", TRADER, self.traders[0])
+        self.twin.give_key(TRADER, self.traders[0])
         self.exchange_model.keys[TRADER] = self.traders[0]
         for trader, member in zip(self.traders, MEMBERS[1:3], strict=True):
             self._coins_to(trader, member, 5 * 10**7)

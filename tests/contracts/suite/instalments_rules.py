@@ -40,7 +40,7 @@ class InstalmentsRules:
         self._plan_set_up(self.plans_, "setLine", RICH, 20_000, sender=payer_of("fund").address)
         self.planned.lines[RICH] = 20_000
         for member in (*MEMBERS, LOCKED):
-            self._plan_set_up(world.registry, "setMemberKey", member, payer_of(f"member {member}").address)
+            self.twin.give_key(member, payer_of(f"member {member}").address)
         self._plan_set_up(world.cash, "approve", self.discount.address, FUND)
         self._plan_set_up(self.discount, "fillFund", FUND)
         self._plan_set_up(self.discount, "setAllowance", RICH, 2_000)

@@ -15,8 +15,7 @@ def key_of(twin: Twin, member: MemberId) -> str:
     key = str(registry.view("memberKey", member))
     if key == NOBODY:
         key = "0x" + keccak(b"key of " + member.to_bytes(8, "big"))[-20:].hex()
-        twin.tick()
-        registry.send("setMemberKey", member, key, sender=twin.world.operator)
+        twin.give_key(member, key)
     return twin.chain.impersonate(key)
 
 

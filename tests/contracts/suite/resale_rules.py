@@ -34,7 +34,7 @@ class ResaleRules:
         self.goods_bought: list[Purchase] = []
         self.twin.enrol(*SHOPPERS)
         for member, key in zip(SHOPPERS, market.payers, strict=True):
-            market.send(self.twin.world.registry, "setMemberKey", member, key)
+            self.twin.give_key(member, key)
             self.resale_model.keys[member] = key
         self.resale_people = [*market.payers, market.thief]
         self.buy_goods([1_000, 250, 1], 0, False)

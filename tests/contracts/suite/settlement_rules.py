@@ -71,7 +71,7 @@ class SettlementRules:
             self._escrow_set_up(world.cash, "approve", self.escrow.address, 2**256 - 1, sender=address)
             self.escrow_book.cash[address] = PURSE
         for member in EVERYBODY:
-            self._escrow_set_up(world.registry, "setMemberKey", member, self.escrow_keys[member].address)
+            self.twin.give_key(member, self.escrow_keys[member].address)
         for merchant, at_once in ((RICH, False), (TIERED, True)):
             self._escrow_agree(
                 merchant, 150, at_once, ((self.escrow_receivers[0], 7_000), (self.escrow_receivers[1], 3_000))

@@ -52,8 +52,7 @@ class ValueRules:
             self._value_cash(part, self.twin.world.operator)
         self.twin.enrol(*SHOPPERS)
         for member in SHOPPERS:
-            self.twin.tick()
-            world.as_operator(world.registry, "setMemberKey", member, self.twin.world.holder)
+            self.twin.give_key(member, self.twin.world.holder)
         model = self.twin.model
         for shop, deposit in ((RICH, 300_000), (POOR, 5_000)):
             self.twin.act(
