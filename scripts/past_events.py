@@ -15,11 +15,21 @@ def past_events(
 
     `last_block`: the newest block that is looked at, if not the chain's.
     """
-    its = session[contract]
+    return _events(session, session[contract], session.first_block(contract), event, last_block, filters)
+
+
+def ledger_events(session: Session, doors: Any, event: str) -> list[dict[str, Any]]:
+    """The arguments of every event that the ledger writes through a contract of its code; `doors` has its ABI."""
+    return _events(session, doors, session.first_block("RewardToken"), event, None, {})
+
+
+def _events(
+    session: Session, its: Any, born: int, event: str, last_block: int | None, filters: dict[str, Any]
+) -> list[dict[str, Any]]:
     source = session.web3.eth.contract(address=its.address, abi=its.abi).events[event]
     newest = int(session.web3.eth.block_number) if last_block is None else last_block
     found: list[dict[str, Any]] = []
-    for first in range(session.first_block(contract), newest + 1, PAGE):
+    for first in range(born, newest + 1, PAGE):
         last = min(first + PAGE - 1, newest)
         logs = source.get_logs(from_block=first, to_block=last, argument_filters=filters or None)
         found += [dict(log["args"]) for log in logs]
