@@ -71,16 +71,26 @@ def deploy(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     addresses = {name: creation.created for name, creation in sent.items()}
     connect(pipeline, session, addresses, roles_of(values), delay_of(values))
     pipeline.finish()
+    return write_deployment(session, entries_of(sent, receipts))
+
+
+def entries_of(sent: dict[str, Sent], receipts: list[Any]) -> dict[str, dict[str, Any]]:
+    """The entries of deployment.json for contracts that were created."""
     blocks = {receipt["contractAddress"]: receipt["blockNumber"] for receipt in receipts if receipt["contractAddress"]}
+    return {
+        name: {"address": creation.created, "artifact": f"{name}.json", "block": blocks[creation.created]}
+        for name, creation in sent.items()
+    }
+
+
+def write_deployment(session: Session, contracts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Writes deployment.json at once and whole, and returns what it says."""
     deployment = {
         "format": FORMAT,
         "chain_id": session.web3.eth.chain_id,
-        "block": min(blocks.values()),
+        "block": min(int(entry["block"]) for entry in contracts.values()),
         "operator": session.operator.address,
-        "contracts": {
-            name: {"address": creation.created, "artifact": f"{name}.json", "block": blocks[creation.created]}
-            for name, creation in sent.items()
-        },
+        "contracts": contracts,
     }
     session.folder.mkdir(parents=True, exist_ok=True)
     fresh = session.deployment_file.with_suffix(".new")
@@ -100,13 +110,36 @@ def create(pipeline: Pipeline, project: Any, values: dict[str, Any]) -> dict[str
 
     access = make("NetworkAccess", pipeline.account.address)
     money = make("CashToken", access, cash["name"], cash["symbol"], cash["currency"])
-    succession = make("Succession", money, terms_of(ledger))
-    coin = make("RewardToken", access, money, ledger["name"], ledger["symbol"], terms_of(ledger), succession)
+    kept = {"NetworkAccess": access, "CashToken": money}
+    return made | create_ledger(pipeline, project, kept, values, (ledger["name"], ledger["symbol"]), terms_of(ledger))
+
+
+def create_ledger(
+    pipeline: Pipeline,
+    project: Any,
+    kept: dict[str, str],
+    values: dict[str, Any],
+    named: tuple[str, str],
+    terms: tuple[int, ...],
+) -> dict[str, Sent]:
+    """Sends the creations of a ledger and of everything that belongs to it, over roles and cash that are there.
+
+    `kept`: the addresses of NetworkAccess and CashToken; `named`: the coin's name and symbol.
+    """
+    made: dict[str, Sent] = {}
+
+    def make(name: str, *arguments: Any) -> str:
+        made[name] = pipeline.deploy(project[name], arguments, gas=CREATION_GAS)
+        return made[name].created
+
+    access, money = kept["NetworkAccess"], kept["CashToken"]
+    succession = make("Succession", money, terms)
+    coin = make("RewardToken", access, money, *named, terms, succession)
     registry = make("Registry", access, coin)
     make("RewardRules", access, coin, registry)
     settings = settings_of(values)
     for part in PARTS:
-        addresses = {name: sent.created for name, sent in made.items()}
+        addresses = kept | {name: sent.created for name, sent in made.items()}
         make(part.name, *part.arguments(addresses, settings[part.section]))
     return made
 
@@ -120,10 +153,7 @@ def connect(
     """
     operator = session.operator.address
     access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
-    others = [addresses[name] for name in ("RewardToken", "CashToken", "Registry", "RewardRules")]
-    pipeline.call("connect the contracts", access.connect, others, gas=CALL_GAS)
-    for part in PARTS:
-        connect_part(pipeline, session, addresses, part)
+    connect_contracts(pipeline, session, addresses)
     admin = roles.get("admin", operator)
     keeper = roles.get("keeper", admin)
     holders = {OPERATOR: operator, FINANCE: roles.get("finance", operator), KEEPER: keeper}
@@ -142,6 +172,15 @@ def connect(
         pipeline.call("renounce the keeper's role", access.renounceRole, (KEEPER, operator), gas=CALL_GAS)
     if admin != operator:
         pipeline.call("renounce the admin role", access.renounceRole, (ADMIN, operator), gas=CALL_GAS)
+
+
+def connect_contracts(pipeline: Pipeline, session: Session, addresses: dict[str, str]) -> None:
+    """Sends what gives every contract its roles and doors; people's roles are another matter."""
+    access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
+    others = [addresses[name] for name in ("RewardToken", "CashToken", "Registry", "RewardRules")]
+    pipeline.call("connect the contracts", access.connect, others, gas=CALL_GAS)
+    for part in PARTS:
+        connect_part(pipeline, session, addresses, part)
 
 
 def harden(pipeline: Pipeline, access: Any, addresses: dict[str, str], delay: int) -> None:

@@ -15,6 +15,7 @@ from web3 import Web3
 
 from scripts.amounts import money, read_whole
 from scripts.names import ZERO
+from scripts.past_events import ranges
 from scripts.revert_reason import canonical
 from scripts.session import Session, read_key
 from scripts.tables import show
@@ -92,11 +93,12 @@ def event_of(session: Session, contract: str, event: str, id_: bytes) -> tuple[A
     entry = next(each for each in session[contract].abi if each["type"] == "event" and each["name"] == event)
     signature = f"{event}({','.join(canonical(item) for item in entry['inputs'])})"
     topics = [Web3.to_hex(Web3.keccak(text=signature)), Web3.to_hex(id_)]
-    logs = session.web3.eth.get_logs({"address": session[contract].address, "topics": topics, "fromBlock": 0})
-    if not logs:
-        return None
     plain = [canonical(item) for item in entry["inputs"] if not item["indexed"]]
-    return tuple(decode(plain, bytes(logs[0]["data"])))
+    for first, last in ranges(session.first_block(contract), int(session.web3.eth.block_number)):
+        query: Any = {"address": session[contract].address, "topics": topics, "fromBlock": first, "toBlock": last}
+        if logs := session.web3.eth.get_logs(query):
+            return tuple(decode(plain, bytes(logs[0]["data"])))
+    return None
 
 
 def known_merchant(session: Session, text: str) -> int:

@@ -1,4 +1,4 @@
-"""A member's statement: what came, what went, what expired, and what expires when.
+"""A member's statement: what came, what went, what expired, what expires when, and which rebates are still to come.
 
 brownie run member_statement main MEMBER [FROM] [UNTIL] --network FOLDER
 
@@ -17,10 +17,11 @@ from typing import Any, Final
 from web3 import Web3
 
 from scripts.amounts import coins, money
-from scripts.dates import time_of
+from scripts.dates import date_of, time_of
 from scripts.names import typed_path
 from scripts.parties import read_member
 from scripts.past_events import past_events
+from scripts.rebates_to_come import Instalment, rebates_to_come
 from scripts.redeem_gift import STATES
 from scripts.revert_reason import canonical
 from scripts.session import Session, open_session
@@ -182,6 +183,15 @@ def _show_standing(session: Session, member: int) -> None:
     rows += _gifts(session, member)
     rows += _certificates(session, member)
     show("Now", ("", "amount"), rows)
+    if rebates := rebates_to_come(session, member):
+        show("Rebates still to come", ("from (the network's day)", "instalment", "amount"), _rebates(member, rebates))
+        print(f"Together {money(sum(each.amount for each in rebates))}; brownie run release_rebates pays what is due.")
+
+
+def _rebates(member: int, rebates: Sequence[Instalment]) -> Iterator[tuple[str, str, str]]:
+    for each in rebates:
+        of = f", of member {each.promised_to}" if each.promised_to != member else ""
+        yield date_of(each.day), f"{each.number} of {each.months}{of}", money(each.amount)
 
 
 def _gifts(session: Session, member: int) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What a contract has told before: its events by name, the oldest first."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from scripts.session import Session
@@ -15,15 +16,30 @@ def past_events(
 
     `last_block`: the newest block that is looked at, if not the chain's.
     """
-    its = session[contract]
+    return _events(session, session[contract], session.first_block(contract), event, last_block, filters)
+
+
+def ledger_events(session: Session, doors: Any, event: str) -> list[dict[str, Any]]:
+    """The arguments of every event that the ledger writes through a contract of its code; `doors` has its ABI."""
+    return _events(session, doors, session.first_block("RewardToken"), event, None, {})
+
+
+def _events(
+    session: Session, its: Any, born: int, event: str, last_block: int | None, filters: dict[str, Any]
+) -> list[dict[str, Any]]:
     source = session.web3.eth.contract(address=its.address, abi=its.abi).events[event]
     newest = int(session.web3.eth.block_number) if last_block is None else last_block
     found: list[dict[str, Any]] = []
-    for first in range(session.first_block(contract), newest + 1, PAGE):
-        last = min(first + PAGE - 1, newest)
+    for first, last in ranges(born, newest):
         logs = source.get_logs(from_block=first, to_block=last, argument_filters=filters or None)
         found += [dict(log["args"]) for log in logs]
     return found
+
+
+def ranges(first: int, newest: int) -> Iterator[tuple[int, int]]:
+    """The blocks from one to another in parts that a node answers for: validators refuse more than 10,000 at once."""
+    for start in range(first, newest + 1, PAGE):
+        yield start, min(start + PAGE - 1, newest)
 
 
 def one_event(session: Session, contract: str, events: tuple[str, ...], number: int, what: str) -> dict[str, Any]:

@@ -9,16 +9,13 @@ What was forfeited (the member gave up its last card) goes back to its programme
 
 from typing import Final
 
-from web3 import Web3
-
 from scripts.amounts import money
 from scripts.parties import read_numbers
+from scripts.past_events import past_events
 from scripts.session import Session, open_session
 from scripts.tables import show
 from scripts.trouble import told
 
-PROMISED: Final = "RebatePromised(uint64,uint16,uint16,uint64,uint64,uint64)"
-BLOCKS: Final = 20_000  # asked for in one request
 AT_ONCE: Final = 40  # promises in one transaction
 GAS: Final = 150_000
 GAS_EACH: Final = 60_000
@@ -67,17 +64,4 @@ def _due(session: Session, member: int) -> tuple[list[int], list[int], int]:
 
 def _promised_to(session: Session) -> list[int]:
     """Every member that a rebate was promised to, from the contract's events."""
-    web3, contract = session.web3, session["Rebates"]
-    found: dict[int, None] = {}
-    newest = web3.eth.block_number
-    for first in range(0, newest + 1, BLOCKS):
-        logs = web3.eth.get_logs(
-            {
-                "address": Web3.to_checksum_address(contract.address),
-                "fromBlock": first,
-                "toBlock": min(first + BLOCKS - 1, newest),
-                "topics": [Web3.to_hex(Web3.keccak(text=PROMISED))],
-            }
-        )
-        found |= {int.from_bytes(bytes(log["topics"][1]), "big"): None for log in logs}
-    return list(found)
+    return list(dict.fromkeys(int(event["member"]) for event in past_events(session, "Rebates", "RebatePromised")))

@@ -15,6 +15,7 @@ Name the file of the keeper's key in TILLNET_OPERATOR_KEY where it is not the op
 from typing import Any, Final
 
 from scripts.open_stream import read_poster
+from scripts.past_events import ranges
 from scripts.session import Session, open_session
 from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, MEMBERS, OPERATOR, REPORTER
 from scripts.tables import show
@@ -91,8 +92,12 @@ def logs_of(session: Session, contract: str, *events: str) -> list[Any]:
     """A contract's decoded events of these names, in order."""
     web3, at = session.web3, session[contract]
     reader = web3.eth.contract(address=at.address, abi=at.abi)
-    first = session.first_block("NetworkAccess")
-    found = [log for name in events for log in reader.events[name].get_logs(from_block=first)]
+    found = [
+        log
+        for first, last in ranges(session.first_block("NetworkAccess"), int(web3.eth.block_number))
+        for name in events
+        for log in reader.events[name].get_logs(from_block=first, to_block=last)
+    ]
     return sorted(found, key=lambda log: (log["blockNumber"], log["logIndex"]))
 
 

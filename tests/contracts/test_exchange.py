@@ -337,9 +337,11 @@ def test_receiver_that_is_refused_blocks_nobody(pitch: Pitch) -> None:
     )
 
 
+@pytest.mark.parametrize("sold", [True, False])
 @pytest.mark.parametrize("name", ["take", "cancel", "claim", "make"])
-def test_token_that_calls_back_finds_the_door_shut(pitch: Pitch, name: str) -> None:
-    offer = pitch.make(pitch.dollar, pitch.money, (1_000, 1_000))
+def test_token_that_calls_back_finds_the_door_shut(pitch: Pitch, name: str, sold: bool) -> None:
+    sides = (pitch.dollar, pitch.money) if sold else (pitch.money, pitch.dollar)
+    offer = pitch.make(*sides, (1_000, 1_000))
     arguments: dict[str, tuple[Any, ...]] = {
         "take": (offer.words(), 1, 0, pitch.taker),
         "cancel": (offer.words(),),
@@ -353,6 +355,23 @@ def test_token_that_calls_back_finds_the_door_shut(pitch: Pitch, name: str) -> N
     assert pitch.bazaar.dollar.view("worked") is False
     answer = "0x" + pitch.bazaar.dollar.view("answer").hex()
     assert pitch.exchange.interface.errors[answer[:10]]["name"] == "ReentrancyGuardReentrantCall"
+
+
+@pytest.mark.parametrize("sold", [True, False])
+def test_token_that_calls_back_finds_what_is_taken_gone_already(pitch: Pitch, sold: bool) -> None:
+    # views are not shut: whoever asks in the middle of a transfer sees the offer after it
+    sides = (pitch.dollar, pitch.bitcoin) if sold else (pitch.bitcoin, pitch.dollar)
+    offer = pitch.make(*sides, (1_000, 1_000))
+    pitch.bazaar.behave(RE_ENTERS)
+    data = pitch.exchange.interface.encode("leftOf", offer.words())
+    pitch.send(pitch.bazaar.dollar, "setCall", pitch.exchange.address, bytes.fromhex(data[2:]))
+    pitch.take(offer, 400)
+    assert pitch.bazaar.dollar.view("worked") is True
+    assert int.from_bytes(pitch.bazaar.dollar.view("answer")[:32]) == 600
+    data = pitch.exchange.interface.encode("assetOwed", sides[0])
+    pitch.send(pitch.bazaar.dollar, "setCall", pitch.exchange.address, bytes.fromhex(data[2:]))
+    pitch.take(offer, 100)
+    assert int.from_bytes(pitch.bazaar.dollar.view("answer")) == 500
 
 
 def test_exchange_is_not_deployed_when_its_fee_is_too_high(pitch: Pitch) -> None:

@@ -4,91 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from benchmarks.devchain import Chain, Reverted
-from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, payer_of, permitted, signed, terms_now
+from benchmarks.devchain import Chain
+from benchmarks.escrow import COINS, HOUR, NOBODY, VALUE, payer_of, permitted
 from benchmarks.escrow import Terms as Agreed
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from tests.contracts.conftest import EPOCH
-from tests.contracts.twin import Twin, external
+from tests.contracts.suite.settlement_counter import ANN, BOB, DAY, FEE_BPS, OTHER, SHOP, UNKNOWN, Counter, refused
+from tests.contracts.twin import Twin
 
 pytestmark = pytest.mark.anvil
-SHOP, OTHER, UNKNOWN = 1, 2, 3
-ANN, BOB = 1, 2
-FEE_BPS = 150
-DAY = 86_400
-
-
-class Counter:
-    """Two shops with terms, two members with keys, value and coins, a payer with cash and an allowance."""
-
-    def __init__(self, twin: Twin) -> None:
-        self.twin = twin
-        self.world: Suite = twin.world  # type: ignore[assignment]
-        self.escrow = self.world["SettlementEscrow"]
-        self.payer, self.ann = payer_of("payer"), payer_of("ann")
-        self.acquirer, self.platform = payer_of("acquirer").address, payer_of("platform").address
-        world, operator = self.world, self.world.operator
-        for _ in (SHOP, OTHER):
-            twin.base(twin.onboard(prepaid=10**6))
-        twin.enrol(ANN, BOB)  # type: ignore[arg-type]
-        twin.recharge(ANN, 50_000)  # type: ignore[arg-type]
-        twin.pay(SHOP, ANN, external(10_000_000))  # type: ignore[arg-type]
-        shares = [(self.acquirer, 7_000), (self.platform, 3_000)]
-        for merchant, at_once in ((SHOP, False), (OTHER, True)):
-            self.escrow.send("setMerchantTerms", merchant, FEE_BPS, at_once, shares, sender=operator)
-        world.give_key(ANN, self.ann.address)
-        world.cash.send("transfer", self.payer.address, 10**6, sender=operator)
-        self.sender = twin.chain.impersonate(self.payer.address)
-        world.cash.send("approve", self.escrow.address, 2**256 - 1, sender=self.sender)
-
-    @property
-    def now(self) -> int:
-        return self.world.chain.now()
-
-    def terms(self, **fields: Any) -> Agreed:
-        """Sound terms of the payer at the shop, or of Ann."""
-        by_member = fields.get("tender", CASH) != CASH
-        usual: dict[str, Any] = {"payer": NOBODY, "member": ANN} if by_member else {"payer": self.payer.address}
-        return terms_now(self.now, **(usual | {"merchant": SHOP} | fields))
-
-    def signature(self, terms: Agreed) -> bytes:
-        return signed(self.world, self.payer if terms.tender == CASH else self.ann, terms)
-
-    def authorize(self, terms: Agreed, amount: int | None = None) -> bytes:
-        """Done by somebody who carries the signature; the id."""
-        part = terms.amount if amount is None else amount
-        self.escrow.send("authorize", terms.words(), part, self.signature(terms), sender=self.world.stranger)
-        return bytes(self.escrow.view("idOf", terms.words()))
-
-    def captured(self, **fields: Any) -> Agreed:
-        """Terms of which all is captured."""
-        terms = self.terms(**fields)
-        self.authorize(terms)
-        self.clerk("capture", terms, terms.amount, terms.min_reward)
-        return terms
-
-    def clerk(self, name: str, terms: Agreed, *arguments: Any) -> Any:
-        return self.escrow.send(name, terms.words(), *arguments, sender=self.world.merchant)
-
-    def balance(self, address: str) -> int:
-        return int(self.world.cash.view("balanceOf", address))
-
-    def worth(self) -> dict[str, int]:
-        """What everybody has."""
-        member = self.world.ledger.view("account", ANN)
-        shop = self.world.ledger.view("merchant", SHOP)
-        return {
-            "payer": self.balance(self.payer.address),
-            "escrow": self.balance(self.escrow.address),
-            "value": member["value"],
-            "coins": member["current"] + member["previous"],
-            "prepaid": shop["prepaid"],
-            "arrears": self.world.ledger.view("arrears", SHOP, ANN),
-        } | self.escrow.view("statementOf", SHOP)
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +27,6 @@ def forgotten(counter: Counter) -> Any:
     mark = counter.world.chain.snapshot()
     yield
     counter.world.chain.revert(mark)
-
-
-def refused(call: Callable[[], Any]) -> tuple[Any, ...]:
-    """The typed error and its values."""
-    with pytest.raises(Reverted) as caught:
-        call()
-    return (caught.value.error, *caught.value.values)
 
 
 def test_payment_goes_to_merchant_and_receivers_of_its_fee(counter: Counter) -> None:
@@ -377,143 +296,3 @@ def test_coins_expire_in_escrow_as_with_their_owner(counter: Counter) -> None:
         "id": counter.escrow.view("idOf", terms.words()), "amount": 500, "expired": 5_000_000,
     }  # fmt: skip
     assert counter.world.ledger.view("balanceOf", counter.escrow.address) == 0
-
-
-def test_refund_beyond_held_money_is_carried_forward_until_the_deposit_is_whole(counter: Counter) -> None:
-    world, operator = counter.world, counter.world.operator
-    world.ledger.send("addDeposit", SHOP, 8_000, sender=operator)
-    terms = counter.captured(amount=10_000)
-    world.chain.set_next_time(counter.now + DAY)
-    world.registry.send("setGroups", SHOP, world.merchant, 255, sender=world.merchant)
-    world["MerchantPayouts"].send("setPayout", SHOP, world.holder, sender=world.merchant)
-    counter.escrow.send("settle", SHOP, sender=world.stranger)
-    assert counter.balance(world.holder) == 9_850
-    terms = terms_now(counter.now, **{**terms.__dict__, "salt": 9, "capture_by": counter.now + DAY * 9})
-    terms = terms.but(authorize_by=counter.now + HOUR, refund_by=counter.now + DAY * 99)
-    counter.authorize(terms)
-    counter.clerk("capture", terms, 4_000, 0)
-    counter.clerk("refund", terms, 4_000)
-    # 3,940 were held; the deposit gave the rest
-    says = counter.escrow.view("statementOf", SHOP)
-    assert (says["refunds"], says["covered"], says["net"], says["carryForward"]) == (4_000, 60, 0, 60)
-    assert world.ledger.view("deposits", SHOP) == 7_940
-    counter.clerk("capture", terms, 6_000, 0)
-    says = counter.escrow.view("statementOf", SHOP)
-    assert (says["gross"], says["restored"], says["net"], says["carryForward"]) == (10_000, 60, 5_850, 0)
-    world.chain.set_next_time(counter.now + DAY)
-    counter.escrow.send("settle", SHOP, sender=world.stranger)
-    assert world.ledger.view("deposits", SHOP) == 8_000
-    assert counter.balance(world.holder) == 9_850 + 5_850
-
-
-def test_only_the_operator_reaches_for_the_guarantee_fund(counter: Counter) -> None:
-    terms = counter.captured(merchant=OTHER, amount=10_000)
-    world = counter.world
-    assert counter.escrow.view("expectedRefund", terms.words()) == (10_000, terms.refund_by, 0, False)
-    call = (terms.words(), 9_851)
-    assert refused(lambda: counter.escrow.view("refund", *call, sender=world.merchant)) == (
-        "InsufficientFunds", OTHER, 9_851,
-    )  # fmt: skip
-    operator = world.operator
-    assert refused(lambda: counter.escrow.view("chargeBack", *call, "", sender=operator))[0] == "InsufficientFunds"
-    # else a merchant that was paid out, and a friend as its payer, could share what is in the fund
-    world.ledger.send("addDeposit", 0, 150, sender=operator)
-    assert refused(lambda: counter.escrow.view("refund", *call, sender=world.merchant))[0] == "InsufficientFunds"
-    counter.escrow.send("chargeBack", terms.words(), 10_000, "", sender=operator)
-    assert world.ledger.view("guaranteed", OTHER) == 150
-
-
-def test_settlement_waits_for_its_day_and_payout_for_its_delay(counter: Counter) -> None:
-    world, payouts = counter.world, counter.world["MerchantPayouts"]
-    counter.captured(amount=1_000)
-    today = world.ledger.view("currentDay")
-    assert refused(lambda: counter.escrow.view("settle", SHOP)) == ("NotSettlementDay", SHOP, today, today + 1)
-    assert counter.escrow.view("creditProcessing", SHOP) == (985, today + 1, 0)
-    assert refused(lambda: counter.escrow.view("settle", UNKNOWN)) == ("NotAdmitted", UNKNOWN)
-    assert refused(lambda: payouts.view("payOut", SHOP, 5, sender=world.merchant)) == ("NoPayout", SHOP)
-    assert refused(lambda: payouts.view("setPayout", SHOP, world.holder, sender=world.operator))[0] == "NotInGroup"
-    payouts.send("setPayout", SHOP, world.holder, sender=world.merchant)
-    assert payouts.view("payoutNow", SHOP) == world.holder.lower()
-    payouts.send("setPayout", SHOP, world.stranger, sender=world.merchant)
-    assert payouts.view("payoutNow", SHOP) == world.holder.lower()
-    world.chain.set_next_time(counter.now + 2 * DAY)
-    world.cash.send("withdraw", 0, bytes(32), sender=world.operator)
-    assert payouts.view("payoutNow", SHOP) == world.stranger.lower()
-
-
-@pytest.mark.parametrize(
-    ("fee", "shares", "error"),
-    [
-        (10_001, [10_000], ("BadFee", 10_001)),
-        (5, [], ("BadShares", 0, 0)),
-        (5, [9_999], ("BadShares", 1, 9_999)),
-        (5, [5_000, 5_001], ("BadShares", 2, 10_001)),
-        (5, [1_000] * 10, ("BadShares", 10, 10_000)),
-    ],
-)
-def test_terms_with_a_merchant_are_refused_when_they_do_not_add_up(
-    counter: Counter, fee: int, shares: list[int], error: tuple[Any, ...]
-) -> None:
-    words = (SHOP, fee, False, [(counter.platform, bps) for bps in shares])
-    assert refused(lambda: counter.escrow.view("setMerchantTerms", *words, sender=counter.world.operator)) == error
-    nobody = (SHOP, 5, False, [(NOBODY, 10_000)])
-    assert refused(lambda: counter.escrow.view("setMerchantTerms", *nobody, sender=counter.world.operator)) == (
-        "BadShares", 1, 10_000,
-    )  # fmt: skip
-    unknown = (9, 0, False, [])
-    assert refused(lambda: counter.escrow.view("setMerchantTerms", *unknown, sender=counter.world.operator)) == (
-        "UnknownMerchant", 9,
-    )  # fmt: skip
-    assert refused(lambda: counter.escrow.view("claimFees", counter.platform))[0] == "NothingToClaim"
-
-
-QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-@QUICK
-@given(
-    parts=st.lists(st.integers(1, 700), min_size=1, max_size=5),
-    tender=st.sampled_from([CASH, VALUE, COINS]),
-    reward=st.integers(0, 999_999),
-)
-def test_refund_in_parts_ends_where_refund_at_once_does(
-    counter: Counter, parts: list[int], tender: int, reward: int
-) -> None:
-    ends = []
-    for amounts in (parts, [sum(parts)]):
-        mark = counter.world.chain.snapshot()
-        member = ANN if tender != CASH or reward else 0
-        terms = counter.captured(
-            tender=tender, amount=4_000, member=member, min_reward=0 if tender == COINS else reward
-        )
-        for amount in amounts:
-            counter.clerk("refund", terms, amount)
-        ends.append(counter.worth() | counter.escrow.view("payment", counter.escrow.view("idOf", terms.words())))
-        counter.world.chain.revert(mark)
-    assert {**ends[0], "capturedAt": 0} == {**ends[1], "capturedAt": 0}
-
-
-@QUICK
-@given(
-    captures=st.lists(st.integers(1, 997), min_size=1, max_size=5),
-    fee=st.integers(0, 10_000),
-    split=st.integers(0, 10_000),
-)
-def test_fees_and_net_are_gross_and_every_cent_is_claimable(
-    counter: Counter, captures: list[int], fee: int, split: int
-) -> None:
-    world, mark = counter.world, counter.world.chain.snapshot()
-    shares = [(counter.acquirer, split), (counter.platform, 10_000 - split)]
-    counter.escrow.send("setMerchantTerms", SHOP, fee, False, shares, sender=world.operator)
-    terms = counter.terms(amount=5_000, max_fee_bps=10_000)
-    counter.authorize(terms)
-    for amount in captures:
-        counter.clerk("capture", terms, amount, 0)
-    says = counter.escrow.view("statementOf", SHOP)
-    assert says["fees"] + says["net"] == says["gross"] == sum(captures)
-    assert says["fees"] == sum(amount * fee // 10_000 for amount in captures)
-    world.chain.set_next_time(counter.now + DAY)
-    counter.escrow.send("settle", SHOP, sender=world.stranger)
-    claimable = [counter.escrow.view("claimable", receiver) for receiver in (counter.acquirer, counter.platform)]
-    assert claimable == [says["fees"] * split // 10_000, says["fees"] - says["fees"] * split // 10_000]
-    world.chain.revert(mark)

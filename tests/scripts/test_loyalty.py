@@ -4,9 +4,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
+from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
 from node.domain.batch_format import BatchPayment, encode_batch, gas_limit, make_batch
@@ -25,7 +27,7 @@ from node.network.keys import make_account, write_account
 from scripts.dates import time_of
 from scripts.session import DEVELOPMENT_KEY
 from tests.scripts.conftest import Chain
-from tests.scripts.test_run import shown, told
+from tests.scripts.test_run import shown, told, web3_of
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 OPERATOR = Account.from_key(DEVELOPMENT_KEY)
@@ -62,13 +64,13 @@ def ann(shop: Chain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
 class Poster:
     """Posts payments in the operator's name, as a bridge would."""
 
-    def __init__(self, chain: Chain) -> None:
-        self.web3 = Web3(Web3.HTTPProvider(chain.network))
+    def __init__(self, chain: Chain, operator: LocalAccount = OPERATOR) -> None:
+        self.web3, self.operator = web3_of(chain), operator
         deployment = json.loads((chain.folder / "deployment.json").read_text())
         self.ledger = deployment["contracts"]["RewardToken"]["address"]
         self.sequence = 0
 
-    def pay(self, member: int, *lines: Line) -> str:
+    def pay(self, member: int, *lines: Line, **fields: Any) -> str:
         """Posts a payment and returns its name."""
         self.sequence += 1
         payment = BatchPayment(
@@ -79,6 +81,7 @@ class Poster:
             time=self.now(),
             lines=lines,
             authorisation=Hash32(b"\1" * 32),
+            **fields,
         )
         batch = make_batch(StreamId(1), [payment])
         data = Web3.keccak(text="postBatch(bytes)")[:4] + _bytes_argument(encode_batch(batch))
@@ -86,12 +89,12 @@ class Poster:
             "to": self.ledger,
             "data": "0x" + data.hex(),
             "gas": gas_limit(batch),
-            "nonce": self.web3.eth.get_transaction_count(OPERATOR.address),
+            "nonce": self.web3.eth.get_transaction_count(self.operator.address),
             "chainId": self.web3.eth.chain_id,
             "maxFeePerGas": 10**10,
             "maxPriorityFeePerGas": 1,
         }
-        sent = self.web3.eth.send_raw_transaction(OPERATOR.sign_transaction(request).raw_transaction)
+        sent = self.web3.eth.send_raw_transaction(self.operator.sign_transaction(request).raw_transaction)
         assert self.web3.eth.wait_for_transaction_receipt(sent)["status"] == 1
         return f"1-{self.sequence}"
 
@@ -214,6 +217,46 @@ def test_missing_points_need_two_people(
     assert "SamePerson" in told(shop, "claim_missing", "approve", claim.group(1))
     assert "is no claim" in told(shop, "claim_missing", "approve", "0x12")
     assert "rejected" in shown(shop, "claim_missing", "reject", claim.group(1))
+
+
+def test_missing_points_are_approved_by_another_and_revoked_when_goods_come_back(
+    shop: Chain, poster: Poster, manager: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = coins_of(shop, BOB)
+    moment = time_of(poster.now() - 900).replace(" ", "T")
+    out = shown(shop, "claim_missing", "attest", "1", "0", "R-2", "25.00", moment, str(BOB))
+    claim = re.search(r"claim .*(0x[0-9a-f]{64})", out)
+    assert claim is not None
+    assert "WrongState" in told(shop, "claim_missing", "revoke", claim.group(1))
+    monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(manager))
+    out = shown(shop, "claim_missing", "approve", claim.group(1))
+    # the base is 1 %
+    assert "approved" in out and "0.250000" in out
+    assert coins_of(shop, BOB) == before + 250_000
+    assert "WrongState" in told(shop, "claim_missing", "approve", claim.group(1))
+    assert "revoked" in shown(shop, "claim_missing", "revoke", claim.group(1))
+    assert coins_of(shop, BOB) == before
+    assert "WrongState" in told(shop, "claim_missing", "revoke", claim.group(1))
+
+
+@pytest.fixture
+def manager(shop: Chain, tmp_path: Path) -> Path:
+    """The key file of an account in the merchant's finance group."""
+    file, account = tmp_path / "manager.json", make_account()
+    write_account(file, account)
+    shown(shop, "grant_groups", "main", "1", account.address, "finance")
+    Web3(Web3.HTTPProvider(shop.network)).provider.make_request(
+        "anvil_setBalance",  # type: ignore[arg-type]
+        [account.address, hex(10**18)],
+    )
+    return file
+
+
+def coins_of(shop: Chain, member: int) -> int:
+    """Units that a member has, from its page."""
+    found = re.search(r"│ coins +│ +([0-9,.]+) +│", shown(shop, "show_member", "main", str(member)))
+    assert found is not None
+    return int(found[1].replace(",", "").replace(".", ""))
 
 
 def test_statement_adds_up_and_is_written_as_csv(shop: Chain, ann: Path, tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """The scripts of cards, stored value and points for merchants as a person runs them, in their order."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from eth_account import Account
 
+from scripts.dates import date_of
 from scripts.parties import read_percent
 from scripts.trouble import Trouble
+from tests.contracts.suite.value_model import months_later
 from tests.scripts.conftest import Chain
 from tests.scripts.test_run import shown, told, web3_of
 from tests.scripts.test_settlement import OPERATOR, address_of, as_operator, row, wait
@@ -69,10 +72,21 @@ def test_recharge_promises_and_release_pays(shop: Chain) -> None:
     assert (row(out, "stored value"), row(out, "newest rebate")) == ("1,005.00", "200.00 in 5 months")
     assert row(out, "of it may be paid out") == "1,000.00"
     assert "Nothing is due." in shown(shop, "release_rebates")
+    today = int(web3_of(shop).eth.get_block("latest")["timestamp"]) // DAY
+    promised = [(date_of(months_later(today, n)), f"{n} of 5", "40.00") for n in range(1, 6)]
+    assert rebates_of(shop, "7") == promised
     wait(shop, 63 * DAY)
+    assert rebates_of(shop, "7") == promised
     assert "80.00" in shown(shop, "release_rebates")
+    assert rebates_of(shop, "7") == promised[2:]
     assert row(shown(shop, "show_member", "main", "7"), "stored value") == "1,085.00"
     assert "is not a share such as 20%" in told(shop, "set_rebate", "main", "much", "5", "1.00")
+
+
+def rebates_of(shop: Chain, member: str) -> list[tuple[str, ...]]:
+    """The rows of a member's rebates to come: date, which instalment, amount."""
+    out = shown(shop, "member_statement", "main", member)
+    return re.findall(r"│ (\d{4}-\d\d-\d\d) +│ +(\d+ of \d+) +│ +(\S+) +│", out)
 
 
 def test_dry_run_recharges_nobody(shop: Chain) -> None:
@@ -139,6 +153,8 @@ def test_tiers_discounts_and_closing(shop: Chain) -> None:
     out = shown(shop, "manage_card", "close", "102", "1", "I give up my card. 7")
     assert "Merchant 1 hands out 1,000.00." in out
     assert row(out, "state") == "closed"
+    # what was promised to the last card's member goes back to its fund
+    assert rebates_of(shop, "7") == []
     assert row(shown(shop, "show_member", "main", "7"), "stored value") == "85.00"
 
 
