@@ -155,7 +155,7 @@ def test_authority_lies_where_all_parts_look_for_it(world: World) -> None:
     assert caught.value.error == "AccessManagedUnauthorized"
 
 
-def test_permit_counts_nonces_of_each_holder_alone(world: World) -> None:
+def test_nonce_of_a_permit_lies_in_a_slot_of_its_holder(world: World) -> None:
     slot = 0x18 << 248 | int(world.holder, 16)
     assert world.ledger.view("nonces", world.holder) == 0
     data = "0x" + eth_abi.encode(["uint256"], [7]).hex()
