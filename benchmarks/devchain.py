@@ -22,6 +22,7 @@ from eth_hash.auto import keccak
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BUILD: Final = Path(os.environ.get("TILLNET_CONTRACTS", ROOT / "build" / "contracts"))
+INTERFACES: Final = ROOT / "build" / "interfaces"
 GAS_LIMIT: Final = 150_000_000  # of a block, as on the network
 START_SECONDS: Final = 30
 MINING_SECONDS: Final = 60
@@ -263,8 +264,9 @@ class Contract:
 
 
 def artifact(name: str) -> dict[str, Any]:
-    """ABI and bytecode that `brownie compile` made of a contract (make setup runs it)."""
-    loaded: dict[str, Any] = json.loads((BUILD / f"{name}.json").read_text())
+    """ABI and bytecode that `brownie compile` made of a contract, or an interface's ABI (make setup runs it)."""
+    files = (BUILD / f"{name}.json", INTERFACES / f"{name}.json")
+    loaded: dict[str, Any] = json.loads(next((file for file in files if file.exists()), files[0]).read_text())
     return loaded
 
 

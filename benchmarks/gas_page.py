@@ -33,9 +33,11 @@ NOTES: Final = {
     "calldata), from a caller that reads the payment's terms from its own storage. The first six are counted the same "
     "way, of a merchant that is settled by batch; what ends in `transaction` is a whole one of a person. At once means "
     "that the net goes to the merchant's payable in the ledger with the capture.",
-    "ledger": "The coin's transfer costs more than OpenZeppelin's: the compiler looks a function up in a list, 22 gas "
-    "an entry, and the ledger has some ninety functions; the rest is the epoch and the member's lock. Members at a "
-    "till never transfer: a payment's line in a batch is what mints and burns.",
+    "ledger": "The coin looks at the holder's lock and at the epoch of both accounts, and still costs less than "
+    "OpenZeppelin's: an account is one word in a slot that needs no hash. The compiler looks a function up in a list, "
+    "22 gas an entry, so the deployed contract has the coin's standards and posting alone; all else lies behind its "
+    "fallback (contracts.md), where a call costs 2,600 more the first time in a transaction. Members at a till never "
+    "transfer: a payment's line in a batch is what mints and burns.",
     "payments": "A line of a batch, its share of everything that the transaction costs included.",
 }
 

@@ -244,7 +244,7 @@ def _plain_loop(url: str, poster: Account, chain_id: int, ledger: Address, batch
 
     web3 = Web3(Web3.HTTPProvider(url))
     account = web3.eth.account.from_key(poster.private_key)
-    abi = json.loads((PROJECT / "node" / "artifacts" / "contracts" / "RewardToken.json").read_text())["abi"]
+    abi = json.loads((PROJECT / "node" / "artifacts" / "contracts" / "ILedger.json").read_text())["abi"]
     contract = web3.eth.contract(Web3.to_checksum_address("0x" + ledger.hex()), abi=abi)
     for nonce, batch in enumerate(batches):
         transaction = contract.functions.postBatch(batch).build_transaction(

@@ -6,7 +6,7 @@ For benchmarks/gas.py and tests/contracts; actors have names.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.devchain import Chain, Contract, deploy
+from benchmarks.devchain import Chain, Contract, Interface, artifact, deploy
 from node.domain.batch_format import Batch, encode_batch, gas_limit
 
 OPERATOR_ROLE: Final = 1
@@ -74,14 +74,12 @@ class World:
         self.open_stream(STREAM, self.poster, DAILY_LIMIT, DAILY_LIMIT)
 
     def deploy_ledger(self) -> Contract:
-        """A ledger with this world's roles, cash and terms. Its successor's functions are among its own."""
+        """A ledger with this world's roles, cash and terms."""
         at, cash, terms = self.access.address, self.cash.address, self.terms.words()
         succession = deploy(self.chain, "Succession", cash, terms, sender=self.operator)
         arguments = (at, cash, "Till Coin", "TILL", terms, succession.address)
         ledger = deploy(self.chain, "RewardToken", *arguments, sender=self.operator)
-        for names in ("functions", "events", "errors"):
-            getattr(ledger.interface, names).update(getattr(succession.interface, names))
-        return ledger
+        return Contract(self.chain, ledger.address, Interface(artifact("ILedger")["abi"]))
 
     def as_operator(self, contract: Contract, name: str, *arguments: Any) -> Any:
         """A transaction of the operator."""

@@ -5,7 +5,7 @@ pragma solidity 0.8.30;
 /// @notice Contracts are immutable; what comes after a ledger is another ledger. The admin names it once, and from then
 /// on anybody may send accounts, debts and merchants over, in parts and in any order. Cash and coins go with them. The
 /// old ledger stops earning for good and undoes no more payments; the new one undoes the old one's, by asking it.
-/// @dev These functions are the ledger's own, at its address; an IRewardToken does not list them.
+/// @dev These functions are the ledger's own, at its address; an IRewardToken does not list them, an ILedger does.
 /// Trust: the admin names both ledgers, behind its delay. A predecessor brings all cash that backs what it sends; what
 /// it says of tiers, locks, debts and payments is believed.
 /// Rounding: coins are units, cash is minor units. The reserve that goes over is rounded up in all, so the old ledger

@@ -12,9 +12,10 @@ or admin, the operator's last acts are to renounce these roles. Writes
 FOLDER/deployment.json:
 
     {"format": 1, "chain_id": 4242, "block": 3, "operator": "0x..",
-     "contracts": {"RewardToken": {"address": "0x..", "artifact": "RewardToken.json", "block": 3}, ...}}
+     "contracts": {"RewardToken": {"address": "0x..", "artifact": "ILedger.json", "block": 3}, ...}}
 
-`block` is the first block to look for events in; the artifacts lie in node/artifacts/contracts. Started again on a
+`block` is the first block to look for events in; the artifacts lie in node/artifacts/contracts (the ledger's is that
+of its interface, since its code is several contracts). Started again on a
 network whose deployment stands, it refuses; remove deployment.json to deploy anew.
 """
 
@@ -25,7 +26,7 @@ from typing import Any, Final
 
 from scripts.names import read_address, typed_path
 from scripts.pipeline import Pipeline, Sent
-from scripts.session import Session, attach, open_session
+from scripts.session import Session, abi_name, attach, open_session
 from scripts.suite import PARTS, settings_of
 from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, OPERATOR, REPORTER, Part
 from scripts.tables import show
@@ -78,7 +79,7 @@ def entries_of(sent: dict[str, Sent], receipts: list[Any]) -> dict[str, dict[str
     """The entries of deployment.json for contracts that were created."""
     blocks = {receipt["contractAddress"]: receipt["blockNumber"] for receipt in receipts if receipt["contractAddress"]}
     return {
-        name: {"address": creation.created, "artifact": f"{name}.json", "block": blocks[creation.created]}
+        name: {"address": creation.created, "artifact": f"{abi_name(name)}.json", "block": blocks[creation.created]}
         for name, creation in sent.items()
     }
 

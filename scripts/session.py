@@ -102,7 +102,14 @@ def attach(project: Any, name: str, address: str) -> Any:
     """A brownie contract at an address, without any record of it on brownie's side."""
     from brownie import Contract
 
-    return Contract.from_abi(name, Web3.to_checksum_address(address), project[name].abi, persist=False)
+    spoken = abi_name(name)
+    abi = (getattr(project.interface, spoken) if spoken != name else project[name]).abi
+    return Contract.from_abi(name, Web3.to_checksum_address(address), abi, persist=False)
+
+
+def abi_name(name: str) -> str:
+    """Whose ABI a deployed contract is spoken to with: its own, but for the ledger, whose code is several contracts."""
+    return {"RewardToken": "ILedger"}.get(name, name)
 
 
 def deploy_command() -> str:

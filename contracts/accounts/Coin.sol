@@ -2,18 +2,28 @@
 pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
-import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {ACCOUNT, FLAG_FROZEN, FLAG_LOCKED, SUPPLY, load, store} from "../libraries/Slots.sol";
+import {
+    ACCOUNT,
+    EPOCH_FIELD,
+    EPOCH_PLACE,
+    FLAG_FROZEN,
+    FLAG_LOCKED,
+    NONCE,
+    PREVIOUS_FIELD,
+    load,
+    store
+} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
+import {IERC3009} from "../../interfaces/IERC3009.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {LedgerBase} from "./LedgerBase.sol";
 
 /// @title The coin's standard face: ERC-20, ERC-2612, ERC-3009 over the ledger's words
-/// @notice OpenZeppelin's ERC20 keeps allowances, checks and events; balances are ours, and know the epoch.
-abstract contract Coin is ERC20Permit, LedgerBase, IRewardToken {
+/// @notice OpenZeppelin's ERC20 keeps allowances and their checks; balances are ours, and know the epoch.
+abstract contract Coin is LedgerBase, ERC20Permit, IERC3009 {
     using Words for uint256;
 
     bytes32 private constant TRANSFER_WITH_AUTHORIZATION = keccak256(
@@ -24,34 +34,42 @@ abstract contract Coin is ERC20Permit, LedgerBase, IRewardToken {
     );
     bytes32 private constant CANCEL_AUTHORIZATION = keccak256("CancelAuthorization(address authorizer,bytes32 nonce)");
 
-    /// @notice Whether an ERC-3009 authorisation was used or cancelled.
+    /// @inheritdoc IERC3009
     mapping(address authorizer => mapping(bytes32 nonce => bool used)) public authorizationState;
-
-    /// @notice An ERC-3009 authorisation was used.
-    event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
-    /// @notice An ERC-3009 authorisation was cancelled.
-    event AuthorizationCanceled(address indexed authorizer, bytes32 indexed nonce);
 
     constructor(string memory name_, string memory symbol_) ERC20(name_, symbol_) ERC20Permit(name_) {}
 
-    /// @inheritdoc IERC20Metadata
-    function decimals() public pure override(ERC20, IERC20Metadata) returns (uint8) {
+    /// @inheritdoc ERC20
+    function decimals() public pure override returns (uint8) {
         return 6;
     }
 
-    /// @inheritdoc IERC20
-    function balanceOf(address holder) public view override(ERC20, IERC20) returns (uint256) {
+    /// @inheritdoc ERC20
+    function balanceOf(address holder) public view override returns (uint256) {
         (uint256 word,) = load(ACCOUNT | uint160(holder)).rolled(_epoch());
         return word.balance();
     }
 
-    /// @inheritdoc IERC20
-    function totalSupply() public view override(ERC20, IERC20) returns (uint256) {
+    /// @inheritdoc ERC20
+    function totalSupply() public view override returns (uint256) {
         (uint256 current, uint256 previous) = _supplyNow();
         return current + previous;
     }
 
-    /// @notice ERC-3009: anyone carries a transfer that `from` signed.
+    /// @inheritdoc ERC20
+    function transfer(address to, uint256 value) public override returns (bool) {
+        // whoever sends is somebody
+        if (to == address(0)) revert ERC20InvalidReceiver(to);
+        _move(uint160(msg.sender), uint160(to), value);
+        return true;
+    }
+
+    /// @inheritdoc ERC20Permit
+    function nonces(address holder) public view override returns (uint256) {
+        return load(NONCE | uint160(holder));
+    }
+
+    /// @inheritdoc IERC3009
     function transferWithAuthorization(
         address from,
         address to,
@@ -70,7 +88,7 @@ abstract contract Coin is ERC20Permit, LedgerBase, IRewardToken {
         _transfer(from, to, value);
     }
 
-    /// @notice ERC-3009: the payee itself carries a transfer that `from` signed.
+    /// @inheritdoc IERC3009
     function receiveWithAuthorization(
         address from,
         address to,
@@ -82,39 +100,72 @@ abstract contract Coin is ERC20Permit, LedgerBase, IRewardToken {
         bytes32 r,
         bytes32 s
     ) external {
-        if (to != msg.sender) revert NotPayee(msg.sender, to);
+        if (to != msg.sender) revert IRewardToken.NotPayee(msg.sender, to);
         bytes32 terms =
             keccak256(abi.encode(RECEIVE_WITH_AUTHORIZATION, from, to, value, validAfter, validBefore, nonce));
         _authorized(from, validAfter, validBefore, nonce, terms, v, r, s);
         _transfer(from, to, value);
     }
 
-    /// @notice ERC-3009: makes an authorisation void.
+    /// @inheritdoc IERC3009
     function cancelAuthorization(address authorizer, bytes32 nonce, uint8 v, bytes32 r, bytes32 s) external {
         _useNonce(authorizer, nonce, keccak256(abi.encode(CANCEL_AUTHORIZATION, authorizer, nonce)), v, r, s);
         emit AuthorizationCanceled(authorizer, nonce);
     }
 
-    /// @dev Moves coins with their age: those of the previous epoch first, and they arrive as such.
     function _update(address from, address to, uint256 value) internal override {
-        uint256 slot = ACCOUNT | uint160(from);
+        _move(uint160(from), uint160(to), value);
+    }
+
+    /// @dev Moves coins from one holder to another. Unchecked: all coins together fit each field.
+    function _move(uint256 giver, uint256 taker, uint256 value) private {
+        unchecked {
+            uint256 now_ = _epoch() << EPOCH_PLACE;
+            uint256 slot = ACCOUNT | giver;
+            uint256 word = load(slot);
+            if ((word ^ now_) & (EPOCH_FIELD | PREVIOUS_FIELD | FLAG_LOCKED | FLAG_FROZEN) != 0) {
+                return _moveAged(giver, taker, value);
+            }
+            if (word.current() < value) {
+                revert ERC20InsufficientBalance(address(uint160(giver)), word.current(), value);
+            }
+            uint256 moved = Words.coins(value, 0);
+            store(slot, word - moved);
+            slot = ACCOUNT | taker;
+            word = load(slot);
+            // a new holder has nothing that could have expired
+            if ((word ^ now_) & EPOCH_FIELD != 0) word = word == 0 ? now_ : _touch(slot);
+            store(slot, word + moved);
+        }
+        bytes32 topic = IERC20.Transfer.selector;
+        assembly ("memory-safe") {
+            mstore(0, value)
+            log3(0, 0x20, topic, giver, taker)
+        }
+    }
+
+    /// @dev The same with coins of both epochs: those of the previous one go first, and arrive as such.
+    function _moveAged(uint256 giver, uint256 taker, uint256 value) private {
+        (address from, address to) = (address(uint160(giver)), address(uint160(taker)));
+        uint256 slot = ACCOUNT | giver;
         uint256 word = _touch(slot);
-        if (word & (FLAG_LOCKED | FLAG_FROZEN) != 0) revert AccountLocked(from);
+        if (word & (FLAG_LOCKED | FLAG_FROZEN) != 0) revert IRewardToken.AccountLocked(from);
         if (word.balance() < value) revert ERC20InsufficientBalance(from, word.balance(), value);
-        (uint256 left, uint256 old, uint256 recent) = word.taken(value);
-        store(slot, left);
-        slot = ACCOUNT | uint160(to);
-        word = _touch(slot);
-        store(slot, word.withCoins(word.current() + recent, word.previous() + old));
+        uint256 old = word.previous();
+        uint256 moved = value < old ? Words.coins(0, value) : Words.coins(value - old, old);
+        store(slot, word - moved);
+        slot = ACCOUNT | taker;
+        store(slot, _touch(slot) + moved);
         emit Transfer(from, to, value);
     }
 
-    /// @dev Supply in this epoch; nothing is stored.
-    function _supplyNow() internal view returns (uint256 current, uint256 previous) {
-        uint256 word = load(SUPPLY);
-        uint256 age = _epoch() - word.supplyEpoch();
-        if (age == 0) return (word.supplyCurrent(), word.supplyPrevious());
-        return (0, age == 1 ? word.supplyCurrent() : 0);
+    /// @dev Where the ledger's words lie, which saves a hash.
+    function _useNonce(address holder) internal override returns (uint256 nonce) {
+        uint256 slot = NONCE | uint160(holder);
+        nonce = load(slot);
+        unchecked {
+            store(slot, nonce + 1);
+        }
     }
 
     function _authorized(
@@ -128,16 +179,16 @@ abstract contract Coin is ERC20Permit, LedgerBase, IRewardToken {
         bytes32 s
     ) private {
         if (block.timestamp <= validAfter || block.timestamp >= validBefore) {
-            revert AuthorizationOutOfTime(validAfter, validBefore);
+            revert IRewardToken.AuthorizationOutOfTime(validAfter, validBefore);
         }
         _useNonce(from, nonce, terms, v, r, s);
         emit AuthorizationUsed(from, nonce);
     }
 
     function _useNonce(address authorizer, bytes32 nonce, bytes32 terms, uint8 v, bytes32 r, bytes32 s) private {
-        if (authorizationState[authorizer][nonce]) revert AuthorizationSpent(authorizer, nonce);
+        if (authorizationState[authorizer][nonce]) revert IRewardToken.AuthorizationSpent(authorizer, nonce);
         address signer = ECDSA.recover(_hashTypedDataV4(terms), v, r, s);
-        if (signer != authorizer) revert BadSignature(signer, authorizer);
+        if (signer != authorizer) revert IRewardToken.BadSignature(signer, authorizer);
         authorizationState[authorizer][nonce] = true;
     }
 }

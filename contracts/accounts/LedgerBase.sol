@@ -20,6 +20,7 @@ import {
     FLAG_REGISTERED,
     SUCCESSOR,
     SUPPLY,
+    TERMINALS,
     TOTALS,
     load,
     refundedSlot,
@@ -66,8 +67,13 @@ abstract contract LedgerBase {
         return keccak256(abi.encode(_cash, _par, _epochStart, _epochLength, _utcOffset));
     }
 
-    function _epoch() internal view returns (uint256) {
-        return _epochLength == 0 ? 0 : uint16((block.timestamp - _epochStart) / _epochLength);
+    /// @dev Of points that never expire the length is 0: what is divided by 0 is 0 in the EVM, and so is the epoch.
+    function _epoch() internal view returns (uint256 epoch) {
+        (uint256 start, uint256 length) = (_epochStart, _epochLength);
+        assembly ("memory-safe") {
+            // the constructor saw to it that epochs have begun
+            epoch := and(div(sub(timestamp(), start), length), 0xffff)
+        }
     }
 
     function _day() internal view returns (uint256) {
@@ -76,11 +82,19 @@ abstract contract LedgerBase {
 
     // --- words that roll with the epoch ---------------------------------------------------------------------------
 
-    /// @dev The account of `holder` in this epoch, not stored yet; what expired on the way is logged.
+    /// @dev The account of a holder in this epoch, not stored yet; what expired on the way is logged.
     function _touch(uint256 slot) internal returns (uint256 word) {
         uint256 expired;
         (word, expired) = load(slot).rolled(_epoch());
         if (expired != 0) emit IERC20.Transfer(address(uint160(slot)), address(0), expired);
+    }
+
+    /// @dev Supply in this epoch; nothing is stored.
+    function _supplyNow() internal view returns (uint256 current, uint256 previous) {
+        uint256 word = load(SUPPLY);
+        uint256 age = _epoch() - word.supplyEpoch();
+        if (age == 0) return (word.supplyCurrent(), word.supplyPrevious());
+        return (0, age == 1 ? word.supplyCurrent() : 0);
     }
 
     /// @dev The supply in this epoch, stored if it rolled, with what expired booked to the epochs it was earned in.
@@ -240,6 +254,14 @@ abstract contract LedgerBase {
         return (uint256(merchantId) << 64) | member;
     }
 
+    function _ruleKey(uint32 merchantId, uint16 version) internal pure returns (uint256) {
+        return (uint256(merchantId) << 16) | version;
+    }
+
+    function _terminalsSlot(uint32 merchantId, uint32 streamId, uint8 page) internal pure returns (uint256) {
+        return TERMINALS | (uint256(merchantId) << 40) | (uint256(streamId) << 8) | page;
+    }
+
     function _postedSlot(uint32 streamId, uint64 sequence) internal pure returns (uint256) {
         return POSTED | (uint256(streamId) << 56) | (sequence >> 8);
     }
@@ -249,5 +271,17 @@ abstract contract LedgerBase {
         uint256 limit = uint40(word >> 56);
         uint256 used = uint16(word >> 40) == day ? uint40(word) : 0;
         return limit > used ? limit - used : 0;
+    }
+
+    /// @dev Runs the same call in other code of the ledger, and ends with what it returns or reverts with.
+    function _handOver(address code) internal {
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            calldatacopy(free, 0, calldatasize())
+            let done := delegatecall(gas(), code, free, calldatasize(), 0, 0)
+            returndatacopy(free, 0, returndatasize())
+            if iszero(done) { revert(free, returndatasize()) }
+            return(free, returndatasize())
+        }
     }
 }

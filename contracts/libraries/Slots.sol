@@ -59,6 +59,9 @@ uint256 constant ACT = 0x1600000000000000000000000000000000000000000000000000000
 /// the payment has no lines.
 uint256 constant IN_ACT = 0x1700000000000000000000000000000000000000000000000000000000000000;
 
+/// @dev | holder 160: the nonce of the holder's next permit
+uint256 constant NONCE = 0x1800000000000000000000000000000000000000000000000000000000000000;
+
 /// @dev The ledger that takes over, once named.
 uint256 constant SUCCESSOR = 0x1a00000000000000000000000000000000000000000000000000000000000000;
 /// @dev The ledger that this one takes over from.
@@ -76,6 +79,11 @@ uint256 constant DOOR_ISSUE = 16;
 uint256 constant DOOR_TAKE_PAYABLE = 32;
 uint256 constant DOOR_MERGE = 64;
 uint256 constant DOOR_SETTLE = 128;
+
+/// @dev Where an account word has its epoch, and the coins of the previous one.
+uint256 constant EPOCH_PLACE = 24;
+uint256 constant EPOCH_FIELD = 0xffff << EPOCH_PLACE;
+uint256 constant PREVIOUS_FIELD = 0xffffffffffffff << 88;
 
 uint256 constant FLAG_REGISTERED = 1;
 uint256 constant FLAG_LOCKED = 2;

@@ -37,6 +37,11 @@ library Words {
         return current(word) + previous(word);
     }
 
+    /// @notice Coins by age, where an account has them: to be added to a word, or taken off it.
+    function coins(uint256 current_, uint256 previous_) internal pure returns (uint256) {
+        return (current_ << 144) | (previous_ << 88);
+    }
+
     function withCoins(uint256 word, uint256 current_, uint256 previous_) internal pure returns (uint256) {
         return (word & ~((MAX_56 << 144) | (MAX_56 << 88))) | (current_ << 144) | (previous_ << 88);
     }

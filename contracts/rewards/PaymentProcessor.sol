@@ -11,7 +11,7 @@ import {Words} from "../libraries/Words.sol";
 
 /// @title The bridge's door: payments
 /// @notice Opens a batch, runs the inner loop over it, and writes what changes once a batch.
-abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
+abstract contract PaymentProcessor is LedgerBase {
     using Words for uint256;
 
     /// @dev Gas kept back to close a batch: for itself, each word of the window, each byte (a leaf has 9 or more).
@@ -21,7 +21,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
     uint256 private constant HEADER = 16;
     uint256 private constant MAX_WINDOW_WORDS = 32;
 
-    /// @inheritdoc IPaymentProcessor
+    /// @notice IPaymentProcessor.postBatch
     function postBatch(bytes calldata batch) external {
         B.clearFrame();
         (uint32 streamId, uint64 first, uint256 words) = _readHeader(batch);
@@ -33,31 +33,23 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
         _closeTree(streamId, first);
     }
 
-    /// @inheritdoc IPaymentProcessor
-    function roots(bytes32 root) external view returns (uint256) {
-        return uint64(_rootWord(root));
-    }
-
-    /// @inheritdoc IPaymentProcessor
-    function isPosted(uint32 streamId, uint64 sequence) public view returns (bool) {
-        return (load(_postedSlot(streamId, sequence)) >> (sequence & 0xff)) & 1 != 0;
-    }
-
     function _readHeader(bytes calldata batch) private view returns (uint32 streamId, uint64 first, uint256 words) {
-        if (batch.length < HEADER) revert BadLength(batch.length);
+        if (batch.length < HEADER) revert IPaymentProcessor.BadLength(batch.length);
         uint256 header = uint128(bytes16(batch[:HEADER]));
-        if (header >> 120 != 1) revert UnknownVersion(header >> 120);
+        if (header >> 120 != 1) revert IPaymentProcessor.UnknownVersion(header >> 120);
         streamId = uint32(header >> 88);
         first = uint64(header >> 24);
         words = uint8(header >> 16);
-        if (uint16(header) == 0) revert EmptyBatch();
+        if (uint16(header) == 0) revert IPaymentProcessor.EmptyBatch();
         unchecked {
             // the last sequence of the window fits 64 bits too
             if (uint8(first) != 0 || words - 1 >= MAX_WINDOW_WORDS || first + (words << 8) - 1 > type(uint64).max) {
-                revert BadWindow(first, words);
+                revert IPaymentProcessor.BadWindow(first, words);
             }
         }
-        if (load(STREAM | streamId) >> 96 != uint160(msg.sender)) revert NotPoster(streamId, msg.sender);
+        if (load(STREAM | streamId) >> 96 != uint160(msg.sender)) {
+            revert IPaymentProcessor.NotPoster(streamId, msg.sender);
+        }
         // an act that posted would change sequences which the loop around it holds
         if (peek(IN_ACT) != 0) revert ILedgerDoors.ActRunning();
     }
@@ -129,7 +121,7 @@ abstract contract PaymentProcessor is LedgerBase, IPaymentProcessor {
             uint256 leaves = (B.get(B.LEAVES_END) - B.get(B.LEAVES)) >> 5;
             bytes32 root = B.foldLeaves();
             if (leaves != 0) store(rootSlot(root), (B.get(B.DAY) << 64) | block.number);
-            emit BatchPosted(
+            emit IPaymentProcessor.BatchPosted(
                 streamId, root, first, uint32(B.get(B.PROCESSED)), uint32(B.get(B.SKIPPED_COUNT)), uint32(leaves)
             );
         }

@@ -71,7 +71,7 @@ def test_constants_of_the_assembly_are_those_of_the_interface(constant: str) -> 
     found = re.search(rf"constant {constant} =\s+(0x[0-9a-f]+);", source)
     assert found is not None
     name = TOPICS.get(constant) or SELECTORS[constant]
-    entry = next(e for e in artifact("RewardToken")["abi"] if e.get("name") == name and e["type"] != "function")
+    entry = next(e for e in artifact("ILedger")["abi"] if e.get("name") == name and e["type"] != "function")
     signature = f"{name}({','.join(i['type'] for i in entry['inputs'])})"
     digest = keccak(signature.encode())
     assert found[1] == "0x" + (digest if constant in TOPICS else digest[:4]).hex()
@@ -82,7 +82,7 @@ def test_selectors_of_acts_in_the_assembly_are_those_of_the_interface() -> None:
     found = dict(re.findall(r"constant (RUN_ACT|ACT_REFUSED) = (0x[0-9a-f]+);", source))
     target = Interface(artifact("ActProbe")["abi"])
     refused = next(selector for selector, error in target.errors.items() if error["name"] == "ActRefused")
-    assert found == {"RUN_ACT": Interface(artifact("RewardToken")["abi"]).selector("runAct"), "ACT_REFUSED": refused}
+    assert found == {"RUN_ACT": Interface(artifact("ILedger")["abi"]).selector("runAct"), "ACT_REFUSED": refused}
 
 
 def test_gas_of_a_line_stays_within_its_bounds() -> None:

@@ -369,13 +369,3 @@ def test_succession_called_directly_moves_nothing(world: Twin) -> None:
     with pytest.raises(Reverted) as caught:
         direct.view("emigrateHolders", [member_address(1)], sender=world.world.stranger)
     assert caught.value.error == "NoSuccessor"
-
-
-def test_whatever_the_fallback_leads_to_is_meant_to_be_open() -> None:
-    ledger = {entry["name"] for entry in artifact("RewardToken")["abi"] if entry["type"] == "function"}
-    behind = {entry["name"] for entry in artifact("Succession")["abi"] if entry["type"] == "function"}
-    assert behind - ledger == {
-        "emigrateHolders", "emigrateDebts", "emigrateMerchants",
-        "immigrateHolders", "immigrateDebts", "immigrateMerchants",
-        "predecessor", "successor", "termsHash", "inheritedRoot", "inheritedRefund",
-    }  # fmt: skip

@@ -97,7 +97,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         chain = SigningChain(int(url.rpartition(":")[2].strip("/")), key)
         deployed = json.loads((stand.network_folder / "deployment.json").read_text())["contracts"]
         contracts = {
-            name: Contract(chain, each["address"], Interface(artifact(name)["abi"])) for name, each in deployed.items()
+            name: Contract(chain, each["address"], Interface(artifact(each["artifact"].removesuffix(".json"))["abi"]))
+            for name, each in deployed.items()
         }
         offers = Offers(
             chain=chain,

@@ -47,9 +47,9 @@ def wait(chain: Chain, seconds: int) -> None:
 
 
 def call(chain: Chain, contract: str, name: str, *arguments: object) -> object:
-    at = json.loads((chain.folder / "deployment.json").read_text())["contracts"][contract]["address"]
-    artifact = json.loads((ROOT / "node" / "artifacts" / "contracts" / f"{contract}.json").read_text())
-    return web3_of(chain).eth.contract(at, abi=artifact["abi"]).functions[name](*arguments).call()
+    entry = json.loads((chain.folder / "deployment.json").read_text())["contracts"][contract]
+    artifact = json.loads((ROOT / "node" / "artifacts" / "contracts" / entry["artifact"]).read_text())
+    return web3_of(chain).eth.contract(entry["address"], abi=artifact["abi"]).functions[name](*arguments).call()
 
 
 def test_schedule_announces_waits_and_executes(delayed: Chain) -> None:

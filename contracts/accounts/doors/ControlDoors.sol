@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {IAccessManaged} from "@openzeppelin/contracts/access/manager/IAccessManaged.sol";
 import {ILedgerDoors} from "../../../interfaces/ILedgerDoors.sol";
 import {INetworkAccess} from "../../../interfaces/INetworkAccess.sol";
 import {IPaymentProcessor} from "../../../interfaces/IPaymentProcessor.sol";
@@ -26,21 +25,19 @@ import {
     STREAM_REFUNDS,
     SUPPLY,
     SUPPLY_PAUSED,
-    TERMINALS,
     TIERS,
     VETO,
     load,
     store
 } from "../../libraries/Slots.sol";
-import {LedgerBase} from "../LedgerBase.sol";
+import {DoorBase} from "./DoorBase.sol";
 
 /// @title Doors that set things: of the operator, the Registry, RewardRules and the admin
-/// @dev Who may is asked by the ledger, before it hands over.
-abstract contract ControlDoors is LedgerBase {
+abstract contract ControlDoors is DoorBase {
     uint64 private constant BRIDGE = 8; // INetworkAccess
 
     /// @notice IRewardToken.setStream
-    function setStream(uint32 streamId, address poster, uint40 dailyLimit, uint40 refundLimit) external {
+    function setStream(uint32 streamId, address poster, uint40 dailyLimit, uint40 refundLimit) external restricted {
         if (poster != address(0)) _requireBridge(poster);
         uint256 word = uint56(load(STREAM | streamId));
         store(STREAM | streamId, (uint256(uint160(poster)) << 96) | (uint256(dailyLimit) << 56) | word);
@@ -50,13 +47,13 @@ abstract contract ControlDoors is LedgerBase {
     }
 
     /// @notice IRewardToken.setTerminals
-    function setTerminals(uint32 merchantId, uint32 streamId, uint8 page, uint256 bits) external {
+    function setTerminals(uint32 merchantId, uint32 streamId, uint8 page, uint256 bits) external restricted {
         store(_terminalsSlot(merchantId, streamId, page), bits);
         emit IRewardToken.TerminalsSet(merchantId, streamId, page, bits);
     }
 
     /// @notice IRewardToken.setMerchant
-    function setMerchant(uint32 merchantId, uint8 flags) external {
+    function setMerchant(uint32 merchantId, uint8 flags) external restricted {
         if (merchantId == 0) revert IRewardToken.UnknownMerchant(0);
         if (flags > MERCHANT_ACTIVE) revert IRewardToken.BadFlags(flags);
         uint256 word = load(MERCHANT | merchantId);
@@ -66,7 +63,7 @@ abstract contract ControlDoors is LedgerBase {
     }
 
     /// @notice IRewardToken.enrol
-    function enrol(uint64[] calldata members) external {
+    function enrol(uint64[] calldata members) external restricted {
         for (uint256 i = 0; i < members.length; ++i) {
             if (members[i] == 0) revert IRewardToken.UnknownMember(0);
             uint256 slot = MEMBER | members[i];
@@ -78,7 +75,7 @@ abstract contract ControlDoors is LedgerBase {
     }
 
     /// @notice IRewardToken.setMemberFlags
-    function setMemberFlags(uint64 member, uint16 flags) external {
+    function setMemberFlags(uint64 member, uint16 flags) external restricted {
         uint256 settable = FLAG_LOCKED | FLAG_FROZEN;
         if (flags & ~settable != 0) revert IRewardToken.BadFlags(flags);
         uint256 slot = _memberSlot(member);
@@ -88,7 +85,7 @@ abstract contract ControlDoors is LedgerBase {
     }
 
     /// @notice IRewardToken.setTier
-    function setTier(uint64[] calldata members, uint8 tier) external {
+    function setTier(uint64[] calldata members, uint8 tier) external restricted {
         if (tier > 15) revert IRewardToken.BadTier(tier);
         for (uint256 i = 0; i < members.length; ++i) {
             uint256 slot = _memberSlot(members[i]);
@@ -98,13 +95,13 @@ abstract contract ControlDoors is LedgerBase {
     }
 
     /// @notice IRewardToken.pause
-    function pause() external {
+    function pause() external restricted {
         store(SUPPLY, load(SUPPLY) | (SUPPLY_PAUSED << 40));
         emit IRewardToken.Paused(msg.sender);
     }
 
     /// @notice IRewardToken.unpause
-    function unpause() external {
+    function unpause() external restricted {
         _requireNoSuccessor();
         store(SUPPLY, load(SUPPLY) & ~(SUPPLY_PAUSED << 40));
         emit IRewardToken.Unpaused(msg.sender);
@@ -113,7 +110,7 @@ abstract contract ControlDoors is LedgerBase {
     // --- of RewardRules -------------------------------------------------------------------------------------------
 
     /// @notice IRewardToken.setRule
-    function setRule(uint32 merchantId, uint16 version, uint256 word, uint256 tierTable) external {
+    function setRule(uint32 merchantId, uint16 version, uint256 word, uint256 tierTable) external restricted {
         uint256 key = _ruleKey(merchantId, version);
         if (load(RULE | key) != 0) revert IRewardToken.RuleExists(merchantId, version);
         bool tiered = word & RULE_TIERED != 0;
@@ -125,7 +122,7 @@ abstract contract ControlDoors is LedgerBase {
     }
 
     /// @notice IRewardToken.vetoRule
-    function vetoRule(uint32 merchantId, uint16 version) external {
+    function vetoRule(uint32 merchantId, uint16 version) external restricted {
         uint256 key = _ruleKey(merchantId, version);
         uint256 word = load(RULE | key);
         if (word & RULE_EXISTS == 0) revert IRewardToken.UnknownRule(merchantId, version);
@@ -136,7 +133,7 @@ abstract contract ControlDoors is LedgerBase {
     }
 
     /// @notice IRewardToken.raiseBudget
-    function raiseBudget(uint32 merchantId, uint16 version, uint56 units) external {
+    function raiseBudget(uint32 merchantId, uint16 version, uint56 units) external restricted {
         uint256 key = _ruleKey(merchantId, version);
         uint256 word = load(RULE | key);
         if (word & RULE_BUDGETED == 0 || ((word >> 56) & MAX_56) + units > MAX_56) {
@@ -149,29 +146,20 @@ abstract contract ControlDoors is LedgerBase {
     // --- of the network's admin -----------------------------------------------------------------------------------
 
     /// @notice ILedgerDoors.setDoors
-    function setDoors(address part, uint256 doors) external {
+    function setDoors(address part, uint256 doors) external restricted {
         store(DOORS | uint160(part), doors);
         emit ILedgerDoors.DoorsSet(part, doors);
     }
 
     /// @notice ILedgerDoors.setActTarget
-    function setActTarget(uint8 kind, address target) external {
+    function setActTarget(uint8 kind, address target) external restricted {
         if (kind == 0) revert ILedgerDoors.BadActKind(kind);
         store(ACT | kind, uint160(target));
         emit ILedgerDoors.ActTargetSet(kind, target);
     }
 
     function _requireBridge(address poster) private view {
-        INetworkAccess access = INetworkAccess(IAccessManaged(address(this)).authority());
-        (bool isBridge,) = access.hasRole(BRIDGE, poster);
+        (bool isBridge,) = INetworkAccess(authority()).hasRole(BRIDGE, poster);
         if (!isBridge) revert IRewardToken.NotBridge(poster);
-    }
-
-    function _ruleKey(uint32 merchantId, uint16 version) private pure returns (uint256) {
-        return (uint256(merchantId) << 16) | version;
-    }
-
-    function _terminalsSlot(uint32 merchantId, uint32 streamId, uint8 page) private pure returns (uint256) {
-        return TERMINALS | (uint256(merchantId) << 40) | (uint256(streamId) << 8) | page;
     }
 }

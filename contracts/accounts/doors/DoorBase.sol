@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ILedgerDoors} from "../../../interfaces/ILedgerDoors.sol";
 import {IRewardToken} from "../../../interfaces/IRewardToken.sol";
 import {ARREARS, DOORS, FLAG_FROZEN, FLAG_LOCKED, IN_ACT, load, store, peek} from "../../libraries/Slots.sol";
 import {LedgerBase} from "../LedgerBase.sol";
 
 /// @title What the doors share: who may, and whom they may touch
-abstract contract DoorBase is LedgerBase {
+/// @dev `restricted` reads slot 0, which is the ledger's while the ledger runs this code (AuthoritySlot). The code itself
+/// is made without an authority: called at its own address it refuses what is restricted, to everybody.
+abstract contract DoorBase is AccessManaged, LedgerBase {
+    constructor() AccessManaged(address(0)) {}
+
     function _requireDoor(uint256 door) internal view {
         if (load(DOORS | uint160(msg.sender)) & door == 0) revert ILedgerDoors.NoDoor(msg.sender, door);
     }

@@ -33,16 +33,8 @@ abstract contract MoneyDoors is DoorBase {
     using Words for uint256;
 
     /// @notice IRewardToken.recharge
-    function recharge(uint64 member, uint64 amount) public {
-        uint256 slot = _memberSlot(member);
-        _requireFree(slot);
-        uint256 word = _touch(slot);
-        unchecked {
-            // what does not fit reverts in _takeCash
-            store(slot, word + (uint256(amount) << 200));
-        }
-        _takeCash(amount, 192);
-        emit IRewardToken.Recharged(member, msg.sender, amount);
+    function recharge(uint64 member, uint64 amount) external restricted {
+        _credit(member, amount);
     }
 
     /// @notice IRewardToken.addDeposit
@@ -75,7 +67,7 @@ abstract contract MoneyDoors is DoorBase {
     /// @notice ILedgerDoors.creditValue
     function creditValue(uint64 member, uint64 amount) external {
         _requireDoor(DOOR_CREDIT_VALUE);
-        recharge(member, amount);
+        _credit(member, amount);
     }
 
     /// @notice ILedgerDoors.takeValue
@@ -148,6 +140,18 @@ abstract contract MoneyDoors is DoorBase {
     }
 
     // --- inside ---------------------------------------------------------------------------------------------------
+
+    function _credit(uint64 member, uint64 amount) private {
+        uint256 slot = _memberSlot(member);
+        _requireFree(slot);
+        uint256 word = _touch(slot);
+        unchecked {
+            // what does not fit reverts in _takeCash
+            store(slot, word + (uint256(amount) << 200));
+        }
+        _takeCash(amount, 192);
+        emit IRewardToken.Recharged(member, msg.sender, amount);
+    }
 
     /// @return owing Whether `into` now owes what `from` owed
     function _mergeDebts(uint64 from, uint64 into, uint32[] calldata merchants) private returns (bool owing) {

@@ -83,7 +83,7 @@ abstract contract PointDoors is DoorBase {
     }
 
     /// @notice IRewardToken.forgiveArrears
-    function forgiveArrears(uint32 merchantId, uint64 member, uint256 units) external {
+    function forgiveArrears(uint32 merchantId, uint64 member, uint256 units) external restricted {
         if (merchantId == 0) revert IRewardToken.UnknownMerchant(0);
         uint256 place = ARREARS | _pair(merchantId, member);
         if (units == 0 || units > load(place)) revert IRewardToken.NothingDue();

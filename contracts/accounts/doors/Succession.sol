@@ -10,6 +10,7 @@ import {
     ARREARS,
     DEPOSIT,
     EPOCH,
+    EPOCH_FIELD,
     FLAG_IN_ARREARS,
     FLAG_REGISTERED,
     GUARANTEED,
@@ -35,7 +36,7 @@ import {DoorBase} from "./DoorBase.sol";
 
 /// @title Doors from this ledger to the next, and from the one before
 /// @dev Code of the ledger in a contract of its own, deployed before it (what a transaction creates is 48 KiB at most).
-/// The ledger restricts setPredecessor and setSuccessor; its fallback leads to the others. All state is the ledger's.
+/// The doors' fallback leads to it. All state is the ledger's; called directly it has no authority and no other ledger.
 contract Succession is DoorBase {
     using SafeERC20 for IERC20;
     using Words for uint256;
@@ -43,7 +44,7 @@ contract Succession is DoorBase {
     constructor(address cash_, IRewardToken.Terms memory terms) LedgerBase(cash_, terms) {}
 
     /// @notice ISuccession.setPredecessor
-    function setPredecessor(address predecessor_) external {
+    function setPredecessor(address predecessor_) external restricted {
         if (load(PREDECESSOR) != 0) revert ISuccession.AlreadySet(predecessor());
         if (predecessor_.code.length == 0 || predecessor_ == address(this)) revert ISuccession.BadLedger(predecessor_);
         store(PREDECESSOR, uint160(predecessor_));
@@ -51,7 +52,7 @@ contract Succession is DoorBase {
     }
 
     /// @notice ISuccession.setSuccessor
-    function setSuccessor(address successor_) external {
+    function setSuccessor(address successor_) external restricted {
         if (load(SUCCESSOR) != 0) revert ISuccession.AlreadySet(successor());
         bool fits = successor_.code.length != 0 && ISuccession(successor_).predecessor() == address(this)
             && ISuccession(successor_).termsHash() == termsHash();
@@ -69,26 +70,15 @@ contract Succession is DoorBase {
         address to = _requireSuccessor();
         uint256[] memory words = new uint256[](holders.length);
         uint256 value;
-        uint256 current;
-        uint256 previous;
+        uint256 coins; // as the supply has them
         for (uint256 i = 0; i < holders.length; ++i) {
-            if (holders[i].code.length != 0 && holders[i] != msg.sender) {
-                revert ISuccession.HoldsForOthers(holders[i]);
-            }
-            uint256 slot = ACCOUNT | uint160(holders[i]);
-            _requireFree(slot);
-            uint256 word = _touch(slot);
+            uint256 word = _sendOff(holders[i]);
+            words[i] = word;
             value += word.value();
-            current += word.current();
-            previous += word.previous();
-            // it stays known here, for what contracts still give back to it; its debts go by themselves
-            store(slot, (_epoch() << 24) | (word & (FLAG_REGISTERED | FLAG_IN_ARREARS)));
-            words[i] = word & ~FLAG_IN_ARREARS;
-            if (word.balance() != 0) emit IERC20.Transfer(holders[i], address(0), word.balance());
-            emit ISuccession.HolderEmigrated(holders[i], words[i]);
+            coins += (word.current() << 192) + (word.previous() << 128);
         }
-        store(SUPPLY, _touchSupply() - (current << 192) - (previous << 128));
-        uint256 reserve = _reserveForUp(current + previous);
+        store(SUPPLY, _touchSupply() - coins);
+        uint256 reserve = _reserveForUp(coins.supplyCurrent() + coins.supplyPrevious());
         _letGo(to, (value << 192) + (reserve << 64));
         ISuccession(to).immigrateHolders(holders, words, reserve);
     }
@@ -139,20 +129,18 @@ contract Succession is DoorBase {
     function immigrateHolders(address[] calldata holders, uint256[] calldata words, uint256 reserve) external {
         _requirePredecessor();
         uint256 value;
-        uint256 current;
-        uint256 previous;
+        uint256 coins; // as the supply has them
         for (uint256 i = 0; i < holders.length; ++i) {
             uint256 slot = ACCOUNT | uint160(holders[i]);
             _requireFree(slot);
             uint256 word = words[i];
             value += word.value();
-            current += word.current();
-            previous += word.previous();
+            coins += (word.current() << 192) + (word.previous() << 128);
             _addTo(slot, word);
             if (word.balance() != 0) emit IERC20.Transfer(address(0), holders[i], word.balance());
             emit ISuccession.HolderImmigrated(holders[i], word);
         }
-        store(SUPPLY, _touchSupply() + (current << 192) + (previous << 128));
+        store(SUPPLY, _touchSupply() + coins);
         _takeIn((value << 192) + (reserve << 64));
     }
 
@@ -219,6 +207,19 @@ contract Succession is DoorBase {
 
     // --- inside ---------------------------------------------------------------------------------------------------
 
+    /// @dev Empties an account; what it had.
+    function _sendOff(address holder) private returns (uint256 word) {
+        if (holder.code.length != 0 && holder != msg.sender) revert ISuccession.HoldsForOthers(holder);
+        uint256 slot = ACCOUNT | uint160(holder);
+        _requireFree(slot);
+        word = _touch(slot);
+        // it stays known here, for what contracts still give back to it; its debts go by themselves
+        store(slot, word & (EPOCH_FIELD | FLAG_REGISTERED | FLAG_IN_ARREARS));
+        word &= ~FLAG_IN_ARREARS;
+        if (word.balance() != 0) emit IERC20.Transfer(holder, address(0), word.balance());
+        emit ISuccession.HolderEmigrated(holder, word);
+    }
+
     /// @dev Takes a merchant's word, debt to the fund and history out of this ledger.
     function _takeOut(uint32 id, ISuccession.MerchantState memory state) private {
         uint256 all = _touchSupply();
@@ -265,7 +266,7 @@ contract Succession is DoorBase {
                 mine.current() + word.current(),
                 mine.previous() + word.previous(),
                 _min(mine.earned() + word.earned(), MAX_48),
-                _epoch(),
+                mine.epochOf(),
                 word.tier() != 0 ? word.tier() : mine.tier(),
                 uint16(mine | word)
             )

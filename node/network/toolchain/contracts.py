@@ -51,6 +51,9 @@ def write_artifacts(layout: Layout) -> None:
     build = layout.root / "build"
     for file in sorted([*build.glob("contracts/*.json"), *build.glob("interfaces/*.json")]):
         compiled = json.loads(file.read_text())
+        if file.parent.name == "interfaces":
+            # brownie keeps no path of an interface, and there only those of interfaces/
+            compiled["sourcePath"] = f"interfaces/{compiled['contractName']}.sol"
         if is_ours(compiled):
             (fresh / file.name).write_text(json.dumps(artifact_of(compiled), separators=(",", ":")))
     shutil.rmtree(layout.artifacts, ignore_errors=True)
