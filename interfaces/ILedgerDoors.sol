@@ -45,6 +45,8 @@ interface ILedgerDoors {
     event PayableCredited(uint32 indexed merchant, address indexed payer, uint64 amount);
     /// @notice Cash left a merchant's payable.
     event PayableTaken(uint32 indexed merchant, address indexed part, address indexed to, uint64 amount);
+    /// @notice What the guarantee fund had paid for a merchant came back to it from the merchant's payable.
+    event FundRepaid(uint32 indexed merchant, uint64 amount);
     /// @notice Cash left a merchant's payable, then its deposit, then the guarantee fund, in this order.
     event DrawnOn(
         uint32 indexed merchant,
@@ -130,12 +132,13 @@ interface ILedgerDoors {
     /// @notice Takes points of a member back to a merchant, who did not issue them after all; what the member no
     /// longer has becomes arrears. Door 16.
     function clawBack(uint32 merchant, uint64 member, uint64 units) external returns (uint64 clawedBack);
-    /// @notice Takes cash from a merchant's payable. Door 32.
+    /// @notice Takes cash from a merchant's payable; what the guarantee fund paid for it goes back there first. Door 32.
     function takePayable(uint32 merchant, uint64 amount, address to) external;
     /// @notice Takes cash from a merchant's payable, then its deposit, then the guarantee fund. Door 32.
     function drawOn(uint32 merchant, uint64 amount, address to) external;
     /// @notice Moves all that a member has, and what it is owed by and owes to these merchants, to another member, and
-    /// freezes it. May be repeated. Refused while it owes points to a merchant that is not named. Door 64.
+    /// freezes it. What comes to the old number later (cash, coins, points, refunds of its payments) is the other's; debits
+    /// of it are refused. May be repeated. Refused while it owes points to a merchant that is not named. Door 64.
     function mergeMembers(uint64 from, uint64 into, uint32[] calldata merchants) external;
     /// @notice Takes back the points of a part of a line and makes the part unrefundable; no money moves. Door 128.
     function settleLine(ProvenLeaf calldata leaf, uint48 amount) external returns (uint64 clawedBack, uint64 arrears);
@@ -148,6 +151,8 @@ interface ILedgerDoors {
         external
         returns (uint256 debited);
 
+    /// @notice The member that a merged one is now; a member that was never merged is itself.
+    function survivorOf(uint64 member) external view returns (uint64 survivor);
     /// @notice The doors of a contract.
     function doorsOf(address part) external view returns (uint256 doors);
     /// @notice Where acts of a kind go.

@@ -72,7 +72,8 @@ interface ISuccession {
     function emigrateHolders(address[] calldata holders) external;
     /// @notice Sends over what merchants and members owe each other, pair by pair. Open to all.
     function emigrateDebts(Pair[] calldata pairs) external;
-    /// @notice Sends merchants over; 0 is the guarantee fund. Open to all. What has expired is claimed here first, or
+    /// @notice Sends merchants over; 0 is the guarantee fund. Admin only for 180 days, in which refunds and chargebacks
+    /// of the contracts around this ledger still draw on them; then open to all. What has expired is claimed here first, or
     /// later and sent later (claimExpired).
     function emigrateMerchants(uint32[] calldata merchants) external;
     /// @notice Takes accounts from the predecessor, with their cash and `reserve` minor units for their coins.
@@ -90,6 +91,8 @@ interface ISuccession {
     function termsHash() external view returns (bytes32);
     /// @notice The word of a batch's root (network day and block), for the successor; 0 for anybody else.
     function inheritedRoot(bytes32 root) external view returns (uint256 word);
+    /// @notice Whom a member was merged into, with bit 64 set; 0 if it was not.
+    function mergedInto(uint64 member) external view returns (uint256 word);
     /// @notice What was undone of a line (points and minor units), for the successor; 0 for anybody else.
     function inheritedRefund(bytes32 leaf) external view returns (uint256 word);
 }

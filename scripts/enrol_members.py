@@ -12,8 +12,8 @@ brownie run enrol_members change_key MEMBER ADDRESS --network FOLDER
 
   ADDRESS  that of the key by which the member signs terms of its own (TILLNET_MEMBER_KEY names its file then)
 
-The operator gives the first key to a member that has nothing yet. A member that has a key changes it itself (change_key).
-Otherwise the operator proposes a key, and finance, another account, approves it within seven days.
+The operator gives the first key to a member that has nothing yet. A member that has a key changes it itself
+(change_key). Otherwise the operator proposes a key, and finance, another account, approves it within seven days.
 """
 
 from typing import Final

@@ -15,8 +15,10 @@ import {
     MEMBER,
     MERCHANT,
     MERCHANT_KNOWN,
+    MERGED,
     POSTED,
     PREDECESSOR,
+    FLAG_FROZEN,
     FLAG_REGISTERED,
     SUCCESSOR,
     SUPPLY,
@@ -45,6 +47,7 @@ abstract contract LedgerBase {
     uint256 internal immutable _clockTolerance;
 
     /// @dev With this bound what a line is due fits 56 bits, whatever its rule: 10^8 * 2^40 * 65,535 / 10^8 < 2^56.
+    uint256 private constant MAX_MERGES = 8;
     uint48 private constant LARGEST_LINE = 100_000_000;
 
     constructor(address cash_, IRewardToken.Terms memory terms) {
@@ -158,6 +161,20 @@ abstract contract LedgerBase {
         return merchantWord.withIssued(given - units);
     }
 
+    /// @dev The same, the newest first: what this epoch did not give was given in the one before.
+    function _subIssuedNewest(uint32 id, uint256 merchantWord, uint256 units) internal returns (uint256) {
+        uint256 given = merchantWord.issued();
+        uint256 epoch = _epoch();
+        if (units > given && epoch != 0) {
+            _touchSupply();
+            uint256 place = ISSUED | (uint256(id) << 16) | (epoch - 1);
+            uint256 closed = units - given < load(place) ? units - given : load(place);
+            store(place, load(place) - closed);
+            store(EPOCH | (epoch - 1), load(EPOCH | (epoch - 1)) - (closed << 64));
+        }
+        return _subIssued(merchantWord, units);
+    }
+
     /// @dev Books what a batch minted and burnt with the supply, which was touched when the batch began.
     function _bookSupply(uint256 minted, uint256 burntPrevious, uint256 burntCurrent) internal {
         unchecked {
@@ -248,6 +265,18 @@ abstract contract LedgerBase {
     function _memberSlot(uint64 member) internal view returns (uint256 slot) {
         slot = MEMBER | member;
         if (load(slot) & FLAG_REGISTERED == 0) revert IRewardToken.UnknownMember(member);
+    }
+
+    /// @dev Who a member is now: what still comes to one that was merged belongs to the one it was merged into.
+    function _survivor(uint64 member) internal view returns (uint64) {
+        for (uint256 i = 0; i < MAX_MERGES && load(MEMBER | member) & FLAG_FROZEN != 0; ++i) {
+            uint256 into = load(MERGED | member);
+            uint256 before = load(PREDECESSOR);
+            if (into == 0 && before != 0) into = ISuccession(address(uint160(before))).mergedInto(member);
+            if (into == 0) break;
+            member = uint64(into);
+        }
+        return member;
     }
 
     function _pair(uint32 merchantId, uint64 member) internal pure returns (uint256) {

@@ -62,7 +62,11 @@ uint256 constant IN_ACT = 0x1700000000000000000000000000000000000000000000000000
 /// @dev | holder 160: the nonce of the holder's next permit
 uint256 constant NONCE = 0x1800000000000000000000000000000000000000000000000000000000000000;
 
-/// @dev The ledger that takes over, once named.
+/// @dev | member 64: zero 191, one 1, the member that it was merged into 64
+uint256 constant MERGED = 0x1900000000000000000000000000000000000000000000000000000000000000;
+uint256 constant MERGED_MARK = 1 << 64;
+
+/// @dev zero 56, since when 40 (seconds), the ledger that takes over 160; 0 until it is named.
 uint256 constant SUCCESSOR = 0x1a00000000000000000000000000000000000000000000000000000000000000;
 /// @dev The ledger that this one takes over from.
 uint256 constant PREDECESSOR = 0x1b00000000000000000000000000000000000000000000000000000000000000;

@@ -194,7 +194,7 @@ contract Refunds is LedgerBase {
         undo.tender = uint8(head >> 136);
         undo.merchant = uint32(head >> 88);
         undo.epoch = uint16(head >> 40);
-        undo.member = uint64(body >> 192);
+        undo.member = _survivor(uint64(body >> 192));
         undo.amount = uint48(body >> 144);
         undo.points = (body >> 56) & MAX_56;
         if (undo.tender == COIN) undo.coinsPrevious = body & MAX_56;

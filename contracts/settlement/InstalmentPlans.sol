@@ -204,7 +204,7 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
     /// @dev Takes cash of who pays, if it is there and may be taken.
     function _take(Plan memory plan, uint64 amount) private returns (bool) {
         if (plan.payer == address(0)) {
-            try ledger.takeValue(plan.member, amount, address(this)) {
+            try ledger.takeValue(ledger.survivorOf(plan.member), amount, address(this)) {
                 return true;
             } catch {
                 return false;

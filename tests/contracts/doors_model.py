@@ -43,12 +43,20 @@ class DoorsModel(Model):
         self.book.accounts[member] = replace(account, value=account.value - amount)
 
     def take_payable(self, merchant: MerchantId, amount: int) -> None:
+        """What the guarantee fund paid for the merchant goes back there first."""
         self._known(merchant)
-        if self.book.merchants[merchant].payable < amount:
+        held = self.book.merchants[merchant].payable
+        debt = min(self.guaranteed.get(merchant, 0), held)
+        if held - debt < amount:
             raise Refused("InsufficientPayable")
         self._pay_out(amount, "payable")
         word = self.book.roll_merchant(merchant, self.epoch)
-        self.book.merchants[merchant] = replace(word, payable=word.payable - amount)
+        self.book.merchants[merchant] = replace(word, payable=word.payable - debt - amount)
+        if debt:
+            self.guaranteed[merchant] -= debt
+            self.deposits[0] = self.deposits.get(0, 0) + debt
+            totals = self.book.totals
+            self.book.totals = replace(totals, payable=totals.payable - debt, deposits=totals.deposits + debt)
 
     def draw_on(self, merchant: MerchantId, amount: int) -> tuple[int, int, int]:
         """What payable, deposit and guarantee fund gave."""
@@ -104,6 +112,7 @@ class DoorsModel(Model):
 
     def restore(self, member: MemberId, current: int, previous: int) -> int:
         """Minor units taken for coins that come back to a member."""
+        member = self.survivor(member)
         self._member(member)
         units = current + previous
         if units % self.par:
@@ -122,6 +131,7 @@ class DoorsModel(Model):
         """Units given, as far as prepaid reaches."""
         if self.book.supply.flags & PAUSED:
             raise Refused("EarningPaused")
+        to = self.survivor(to)
         account = self.touch(to)
         if account.flags & FROZEN:
             raise Refused("AccountLocked")
@@ -142,6 +152,7 @@ class DoorsModel(Model):
         self._burn(holder, account, current, previous)
         word = self.book.roll_merchant(merchant, self.epoch)
         self.book.merchants[merchant] = replace(word, prepaid=word.prepaid + current + previous)
+        self._unissue_newest(merchant, current + previous)
 
     def claw_back(self, merchant: MerchantId, member: MemberId, units: int) -> int:
         """Units that the member still had; the rest became arrears."""
@@ -149,6 +160,7 @@ class DoorsModel(Model):
             raise Refused("ZeroAmount")
         if merchant == 0:
             raise Refused("UnknownMerchant")
+        member = self.survivor(member)
         self._member(member)
         self._known(merchant)
         account = self.touch(member)
@@ -161,7 +173,7 @@ class DoorsModel(Model):
             self._burn(member, account, recent, clawed - recent)
             word = self.book.merchants[merchant]
             self.book.merchants[merchant] = replace(word, prepaid=word.prepaid + clawed)
-            self._unissue_now(merchant, clawed)
+            self._unissue_newest(merchant, clawed)
         if debt := units - clawed:
             self._add_arrears(merchant, member, debt)
         return clawed
@@ -180,6 +192,7 @@ class DoorsModel(Model):
             raise Refused("CannotMerge")
         old, new = self.touch(source), self.touch(into)
         self.book.accounts[source] = Account(epoch=self.epoch, tier=old.tier, flags=REGISTERED | FROZEN)
+        self.merged[source] = into
         self.book.accounts[into] = replace(
             new,
             value=new.value + old.value,
@@ -205,7 +218,8 @@ class DoorsModel(Model):
         except Declined:
             raise Refused("RefundRefused") from None
         before, taken_before = self.refunded.get(leaf.hash, (0, 0))
-        self.book.accounts[leaf.member] = self.touch(leaf.member)
+        member = self.survivor(leaf.member)
+        self.book.accounts[member] = self.touch(member)
         self.book.roll_merchant(leaf.merchant, self.epoch)
         taken = clawed = debt = 0
         if leaf.tender != COIN:
@@ -230,6 +244,7 @@ class DoorsModel(Model):
         return account
 
     def _receive(self, to: MemberId, current: int, previous: int) -> None:
+        to = self.survivor(to)
         account = self.touch(to)
         self.book.accounts[to] = replace(
             account, current=account.current + current, previous=account.previous + previous

@@ -82,6 +82,7 @@ class Model:
     refund_limits: dict[int, int] = field(default_factory=dict)
     posted_on: dict[bytes, int] = field(default_factory=dict)
     claimed: int = 0
+    merged: dict[int, MemberId] = field(default_factory=dict)
 
     @property
     def epoch(self) -> int:
@@ -147,6 +148,7 @@ class Model:
         self.book.merchants[merchant] = replace(word, prepaid=word.prepaid + amount * self.par)
 
     def recharge(self, member: MemberId, amount: int) -> None:
+        member = self.survivor(member)
         self._member(member)
         self._take_cash(amount, "stored_value")
         account = self.touch(member)
@@ -165,7 +167,8 @@ class Model:
     def settle_owed(self, merchant: MerchantId, member: MemberId) -> None:
         if self.book.supply.flags & PAUSED:
             raise Refused("EarningPaused")
-        if self._member(member).flags & FROZEN:
+        holder = self.survivor(member)
+        if self._member(holder).flags & FROZEN:
             raise Refused("AccountLocked")
         self._known(merchant)
         owed = self.book.owed.get((merchant, member), 0)
@@ -176,7 +179,7 @@ class Model:
         self.book.owed[merchant, member] = owed - points
         self.book.merchants[merchant] = replace(word, prepaid=word.prepaid - points, issued=word.issued + points)
         self._change_supply(current=points, issued=points)
-        self.book.accounts[member] = self.touch(member).with_points(points)
+        self.book.accounts[holder] = self.touch(holder).with_points(points)
 
     def collect_arrears(self, merchant: MerchantId, member: MemberId) -> None:
         if merchant == 0:
@@ -300,7 +303,7 @@ class Model:
     def _checked_part(self, kind: int, undo: Undo) -> int:
         if not undo.proved:
             raise Declined(Reason.PROOF)
-        account = self.book.accounts.get(undo.leaf.member, Account())
+        account = self.book.accounts.get(self.survivor(undo.leaf.member), Account())
         if not account.flags & REGISTERED:
             raise Declined(Reason.MEMBER)
         left = undo.leaf.amount - self.refunded.get(undo.leaf.hash, (0, 0))[0]
@@ -310,7 +313,8 @@ class Model:
 
     def _undo(self, stream: StreamId, refund: Refund, leaf: Leaf, part: int) -> tuple[int, Log]:
         before, taken_before = self.refunded.get(leaf.hash, (0, 0))
-        account = self.touch(leaf.member)
+        member = self.survivor(leaf.member)
+        account = self.touch(member)
         self.book.roll_merchant(leaf.merchant, self.epoch)
         moved = taken = clawed = set_off = debt = 0
         if leaf.tender:
@@ -320,7 +324,7 @@ class Model:
                 account = replace(account, value=account.value + part)
             else:
                 account = self._remint(account, leaf, before, part)
-        self.book.accounts[leaf.member] = account
+        self.book.accounts[member] = account
         if leaf.tender != COIN:
             taken, set_off, clawed, debt = self._take_points(leaf, before + part, taken_before)
             moved += -(-(clawed + set_off + debt) // self.par)
@@ -367,7 +371,8 @@ class Model:
         taken = due - min(due, keep) - taken_before
         expired = self.epoch > leaf.epoch + 1
         of_owed = min(taken_before + taken, leaf.last) - min(taken_before, leaf.last)
-        key = (leaf.merchant, leaf.member)
+        member = self.survivor(leaf.member)
+        key = (leaf.merchant, member)
         set_off = min(of_owed if expired else taken, self.book.owed.get(key, 0))
         if set_off:
             self.book.owed[key] -= set_off
@@ -375,14 +380,15 @@ class Model:
         clawed = self._claw_back(leaf, wanted)
         debt = wanted - clawed
         if debt:
-            account = self.book.accounts[leaf.member]
-            self.book.accounts[leaf.member] = replace(account, flags=account.flags | IN_ARREARS)
-            for place in (key, (0, leaf.member)):
+            account = self.book.accounts[member]
+            self.book.accounts[member] = replace(account, flags=account.flags | IN_ARREARS)
+            for place in (key, (0, member)):
                 self.arrears[place] = self.arrears.get(place, 0) + debt
         return taken, set_off, clawed, debt
 
     def _claw_back(self, leaf: Leaf, wanted: int) -> int:
-        account = self.book.accounts[leaf.member]
+        member = self.survivor(leaf.member)
+        account = self.book.accounts[member]
         clawed = min(wanted, account.coins)
         if leaf.epoch == self.epoch:
             account = replace(account, earned=max(account.earned - wanted, 0))
@@ -391,7 +397,7 @@ class Model:
             recent = clawed - min(clawed, account.previous)
         old = clawed - recent
         account = replace(account, current=account.current - recent, previous=account.previous - old)
-        self.book.accounts[leaf.member] = account
+        self.book.accounts[member] = account
         if clawed:
             self._change_supply(current=-recent, previous=-old)
             word = self.book.merchants[leaf.merchant]
@@ -416,6 +422,18 @@ class Model:
             self.book.merchants[merchant] = replace(word, issued=word.issued - units)
             self._change_supply(issued=-units)
 
+    def _unissue_newest(self, merchant: MerchantId, units: int) -> None:
+        """The same; what this epoch did not give was given in the one before."""
+        key = (merchant, self.epoch - 1)
+        word = self.book.roll_merchant(merchant, self.epoch)
+        closed = min(max(units - word.issued, 0), self.book.issued.get(key, 0))
+        if closed:
+            self.book.roll_supply(self.epoch)
+            self.book.issued[key] -= closed
+            issued, expired = self.book.closed_epochs[self.epoch - 1]
+            self.book.closed_epochs[self.epoch - 1] = (issued - closed, expired)
+        self._unissue_now(merchant, units)
+
     def _count_against_limit(self, stream: StreamId, moved: int) -> None:
         if not moved:
             return
@@ -426,6 +444,12 @@ class Model:
         self.stream_refunds[stream] = (self.day, used + moved)
 
     # --- inside ---
+
+    def survivor(self, member: MemberId) -> MemberId:
+        """Who a member is now, after merges."""
+        while member in self.merged:
+            member = self.merged[member]
+        return member
 
     def touch(self, holder: MemberId) -> Account:
         """The account rolled to now."""

@@ -64,9 +64,10 @@ class Move:
         self.twin.tick()
 
     def send(self, name: str, *arguments: Any, sender: str | None = None) -> None:
-        """Anybody sends a part over; both ledgers together have what they had, and each is backed."""
+        """Anybody sends a part over, merchants the admin; both ledgers together have what they had, each is backed."""
         self.tick()
-        self.old.send(name, *arguments, sender=sender or self.world.stranger)
+        usual = self.world.operator if name == "emigrateMerchants" else self.world.stranger
+        self.old.send(name, *arguments, sender=sender or usual)
         self.check()
 
     def sums(self) -> list[int]:
@@ -280,6 +281,25 @@ def test_expired_points_are_claimed_from_the_ledger_where_they_expired(world: Tw
     assert move.new.view("merchant", RICH)["prepaid"] == prepaid + 4_000_000
 
 
+def test_merchants_stay_half_a_year_unless_the_admin_sends_them(world: Twin) -> None:
+    move = _move(world)
+    stranger = world.world.stranger
+    world.tick(180 * 86_400 - 60)
+    with pytest.raises(Reverted) as caught:
+        move.old.send("emigrateMerchants", [RICH], sender=stranger)
+    assert caught.value.error == "AccessManagedUnauthorized"
+    world.tick(120)
+    move.old.send("emigrateMerchants", [RICH], sender=stranger)
+    assert move.old.view("merchant", RICH)["prepaid"] == 0 < move.new.view("merchant", RICH)["prepaid"]
+
+
+def test_lock_and_freeze_stay_when_a_member_has_gone(world: Twin) -> None:
+    world.world.as_operator(world.world.registry, "setMemberState", 1, True, True)
+    move = _move(world)
+    move.send("emigrateHolders", [member_address(1)])
+    assert [ledger.view("account", 1)["flags"] for ledger in (move.old, move.new)] == [7, 7]
+
+
 Call = Callable[[Move], object]
 
 
@@ -302,7 +322,9 @@ def _as(sender: str, ledger: str, name: str, *arguments: Any) -> Call:
         ("NotPredecessor", _as("operator", "new", "immigrateHolders", [], [], 0)),
         ("NotPredecessor", _as("operator", "new", "immigrateDebts", [])),
         ("NotPredecessor", _as("operator", "new", "immigrateMerchants", [], [], 0)),
-        ("UnknownMerchant", _as("stranger", "old", "emigrateMerchants", [9])),
+        ("AccessManagedUnauthorized", _as("stranger", "old", "emigrateMerchants", [RICH])),
+        ("AccessManagedUnauthorized", _as("stranger", "old", "emigrateMerchants", [0])),
+        ("UnknownMerchant", _as("operator", "old", "emigrateMerchants", [9])),
         ("UnknownMerchant", _as("stranger", "old", "emigrateDebts", [(0, 1)])),
     ],
 )

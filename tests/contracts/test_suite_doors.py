@@ -122,6 +122,47 @@ def test_money_doors_move_what_they_say(world: Open) -> None:
     assert model.guaranteed[SHOP] == 40
 
 
+def test_fund_is_repaid_before_a_merchant_takes_anything_out(world: Open) -> None:
+    model, part, ledger = world.model, world.part, world.twin.ledger
+    world.twin.act(ledger, "addDeposit", 0, 5_000, model=lambda: model.add_deposit(0, 5_000))
+    world.act("drawOn", SHOP, 3_000, part, model=lambda: model.draw_on(SHOP, 3_000))
+    assert ledger.view("guaranteed", SHOP) == 3_000
+    world.act("creditPayable", SHOP, 2_000, model=lambda: model.credit_payable(SHOP, 2_000))
+    world.act("takePayable", SHOP, 1, part, model=lambda: model.take_payable(SHOP, 1))  # refused: all of it is owed
+    world.act("creditPayable", SHOP, 1_500, model=lambda: model.credit_payable(SHOP, 1_500))
+    world.act("takePayable", SHOP, 501, part, model=lambda: model.take_payable(SHOP, 501))
+    assert ledger.view("guaranteed", SHOP) == 3_000
+    world.act("takePayable", SHOP, 200, part, model=lambda: model.take_payable(SHOP, 200))
+    assert (ledger.view("guaranteed", SHOP), ledger.view("deposits", 0)) == (0, 5_000)
+    assert ledger.view("merchant", SHOP)["payable_"] == 300
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_points_given_and_taken_over_and_over_do_not_count_as_issued(world: Open, epochs: int) -> None:
+    model, ledger = world.model, world.twin.ledger
+    issued = ledger.view("supply")["issued"]
+    for _ in range(3):
+        world.act("issue", OTHER, world.part, 1_000_000, model=lambda: model.issue(OTHER, world.key, 1_000_000))
+        world.twin.tick(epochs * EPOCH)
+        ages = (0, 1_000_000) if epochs else (1_000_000, 0)
+        world.act("returnPoints", OTHER, *ages, model=lambda ages=ages: model.return_points(world.key, OTHER, *ages))
+    assert ledger.view("merchant", OTHER)["issued"] == 0
+    closed = [ledger.view("expiry", epoch) for epoch in range(model.epoch + 1)]
+    assert sum(int(each["issued"]) for each in closed) == issued
+
+
+def test_points_clawed_back_in_the_next_epoch_do_not_count_as_issued(world: Open) -> None:
+    model, ledger = world.model, world.twin.ledger
+    bob = ledger.view("memberAccount", BOB)
+    world.act("issue", OTHER, bob, 1_000_000, model=lambda: model.issue(OTHER, BOB, 1_000_000))
+    world.twin.tick(EPOCH)
+    world.act("clawBack", OTHER, BOB, 1_000_000, model=lambda: model.claw_back(OTHER, BOB, 1_000_000))
+    world.twin.tick(EPOCH)
+    with pytest.raises(Reverted) as caught:
+        ledger.view("claimExpired", OTHER, model.epoch - 2)
+    assert caught.value.error == "NothingDue"
+
+
 def test_value_and_coins_stay_when_the_member_is_locked_or_frozen(world: Open) -> None:
     model, part = world.model, world.part
     for state in ({"locked": True}, {"frozen": True}):
@@ -202,6 +243,32 @@ def test_merged_members_have_what_both_had(world: Open) -> None:
     assert model.book.owed[OTHER, ANN] > 0 and model.arrears[SHOP, ANN] > 0
     world.act("mergeMembers", BOB, ANN, [], model=lambda: model.merge_members(BOB, ANN, []))
     world.act("mergeMembers", STRANGER, ANN, [], model=lambda: model.merge_members(STRANGER, ANN, []))
+
+
+def test_what_comes_to_a_merged_member_is_the_survivor_s(world: Open) -> None:
+    model, part, ledger = world.model, world.part, world.twin.ledger
+    paid = world.twin.pay(SHOP, ANN, stored(5_000))[0]
+    earned = world.twin.pay(SHOP, ANN, external(8_000))[0]
+    world.act("mergeMembers", ANN, BOB, [SHOP], model=lambda: model.merge_members(ANN, BOB, [SHOP]))
+    assert [ledger.view("survivorOf", member) for member in (ANN, BOB, STRANGER)] == [BOB, BOB, STRANGER]
+    old, new = ledger.view("memberAccount", ANN), ledger.view("account", BOB)
+    for undo in (Undo(leaf=paid, amount=2_000), Undo(leaf=earned, amount=8_000)):
+        world.twin.refund(Refund(sequence=world.twin.next_sequence(), kind=1, lines=(undo,)))
+    assert ledger.view("account", BOB)["value"] == new["value"] + 2_000
+    world.act("creditValue", ANN, 30, model=lambda: model.recharge(ANN, 30))
+    world.act("issue", SHOP, old, 5_000, model=lambda: model.issue(SHOP, ANN, 5_000))
+    world.act("issue", SHOP, part, 70, model=lambda: model.issue(SHOP, world.key, 70))
+    world.act("moveCoins", old, 70, 0, model=lambda: model.move_coins(world.key, ANN, 70, 0))
+    world.act("clawBack", SHOP, ANN, 10, model=lambda: model.claw_back(SHOP, ANN, 10))
+    # nobody debits by the old number
+    world.act("takeValue", ANN, 1, part, model=lambda: model.take_value(ANN, 1))
+    dead = ledger.view("account", ANN)
+    assert (dead["value"], dead["current"], dead["previous"]) == (0, 0, 0)
+    third = MemberId(3)
+    world.twin.enrol(third)
+    world.act("mergeMembers", BOB, third, [SHOP], model=lambda: model.merge_members(BOB, third, [SHOP]))
+    world.act("creditValue", ANN, 40, model=lambda: model.recharge(ANN, 40))
+    assert ledger.view("survivorOf", ANN) == third
 
 
 @pytest.mark.parametrize("tender", [external, stored])

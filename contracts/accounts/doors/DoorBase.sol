@@ -4,7 +4,18 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ILedgerDoors} from "../../../interfaces/ILedgerDoors.sol";
 import {IRewardToken} from "../../../interfaces/IRewardToken.sol";
-import {ARREARS, DOORS, FLAG_FROZEN, FLAG_LOCKED, IN_ACT, load, store, peek} from "../../libraries/Slots.sol";
+import {
+    ACCOUNT,
+    ARREARS,
+    DOORS,
+    FLAG_FROZEN,
+    FLAG_LOCKED,
+    IN_ACT,
+    MEMBER,
+    load,
+    store,
+    peek
+} from "../../libraries/Slots.sol";
 import {LedgerBase} from "../LedgerBase.sol";
 
 /// @title What the doors share: who may, and whom they may touch
@@ -31,6 +42,14 @@ abstract contract DoorBase is AccessManaged, LedgerBase {
 
     function _requireReceiver(address to) internal view {
         if (to == address(0) || to == address(this)) revert ILedgerDoors.BadReceiver(to);
+    }
+
+    /// @dev The slot of an address that coins may go to; of a merged member's it is the survivor's.
+    function _receiverSlot(address to) internal view returns (uint256 slot) {
+        _requireReceiver(to);
+        slot = ACCOUNT | uint160(to);
+        if (slot >> 64 == MEMBER >> 64) slot = MEMBER | _survivor(uint64(slot));
+        _requireFree(slot);
     }
 
     function _addArrears(uint32 merchantId, uint64 member, uint256 units) internal {

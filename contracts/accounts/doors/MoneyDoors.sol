@@ -14,6 +14,8 @@ import {
     GUARANTEED,
     MAX_48,
     MERCHANT,
+    MERGED,
+    MERGED_MARK,
     MERCHANT_KNOWN,
     OWED,
     TOTALS,
@@ -84,7 +86,7 @@ abstract contract MoneyDoors is DoorBase {
     /// @notice ILedgerDoors.takePayable
     function takePayable(uint32 merchantId, uint64 amount, address to) external {
         _requireDoor(DOOR_TAKE_PAYABLE);
-        uint256 word = _touchMerchant(merchantId);
+        uint256 word = _repayFund(merchantId, _touchMerchant(merchantId));
         uint256 held = word.payableOf();
         if (held < amount) revert ILedgerDoors.InsufficientPayable(merchantId, held, amount);
         store(MERCHANT | merchantId, word.withPayable(held - amount));
@@ -120,6 +122,7 @@ abstract contract MoneyDoors is DoorBase {
         bool owing = _mergeDebts(from, into, merchants);
         if (load(ARREARS | from) != 0) revert ILedgerDoors.CannotMerge(from, into);
         store(slot, Words.accountWord(0, 0, 0, 0, _epoch(), old.tier(), FLAG_REGISTERED | FLAG_FROZEN));
+        store(MERGED | from, MERGED_MARK | into);
         uint256 earned = word.earned() + old.earned();
         store(
             target,
@@ -141,8 +144,21 @@ abstract contract MoneyDoors is DoorBase {
 
     // --- inside ---------------------------------------------------------------------------------------------------
 
+    /// @dev What the guarantee fund paid for a merchant goes back to it before the merchant takes anything out.
+    function _repayFund(uint32 merchantId, uint256 word) private returns (uint256) {
+        uint256 debt = load(GUARANTEED | merchantId);
+        uint256 held = word.payableOf();
+        uint256 part = debt < held ? debt : held;
+        if (part == 0) return word;
+        store(GUARANTEED | merchantId, debt - part);
+        store(DEPOSIT, load(DEPOSIT) + part);
+        store(TOTALS, load(TOTALS) - (part << 128) + part);
+        emit ILedgerDoors.FundRepaid(merchantId, uint64(part));
+        return word.withPayable(held - part);
+    }
+
     function _credit(uint64 member, uint64 amount) private {
-        uint256 slot = _memberSlot(member);
+        uint256 slot = _memberSlot(_survivor(member));
         _requireFree(slot);
         uint256 word = _touch(slot);
         unchecked {

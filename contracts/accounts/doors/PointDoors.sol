@@ -51,7 +51,7 @@ abstract contract PointDoors is DoorBase {
     function settleOwed(uint32 merchantId, uint64 member) external returns (uint256 points) {
         if (load(SUPPLY).supplyFlags() & SUPPLY_PAUSED != 0) revert IRewardToken.EarningPaused();
         uint256 place = OWED | _pair(merchantId, member);
-        uint256 slot = _memberSlot(member);
+        uint256 slot = _memberSlot(_survivor(member));
         uint256 account_ = _touch(slot);
         if (account_ & FLAG_FROZEN != 0) revert IRewardToken.AccountLocked(address(uint160(MEMBER | member)));
         uint256 word = _touchMerchant(merchantId);
@@ -106,9 +106,7 @@ abstract contract PointDoors is DoorBase {
     function issue(uint32 merchantId, address to, uint64 units) external returns (uint64 given) {
         _requireDoor(DOOR_ISSUE);
         if (load(SUPPLY).supplyFlags() & SUPPLY_PAUSED != 0) revert IRewardToken.EarningPaused();
-        _requireReceiver(to);
-        uint256 slot = ACCOUNT | uint160(to);
-        _requireFree(slot);
+        uint256 slot = _receiverSlot(to);
         uint256 account = _touch(slot);
         if (account & FLAG_FROZEN != 0) revert IRewardToken.AccountLocked(to);
         uint256 word = _touchMerchant(merchantId);
@@ -127,6 +125,7 @@ abstract contract PointDoors is DoorBase {
         _requireDoor(DOOR_ISSUE);
         if (units == 0) revert IRewardToken.ZeroAmount();
         if (merchantId == 0) revert IRewardToken.UnknownMerchant(0);
+        member = _survivor(member);
         uint256 slot = _memberSlot(member);
         _requireFree(slot);
         uint256 word = _touchMerchant(merchantId);
@@ -138,7 +137,8 @@ abstract contract PointDoors is DoorBase {
             // the newest first, as a refund of this epoch does
             uint256 recent = clawedBack < account.current() ? clawedBack : account.current();
             account = _burnFrom(slot, account, recent, clawedBack - recent);
-            store(MERCHANT | merchantId, _subIssued(word.withPrepaid(word.prepaid() + clawedBack), clawedBack));
+            word = word.withPrepaid(word.prepaid() + clawedBack);
+            store(MERCHANT | merchantId, _subIssuedNewest(merchantId, word, clawedBack));
         }
         uint64 debt = units - clawedBack;
         if (debt != 0) {
@@ -192,7 +192,10 @@ abstract contract PointDoors is DoorBase {
         (uint256 slot, uint256 account) = _ownCoins(current, previous);
         uint256 units = uint256(current) + previous;
         uint256 word = _touchMerchant(merchantId);
-        store(MERCHANT | merchantId, word.withPrepaid(word.prepaid() + units));
+        // given back, they were not given after all: else a merchant could give and take the same points over and over,
+        // and share in what expires by all of them
+        word = _subIssuedNewest(merchantId, word.withPrepaid(word.prepaid() + units), units);
+        store(MERCHANT | merchantId, word);
         store(slot, _burnFrom(slot, account, current, previous));
         emit ILedgerDoors.PointsReturned(merchantId, msg.sender, uint64(units));
     }
@@ -200,7 +203,7 @@ abstract contract PointDoors is DoorBase {
     /// @notice ILedgerDoors.restore
     function restore(uint64 member, uint56 current, uint56 previous) external returns (uint64 amount) {
         _requireDoor(DOOR_REDEEM);
-        uint256 slot = _memberSlot(member);
+        uint256 slot = _memberSlot(_survivor(member));
         _requireFree(slot);
         uint256 units = uint256(current) + previous;
         if (units % _par != 0) revert ILedgerDoors.NotAtPar(units);
@@ -250,12 +253,10 @@ abstract contract PointDoors is DoorBase {
 
     /// @dev Coins that left the account in `slot` arrive with their age.
     function _receive(uint256 from, address to, uint256 current, uint256 previous) private {
-        _requireReceiver(to);
-        uint256 slot = ACCOUNT | uint160(to);
-        _requireFree(slot);
+        uint256 slot = _receiverSlot(to);
         uint256 account = _touch(slot);
         store(slot, account.withCoins(account.current() + current, account.previous() + previous));
-        emit IERC20.Transfer(address(uint160(from)), to, current + previous);
+        emit IERC20.Transfer(address(uint160(from)), address(uint160(slot)), current + previous);
     }
 
     /// @return account_ The member's word, without its flag when it owes nothing any more

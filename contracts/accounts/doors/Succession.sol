@@ -11,7 +11,9 @@ import {
     DEPOSIT,
     EPOCH,
     EPOCH_FIELD,
+    FLAG_FROZEN,
     FLAG_IN_ARREARS,
+    FLAG_LOCKED,
     FLAG_REGISTERED,
     GUARANTEED,
     ISSUED,
@@ -20,6 +22,7 @@ import {
     MEMBER,
     MERCHANT,
     MERCHANT_KNOWN,
+    MERGED,
     OWED,
     PREDECESSOR,
     SUCCESSOR,
@@ -41,6 +44,9 @@ contract Succession is DoorBase {
     using SafeERC20 for IERC20;
     using Words for uint256;
 
+    /// @dev How long merchants and the fund stay, unless the admin sends them: more than refunds and chargebacks take.
+    uint256 private constant GRACE = 180 days;
+
     constructor(address cash_, IRewardToken.Terms memory terms) LedgerBase(cash_, terms) {}
 
     /// @notice ISuccession.setPredecessor
@@ -57,7 +63,7 @@ contract Succession is DoorBase {
         bool fits = successor_.code.length != 0 && ISuccession(successor_).predecessor() == address(this)
             && ISuccession(successor_).termsHash() == termsHash();
         if (!fits) revert ISuccession.BadLedger(successor_);
-        store(SUCCESSOR, uint160(successor_));
+        store(SUCCESSOR, (block.timestamp << 160) | uint160(successor_));
         store(SUPPLY, load(SUPPLY) | (SUPPLY_PAUSED << 40));
         emit IRewardToken.Paused(msg.sender);
         emit ISuccession.SuccessorSet(successor_);
@@ -105,6 +111,8 @@ contract Succession is DoorBase {
     /// @notice ISuccession.emigrateMerchants
     function emigrateMerchants(uint32[] calldata merchants) external {
         address to = _requireSuccessor();
+        // refunds and chargebacks of the old contracts draw on a merchant's money here, and on the fund's
+        if (block.timestamp < (load(SUCCESSOR) >> 160) + GRACE) _checkCanCall(msg.sender, msg.data);
         ISuccession.MerchantState[] memory states = new ISuccession.MerchantState[](merchants.length);
         uint256 units;
         uint256 sums;
@@ -190,6 +198,13 @@ contract Succession is DoorBase {
         return address(uint160(load(SUCCESSOR)));
     }
 
+    /// @notice ISuccession.mergedInto
+    function mergedInto(uint64 member) public view returns (uint256 word) {
+        word = load(MERGED | member);
+        address before = predecessor();
+        if (word == 0 && before != address(0)) word = ISuccession(before).mergedInto(member);
+    }
+
     /// @notice ISuccession.termsHash
     function termsHash() public view returns (bytes32) {
         return _termsHash();
@@ -214,7 +229,7 @@ contract Succession is DoorBase {
         _requireFree(slot);
         word = _touch(slot);
         // it stays known here, for what contracts still give back to it; its debts go by themselves
-        store(slot, word & (EPOCH_FIELD | FLAG_REGISTERED | FLAG_IN_ARREARS));
+        store(slot, word & (EPOCH_FIELD | FLAG_REGISTERED | FLAG_LOCKED | FLAG_FROZEN | FLAG_IN_ARREARS));
         word &= ~FLAG_IN_ARREARS;
         if (word.balance() != 0) emit IERC20.Transfer(holder, address(0), word.balance());
         emit ISuccession.HolderEmigrated(holder, word);
