@@ -269,7 +269,8 @@ abstract contract LedgerBase {
 
     /// @dev Who a member is now: what still comes to one that was merged belongs to the one it was merged into.
     function _survivor(uint64 member) internal view returns (uint64) {
-        for (uint256 i = 0; i < MAX_MERGES && load(MEMBER | member) & FLAG_FROZEN != 0; ++i) {
+        for (uint256 i = 0; i < MAX_MERGES; ++i) {
+            if (load(MEMBER | member) & FLAG_FROZEN == 0) break;
             uint256 into = load(MERGED | member);
             uint256 before = load(PREDECESSOR);
             if (into == 0 && before != 0) into = ISuccession(address(uint160(before))).mergedInto(member);

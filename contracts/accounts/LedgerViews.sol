@@ -53,11 +53,6 @@ abstract contract LedgerViews is LedgerBase {
         return accountOf(memberAccount(member));
     }
 
-    /// @notice ILedgerDoors.survivorOf
-    function survivorOf(uint64 member) external view returns (uint64) {
-        return _survivor(member);
-    }
-
     /// @notice IRewardToken.memberAccount
     function memberAccount(uint64 member) public pure returns (address) {
         return address(uint160(MEMBER | member));

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ILedger} from "../../interfaces/ILedger.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
-import {ISuccession} from "../../interfaces/ISuccession.sol";
 import {SUPPLY, store} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 import {PaymentProcessor} from "../rewards/PaymentProcessor.sol";
-import {Refunds} from "../rewards/Refunds.sol";
 import {AuthoritySlot} from "./AuthoritySlot.sol";
 import {Coin} from "./Coin.sol";
 import {LedgerBase} from "./LedgerBase.sol";
@@ -30,10 +29,10 @@ contract RewardToken is AuthoritySlot, Coin, PaymentProcessor {
         IRewardToken.Terms memory terms,
         address succession_
     ) Coin(name_, symbol_) LedgerBase(cash_, terms) AuthoritySlot(authority_) {
-        if (ISuccession(succession_).termsHash() != _termsHash()) revert IRewardToken.BadTerms();
+        if (ILedger(succession_).termsHash() != _termsHash()) revert IRewardToken.BadTerms();
         store(SUPPLY, Words.supplyWord(0, 0, 0, _epoch(), 0));
-        _refunds = address(new Refunds(cash_, terms));
-        _doors = address(new Doors(cash_, terms, _refunds, succession_));
+        _refunds = ILedger(succession_).refunds();
+        _doors = address(new Doors(cash_, terms, succession_));
     }
 
     /// @dev Everything else that the ledger does (ILedger).

@@ -33,8 +33,8 @@ import {Words} from "../libraries/Words.sol";
 /// @title The bridge's door: refunds, voids and reversals
 /// @notice Undoes lines of accepted payments by the proof of their leaf. No storage is kept for a payment until a part
 /// of it is undone.
-/// @dev Code of the ledger that lies in a contract of its own, since one contract holds 24 KiB: the ledger deploys it
-/// and hands postRefunds over by delegatecall, so all state is the ledger's. It has no variables of its own; called
+/// @dev Code of the ledger that lies in a contract of its own, since one contract holds 24 KiB: the ledger hands it
+/// postRefunds and settleLine by delegatecall, so all state is the ledger's. It has no variables of its own; called
 /// directly it finds no stream and does nothing. Each refund runs in a delegatecall to itself, so that one that is
 /// refused half-way leaves nothing.
 contract Refunds is LedgerBase {

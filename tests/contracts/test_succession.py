@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from benchmarks.devchain import Chain, Contract, Interface, Reverted, artifact, deploy
 from benchmarks.world import STREAM, Terms
 from node.domain.ids import MemberId
-from node.domain.words import IN_ARREARS, REGISTERED, Account, Merchant
+from node.domain.words import FROZEN, IN_ARREARS, LOCKED, REGISTERED, Account, Merchant
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.ledger_rules import LedgerRules
 from tests.contracts.suite.machine import EPOCH, joined
@@ -132,7 +132,7 @@ class SuccessionRules:
             flags = account.flags & ~IN_ARREARS | (IN_ARREARS if owes else 0)
             expected = replace(account.rolled(model.epoch)[0], flags=flags)
             assert Account.unpack(move.word(move.new, MEMBER | member)) == expected
-            left = Account(epoch=model.epoch, flags=account.flags & REGISTERED)
+            left = Account(epoch=model.epoch, flags=account.flags & (REGISTERED | LOCKED | FROZEN))
             assert Account.unpack(move.word(move.old, MEMBER | member)) == left
         for merchant in list(book.merchants):
             word = book.roll_merchant(merchant, model.epoch)

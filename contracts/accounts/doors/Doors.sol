@@ -18,15 +18,10 @@ import {PointDoors} from "./PointDoors.sol";
 contract Doors is ControlDoors, PointDoors, MoneyDoors, ActDoors, LedgerViews {
     /// @notice ILedger.doors
     address public immutable doors = address(this);
-    /// @notice ILedger.refunds
-    address public immutable refunds;
     /// @notice ILedger.succession
     address public immutable succession;
 
-    constructor(address cash_, IRewardToken.Terms memory terms, address refunds_, address succession_)
-        LedgerBase(cash_, terms)
-    {
-        refunds = refunds_;
+    constructor(address cash_, IRewardToken.Terms memory terms, address succession_) LedgerBase(cash_, terms) {
         succession = succession_;
     }
 

@@ -34,11 +34,13 @@ import {
     store
 } from "../../libraries/Slots.sol";
 import {Words} from "../../libraries/Words.sol";
+import {Refunds} from "../../rewards/Refunds.sol";
 import {LedgerBase} from "../LedgerBase.sol";
 import {DoorBase} from "./DoorBase.sol";
 
 /// @title Doors from this ledger to the next, and from the one before
-/// @dev Code of the ledger in a contract of its own, deployed before it (what a transaction creates is 48 KiB at most).
+/// @dev Code of the ledger in a contract of its own, deployed before it, and with Refunds in its bag: what a transaction
+/// creates is 48 KiB at most.
 /// The doors' fallback leads to it. All state is the ledger's; called directly it has no authority and no other ledger.
 contract Succession is DoorBase {
     using SafeERC20 for IERC20;
@@ -47,7 +49,12 @@ contract Succession is DoorBase {
     /// @dev How long merchants and the fund stay, unless the admin sends them: more than refunds and chargebacks take.
     uint256 private constant GRACE = 180 days;
 
-    constructor(address cash_, IRewardToken.Terms memory terms) LedgerBase(cash_, terms) {}
+    /// @notice ILedger.refunds
+    address public immutable refunds;
+
+    constructor(address cash_, IRewardToken.Terms memory terms) LedgerBase(cash_, terms) {
+        refunds = address(new Refunds(cash_, terms));
+    }
 
     /// @notice ISuccession.setPredecessor
     function setPredecessor(address predecessor_) external restricted {
@@ -196,6 +203,12 @@ contract Succession is DoorBase {
     /// @notice ISuccession.successor
     function successor() public view returns (address) {
         return address(uint160(load(SUCCESSOR)));
+    }
+
+    /// @notice ILedgerDoors.survivorOf
+    /// @dev Here, where there is room, since it is seldom asked.
+    function survivorOf(uint64 member) external view returns (uint64) {
+        return _survivor(member);
     }
 
     /// @notice ISuccession.mergedInto
