@@ -14,13 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from node.consensus.access_files import ACCESS_FILE
 from node.consensus.access_tokens import MAX_ISSUERS, TokenIssuer, looks_like_token, read_issuer, read_token
 from node.consensus.errors import NotAdmitted
 from node.consensus.rpc_roles import Grant, Role, grant
 from node.domain.errors import Unusable
 
-ACCESS_FILE: Final = "access.json"
-COOKIE_FILE: Final = "access.cookie"
 LOCAL_ID: Final = "local"
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 MAX_KEYS: Final = 10_000

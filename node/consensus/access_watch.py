@@ -15,7 +15,8 @@ from typing import Final
 
 import structlog
 
-from node.consensus.access import ACCESS_FILE, COOKIE_FILE, Access, read_access, with_cookie
+from node.consensus.access import Access, read_access, with_cookie
+from node.consensus.access_files import ACCESS_FILE, COOKIE_FILE
 from node.consensus.gateway_door import Door
 from node.consensus.gateway_listener import Listener
 from node.consensus.gateway_tls import load_context, renew_certificate

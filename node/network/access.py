@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from node.consensus.access import ACCESS_FILE, COOKIE_FILE, check_id, digest_of, parse_access, parse_expiry, read_access
+from node.consensus.access import check_id, digest_of, parse_access, parse_expiry, read_access
+from node.consensus.access_files import ACCESS_FILE
 from node.consensus.rpc_roles import HIGHEST, Role
 from node.domain.errors import Unusable
 from node.network.plan import NetworkPlan
@@ -138,14 +139,6 @@ def write_whole(path: Path, text: str) -> None:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
-
-
-def cookie_of(home: Path) -> str | None:
-    """The key that a validator made for whoever can read its folder; None before its first start, or for others."""
-    try:
-        return (home / COOKIE_FILE).read_text().strip() or None
-    except OSError:
-        return None
 
 
 def _listed(document: dict[str, Any]) -> list[dict[str, Any]]:
