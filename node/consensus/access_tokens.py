@@ -29,6 +29,8 @@ LEEWAY_SECONDS: Final = 30
 """Clocks of two hosts may differ by so much."""
 ALGORITHMS: Final = ("HS256", "RS256", "ES256", "EdDSA")
 DEFAULT_ROLES: Final = ("public", "auditor", "bridge")
+# beside its own failures the library lets through what json and nested lists can do
+UNREADABLE: Final = (jwt.PyJWTError, ValueError, TypeError, RecursionError)
 MEMBERS: Final = frozenset({"algorithm", "key_file", "audience", "issuer", "roles"})
 
 
@@ -96,14 +98,14 @@ def read_token(text: str, issuers: Sequence[TokenIssuer], now: float) -> Token:
     reason = "the token's algorithm is none of ours"
     try:
         algorithm = jwt.get_unverified_header(text).get("alg")
-    except jwt.PyJWTError:
+    except UNREADABLE:
         raise NotAdmitted("the token cannot be read") from None
     for issuer in issuers:
         if issuer.algorithm != algorithm:
             continue
         try:
             return _claims(jwt.decode(text, issuer.key, **_demands(issuer)), issuer, now)
-        except jwt.PyJWTError as failure:
+        except UNREADABLE as failure:
             reason = f"the token is not good: {str(failure)[:80]}"
     raise NotAdmitted(reason)
 
@@ -133,7 +135,7 @@ def _claims(claims: dict[str, Any], issuer: TokenIssuer, now: float) -> Token:
         raise NotAdmitted("the token is not valid yet")
     if not isinstance(subject, str) or not subject.isprintable() or not 1 <= len(subject) <= MAX_SUBJECT:
         raise NotAdmitted("the token's subject is not a short text")
-    if role not in issuer.roles:
+    if not isinstance(role, str) or role not in issuer.roles:
         raise NotAdmitted("the token's role is none that its issuer may give")
     return Token(subject=subject, role=Role(role), expires=expires + LEEWAY_SECONDS)
 

@@ -18,6 +18,8 @@ REQUEST_SECONDS: Final = 10.0
 """A request, head and body, has to be here within this time of its first byte (or of the connection)."""
 SEND_SECONDS: Final = 30.0
 """An answer has to be taken within this time."""
+LINGER_SECONDS: Final = 2.0
+"""How long a refused client may go on sending, so that it reads the refusal before it meets a closed connection."""
 IDLE_SECONDS: Final = 75.0
 CHECK_SECONDS: Final = 2.0
 
@@ -37,6 +39,7 @@ class LimitedServer(web.Server):
             access_log=None,
             logger=_SILENT,
             tcp_keepalive=True,
+            lingering_time=LINGER_SECONDS,
         )
 
     def __call__(self) -> RequestHandler:

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -91,9 +91,27 @@ class Stage:
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
-    async def post(self, body: bytes, **headers: str) -> tuple[int, Any]:
+    async def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
         async with aiohttp.ClientSession() as session, session.post(self.url, data=body, headers=headers) as response:
             return response.status, json.loads(await response.read() or b"null")
+
+    async def ask(self, method: str, *params: Any, key: str | None = None) -> Any:
+        """The code of the answer's error, or its result."""
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+        _, answer = await self.post(body, {"X-API-Key": key} if key else {})
+        return answer["error"]["code"] if "error" in answer else answer["result"]
+
+    async def tell(self, data: bytes) -> bytes:
+        """What comes back when exactly these bytes are sent, until the gateway closes or 5 s are over."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        writer.write(data)
+        answer = b""
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(5):
+                while part := await reader.read(65_536):
+                    answer += part
+        writer.close()
+        return answer
 
 
 async def serve(server: web.Server) -> tuple[web.ServerRunner, int]:
