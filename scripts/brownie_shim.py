@@ -19,6 +19,7 @@
 """
 
 import ast
+import importlib
 import json
 import os
 import socket
@@ -200,8 +201,10 @@ def show_key_to_gateways() -> None:
     access = access_named()
     if access.key is None and not access.ca_files:
         return
-    from brownie.network import web3 as connection
     from web3 import HTTPProvider
+
+    # `brownie.network.web3` is the connected object; this is the module of that name
+    connection: Any = importlib.import_module("brownie.network.web3")
 
     headers = {"Content-Type": "application/json"}
     if access.key is not None:
