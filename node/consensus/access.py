@@ -51,12 +51,13 @@ class TlsFiles:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """Whom a credential belongs to. `expires` in Unix seconds; `digest` is of an API key, None of a token."""
+    """Whom a credential belongs to. `expires` in Unix seconds; `digest` is of an API key, `issuer` of a token."""
 
     name: str
     grant: Grant
     expires: float | None
-    digest: bytes | None
+    digest: bytes | None = None
+    issuer: TokenIssuer | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,10 @@ class Access:
         if looks_like_token(credential):
             token = read_token(credential, self.issuers, now)
             return Known(
-                name=f"token {token.subject}", grant=self.grants[token.role], expires=token.expires, digest=None
+                name=f"token {token.subject}",
+                grant=self.grants[token.role],
+                expires=token.expires,
+                issuer=token.issuer,
             )
         digest = digest_of(credential)
         key = self.keys.get(digest)

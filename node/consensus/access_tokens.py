@@ -56,6 +56,7 @@ class Token:
     subject: str
     role: Role
     expires: float
+    issuer: TokenIssuer
 
 
 def looks_like_token(credential: str) -> bool:
@@ -137,7 +138,7 @@ def _claims(claims: dict[str, Any], issuer: TokenIssuer, now: float) -> Token:
         raise NotAdmitted("the token's subject is not a short text")
     if not isinstance(role, str) or role not in issuer.roles:
         raise NotAdmitted("the token's role is none that its issuer may give")
-    return Token(subject=subject, role=Role(role), expires=expires + LEEWAY_SECONDS)
+    return Token(subject=subject, role=Role(role), expires=expires + LEEWAY_SECONDS, issuer=issuer)
 
 
 def _seconds(claim: Any) -> float:

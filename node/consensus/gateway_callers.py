@@ -15,6 +15,7 @@ from typing import Final
 from aiohttp import web
 
 from node.consensus.access import BY_ADDRESS, NOBODY, Access
+from node.consensus.access_tokens import TokenIssuer
 from node.consensus.errors import NotAdmitted
 from node.consensus.rpc_policy import NOT_KNOWN
 from node.consensus.rpc_roles import Grant, Role
@@ -30,7 +31,7 @@ IPV6_NETWORK_BITS: Final = 64
 class Caller:
     """Who asks. `name` stands in logs, `bucket` is whose rate it counts against; `expires` in Unix seconds or None.
 
-    `digest` is of an API key; without it and `expires` the caller is anonymous or has come by a token.
+    `digest` is of an API key, `issuer` of a token; `anonymous` is the setting that let in one who has neither.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Caller:
     grant: Grant
     expires: float | None = None
     digest: bytes | None = None
+    issuer: TokenIssuer | None = None
+    anonymous: str | None = None
 
 
 class Rejected(Exception):
@@ -59,14 +62,26 @@ def identify(request: web.BaseRequest, access: Access, *, on_loopback: bool, now
         known = access.recognise(credential, now)
     except NotAdmitted as failure:
         raise Rejected(401, failure.detail) from None
-    return Caller(name=known.name, bucket=known.name, grant=known.grant, expires=known.expires, digest=known.digest)
+    return Caller(
+        name=known.name,
+        bucket=known.name,
+        grant=known.grant,
+        expires=known.expires,
+        digest=known.digest,
+        issuer=known.issuer,
+    )
 
 
 def still_admitted(caller: Caller, access: Access, now: float) -> bool:
-    """Whether a caller that was let in on a WebSocket would be let in now."""
+    """Whether a caller that was let in on a WebSocket would be let in now, and as the same."""
     if caller.expires is not None and now >= caller.expires:
         return False
-    return caller.digest is None or caller.digest in access.keys
+    if caller.digest is not None:
+        key = access.keys.get(caller.digest)
+        return key is not None and key.grant == caller.grant
+    if caller.issuer is not None:
+        return caller.issuer in access.issuers
+    return caller.anonymous == access.anonymous
 
 
 def check_origin(request: web.BaseRequest, access: Access) -> str | None:
@@ -140,7 +155,12 @@ def _anonymous(request: web.BaseRequest, access: Access, on_loopback: bool) -> C
     else:
         role = Role(access.anonymous)
     address = address_of(request)
-    return Caller(name=f"address {address}", bucket=f"address {address}", grant=access.grants[role])
+    return Caller(
+        name=f"address {address}",
+        bucket=f"address {address}",
+        grant=access.grants[role],
+        anonymous=access.anonymous,
+    )
 
 
 def _check_host(request: web.BaseRequest, access: Access) -> None:

@@ -17,7 +17,6 @@ from node.consensus.rpc_roles import LIMITS, Role
 from tests.network.gateway_stage import CALL, Stage, on_stage, until
 
 KEYS = {role: f"till_key-of-{role}" for role in Role}
-SEND = ("eth_sendRawTransaction", "0x00")
 TRACE = ("debug_traceTransaction", "0x01", {"tracer": "callTracer"})
 
 
@@ -219,7 +218,6 @@ async def test_metrics_are_for_the_operator(stage: Stage) -> None:
     async with aiohttp.ClientSession() as session:
         for role in Role:
             async with session.get(f"{stage.url}/metrics", headers={"X-API-Key": KEYS[role]}) as response:
-                text = await response.text()
                 assert (response.status == 200) == (role is Role.OPERATOR)
         await stage.post(CALL, {"X-API-Key": "wrong"})
         async with session.get(f"{stage.url}/metrics") as response:
@@ -244,7 +242,7 @@ async def test_websockets_and_subscriptions_are_bounded_by_the_role(stage: Stage
         assert refusal.value.status == 401
         await sockets[0].send_json({"id": 1, "method": "eth_subscribe", "params": ["newPendingTransactions"]})
         assert (await sockets[0].receive_json(timeout=5))["error"]["code"] == -32602
-        await sockets[0].send_json({"id": 2, "method": SEND[0], "params": SEND[1:]})
+        await sockets[0].send_json({"id": 2, "method": "eth_sendRawTransaction", "params": ["0x00"]})
         assert (await sockets[0].receive_json(timeout=5))["error"]["code"] == METHOD_NOT_FOUND
         for socket in sockets:
             await socket.close()
@@ -282,3 +280,21 @@ async def test_a_websocket_ends_when_its_key_expires(stage: Stage) -> None:
         stage.now += 10
         await socket.send_str(CALL.decode())
         assert (await socket.receive(timeout=5)).data == 1008
+
+
+async def test_a_websocket_ends_when_its_caller_would_come_in_as_somebody_else(stage: Stage) -> None:
+    async with aiohttp.ClientSession() as session:
+        by_key = await session.ws_connect(stage.url, headers={"X-API-Key": KEYS[Role.OPERATOR]})
+        nobody = await session.ws_connect(stage.url)
+        same = await session.ws_connect(stage.url, headers={"X-API-Key": KEYS[Role.BRIDGE]})
+        access = settings(anonymous="public")
+        keys = {
+            digest: replace(key, grant=access.grants[Role.PUBLIC]) if key.id == "my-operator" else key
+            for digest, key in access.keys.items()
+        }
+        stage.door.access = Access(**{**access.__dict__, "keys": keys})
+        for socket in (by_key, nobody, same):
+            await socket.send_str(CALL.decode())
+        assert (await by_key.receive(timeout=5)).data == 1008
+        assert (await nobody.receive(timeout=5)).data == 1008
+        assert (await same.receive_json(timeout=5))["result"] == "0x1"
