@@ -17,6 +17,11 @@ from node.domain.errors import Unusable
 
 FAIL_POINT_VARIABLE: Final = "TILL_FAIL_POINT"
 """Names the point at which the bridge kills itself; for crash tests only (node/bridge/failpoint.py)."""
+RPC_KEY_VARIABLE: Final = "TILL_RPC_KEY"
+"""A key (or token) for the gateways that are asked; docs/access.md."""
+RPC_CA_VARIABLE: Final = "TILL_RPC_CA"
+"""A file of certificates (PEM) that gateways' certificates are checked against, in place of the system's."""
+MAX_KEY_CHARACTERS: Final = 4096
 
 
 Section = TypeVar("Section")
@@ -36,10 +41,13 @@ class ChainSettings:
 
     `product_sets` is the folder of published product lists, else `product-sets` beside the deployment; `currency` the
     ISO 4217 number of the network's. While earning is paused, payments are posted again every `pause_ms`.
+    `rpc_key_file` holds the key for the gateways, `rpc_ca_file` the certificates to check theirs against.
     """
 
     rpc: tuple[str, ...] = setting(low=1, high=16)
     websocket: str = setting("", high=200)
+    rpc_key_file: Path | None = setting(None)
+    rpc_ca_file: Path | None = setting(None)
     deployment: Path = setting()
     product_sets: Path | None = setting(None)
     currency: str = setting("840", low=3, high=3)
@@ -171,6 +179,32 @@ class BridgeSettings:
     rpc: RpcSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)
     fail_point: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RpcAccess:
+    """What is shown to gateways: a key, and what their certificates are checked against. The repr shows no key."""
+
+    key: str | None = field(default=None, repr=False)
+    ca_files: tuple[Path, ...] = ()
+
+
+def rpc_access(chain: ChainSettings | None = None, environment: Mapping[str, str] = os.environ) -> RpcAccess:
+    """The key and certificates in the settings, else those that the environment names. Raises Unusable."""
+    key, ca_file = environment.get(RPC_KEY_VARIABLE, "").strip(), environment.get(RPC_CA_VARIABLE, "")
+    ca_files = [Path(ca_file)] if ca_file else []
+    if chain is not None and chain.rpc_ca_file is not None:
+        ca_files = [chain.rpc_ca_file]
+    if chain is not None and chain.rpc_key_file is not None:
+        try:
+            key = chain.rpc_key_file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unusable(f"the key file {chain.rpc_key_file} cannot be read: {error}") from None
+        if not key:
+            raise Unusable(f"the key file {chain.rpc_key_file} is empty")
+    if len(key) > MAX_KEY_CHARACTERS or not key.isascii() or not key.isprintable() or " " in key:
+        raise Unusable("the key for the gateways is no key")
+    return RpcAccess(key=key or None, ca_files=tuple(ca_files))
 
 
 def load_bridge(path: Path, environment: Mapping[str, str] = os.environ) -> BridgeSettings:

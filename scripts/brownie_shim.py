@@ -1,4 +1,4 @@
-"""Brownie for this project: the same command, with seven things put right before it starts.
+"""Brownie for this project: the same command, with eight things put right before it starts.
 
 `source .till/activate; brownie run SCRIPT [FUNCTION] [ARGUMENTS] --network FOLDER` comes here (setup writes that
 `brownie`). Brownie itself is unchanged on disk.
@@ -14,12 +14,16 @@
 6. `--dry-run` makes a script show what it would do and send nothing (scripts/rehearsal.py).
 7. Brownie keeps answers of a chain whose blocks are slow until it has noticed the next one; a script that sends and
    then asks was told the state before. It asks every time instead.
+8. Its requests carry a key and check a certificate (TILL_RPC_KEY, TILL_RPC_CA; docs/access.md): a network's entry knows
+   neither. For a folder that the user can read both are known.
 """
 
 import ast
+import importlib
 import json
 import os
 import socket
+import ssl
 import sys
 import warnings
 from collections.abc import Iterator
@@ -137,6 +141,7 @@ def register_network(where: str) -> str:
     elif (Path(where) / "network.json").is_file():
         folder = Path(where).resolve()
         url = rpc_of_folder(folder)
+        take_access_of(folder)
     elif os.sep in where or Path(where).is_dir():
         sys.exit(f"{where} is not a network's folder: it has no network.json (make one with till net init).")
     else:
@@ -146,6 +151,7 @@ def register_network(where: str) -> str:
     from brownie._config import CONFIG
 
     os.environ[TYPED] = where
+    show_key_to_gateways()
     chain_id = ask_chain_id(url)
     name = f"tillnet-{chain_id}"
     CONFIG.networks[name] = {"id": name, "name": name, "host": url, "chainid": str(chain_id), "timeout": 60}
@@ -175,12 +181,63 @@ def rpc_of_folder(folder: Path) -> str:
         sys.exit(str(failure))
 
 
+def take_access_of(folder: Path) -> None:
+    """Names the cookie and the certificate of a folder's first validator for this process, unless the user did."""
+    from node.config import RPC_CA_VARIABLE, RPC_KEY_VARIABLE
+    from node.network.plan import read_plan
+    from node.network.rpc import certificate_of, read_cookie
+
+    network = read_plan(folder)
+    home = network.home(network.validators[0].name)
+    cookie, certificate = read_cookie(home), certificate_of(home)
+    if cookie is not None:
+        os.environ.setdefault(RPC_KEY_VARIABLE, cookie)
+    if certificate is not None:
+        os.environ.setdefault(RPC_CA_VARIABLE, str(certificate))
+
+
+def show_key_to_gateways() -> None:
+    """Lets brownie's connection carry the key, and check the certificate, that the environment names."""
+    access = access_named()
+    if access.key is None and not access.ca_files:
+        return
+    from web3 import HTTPProvider
+
+    # `brownie.network.web3` is the connected object; this is the module of that name
+    connection: Any = importlib.import_module("brownie.network.web3")
+
+    headers = {"Content-Type": "application/json"}
+    if access.key is not None:
+        headers["Authorization"] = f"Bearer {access.key}"
+    checks = {"verify": str(access.ca_files[0])} if access.ca_files else {}
+
+    def provider(uri: str, options: Any = None) -> Any:
+        return HTTPProvider(uri, {**(options or {}), **checks, "headers": headers})
+
+    connection.HTTPProvider = provider
+
+
+def access_named() -> Any:
+    """The key and certificates that the environment names. Ends the process with a sentence when they are none."""
+    from node.config import rpc_access
+    from node.domain.errors import TillnetError
+
+    try:
+        return rpc_access()
+    except TillnetError as failure:
+        sys.exit(str(failure))
+
+
 def ask_chain_id(url: str) -> int:
     """The chain id of the node at a URL. Ends the process with a sentence when it does not answer."""
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}).encode()
-    request = Request(url, body, {"Content-Type": "application/json"})
+    access = access_named()
+    headers = {"Content-Type": "application/json"}
+    if access.key is not None:
+        headers["Authorization"] = f"Bearer {access.key}"
     try:
-        with urlopen(request, timeout=PATIENCE) as answer:
+        checks = ssl.create_default_context(cafile=access.ca_files[0]) if access.ca_files else None
+        with urlopen(Request(url, body, headers), timeout=PATIENCE, context=checks) as answer:
             return int(json.loads(answer.read(ANSWER_LIMIT))["result"], 16)
     except (URLError, OSError, ValueError, KeyError, TypeError) as failure:
         sys.exit(f"No chain answers at {url} ({failure}); is the network up (till net up FOLDER)?")

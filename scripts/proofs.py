@@ -11,6 +11,7 @@ from typing import Any
 
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.rpc import Rpc
+from node.config import rpc_access
 from node.domain.errors import TillnetError
 from node.domain.ids import PaymentId, parse_payment_id
 from node.domain.leaf import Leaf
@@ -48,7 +49,7 @@ def prove(session: Session, payments: str) -> list[Proven]:
 
 async def _prove(url: str, deployment: Deployment, names: Sequence[str]) -> list[Proven]:
     found = []
-    async with Rpc([url], timeout=60) as rpc:
+    async with Rpc([url], timeout=60, access=rpc_access()) as rpc:
         for name in names:
             packed, root = await ask_leaves(rpc, deployment, PaymentId(name))
             tree, (_, sequence) = hashes(packed), parse_payment_id(name)

@@ -36,7 +36,7 @@ from node.chain.ledger import Ledger
 from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc, RpcRefused
 from node.chain.signer import Signer, load_signer
-from node.config import BridgeSettings
+from node.config import BridgeSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import MemberId, MinorUnits, StreamId
 
@@ -102,7 +102,12 @@ async def started(settings: BridgeSettings) -> AsyncIterator[Running]:
         stack.enter_context(_locked(settings.journal.path))
         timeout = settings.chain.call_timeout_ms / 1000
         rpc = await stack.enter_async_context(
-            Rpc(settings.chain.rpc, timeout=timeout, attempts=settings.chain.attempts)
+            Rpc(
+                settings.chain.rpc,
+                timeout=timeout,
+                attempts=settings.chain.attempts,
+                access=rpc_access(settings.chain),
+            )
         )
         await _check_chain(settings, rpc, deployment, signer)
         journal, relay = await _open_journal(settings)

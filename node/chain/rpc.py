@@ -7,6 +7,7 @@ to one gateway at a time by `send_raw`, never repeated silently: what to do next
 import asyncio
 import itertools
 import json
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +15,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from node.domain.errors import ChainUnreachable, TillnetError
+from node.config import RpcAccess
+from node.domain.errors import ChainUnreachable, TillnetError, Unusable
 
 MAX_ANSWER: Final = 64 * 2**20
 """Bytes of one answer; a longer one is refused."""
@@ -53,10 +55,16 @@ class Sent:
 
 
 class Rpc:
-    """JSON-RPC over HTTP to one chain through `urls`. Close it, or use it as an asynchronous context."""
+    """JSON-RPC over HTTP to one chain through `urls`. Close it, or use it as an asynchronous context.
 
-    def __init__(self, urls: Sequence[str], *, timeout: float = 10.0, attempts: int = 5) -> None:
+    `access` is for all of them; a URL may have a key of its own (http://:KEY@host), then `access` has none.
+    """
+
+    def __init__(
+        self, urls: Sequence[str], *, timeout: float = 10.0, attempts: int = 5, access: RpcAccess | None = None
+    ) -> None:
         self.urls = tuple(urls)
+        self._access = access or RpcAccess()
         self._attempts = attempts
         self._preferred = 0
         self._ids = itertools.count(1)
@@ -78,7 +86,11 @@ class Rpc:
     def session(self) -> aiohttp.ClientSession:
         """The HTTP session, made at the first use inside the running loop."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=64))
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout,
+                connector=aiohttp.TCPConnector(limit=64, ssl=_context(self._access)),
+                headers={"Authorization": f"Bearer {self._access.key}"} if self._access.key else {},
+            )
         return self._session
 
     def turn_away(self) -> None:
@@ -130,6 +142,16 @@ class Rpc:
                 raise RpcRefused(int(error.get("code", 0)), str(error.get("message", "")), error.get("data"))
             raise RpcRefused(0, str(error))
         return answer.get("result")
+
+
+def _context(access: RpcAccess) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    for path in access.ca_files:
+        try:
+            context.load_verify_locations(path)
+        except OSError as failure:
+            raise Unusable(f"the certificates in {path} cannot be read: {failure.strerror or failure}") from None
+    return context
 
 
 def classify_refusal(text: str) -> SendResult:

@@ -12,6 +12,7 @@ import click
 
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.rpc import Rpc
+from node.config import rpc_access
 from node.domain.errors import Unusable
 from node.domain.ids import MemberId, MerchantId, PaymentId, parse_payment_id
 from node.explorer.accounts import ask_member, ask_merchant
@@ -19,6 +20,7 @@ from node.explorer.answers import BlockAnswer, MemberAnswer, MerchantAnswer, Pay
 from node.explorer.blocks import ask_block
 from node.explorer.payments import ask_payment
 from node.explorer.tables import print_answer, wide_console
+from node.network.clients import gateways_of
 from node.network.plan import read_plan
 
 P = ParamSpec("P")
@@ -57,18 +59,14 @@ def _asks(question: Question[P]) -> Callable[..., None]:
 async def _ask(
     network: Path, url: str | None, file: Path | None, question: Callable[..., Awaitable[Answer]], asked: dict[str, Any]
 ) -> Answer:
-    urls = [url] if url else _gateways(network)
+    access = rpc_access()
+    urls, access = ([url], access) if url else gateways_of(read_plan(network), access)
     deployment = load_deployment(file or network / DEPLOYMENT)
-    async with Rpc(urls, attempts=2) as rpc:
+    async with Rpc(urls, attempts=2, access=access) as rpc:
         chain_id = int(await rpc.call("eth_chainId"), 16)
         if chain_id != deployment.chain_id:
             raise Unusable(f"the chain's id is {chain_id}, the deployment's {deployment.chain_id}")
         return await question(rpc, deployment, **asked)
-
-
-def _gateways(network: Path) -> list[str]:
-    plan = read_plan(network)
-    return [plan.rpc_url(validator) for validator in plan.validators]
 
 
 @click.command()

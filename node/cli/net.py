@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from node.cli.net_access import cert, key
 from node.domain.errors import Unusable
 from node.network.control import start, stop, wait_until_final
 from node.network.init import DEFAULT_CHAIN_ID, NetworkOrder, init_network
@@ -21,6 +22,10 @@ FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)
 @click.group()
 def net() -> None:
     """Make, start, stop and watch a network of validators."""
+
+
+net.add_command(key)
+net.add_command(cert)
 
 
 @net.command()

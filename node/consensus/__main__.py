@@ -2,40 +2,48 @@
 
 import asyncio
 import json
+import resource
 import signal
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 import uvloop
-from aiohttp import web
 
+from node.consensus.access_watch import AccessWatch
 from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
 from node.consensus.failpoints import FailPoints
 from node.consensus.gateway import Gateway
 from node.consensus.gateway_budget import Budget
+from node.consensus.gateway_callers import is_loopback
+from node.consensus.gateway_door import Door
+from node.consensus.gateway_listener import Listener
 from node.consensus.gateway_server import LimitedServer
 from node.consensus.gateway_socket import SocketProxy
 from node.consensus.gossip import Gossip
 from node.consensus.logs import configure_logs
+from node.consensus.metered import MeteredAdmission, MeteredApplication, MeteredEngine, MeteredProposals
+from node.consensus.metrics import Metrics
 from node.consensus.permissions import EveryoneMaySend, GenesisValidators, ValidatorKey
-from node.consensus.proposals import Proposals
 from node.consensus.rules import ChainRules
 from node.consensus.server import start_server
 from node.domain.errors import TillnetError, Unusable
+
+FILE_HANDLES: Final = 4096
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One validator's application, as node/network wrote it down. Ports are on `host`."""
+    """One validator's application, as node/network wrote it down in `folder`. Ports are on `host`."""
 
+    folder: Path
     name: str
     host: str
     abci_port: int
@@ -56,7 +64,7 @@ def read_settings(path: Path) -> Settings:
         # paths stand there relative to the file itself
         for name in ("jwt_file", "genesis_file", "fail_points"):
             text[name] = path.parent / text[name] if text[name] else None
-        return Settings(**text)
+        return Settings(**text, folder=path.resolve().parent)
     except (OSError, ValueError, TypeError, KeyError) as failure:
         raise Unusable(f"settings {path}: {failure}") from None
 
@@ -72,19 +80,31 @@ def read_genesis(path: Path) -> tuple[ChainRules, list[ValidatorKey]]:
 
 
 async def run(settings: Settings) -> None:
-    """Serves CometBFT and clients until SIGTERM or SIGINT."""
+    """Serves CometBFT and clients until SIGTERM or SIGINT; SIGHUP has it read the gateway's settings anew."""
     rules, keys = read_genesis(settings.genesis_file)
-    engine = Engine(
+    metrics = Metrics()
+    engine = MeteredEngine(
+        metrics.chain,
         auth_url=f"http://{settings.host}:{settings.engine_port}",
         rpc_url=f"http://{settings.host}:{settings.geth_port}",
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
     policy, gossip = EveryoneMaySend(), Gossip(time.monotonic)
-    proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep)
-    admission = Admission(
-        engine=engine, rules=rules, policy=policy, gossip=gossip, head=lambda: application.current_head()
+    metrics.chain.gossip.set_function(lambda: gossip.count)
+    proposals = MeteredProposals(
+        metrics.chain, engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep
     )
-    application = Application(
+    admission = MeteredAdmission(
+        metrics.chain,
+        engine=engine,
+        rules=rules,
+        policy=policy,
+        gossip=gossip,
+        head=lambda: application.current_head(),
+    )
+    application: Application = MeteredApplication(
+        metrics.chain,
+        time.monotonic,
         engine=engine,
         rules=rules,
         validators=GenesisValidators(keys),
@@ -96,21 +116,61 @@ async def run(settings: Settings) -> None:
         fail_points=FailPoints(settings.fail_points),
     )
     server = await start_server(application, gossip, host=settings.host, port=settings.abci_port)
-    budget = Budget()
-    sockets = SocketProxy(f"ws://{settings.host}:{settings.geth_port}", budget)
-    gateway = Gateway(engine, admission, sockets, budget)
-    runner = web.ServerRunner(LimitedServer(gateway.handle))
-    await runner.setup()
-    await web.TCPSite(runner, settings.gateway_host, settings.gateway_port, reuse_address=True).start()
+    listener, access = await open_gateway(settings, engine, admission, application, metrics)
     log.info("application.started", name=settings.name, gateway=settings.gateway_port, abci=settings.abci_port)
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, access.look_now)
+    watching = asyncio.create_task(access.run())
+    ended, _ = await asyncio.wait((watching, asyncio.create_task(stop.wait())), return_when=asyncio.FIRST_COMPLETED)
+    if watching in ended:
+        watching.result()
+    watching.cancel()
     server.close()
-    await runner.cleanup()
+    await listener.stop()
     await engine.close()
     log.info("application.stopped", name=settings.name)
+
+
+async def open_gateway(
+    settings: Settings, engine: Engine, admission: Admission, application: Application, metrics: Metrics
+) -> tuple[Listener, AccessWatch]:
+    """The gateway, listening if its settings can be read."""
+    _raise_file_limit()
+    budget = Budget()
+    door = Door(
+        on_loopback=is_loopback(settings.gateway_host),
+        clock=time.time,
+        monotonic=time.monotonic,
+        metrics=metrics.gateway,
+    )
+    sockets = SocketProxy(f"ws://{settings.host}:{settings.geth_port}", budget, door)
+    gateway = Gateway(
+        engine=engine,
+        admission=admission,
+        sockets=sockets,
+        budget=budget,
+        door=door,
+        metrics=metrics,
+        head=application.current_head,
+    )
+    clients = LimitedServer(gateway.handle)
+    metrics.gateway.connections.set_function(lambda: len(clients.connections))
+    metrics.gateway.sockets.set_function(lambda: sockets.open)
+    metrics.gateway.held.set_function(lambda: budget.held)
+    listener = Listener(clients, settings.gateway_host, settings.gateway_port, metrics.gateway.refused)
+    access = AccessWatch(settings.folder, door, listener, metrics.gateway)
+    await access.refresh()
+    return listener, access
+
+
+def _raise_file_limit() -> None:
+    """As many file handles as connections, WebSockets and geth may need; the soft limit is often 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILE_HANDLES if hard == resource.RLIM_INFINITY else min(FILE_HANDLES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def main() -> int:

@@ -41,6 +41,18 @@ class AnswerTooLarge(TillnetError):
     """The answer is too large; ask for less at a time."""
 
 
+class NotAdmitted(TillnetError):
+    """The caller is not let in."""
+
+
+class OverRate(Retryable):
+    """The caller asks more than its rate allows; try again later."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"try again in {seconds} s")
+        self.seconds = seconds
+
+
 def explain(failure: Exception) -> dict[str, Any]:
     """Log fields of a failure: an expected one in a sentence, any other with its traceback."""
     return {"reason": str(failure) or type(failure).__name__, "exc_info": not isinstance(failure, TillnetError)}

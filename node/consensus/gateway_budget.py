@@ -19,6 +19,11 @@ class Budget:
         self._limit = limit
         self._held = 0
 
+    @property
+    def held(self) -> int:
+        """Bytes that are held now."""
+        return self._held
+
     @contextmanager
     def lease(self) -> Iterator["Lease"]:
         """What one request holds; given back at the end."""

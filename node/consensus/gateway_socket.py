@@ -6,6 +6,7 @@ subscribes. Source: geth's eth_subscribe (newHeads, logs, newPendingTransactions
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -13,63 +14,88 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from node.consensus.errors import OverRate
 from node.consensus.gateway_budget import Budget, Lease
-from node.consensus.rpc_policy import (
-    ALLOWED,
-    ALLOWED_ON_WEBSOCKET,
-    REFUSED,
-    UNREACHABLE,
-    Call,
-    error_answer,
-    read_call,
-)
+from node.consensus.gateway_callers import Caller
+from node.consensus.gateway_door import Door
+from node.consensus.rpc_policy import LIMIT_EXCEEDED, REFUSED, UNREACHABLE, Call, error_answer, read_call
+from node.consensus.rpc_roles import SUBSCRIBING
 
 MAX_SOCKETS: Final = 128
-MAX_SUBSCRIPTIONS: Final = 32
-"""Of one connection in its life; unsubscribing gives none back."""
+"""Of all callers; how many one may have, and how many subscriptions in a socket's life, its role says."""
 MAX_MESSAGE_BYTES: Final = 512 * 1024
 """A transaction has 256 KB in hex at most; a client may stop in the middle of a message for as long as it likes."""
 HEARTBEAT_SECONDS: Final = 20.0
 SEND_SECONDS: Final = 10.0
-SUBSCRIBING: Final = frozenset({"eth_subscribe", "eth_unsubscribe"})
+NO_LONGER_ADMITTED: Final = 1008
+"""WebSocket's "policy violation" (RFC 6455)."""
 
 log = structlog.get_logger()
 
-AnswerCall = Callable[[bytes | str, frozenset[str], Lease], Awaitable[bytes]]
+AnswerCall = Callable[[bytes | str, Caller, Lease], Awaitable[bytes]]
+
+
+class Expired(Exception):
+    """The caller's key was removed, or has expired, since the handshake."""
 
 
 class SocketProxy:
     """Serves WebSocket clients. `url` is geth's loopback WebSocket; `answer_call` answers what is no subscription."""
 
-    def __init__(self, url: str, budget: Budget) -> None:
+    def __init__(self, url: str, budget: Budget, door: Door) -> None:
         self._url = url
         self._budget = budget
-        self._open = 0
+        self._door = door
+        self._open: Counter[str] = Counter()
 
-    async def serve(self, request: web.BaseRequest, answer_call: AnswerCall) -> web.StreamResponse:
-        """One client, until it goes, or does not take its messages within 10 s, or answers no ping."""
-        if self._open >= MAX_SOCKETS:
+    @property
+    def open(self) -> int:
+        """How many are open."""
+        return self._open.total()
+
+    async def serve(self, request: web.BaseRequest, caller: Caller, answer_call: AnswerCall) -> web.StreamResponse:
+        """One client, until it goes, or does not take its messages within 10 s, or answers no ping, or its key ends."""
+        limits = caller.grant.limits
+        if self.open >= MAX_SOCKETS or self._open[caller.bucket] >= limits.sockets:
+            self._door.complain(caller.name, "sockets")
             return web.Response(status=503, text="Too many WebSocket connections.\n")
-        client = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_MESSAGE_BYTES, compress=False)
-        session = _Session(client, self._url, answer_call, self._budget)
-        self._open += 1
+        size = min(MAX_MESSAGE_BYTES, limits.body)
+        client = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, max_msg_size=size, compress=False)
+        session = _Session(client, caller, answer_call, url=self._url, budget=self._budget, door=self._door)
+        request.protocol.body_arrived()  # type: ignore[attr-defined]
+        self._open[caller.bucket] += 1
         try:
             await client.prepare(request)
             await session.run()
+        except Expired:
+            await client.close(code=NO_LONGER_ADMITTED, message=b"the key is not good any more")
         except (TimeoutError, ConnectionError):
             log.info("gateway.socket_lost")
         finally:
-            self._open -= 1
+            self._open[caller.bucket] -= 1
+            if not self._open[caller.bucket]:
+                del self._open[caller.bucket]
             await session.close()
         return client
 
 
 class _Session:
-    def __init__(self, client: web.WebSocketResponse, url: str, answer_call: AnswerCall, budget: Budget) -> None:
-        self._budget = budget
+    def __init__(
+        self,
+        client: web.WebSocketResponse,
+        caller: Caller,
+        answer_call: AnswerCall,
+        *,
+        url: str,
+        budget: Budget,
+        door: Door,
+    ) -> None:
         self._client = client
-        self._url = url
+        self._caller = caller
         self._answer_call = answer_call
+        self._url = url
+        self._budget = budget
+        self._door = door
         self._http: aiohttp.ClientSession | None = None
         self._upstream: aiohttp.ClientWebSocketResponse | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -79,13 +105,13 @@ class _Session:
         async for message in self._client:
             if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 break
+            if not self._door.still_admits(self._caller):
+                raise Expired
             call = self._subscription(message.data)
             if call is None:
                 with self._budget.lease() as lease:
-                    answer = await self._answer_call(message.data, ALLOWED, lease)
+                    answer = await self._answer_call(message.data, self._caller, lease)
                     await self._send(answer.decode())
-            elif call.answer is not None:
-                await self._send(json.dumps(call.answer))
             else:
                 await self._pass_on(call)
 
@@ -108,12 +134,21 @@ class _Session:
         method = item.get("method") if isinstance(item, dict) else None
         if not isinstance(method, str) or method not in SUBSCRIBING:
             return None
-        return read_call(item, ALLOWED_ON_WEBSOCKET)
+        return read_call(item, self._caller.grant, on_socket=True)
 
     async def _pass_on(self, call: Call) -> None:
+        try:
+            self._door.charge_arrival(self._caller)
+        except OverRate as failure:
+            await self._send(json.dumps(error_answer(call.id, LIMIT_EXCEEDED, str(failure))))
+            return
+        if call.answer is not None:
+            await self._send(json.dumps(call.answer))
+            return
         if call.method == "eth_subscribe":
-            if self._subscriptions >= MAX_SUBSCRIPTIONS:
-                text = f"at most {MAX_SUBSCRIPTIONS} subscriptions a connection"
+            most = self._caller.grant.limits.subscriptions
+            if self._subscriptions >= most:
+                text = f"at most {most} subscriptions a connection"
                 await self._send(json.dumps(error_answer(call.id, REFUSED, text)))
                 return
             self._subscriptions += 1
@@ -130,6 +165,8 @@ class _Session:
     async def _pump_back(self, upstream: aiohttp.ClientWebSocketResponse) -> None:
         try:
             async for message in upstream:
+                if not self._door.still_admits(self._caller):
+                    break
                 if message.type is aiohttp.WSMsgType.TEXT:
                     await self._send(message.data)
         except (TimeoutError, aiohttp.ClientError, OSError):

@@ -46,6 +46,11 @@ class Gossip:
         """Whether something waits that was never offered."""
         return bool(self._fresh)
 
+    @property
+    def count(self) -> int:
+        """How many transactions are remembered."""
+        return len(self._pending)
+
     def offer(self, raw: bytes) -> None:
         """A transaction that came in here: offered at once, even if it was before (its sender asked again)."""
         key = self._remember(raw)

@@ -1,7 +1,8 @@
 """What the gateway lets through to geth, and in which form.
 
 Pure. A request is parsed and written anew: geth reads keys without regard to case and takes the last of a repeated
-one, so a body that was only looked at could carry a second method (`"Method": "debug_…"`). Source: JSON-RPC 2.0.
+one, so a body that was only looked at could carry a second method (`"Method": "debug_…"`). Which methods go through
+stands in node/consensus/rpc_roles.py. Source: JSON-RPC 2.0.
 """
 
 import json
@@ -9,8 +10,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-MAX_BODY_BYTES: Final = 2 * 1024 * 1024
-MAX_BATCH: Final = 200
+from node.consensus.rpc_params import TRACE_CONFIG_PLACE, BadParams, Span, bound_trace, read_log_filter
+from node.consensus.rpc_roles import METHODS, SUBSCRIBING, Grant
+
 MAX_METHOD_CHARACTERS: Final = 64
 MAX_KEPT_CHARACTERS: Final = 8192
 """Of the parameters that geth keeps for as long as a filter or a subscription lives."""
@@ -18,72 +20,13 @@ SEND_RAW: Final = "eth_sendRawTransaction"
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 INTERNAL_ERROR: Final = -32603
 REFUSED, UNREACHABLE = -32000, -32091
+LIMIT_EXCEEDED: Final = -32005
+"""EIP-1474."""
+NOT_KNOWN: Final = -32092
+"""The caller's key is none, or an anonymous caller is not let in."""
 
-ALLOWED: Final = frozenset(
-    {
-        SEND_RAW,
-        "eth_accounts",
-        "eth_blobBaseFee",
-        "eth_blockNumber",
-        "eth_call",
-        "eth_chainId",
-        "eth_createAccessList",
-        "eth_estimateGas",
-        "eth_feeHistory",
-        "eth_gasPrice",
-        "eth_getBalance",
-        "eth_getBlockByHash",
-        "eth_getBlockByNumber",
-        "eth_getBlockReceipts",
-        "eth_getBlockTransactionCountByHash",
-        "eth_getBlockTransactionCountByNumber",
-        "eth_getCode",
-        "eth_getFilterChanges",
-        "eth_getFilterLogs",
-        "eth_getHeaderByHash",
-        "eth_getHeaderByNumber",
-        "eth_getLogs",
-        "eth_getProof",
-        "eth_getRawTransactionByHash",
-        "eth_getStorageAt",
-        "eth_getTransactionByBlockHashAndIndex",
-        "eth_getTransactionByBlockNumberAndIndex",
-        "eth_getTransactionByHash",
-        "eth_getTransactionCount",
-        "eth_getTransactionReceipt",
-        "eth_getUncleCountByBlockHash",
-        "eth_getUncleCountByBlockNumber",
-        "eth_maxPriorityFeePerGas",
-        "eth_newBlockFilter",
-        "eth_newFilter",
-        "eth_newPendingTransactionFilter",
-        "eth_simulateV1",
-        "eth_syncing",
-        "eth_uninstallFilter",
-        "net_listening",
-        "net_peerCount",
-        "net_version",
-        "txpool_status",
-        "web3_clientVersion",
-        "web3_sha3",
-    }
-)
-HEAVY: Final = frozenset(
-    {
-        "eth_call",
-        "eth_createAccessList",
-        "eth_estimateGas",
-        "eth_feeHistory",
-        "eth_getBlockReceipts",
-        "eth_getFilterLogs",
-        "eth_getLogs",
-        "eth_getProof",
-        "eth_simulateV1",
-    }
-)
+LOG_SEARCHES: Final = frozenset({"eth_getLogs", "eth_newFilter"})
 KEPT_BY_GETH: Final = frozenset({"eth_newFilter", "eth_subscribe"})
-ALLOWED_ON_WEBSOCKET: Final = ALLOWED | {"eth_subscribe", "eth_unsubscribe"}
-SUBSCRIPTIONS: Final = frozenset({"newHeads", "logs", "newPendingTransactions"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +35,7 @@ class Call:
 
     `place` is where its filter is counted (node/consensus/gateway_filters.py).
     `params` is JSON text: parsed, parameters can take twenty times as much memory for as long as geth works.
+    `span` is of a search of logs: which blocks it looks at.
     """
 
     id: Any
@@ -100,6 +44,7 @@ class Call:
     answer: dict[str, Any] | None = None
     raw: bytes | None = None
     place: object | None = None
+    span: Span | None = None
 
     def to_json(self, identity: Any) -> str:
         """The call as geth gets it."""
@@ -116,15 +61,15 @@ class BadBody(Exception):
         self.status = status
 
 
-def read_calls(body: bytes | str, allowed: frozenset[str]) -> tuple[list[Call], bool]:
-    """The calls of a body, and whether it is a batch (of 1 to 200); raises BadBody."""
-    parsed = _parse_body(body)
+def read_calls(body: bytes | str, grant: Grant) -> tuple[list[Call], bool]:
+    """The calls of a body, and whether it is a batch; raises BadBody."""
+    parsed = _parse_body(body, grant.limits.batch)
     if isinstance(parsed, dict):
-        return [read_call(parsed, allowed)], False
-    return [read_call(item, allowed) for item in parsed], True
+        return [read_call(parsed, grant)], False
+    return [read_call(item, grant) for item in parsed], True
 
 
-def _parse_body(body: bytes | str) -> list[Any] | dict[str, Any]:
+def _parse_body(body: bytes | str, most: int) -> list[Any] | dict[str, Any]:
     try:
         parsed = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -133,13 +78,13 @@ def _parse_body(body: bytes | str) -> list[Any] | dict[str, Any]:
         return parsed
     if not isinstance(parsed, list) or not parsed:
         raise BadBody(INVALID_REQUEST, "the body is neither a call nor a batch of calls")
-    if len(parsed) > MAX_BATCH:
-        raise BadBody(INVALID_REQUEST, f"a batch of {len(parsed)} calls, at most {MAX_BATCH} are allowed")
+    if len(parsed) > most:
+        raise BadBody(INVALID_REQUEST, f"a batch of {len(parsed)} calls, at most {most} are allowed")
     return parsed
 
 
-def read_call(item: Any, allowed: frozenset[str]) -> Call:
-    """One call, in canonical form, or with its answer already given."""
+def read_call(item: Any, grant: Grant, *, on_socket: bool = False) -> Call:
+    """One call, in canonical form, or with its answer already given. Subscriptions are allowed on a WebSocket only."""
     if not isinstance(item, dict):
         return Call(id=None, answer=error_answer(None, INVALID_REQUEST, "a call is a JSON object"))
     identity = item.get("id")
@@ -147,19 +92,41 @@ def read_call(item: Any, allowed: frozenset[str]) -> Call:
     if unfit or len(str(identity)) > MAX_METHOD_CHARACTERS:
         return Call(id=None, answer=error_answer(None, INVALID_REQUEST, "an id is a number, a short text or null"))
     method, params = item.get("method"), item.get("params", [])
-    if not isinstance(method, str) or method not in allowed:
-        shown = method[:MAX_METHOD_CHARACTERS] if isinstance(method, str) else "that"
-        return _refused(identity, METHOD_NOT_FOUND, f"the method {shown} does not exist/is not available")
+    if not isinstance(method, str) or not _may_call(method, grant, on_socket):
+        return _refused(identity, METHOD_NOT_FOUND, _why_not(method, grant))
     if not isinstance(params, list):
         return _refused(identity, INVALID_PARAMS, "params is a list")
     if method == SEND_RAW:
         return _read_transaction(identity, method, params)
-    if method == "eth_subscribe" and not _is_subscription(params):
-        return _refused(identity, INVALID_PARAMS, f"subscriptions are {', '.join(sorted(SUBSCRIPTIONS))}")
+    try:
+        return _read_params(identity, method, params, grant)
+    except BadParams as failure:
+        return _refused(identity, INVALID_PARAMS, str(failure))
+
+
+def _read_params(identity: Any, method: str, params: list[Any], grant: Grant) -> Call:
+    span = None
+    if method == "eth_subscribe":
+        _check_subscription(params, grant)
+    elif method in LOG_SEARCHES:
+        span = read_log_filter(params)
+    elif method in TRACE_CONFIG_PLACE:
+        params = bound_trace(method, params)
     text = json.dumps(params, separators=(",", ":"))
     if method in KEPT_BY_GETH and len(text) > MAX_KEPT_CHARACTERS:
-        return _refused(identity, INVALID_PARAMS, f"at most {MAX_KEPT_CHARACTERS} characters of params are kept")
-    return Call(id=identity, method=method, params=text)
+        raise BadParams(f"at most {MAX_KEPT_CHARACTERS} characters of params are kept")
+    return Call(id=identity, method=method, params=text, span=span)
+
+
+def _may_call(method: str, grant: Grant, on_socket: bool) -> bool:
+    return method in grant.methods or (on_socket and method in SUBSCRIBING)
+
+
+def _why_not(method: Any, grant: Grant) -> str:
+    shown = method[:MAX_METHOD_CHARACTERS] if isinstance(method, str) else "that"
+    if isinstance(method, str) and method in METHODS and method not in SUBSCRIBING:
+        return f"the method {shown} is not available to the role {grant.role}"
+    return f"the method {shown} does not exist/is not available"
 
 
 def error_answer(identity: Any, code: int, message: str) -> dict[str, Any]:
@@ -176,8 +143,9 @@ def _read_transaction(identity: Any, method: str, params: list[Any]) -> Call:
     return Call(id=identity, method=method, params=f'["0x{raw.hex()}"]', raw=raw)
 
 
-def _is_subscription(params: list[Any]) -> bool:
-    return bool(params) and isinstance(params[0], str) and params[0] in SUBSCRIPTIONS
+def _check_subscription(params: list[Any], grant: Grant) -> None:
+    if not params or not isinstance(params[0], str) or params[0] not in grant.subscriptions:
+        raise BadParams(f"subscriptions are {', '.join(sorted(grant.subscriptions))}")
 
 
 def _refuse_constant(text: str) -> NoReturn:

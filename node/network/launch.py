@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Final
 
 import node
+from node.consensus.rpc_roles import LOG_RANGE_BLOCKS
 from node.consensus.wire_build import ABCI_FOLDER, STAMP
 from node.domain.errors import Unusable
 from node.network.plan import NetworkPlan, ValidatorPlan
 
 PROJECT: Final = Path(node.__file__).parents[1]
-LOG_RANGE_BLOCKS: Final = 10_000
-"""How many blocks one eth_getLogs may span."""
 TOOLS: Final = PROJECT / ".till" / "tools" / "bin"
 GETH_CONFIG: Final = Path(__file__).with_name("geth.toml")
 GETH, APP, COMETBFT = "geth", "app", "cometbft"
@@ -116,8 +115,8 @@ def _listener_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ob
         "authrpc.jwtsecret": plan.home(validator.name) / "jwt.hex",
         "http.addr": plan.host,
         "http.port": ports.geth,
-        # `testing` builds blocks for the application; the gateway never lets it through
-        "http.api": "eth,net,web3,txpool,testing",
+        # `testing` builds blocks for the application; the gateway never lets it through, and of `debug` only traces
+        "http.api": "eth,net,web3,txpool,testing,debug",
         "ws.addr": plan.host,
         "ws.port": ports.geth,
         "ws.api": "eth,net,web3",

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from node.consensus.access_files import ACCESS_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 
@@ -84,7 +85,16 @@ class NetworkPlan:
 
     def rpc_url(self, validator: ValidatorPlan) -> str:
         """Where clients reach a validator."""
-        return f"http://{self.host}:{validator.ports.gateway}"
+        scheme = "https" if _serves_tls(self.home(validator.name)) else "http"
+        return f"{scheme}://{self.host}:{validator.ports.gateway}"
+
+
+def _serves_tls(home: Path) -> bool:
+    try:
+        settings = json.loads((home / ACCESS_FILE).read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(settings, dict) and settings.get("tls") is not None
 
 
 def write_plan(plan: NetworkPlan) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from node.network.plan import NetworkPlan, ValidatorPlan
@@ -62,7 +63,7 @@ def _validator(
 ) -> ValidatorStatus:
     processes = state.validators.get(validator.name, {}) if state is not None else {}
     alive = {kind: running for kind, running in processes.items() if is_alive(running)}
-    block = _final_block(plan.rpc_url(validator))
+    block = _final_block(plan.rpc_url(validator), plan.home(validator.name))
     return ValidatorStatus(
         name=validator.name,
         height=int(block["number"], 16) if block else None,
@@ -79,10 +80,10 @@ def _age(block: dict[str, Any] | None, now: float) -> float | None:
     return round(now - int(block["timestamp"], 16), 1) if block and int(block["number"], 16) else None
 
 
-def _final_block(url: str) -> dict[str, Any] | None:
+def _final_block(url: str, home: Path) -> dict[str, Any] | None:
     # every block is final when it appears; `finalized` itself is unknown to geth after a start until the next block
     try:
-        block = call(url, "eth_getBlockByNumber", ["latest", False])
+        block = call(url, "eth_getBlockByNumber", ["latest", False], home=home)
     except NoAnswer:
         return None
     return block if isinstance(block, dict) else None

@@ -9,92 +9,24 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from structlog.testing import capture_logs
 
-from node.consensus import gateway, gateway_server
-from node.consensus.engine import MAX_ANSWER_BYTES, Engine
-from node.consensus.gateway import MAX_AT_ONCE, MAX_HEAVY_AT_ONCE, Gateway
-from node.consensus.gateway_budget import Budget
+from node.consensus import gateway_server, gateway_slots
+from node.consensus.engine import MAX_ANSWER_BYTES
 from node.consensus.gateway_filters import MAX_FILTERS, UNUSED_SECONDS, Filters
-from node.consensus.gateway_server import LimitedServer
-from node.consensus.gateway_socket import SocketProxy
-from node.consensus.rpc_policy import ALLOWED, INVALID_REQUEST, METHOD_NOT_FOUND, BadBody, read_calls
-
-CALL = b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}'
-LIMIT = 40 * 2**20
-
-
-class SmallGeth:
-    """Answers every call with `answer` (called, if it can be), once `may_answer` is set; the `quick` ones at once."""
-
-    def __init__(self) -> None:
-        self.answer: Any = "0x1"
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.quick: set[str] = set()
-        self.busy = self.most_busy = 0
-
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = json.loads(await request.read())
-        self.busy += 1
-        self.most_busy = max(self.busy, self.most_busy)
-        calls = call if isinstance(call, list) else [call]
-        if not self.quick.issuperset(each["method"] for each in calls):
-            await self.may_answer.wait()
-        self.busy -= 1
-        answers = [{"jsonrpc": "2.0", "id": each["id"], "result": self._result()} for each in calls]
-        return web.json_response(answers if isinstance(call, list) else answers[0])
-
-    def _result(self) -> Any:
-        return self.answer() if callable(self.answer) else self.answer
-
-
-class Stage:
-    """A gateway in front of a small geth."""
-
-    def __init__(self, geth: SmallGeth, server: LimitedServer, host: str, port: int) -> None:
-        self.geth, self.url, self.host, self.port = geth, f"http://{host}:{port}", host, port
-        self.clients = lambda: server.connections
-
-    async def post(self, body: bytes, **headers: str) -> tuple[int, Any]:
-        async with aiohttp.ClientSession() as session, session.post(self.url, data=body, headers=headers) as response:
-            return response.status, json.loads(await response.read() or b"null")
-
-
-async def serve(server: web.Server) -> tuple[web.ServerRunner, int]:
-    runner = web.ServerRunner(server)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    return runner, site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+from node.consensus.gateway_slots import MAX_AT_ONCE, MAX_HEAVY_AT_ONCE
+from node.consensus.rpc_policy import INVALID_REQUEST, METHOD_NOT_FOUND, BadBody, read_calls
+from tests.network.gateway_stage import CALL, LIMIT, OPERATOR, Stage, on_stage, until
 
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
-    geth = SmallGeth()
-    below, geth_port = await serve(web.Server(geth.handle))
-    engine = Engine(auth_url="", rpc_url=f"http://127.0.0.1:{geth_port}", jwt_secret=b"")
-    admission: Any = None
-    budget = Budget(LIMIT)
-    front = Gateway(engine, admission, SocketProxy(f"ws://127.0.0.1:{geth_port}", budget), budget)
-    server = LimitedServer(front.handle)
-    runner, port = await serve(server)
-    yield Stage(geth, server, "127.0.0.1", port)
-    geth.may_answer.set()
-    await runner.cleanup()
-    await engine.close()
-    await below.cleanup()
+    async with on_stage() as each:
+        yield each
 
 
 def large_call(size: int) -> bytes:
     return json.dumps({"id": 1, "method": "eth_getBalance", "params": ["0x" + "0" * size]}).encode()
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_gateway_refuses_bodies_when_it_holds_too_many(stage: Stage) -> None:
@@ -127,9 +59,11 @@ async def test_gateway_drops_a_client_when_it_does_not_take_its_answer(
     clients = []
     for _ in range(6):
         reader, writer = await asyncio.open_connection(stage.host, stage.port, limit=1024)
-        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(CALL), CALL))
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(CALL), CALL))
         clients.append((reader, writer))
-        await asyncio.sleep(1)  # what one holds is free before the next asks: two fit
+        # what one holds is free before the next asks: two fit
+        await until(lambda: stage.clients())
+        await until(lambda: not stage.clients())
     taken = 0
     with suppress(ConnectionError):
         while part := await asyncio.wait_for(clients[-1][0].read(2**20), 5):
@@ -159,7 +93,7 @@ async def test_gateway_bounds_the_calls_at_work_of_websockets_too(stage: Stage) 
 async def test_gateway_answers_light_calls_when_there_are_many_heavy_ones(
     stage: Stage, batch: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(gateway_slots, "WAIT_SECONDS", 1.0)
     stage.geth.may_answer.clear()
     stage.geth.quick = {"eth_chainId"}
     heavy = b'{"id":1,"method":"eth_call","params":[]}'
@@ -194,9 +128,9 @@ async def test_websocket_refuses_a_subscription_when_it_is_none_of_ours(stage: S
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\nhello",
-        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\nhello",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"hello\r\n\r\n",
     ],
@@ -220,18 +154,18 @@ async def test_gateway_answers_with_an_error_when_it_fails_itself(stage: Stage, 
 @pytest.mark.parametrize("text", [b"NaN", b"-Infinity", b"[Infinity]"])
 def test_read_calls_refuses_numbers_that_json_does_not_have(text: bytes) -> None:
     with pytest.raises(BadBody, match="not JSON"):
-        read_calls(b'{"method":"eth_chainId","id":1,"params":[' + text + b"]}", ALLOWED)
+        read_calls(b'{"method":"eth_chainId","id":1,"params":[' + text + b"]}", OPERATOR)
 
 
 def test_read_calls_refuses_an_id_that_could_not_be_answered() -> None:
-    (call,), _ = read_calls(b'{"method":"eth_chainId","id":1e999}', ALLOWED)
+    (call,), _ = read_calls(b'{"method":"eth_chainId","id":1e999}', OPERATOR)
     assert call.answer is not None and call.answer["error"]["code"] == INVALID_REQUEST
 
 
 def test_read_calls_keeps_no_more_than_the_text_of_its_parameters() -> None:
     body = b'{"method":"eth_call","params":[' + b",".join([b"{}"] * 600_000) + b"]}"
     tracemalloc.start()
-    calls, _ = read_calls(body, ALLOWED)
+    calls, _ = read_calls(body, OPERATOR)
     held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(calls) == 1 and held < 2 * len(body) < peak
@@ -277,9 +211,10 @@ async def test_gateway_refuses_a_filter_when_clients_have_too_many(stage: Stage)
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(CALL), CALL),
-        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b" % (len(CALL), CALL),
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     ],
 )
@@ -298,6 +233,6 @@ async def test_gateway_logs_no_failure_when_a_client_goes(stage: Stage, request_
 
 async def test_websocket_is_refused_when_its_handshake_is_incomplete(stage: Stage) -> None:
     reader, writer = await asyncio.open_connection(stage.host, stage.port)
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
     assert b" 400 " in (await asyncio.wait_for(reader.read(1000), 5)).splitlines()[0]
     writer.close()

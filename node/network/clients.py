@@ -1,0 +1,23 @@
+"""How programs on this host reach the gateways of a network's folder: their addresses, keys and certificates.
+
+Used by `till payment` and its kin. Whoever can read a validator's folder has its cookie.
+"""
+
+from urllib.parse import quote
+
+from node.config import RpcAccess
+from node.network.plan import NetworkPlan
+from node.network.rpc import certificate_of, read_cookie
+
+
+def gateways_of(plan: NetworkPlan, access: RpcAccess) -> tuple[list[str], RpcAccess]:
+    """Every gateway's URL, and what to show there: the key in `access`, else each validator's cookie in its URL."""
+    urls, certificates = [], list(access.ca_files)
+    for validator in plan.validators:
+        home, url = plan.home(validator.name), plan.rpc_url(validator)
+        cookie = None if access.key else read_cookie(home)
+        certificate = certificate_of(home)
+        urls.append(url if cookie is None else url.replace("://", f"://:{quote(cookie, safe='')}@", 1))
+        if certificate is not None and certificate not in certificates:
+            certificates.append(certificate)
+    return urls, RpcAccess(key=access.key, ca_files=tuple(certificates))
