@@ -67,8 +67,7 @@ async def _ask(
 
 
 def _gateways(network: Path) -> list[str]:
-    plan = read_plan(network)
-    return [plan.rpc_url(validator) for validator in plan.validators]
+    return read_plan(network).rpc_urls()
 
 
 @click.command()

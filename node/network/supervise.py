@@ -20,7 +20,8 @@ import structlog
 from node.consensus.logs import configure_logs
 from node.domain.errors import TillnetError
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
-from node.network.mend import renew_geth, was_thrown_back
+from node.network.links import dial_missing
+from node.network.mend import must_renew, prepare_geth, renew_geth
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, RunState, note, write_state
 from node.network.watch import Watch, trim_logs
@@ -31,6 +32,7 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 5.0
 HEALTHY_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
+DIAL_SECONDS: Final = 3.0
 # what has to be started anew when one of the three is gone
 FALLS_WITH: Final = {GETH: START_ORDER, APP: (APP, COMETBFT), COMETBFT: (COMETBFT,)}
 
@@ -80,14 +82,27 @@ class ValidatorKeeper:
         """Ends all three and starts them anew."""
         self._restart.set()
 
+    async def keep_linked(self) -> None:
+        """Has CometBFT dial whoever it is not connected to, every few seconds."""
+        before: list[str] = []
+        while not self._stopping.is_set():
+            names = await asyncio.to_thread(dial_missing, self._plan, self._validator)
+            if names is not None and names != before:
+                log.info("peers.missing", validator=self.name, peers=names)
+                before = names
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), DIAL_SECONDS)
+
     async def _start_missing(self) -> None:
         fresh_geth = GETH not in self._processes
+        if fresh_geth:
+            await asyncio.to_thread(prepare_geth, self._plan, self._validator)
         for kind in (GETH, APP):
             if kind not in self._processes:
                 await self._start(self._plans[kind])
         await self._wait_for_port(GETH)
-        if fresh_geth and await asyncio.to_thread(was_thrown_back, self._plan, self._validator):
-            log.warning("geth.thrown_back", validator=self.name)
+        if fresh_geth and await asyncio.to_thread(must_renew, self._plan, self._validator):
+            log.warning("geth.renewed", validator=self.name)
             await self._end((GETH,))
             await asyncio.to_thread(renew_geth, self._plan, self._validator)
             await self._start(self._plans[GETH])
@@ -182,6 +197,7 @@ async def supervise(plan: NetworkPlan) -> None:
     async with asyncio.TaskGroup() as group:
         for keeper in keepers:
             group.create_task(keeper.run())
+            group.create_task(keeper.keep_linked())
         watching = group.create_task(_watch(plan, keepers))
         await stop.wait()
         watching.cancel()
