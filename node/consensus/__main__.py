@@ -16,7 +16,7 @@ from aiohttp import web
 from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
-from node.consensus.failpoints import FailPoints
+from node.consensus.failpoints import FailPoints, clock_of
 from node.consensus.gateway import Gateway
 from node.consensus.gateway_budget import Budget
 from node.consensus.gateway_server import LimitedServer
@@ -79,8 +79,8 @@ async def run(settings: Settings) -> None:
         rpc_url=f"http://{settings.host}:{settings.geth_port}",
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
-    policy, gossip = EveryoneMaySend(), Gossip(time.monotonic)
-    proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep)
+    policy, gossip, clock = EveryoneMaySend(), Gossip(time.monotonic), clock_of(settings.fail_points)
+    proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=clock, sleep=asyncio.sleep)
     admission = Admission(
         engine=engine, rules=rules, policy=policy, gossip=gossip, head=lambda: application.current_head()
     )
@@ -92,7 +92,7 @@ async def run(settings: Settings) -> None:
         admission=admission,
         gossip=gossip,
         keep_blocks=settings.keep_blocks,
-        clock=time.time,
+        clock=clock,
         fail_points=FailPoints(settings.fail_points),
     )
     server = await start_server(application, gossip, host=settings.host, port=settings.abci_port)

@@ -14,6 +14,7 @@ import node
 from node.consensus.wire_build import ABCI_FOLDER, STAMP
 from node.domain.errors import Unusable
 from node.network.plan import NetworkPlan, ValidatorPlan
+from node.network.settings import FAIL_POINTS
 
 PROJECT: Final = Path(node.__file__).parents[1]
 LOG_RANGE_BLOCKS: Final = 10_000
@@ -86,7 +87,7 @@ def plan_processes(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, Pro
 
 def comet_engine(plan: NetworkPlan, validator: ValidatorPlan) -> str:
     """The CometBFT of a validator; a network with fail points may hold another one, with a fault built in."""
-    faulty = plan.home(validator.name) / "fail_points" / COMETBFT
+    faulty = plan.home(validator.name) / FAIL_POINTS / COMETBFT
     return str(faulty) if plan.fail_points and faulty.exists() else find_engine(COMETBFT)
 
 

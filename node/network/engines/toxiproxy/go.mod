@@ -1,6 +1,6 @@
 module tillnet/engines/toxiproxy
 
-go 1.26.8
+go 1.25.0
 
 tool github.com/Shopify/toxiproxy/v2/cmd/server
 

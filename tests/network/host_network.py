@@ -1,0 +1,84 @@
+"""A network with a folder for each host, as its operators and its clients see it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from node.network.plan import NetworkPlan, PeerPlan, peer_url, read_plan
+from tests.network.chain import Chain
+from tests.network.machines import Machines
+
+PROJECT: Final = Path(__file__).parents[2]
+COMMAND_SECONDS: Final = 180
+
+
+@dataclass
+class HostNetwork(Chain):
+    """A network with a folder for each host; `plan` is the operator's, from which nothing runs."""
+
+    machines: Machines = field(kw_only=True)
+    folders: dict[str, Path] = field(kw_only=True)
+    checked: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        return [peer.name for peer in self.plan.others]
+
+    def url(self, name: str = "v1") -> str:
+        url = peer_url(self.peer(name))
+        assert url is not None
+        return url
+
+    def peer(self, name: str) -> PeerPlan:
+        (found,) = (peer for peer in self.plan.others if peer.name == name)
+        return found
+
+    def host_plan(self, name: str) -> NetworkPlan:
+        return read_plan(self.folders[name])
+
+    def till(self, name: str, *arguments: str) -> "subprocess.Popen[str]":
+        """`till net` on the machine of a validator, on its folder."""
+        first, *options = arguments
+        return self.till_on(int(name.removeprefix("v")), first, str(self.folders[name]), *options)
+
+    def till_on(self, machine: int, *arguments: str) -> "subprocess.Popen[str]":
+        space = ["ip", "netns", "exec", self.machines.space(machine)]
+        return subprocess.Popen(
+            [*space, sys.executable, "-m", "node.cli.main", "net", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=PROJECT,
+        )
+
+    def up(self, *names: str) -> None:
+        done = {name: self.till(name, "up", "--wait", "90") for name in names or self.names}
+        finish(list(done.values()))
+
+    def down(self, *names: str) -> None:
+        finish([self.till(name, "down") for name in names or self.names])
+
+    def seen_at_home(self, name: str) -> int:
+        """A validator's height, asked on its own machine; -1 when it does not answer."""
+        (said,) = finish([self.till(name, "status", "--json")])
+        height = json.loads(said)["validators"][0]["height"]
+        return -1 if height is None else int(height)
+
+    def assert_no_fork(self) -> None:
+        """Every validator has the same hash at every height that was not compared before."""
+        height = min(self.height(name) for name in self.names)
+        for number in range(self.checked + 1, height + 1):
+            hashes = {name: self.hash_of(number, at=name) for name in self.names}
+            assert len(set(hashes.values())) == 1 and all(hashes.values()), (number, hashes)
+        self.checked = height
+
+
+def finish(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:
+    """What each printed; fails the test when one does not end well."""
+    said = [process.communicate(timeout=COMMAND_SECONDS)[0] for process in processes]
+    assert all(process.returncode == 0 for process in processes), "\n".join(said)
+    return said
