@@ -32,6 +32,19 @@ def dial_missing(plan: NetworkPlan, validator: ValidatorPlan) -> list[str] | Non
     return [peer.name for peer in missing]
 
 
+def height_of_peers(plan: NetworkPlan, validator: ValidatorPlan) -> int:
+    """The height of the furthest peer, as a validator's CometBFT heard from it; raises NoAnswer.
+
+    CometBFT goes on hearing of it after its own consensus has failed.
+    """
+    answer = call(_url(plan, validator), "dump_consensus_state", [])
+    try:
+        # the height that a peer works on
+        return max((int(peer["peer_state"]["round_state"]["height"]) - 1 for peer in answer["peers"]), default=0)
+    except (KeyError, TypeError, ValueError) as failure:
+        raise NoAnswer(f"{validator.name} does not say how far its peers are: {failure}") from None
+
+
 def is_syncing(plan: NetworkPlan, validator: ValidatorPlan) -> bool:
     """Whether a validator still fetches blocks that the others had before; true also when it does not answer."""
     try:

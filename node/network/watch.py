@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from node.network.launch import START_ORDER
-from node.network.plan import NetworkPlan, peer_url
+from node.network.links import height_of_peers
+from node.network.plan import NetworkPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
 
 BEHIND_SECONDS: Final = 60.0
@@ -38,11 +39,15 @@ class Watch:
 
     def look(self) -> set[str]:
         """Asks every validator for its height; the names of those of this folder that should be started anew."""
-        urls = {each.name: f"http://{self._plan.host}:{each.ports.geth}" for each in self._plan.validators}
-        elsewhere = [url for peer in self._plan.others if (url := peer_url(peer)) is not None]
-        with ThreadPoolExecutor(max_workers=len(urls) + len(elsewhere)) as pool:
-            heights = list(pool.map(self._height, [*urls.values(), *elsewhere]))
-        return self.judge(dict(zip(urls, heights, strict=False)), highest=max(heights))
+        with ThreadPoolExecutor(max_workers=len(self._plan.validators)) as pool:
+            heights = dict(
+                zip(
+                    (validator.name for validator in self._plan.validators),
+                    pool.map(self._height, self._plan.validators),
+                    strict=True,
+                )
+            )
+        return self.judge(heights, highest=max(map(self._elsewhere, self._plan.validators)))
 
     def judge(self, heights: dict[str, int], highest: int = NO_ANSWER) -> set[str]:
         """The names of the stalled, by the heights seen now (NO_ANSWER: none given) and the highest seen anywhere."""
@@ -62,11 +67,17 @@ class Watch:
                 self._seen[name] = _Seen(height=NO_ANSWER, since=now)
         return stalled
 
-    @staticmethod
-    def _height(url: str) -> int:
+    def _height(self, validator: ValidatorPlan) -> int:
         try:
+            url = f"http://{self._plan.host}:{validator.ports.geth}"
             return int(call(url, "eth_blockNumber", []), 16)
         except (NoAnswer, ValueError, TypeError):
+            return NO_ANSWER
+
+    def _elsewhere(self, validator: ValidatorPlan) -> int:
+        try:
+            return height_of_peers(self._plan, validator) if self._plan.others else NO_ANSWER
+        except NoAnswer:
             return NO_ANSWER
 
 

@@ -6,18 +6,21 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from node.network.rpc import OPENER
+
+PORT: Final = 8474
+"""Its own interface's, on loopback of the namespace that it runs in."""
 
 
 class FaultProxy:
     """toxiproxy's HTTP interface: what stands before each host, and what it does to the connections through it."""
 
-    def __init__(self, program: Path, log: Path, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}"
+    def __init__(self, program: Path, log: Path) -> None:
+        self._url = f"http://127.0.0.1:{PORT}"
         with log.open("w") as file:
-            command = [str(program), "-host", "127.0.0.1", "-port", str(port)]
+            command = [str(program), "-host", "127.0.0.1", "-port", str(PORT)]
             self._process = subprocess.Popen(command, stdout=file, stderr=file)
         self._names: list[str] = []
 

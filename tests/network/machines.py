@@ -44,27 +44,27 @@ class Machines:
 
     def _build(self, count: int) -> None:
         for bridge in ("left", "right"):
-            _ip("-n", self.hub, "link", "add", bridge, "type", "bridge")
-            _ip("-n", self.hub, "link", "set", bridge, "up")
-        _ip("-n", self.hub, "link", "add", "trunk", "type", "veth", "peer", "name", "trunk2")
+            run_ip("-n", self.hub, "link", "add", bridge, "type", "bridge")
+            run_ip("-n", self.hub, "link", "set", bridge, "up")
+        run_ip("-n", self.hub, "link", "add", "trunk", "type", "veth", "peer", "name", "trunk2")
         for end, bridge in (("trunk", "left"), ("trunk2", "right")):
-            _ip("-n", self.hub, "link", "set", end, "master", bridge, "up")
-        _ip("-n", self.hub, "address", "add", f"{HUB_ADDRESS}/24", "dev", "left")
+            run_ip("-n", self.hub, "link", "set", end, "master", bridge, "up")
+        run_ip("-n", self.hub, "address", "add", f"{HUB_ADDRESS}/24", "dev", "left")
         for number in range(1, count + 1):
             space, port = self._make(str(number)), f"port{number}"
-            _ip("-n", self.hub, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space)
-            _ip("-n", self.hub, "link", "set", port, "master", "right" if number in (3, 4) else "left", "up")
-            _ip("-n", space, "address", "add", f"{address(number)}/24", "dev", "eth0")
-            _ip("-n", space, "link", "set", "eth0", "up")
+            run_ip("-n", self.hub, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", space)
+            run_ip("-n", self.hub, "link", "set", port, "master", "right" if number in (3, 4) else "left", "up")
+            run_ip("-n", space, "address", "add", f"{address(number)}/24", "dev", "eth0")
+            run_ip("-n", space, "link", "set", "eth0", "up")
 
     def _make(self, name: str) -> str:
         space = f"{self._prefix}-{name}"
         try:
-            _ip("netns", "add", space)
+            run_ip("netns", "add", space)
         except subprocess.CalledProcessError as failure:
             raise NoMachines(f"ip netns add says: {failure.stderr.strip()}") from None
         self._spaces.append(space)
-        _ip("-n", space, "link", "set", "lo", "up")
+        run_ip("-n", space, "link", "set", "lo", "up")
         return space
 
     def space(self, number: int) -> str:
@@ -72,17 +72,18 @@ class Machines:
 
     def cut(self, link: str) -> None:
         """Takes a link down: `trunk`, or `port4` of host 4."""
-        _ip("-n", self.hub, "link", "set", link, "down")
+        run_ip("-n", self.hub, "link", "set", link, "down")
 
     def heal(self, link: str) -> None:
-        _ip("-n", self.hub, "link", "set", link, "up")
+        run_ip("-n", self.hub, "link", "set", link, "up")
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
-        """This thread, and whatever it starts, is in the hub meanwhile."""
+    def inside(self, number: int | None = None) -> Iterator[None]:
+        """This thread, and whatever it starts, is on a host meanwhile; in the hub without a number."""
+        space = self.hub if number is None else self.space(number)
         libc = ctypes.CDLL(None, use_errno=True)
-        with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{self.hub}") as hub:
-            _check(libc.setns(hub.fileno(), CLONE_NEWNET))
+        with open("/proc/thread-self/ns/net") as before, open(f"/run/netns/{space}") as there:
+            _check(libc.setns(there.fileno(), CLONE_NEWNET))
             try:
                 yield
             finally:
@@ -90,7 +91,7 @@ class Machines:
 
     def remove(self) -> None:
         for space in self._spaces:
-            _ip("netns", "delete", space)
+            run_ip("netns", "delete", space)
         self._spaces.clear()
 
 
@@ -112,7 +113,8 @@ def listeners_beside(pid: int) -> set[tuple[str, int]]:
     return found
 
 
-def _ip(*arguments: str) -> None:
+def run_ip(*arguments: str) -> None:
+    """Runs the command ip."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 

@@ -7,19 +7,29 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from node.network.clocks import vote_clocks
+from node.network.faults import set_clock
 from node.network.hosts import parse_hosts
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import COMETBFT
+from node.network.plan import write_plan
 from node.network.processes import read_state
+from node.network.settings import FAIL_POINTS
+from node.network.toolchain.failures import SetupError
+from node.network.toolchain.faults import PROXY, SKEWED, steps
+from node.network.toolchain.layout import Layout
+from node.network.toolchain.steps import set_up
 from tests.network.chain import Sender, wait_until
+from tests.network.fault_proxy import FaultProxy
 from tests.network.host_network import HostNetwork, finish
-from tests.network.machines import Machines, NoMachines, address, listeners_beside
+from tests.network.machines import Machines, NoMachines, address, listeners_beside, run_ip
 
 pytestmark = pytest.mark.chain
 
@@ -28,6 +38,9 @@ FIRST_PORT = 8545
 P2P_PORT = FIRST_PORT + 1
 BACK_SECONDS = 30
 STAND_SECONDS = 6
+PROXIES = 100
+"""Host 1 is at address 1, the proxy before it at 101."""
+WRONG_SECONDS = 600
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +73,19 @@ def network(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Ite
     finally:
         found.down()
         shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def fault_tools() -> Path:
+    """The folder of the programs that only these tests use, built if they are not there yet."""
+    layout = Layout.here()
+    try:
+        set_up(layout, steps(layout))
+    except SetupError as failure:
+        if "registry" not in str(failure):
+            raise
+        pytest.skip(f"the tools for faults are not built yet, and that needs a network: {failure}")
+    return layout.bin
 
 
 @pytest.fixture
@@ -174,6 +200,100 @@ def test_three_go_on_and_the_fourth_catches_up_when_it_was_cut_off(whole: HostNe
     healed = time.monotonic()
     whole.wait_for_height(reached + 2, seconds=BACK_SECONDS)
     print(json.dumps({"fourth_back_s": round(time.monotonic() - healed, 1)}))
+
+
+@pytest.fixture(scope="module")
+def proxy(network: HostNetwork, fault_tools: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultProxy]:
+    """From now on every link of the network goes through the fault proxy, and the clock of v4 can be set."""
+    network.down()
+    hub = network.machines.hub
+    names = network.names
+    for number, name in enumerate(names, start=1):
+        run_ip("-n", hub, "address", "add", f"{address(PROXIES + number)}/24", "dev", "left")
+        plan = network.host_plan(name)
+        write_plan(
+            replace(
+                plan,
+                validators=tuple(replace(own, host=address(PROXIES + number)) for own in plan.validators),
+                others=tuple(replace(peer, host=address(PROXIES + int(peer.name[1:]))) for peer in plan.others),
+            )
+        )
+    (network.host_plan("v4").home("v4") / FAIL_POINTS / COMETBFT).symlink_to(fault_tools / SKEWED)
+    with network.machines.inside():
+        made = FaultProxy(fault_tools / PROXY, tmp_path_factory.mktemp("proxy") / "log")
+        try:
+            wait_until(made.answers, seconds=10, what="the proxy answers")
+            for number, name in enumerate(names, start=1):
+                made.add(name, f"{address(PROXIES + number)}:{P2P_PORT}", f"{address(number)}:{P2P_PORT}")
+            network.up()
+        except BaseException:
+            made.stop()
+            raise
+    yield made
+    made.stop()
+
+
+def test_chain_goes_on_when_every_link_takes_200_ms_each_way(proxy: FaultProxy, whole: HostNetwork) -> None:
+    with proxy.toxic("latency", latency=200):
+        assert seconds_to_first_byte(address(PROXIES + 2)) > 0.2
+        interval = seconds_a_block(whole, 8, "v1")
+        raw, tx_hash = Sender(whole, 1).sign()
+        whole.send(raw, at="v2")
+        whole.wait_for_receipt(tx_hash)
+    print(json.dumps({"interval_at_200_ms_s": round(interval, 2)}))
+    assert interval < 5
+
+
+@pytest.mark.parametrize(("toxic", "milliseconds"), [("timeout", 0), ("reset_peer", 50)])
+def test_chain_goes_on_when_links_stalled_or_were_reset(
+    proxy: FaultProxy, whole: HostNetwork, toxic: str, milliseconds: int
+) -> None:
+    with proxy.toxic(toxic, timeout=milliseconds):
+        stands = wait_until_it_stands(whole, *whole.names)
+    healed = time.monotonic()
+    whole.wait_for_height(stands + 2, seconds=BACK_SECONDS)
+    print(json.dumps({toxic: "back", "s": round(time.monotonic() - healed, 1)}))
+
+
+def test_chain_goes_on_when_one_clock_is_ten_minutes_fast(proxy: FaultProxy, whole: HostNetwork) -> None:
+    try:
+        set_clock(whole.host_plan("v4"), "v4", WRONG_SECONDS)
+        wait_until(lambda: ahead(whole, "v4") > WRONG_SECONDS - 30, seconds=20, what="v4's votes are fast")
+        whole.wait_for_blocks(6)
+        newest = whole.ask("eth_getBlockByNumber", "latest", False)
+        assert abs(time.time() - int(newest["timestamp"], 16)) < 10
+        assert all(abs(ahead(whole, name)) < 5 for name in ("v1", "v2", "v3"))
+    finally:
+        set_clock(whole.host_plan("v4"), "v4", 0)
+
+
+def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, whole: HostNetwork) -> None:
+    try:
+        set_clock(whole.host_plan("v4"), "v4", -WRONG_SECONDS)
+        reached = whole.wait_for_blocks(8, "v1", "v2", "v3")
+        print(json.dumps({"slow": whole.height("v4"), "others": reached}))
+        assert whole.height("v4") < reached - 2
+    finally:
+        set_clock(whole.host_plan("v4"), "v4", 0)
+    right = time.monotonic()
+    whole.wait_for_height(reached + 2, seconds=120)
+    print(json.dumps({"slow_clock_back_s": round(time.monotonic() - right, 1)}))
+
+
+def ahead(network: HostNetwork, name: str) -> float:
+    """By how many seconds a validator's votes are ahead of the median, as v1 sees it; 0 when it does not vote."""
+    plan = network.host_plan("v1")
+    with network.machines.inside(1):
+        clocks = {clock.name: clock for clock in vote_clocks(plan, plan.validators[0])}
+    return clocks[name].seconds_ahead or 0.0
+
+
+def seconds_to_first_byte(host: str) -> float:
+    """How long a p2p port takes to say something: CometBFT begins with its key."""
+    started = time.monotonic()
+    with socket.create_connection((host, P2P_PORT), timeout=5) as connection:
+        assert connection.recv(1)
+    return time.monotonic() - started
 
 
 def seconds_a_block(network: HostNetwork, blocks: int, name: str) -> float:

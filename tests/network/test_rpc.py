@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from node.network.launch import GETH
+from node.network.plan import read_plan
 from node.network.rpc import NoAnswer, call
 from node.network.watch import NO_ANSWER, Watch
+from tests.network.test_plan import write_plan_for_ports
 
 CUT_SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"
 NO_HTTP = b"hello\r\n"
@@ -42,4 +45,5 @@ def test_call_raises_no_answer_when_the_answer_is_cut_short(reply: bytes) -> Non
 @pytest.mark.parametrize("reply", [CUT_SHORT, NO_NUMBER])
 def test_look_goes_on_when_a_validator_dies_while_it_answers(tmp_path: Path, reply: bytes) -> None:
     with answering(reply) as port:
-        assert Watch._height(f"http://127.0.0.1:{port}") == NO_ANSWER
+        write_plan_for_ports(tmp_path, **{GETH: port})
+        assert Watch(read_plan(tmp_path), clock=lambda: 0.0)._height(read_plan(tmp_path).validators[0]) == NO_ANSWER
