@@ -73,7 +73,7 @@ def test_plans_name_one_validator_here_and_the_others_elsewhere(made: Path) -> N
 
 
 def test_start_refuses_when_nothing_runs_from_the_folder(made: Path) -> None:
-    with pytest.raises(Unusable, match="nothing runs from"):
+    with pytest.raises(Unusable, match="Nothing runs from"):
         start(read_plan(made / "operator"))
 
 
@@ -96,7 +96,7 @@ def test_private_gateways_answer_on_loopback_only(tmp_path: Path) -> None:
     order = NetworkOrder(folder=tmp_path / "net", hosts=parse_hosts(HOSTS), private_gateways=True)
     plan = init_network(order, now=datetime.now(UTC))
     assert read_plan(tmp_path / "net" / "ada").validators[0].gateway_listen == LOOPBACK
-    with pytest.raises(Unusable, match="no gateway"):
+    with pytest.raises(Unusable, match="No gateway"):
         plan.rpc_urls()
 
 
