@@ -30,11 +30,17 @@ def net() -> None:
     "--accounts", default=0, show_default=True, help="Funded accounts beside the operator's and the bridge's."
 )
 @click.option("--chain-id", default=DEFAULT_CHAIN_ID, show_default=True, type=click.IntRange(1, 2**53))
+@click.option("--open", "open_to_all", is_flag=True, help="Everybody may send transactions and create contracts.")
 @click.option("--fail-points", is_flag=True, hidden=True)
-def init(folder: Path, validators: int, accounts: int, chain_id: int, fail_points: bool) -> None:
+def init(folder: Path, validators: int, accounts: int, chain_id: int, open_to_all: bool, fail_points: bool) -> None:
     """Make a network in the empty folder DIR: keys, genesis, settings."""
     order = NetworkOrder(
-        folder=folder, validators=validators, accounts=accounts, chain_id=chain_id, fail_points=fail_points
+        folder=folder,
+        validators=validators,
+        accounts=accounts,
+        chain_id=chain_id,
+        open_to_all=open_to_all,
+        fail_points=fail_points,
     )
     plan = init_network(order, now=datetime.now(UTC), tell=lambda step: click.echo(f"  {step}"))
     click.echo(f"A network of {validators} validators is in {plan.folder}; chain id {plan.chain_id}.")

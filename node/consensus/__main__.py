@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import time
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from node.consensus.gateway_server import LimitedServer
 from node.consensus.gateway_socket import SocketProxy
 from node.consensus.gossip import Gossip
 from node.consensus.logs import configure_logs
-from node.consensus.permissions import EveryoneMaySend, GenesisValidators, ValidatorKey
+from node.consensus.permissions import RegistrySenders, RegistryValidators
 from node.consensus.proposals import Proposals
+from node.consensus.registry import ValidatorKey
 from node.consensus.rules import ChainRules
 from node.consensus.server import start_server
 from node.domain.errors import TillnetError, Unusable
@@ -71,6 +73,12 @@ def read_genesis(path: Path) -> tuple[ChainRules, list[ValidatorKey]]:
     return ChainRules.from_json(state["rules"]), keys
 
 
+def read_peers(path: Path) -> list[str]:
+    """Node ids of the persistent peers in CometBFT's configuration (`ID@HOST:PORT,..`)."""
+    text = tomllib.loads(path.read_text()).get("p2p", {}).get("persistent_peers", "")
+    return [peer.partition("@")[0].strip() for peer in text.split(",") if peer.strip()]
+
+
 async def run(settings: Settings) -> None:
     """Serves CometBFT and clients until SIGTERM or SIGINT."""
     rules, keys = read_genesis(settings.genesis_file)
@@ -79,7 +87,7 @@ async def run(settings: Settings) -> None:
         rpc_url=f"http://{settings.host}:{settings.geth_port}",
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
-    policy, gossip = EveryoneMaySend(), Gossip(time.monotonic)
+    policy, gossip = RegistrySenders(engine), Gossip(time.monotonic)
     proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep)
     admission = Admission(
         engine=engine, rules=rules, policy=policy, gossip=gossip, head=lambda: application.current_head()
@@ -87,7 +95,7 @@ async def run(settings: Settings) -> None:
     application = Application(
         engine=engine,
         rules=rules,
-        validators=GenesisValidators(keys),
+        validators=RegistryValidators(engine, keys, read_peers(settings.genesis_file.with_name("config.toml"))),
         proposals=proposals,
         admission=admission,
         gossip=gossip,

@@ -95,6 +95,11 @@ class Engine:
         """Puts a raw transaction into the pool; raises EngineFailed with the pool's reason."""
         await self.rpc("eth_sendRawTransaction", [_hex(raw)])
 
+    async def call(self, to: Address, data: bytes, *, at: Hash32) -> bytes:
+        """What a contract answers in the state of a block, final or just executed; empty without such a contract."""
+        answer = await self.rpc("eth_call", [{"to": _hex(to), "data": _hex(data)}, {"blockHash": _hex(at)}])
+        return bytes.fromhex(answer[2:])
+
     async def rpc(self, method: str, params: list[Any]) -> Any:
         """Any method of the open listener."""
         return await self._call(self._rpc_url, JSON_HEADERS, method, params)

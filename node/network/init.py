@@ -26,8 +26,9 @@ from node.network.genesis import (
 )
 from node.network.keys import make_account, make_validator_keys, write_account, write_jwt_secret
 from node.network.launch import check_tools, comet_config, find_engine
-from node.network.plan import LOOPBACK, PLAN_FILE, NetworkPlan, Ports, ValidatorPlan, write_plan
+from node.network.plan import ACCOUNT_FILE, LOOPBACK, PLAN_FILE, NetworkPlan, Ports, ValidatorPlan, write_plan
 from node.network.ports import free_ports
+from node.network.registries import first_governance, registry_accounts
 
 DEFAULT_CHAIN_ID: Final = 845_500
 MAX_VALIDATORS: Final = 16
@@ -40,7 +41,11 @@ PORTS_EACH: Final = 6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkOrder:
-    """What is asked for. `accounts` is how many funded accounts to make beside the operator's and the bridge's."""
+    """What is asked for. `accounts` is how many funded accounts to make beside the operator's and the bridge's.
+
+    With `open_to_all` everybody may send and create contracts, else only the accounts made here until the operator
+    permits others.
+    """
 
     folder: Path
     validators: int
@@ -48,6 +53,7 @@ class NetworkOrder:
     chain_id: int = DEFAULT_CHAIN_ID
     host: str = LOOPBACK
     fail_points: bool = False
+    open_to_all: bool = False
 
 
 def init_network(order: NetworkOrder, *, now: datetime, tell: Callable[[str], None] = lambda _: None) -> NetworkPlan:
@@ -81,7 +87,10 @@ def _fill(folder: Path, order: NetworkOrder, now: datetime, tell: Callable[[str]
     validators = _make_validators(folder, names, order.host)
     tell("genesis block")
     genesis = folder / "genesis.json"
-    genesis.write_text(json.dumps(geth_genesis(chain_id=order.chain_id, balances=balances), indent=2) + "\n")
+    balances |= {validator.account: ACCOUNT_BALANCE for validator in validators}
+    contracts = registry_accounts(first_governance(validators, operator, balances, order.open_to_all))
+    document = geth_genesis(chain_id=order.chain_id, balances=balances, contracts=contracts)
+    genesis.write_text(json.dumps(document, indent=2) + "\n")
     geth_homes = [folder / "validators" / name / "geth" for name in names]
     genesis_hash = init_geth(geth_homes[0], genesis)
     for home in geth_homes[1:]:
@@ -103,9 +112,9 @@ def _fill(folder: Path, order: NetworkOrder, now: datetime, tell: Callable[[str]
         fail_points=order.fail_points,
         validators=tuple(validators),
     )
-    document = json.dumps(comet_genesis(rules=rules, validators=validators, time=now), indent=2) + "\n"
+    comet_document = json.dumps(comet_genesis(rules=rules, validators=validators, time=now), indent=2) + "\n"
     for validator in validators:
-        _write_settings(plan, validator, document)
+        _write_settings(plan, validator, comet_document)
     # last: a folder with this file is a whole network
     write_plan(plan)
     return plan
@@ -135,12 +144,15 @@ def _make_validators(folder: Path, names: list[str], host: str) -> list[Validato
         home.chmod(0o700)
         identity = make_validator_keys(home / "cometbft" / "config", home / "cometbft" / "data")
         write_jwt_secret(home / "jwt.hex")
+        account = make_account()
+        write_account(home / ACCOUNT_FILE, account)
         validators.append(
             ValidatorPlan(
                 name=name,
                 node_id=identity.node_id,
                 address=identity.address,
                 public_key=identity.public_key.hex(),
+                account=account.address,
                 ports=Ports(**dict(zip(Ports.__slots__, ports[place * PORTS_EACH :], strict=False))),
                 # one validator keeps every block, or newcomers could not sync and old payments not be proved
                 keep_blocks=0 if place == 0 else KEEP_BLOCKS,

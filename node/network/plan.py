@@ -15,6 +15,7 @@ from node.domain.errors import Unusable
 
 FORMAT: Final = 1
 PLAN_FILE: Final = "network.json"
+ACCOUNT_FILE: Final = "account.json"
 LOOPBACK: Final = "127.0.0.1"
 
 
@@ -35,12 +36,16 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValidatorPlan:
-    """One validator. `node_id` is its p2p name, `address` its consensus name, `keep_blocks` 0 keeps all of them."""
+    """One validator. `node_id` is its p2p name, `address` its consensus name, `keep_blocks` 0 keeps all of them.
+
+    `account` is the account that it votes with (0x-hex, checksummed).
+    """
 
     name: str
     node_id: str
     address: str
     public_key: str
+    account: str
     ports: Ports
     keep_blocks: int
 
@@ -59,6 +64,10 @@ class NetworkPlan:
     def home(self, name: str) -> Path:
         """The folder of one validator's files."""
         return self.folder / "validators" / name
+
+    def account_file(self, name: str) -> Path:
+        """The key of the account that a validator votes with."""
+        return self.home(name) / ACCOUNT_FILE
 
     @property
     def run_folder(self) -> Path:

@@ -17,13 +17,14 @@ from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable
 from node.consensus.failpoints import BEFORE_COMMIT, FailPoints
 from node.consensus.gossip import Gossip
 from node.consensus.payload import Payload, decode_payload, encode_payload
-from node.consensus.permissions import EveryoneMaySend, GenesisValidators, ValidatorKey
 from node.consensus.proposals import Proposals
+from node.consensus.registry import ValidatorKey
 from node.consensus.rules import Head
 from node.consensus.server import start_server
 from node.consensus.wire import abci, encode_frame
 from node.domain.errors import Unusable
 from node.domain.ids import Hash32
+from tests.network.doubles import EveryoneMaySend, FixedValidators
 from tests.network.test_proposal_check import (
     BLOCK_TIME,
     GOOD,
@@ -31,7 +32,7 @@ from tests.network.test_proposal_check import (
     PARENT,
     RULES,
     FakeEngine,
-    Refusing,
+    refusing,
     transfer,
 )
 
@@ -80,10 +81,11 @@ class Stage:
         self.gossip = Gossip(lambda: 0.0)
         policy = policy or EveryoneMaySend()
         engine: Any = self.geth
+        self.validators = FixedValidators([OURS])
         self.application = Application(
             engine=engine,
             rules=RULES,
-            validators=GenesisValidators([OURS]),
+            validators=self.validators,
             proposals=Proposals(engine=engine, rules=RULES, policy=policy, clock=lambda: 2000.0, sleep=no_wait),
             admission=Admission(
                 engine=engine, rules=RULES, policy=policy, gossip=self.gossip, head=lambda: engine.head()
@@ -220,7 +222,7 @@ async def test_insert_tx_refuses_what_the_network_does_not_take() -> None:
 
 
 async def test_insert_tx_lets_cometbft_try_again_when_its_sender_has_no_permission_yet() -> None:
-    stage = Stage(policy=Refusing())
+    stage = Stage(policy=refusing())
     # in a later block the sender may have one, and CometBFT must not have the transaction barred for ever then
     assert (await stage.ask("insert_tx", tx=transfer())).code == RETRY
     assert stage.geth.pool == []

@@ -10,11 +10,11 @@ from eth_account import Account
 from node.consensus import transactions
 from node.consensus.errors import EngineFailed, ProposalRefused, TransactionRefused
 from node.consensus.payload import HEAD, Payload, decode_payload, encode_payload, payload_from_json, payload_to_json
-from node.consensus.permissions import EveryoneMaySend
 from node.consensus.proposals import Proposals
 from node.consensus.rules import ChainRules, Head
 from node.consensus.transactions import decode_transaction, recover_sender
 from node.domain.ids import Address, Hash32
+from tests.network.doubles import EveryoneMaySend, Refusing
 
 MERCHANT = Account.from_key("0x" + "11" * 32)
 THIEF = Account.from_key("0x" + "22" * 32)
@@ -88,17 +88,8 @@ class FakeEngine:
         return self.valid
 
 
-class Refusing(EveryoneMaySend):
-    """Nobody but the given may send."""
-
-    open_to_all = False
-
-    def __init__(self, *permitted: str) -> None:
-        self.permitted = {bytes.fromhex(address[2:]) for address in permitted}
-
-    async def refused(self, senders: set[Address], *, at: Hash32) -> set[Address]:
-        assert at == PARENT.hash
-        return {sender for sender in senders if sender not in self.permitted}
+def refusing(*permitted: str) -> Refusing:
+    return Refusing(*permitted, parent=PARENT.hash)
 
 
 def judge(engine: FakeEngine, policy: EveryoneMaySend | None = None, now: float = 2000.0) -> Proposals:
@@ -186,8 +177,15 @@ async def test_check_refuses_when_a_transaction_must_not_be_there(raw: bytes) ->
 async def test_check_refuses_when_a_sender_has_no_permission_in_the_parents_state() -> None:
     block = encode_payload(replace(GOOD, transactions=(transfer(), transfer(THIEF))))
     with pytest.raises(ProposalRefused, match="transaction 1"):
-        await check(block, policy=Refusing(MERCHANT.address))
-    await check(block, policy=Refusing(MERCHANT.address, THIEF.address))
+        await check(block, policy=refusing(MERCHANT.address))
+    await check(block, policy=refusing(MERCHANT.address, THIEF.address))
+
+
+async def test_check_refuses_a_creation_when_its_sender_may_only_send() -> None:
+    block = encode_payload(replace(GOOD, transactions=(transfer(), transfer(to=b"", data=b"\x00", gas=60_000))))
+    with pytest.raises(ProposalRefused, match="transaction 1"):
+        await check(block, policy=refusing(MERCHANT.address))
+    await check(block)
 
 
 async def test_check_refuses_when_the_payload_is_too_large() -> None:
@@ -227,7 +225,7 @@ def test_payload_from_json_refuses_when_a_field_is_doubled_unknown_or_malformed(
 
 async def test_make_leaves_out_senders_when_they_lost_their_permission() -> None:
     engine = FakeEngine([transfer(), transfer(THIEF), transfer(nonce=1)])
-    payload = await make(engine, Refusing(MERCHANT.address))
+    payload = await make(engine, refusing(MERCHANT.address))
     assert payload.transactions == (transfer(), transfer(nonce=1))
 
 
@@ -348,7 +346,7 @@ def test_decode_refuses_a_long_list_after_its_first_items(head: bytes, monkeypat
 
 
 async def test_check_refuses_when_there_are_more_transactions_than_the_gas_allows() -> None:
-    policy = Refusing()
+    policy = refusing()
     many = (b"",) * (RULES.gas_limit // 21_000 + 1)
     with pytest.raises(ProposalRefused, match="transactions"):
         await check(encode_payload(replace(GOOD, transactions=many)), policy=policy)
@@ -365,4 +363,4 @@ async def test_make_tries_half_of_a_list_that_cannot_be_built_and_ends_with_an_e
             return await super().build(transactions=transactions, **more)
 
     pool = [*(transfer(nonce=nonce) for nonce in range(40)), transfer(THIEF)]
-    assert len((await make(Choosy(pool), Refusing(MERCHANT.address))).transactions) == kept
+    assert len((await make(Choosy(pool), refusing(MERCHANT.address))).transactions) == kept
