@@ -91,7 +91,7 @@ interface IValidatorRegistry {
     event Rejected(uint256 indexed id);
     /// @notice A validator says that this consensus address signed two blocks at `height` (kind as in CometBFT's ABCI).
     event EvidenceReported(bytes20 indexed culprit, address indexed reporter, uint64 height, uint8 kind);
-    /// @notice More than a third of the power said so: the key never validates again, and `account`, if it still
+    /// @notice More than a third of the power said so, the last of it this: the key never validates again, and `account`, if it still
     /// validated with it, is no validator any more.
     event EvidenceAccepted(bytes20 indexed culprit, address indexed account, uint64 height, uint8 kind, bool removed);
 
@@ -135,8 +135,8 @@ interface IValidatorRegistry {
     function vote(uint256 id, bool approves) external;
     /// @notice The caller validates no more.
     function leave() external;
-    /// @notice Says that a consensus address (the first 20 bytes of the key's SHA-256) signed twice at `height`. A
-    /// validator's later report on the same address replaces its earlier one; saying the same again does nothing.
+    /// @notice Says that a consensus address (the first 20 bytes of the key's SHA-256) signed two blocks at `height`.
+    /// Said again, of this height or another, it does nothing: whoever signs twice at all is removed.
     function reportEvidence(bytes20 culprit, uint64 height, uint8 kind) external;
 
     /// @notice All validators; at most 64.
@@ -151,8 +151,8 @@ interface IValidatorRegistry {
     function nodeStatus(bytes20 nodeId) external view returns (NodeStatus);
     /// @notice Whether the key of this consensus address signed twice.
     function isBanned(bytes20 culprit) external view returns (bool);
-    /// @notice Whether an account said just this of a consensus address.
-    function hasReported(address account, bytes20 culprit, uint64 height, uint8 kind) external view returns (bool);
+    /// @notice Whether an account reported this consensus address.
+    function hasReported(bytes20 culprit, address account) external view returns (bool);
     /// @notice The numbers of the proposals that may be voted on.
     function openProposals() external view returns (uint256[] memory);
     /// @notice A proposal by its number.

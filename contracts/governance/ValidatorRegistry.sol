@@ -21,8 +21,8 @@ contract ValidatorRegistry is ValidatorRoll {
     mapping(uint256 id => mapping(address account => uint8)) public voteOf;
     /// @dev By proposer; those that were closed or expired stay until it proposes again.
     mapping(address proposer => uint256[]) private _proposed;
-    /// @dev The newest of what each validator says of each consensus address: a hash of height and kind.
-    mapping(bytes20 culprit => mapping(address reporter => bytes32)) private _reports;
+    /// @inheritdoc IValidatorRegistry
+    mapping(bytes20 culprit => mapping(address account => bool)) public hasReported;
 
     modifier onlyValidator() {
         if (!isValidator(msg.sender)) revert NotValidator(msg.sender);
@@ -62,17 +62,11 @@ contract ValidatorRegistry is ValidatorRoll {
     function reportEvidence(bytes20 culprit, uint64 height, uint8 kind) external onlyValidator {
         address owner = ownerOfKey[culprit];
         if (owner == address(0)) revert UnknownCulprit(culprit);
-        bytes32 report = _report(height, kind);
-        if (isBanned[culprit] || _reports[culprit][msg.sender] == report) return;
-        _reports[culprit][msg.sender] = report;
+        if (isBanned[culprit] || hasReported[culprit][msg.sender]) return;
+        hasReported[culprit][msg.sender] = true;
         emit EvidenceReported(culprit, msg.sender, height, kind);
         // more than a third: at least one of them is honest, as long as the chain is
-        if (_reporting(culprit, report) * 3 > totalPower()) _accept(culprit, owner, height, kind);
-    }
-
-    /// @inheritdoc IValidatorRegistry
-    function hasReported(address account, bytes20 culprit, uint64 height, uint8 kind) external view returns (bool) {
-        return _reports[culprit][account] == _report(height, kind);
+        if (_reporting(culprit) * 3 > totalPower()) _accept(culprit, owner, height, kind);
     }
 
     /// @inheritdoc IValidatorRegistry
@@ -157,18 +151,14 @@ contract ValidatorRegistry is ValidatorRoll {
         }
     }
 
-    function _reporting(bytes20 culprit, bytes32 report) private view returns (uint256 power) {
+    function _reporting(bytes20 culprit) private view returns (uint256 power) {
         for (uint256 i = 0; i < _validators.length; ++i) {
-            if (_reports[culprit][_validators[i].account] == report) power += _validators[i].power;
+            if (hasReported[culprit][_validators[i].account]) power += _validators[i].power;
         }
     }
 
     function _isOpen(uint256 id) private view returns (bool) {
         Proposal storage it = _proposals[id];
         return it.expires != 0 && block.number <= it.expires && isValidator(it.proposer);
-    }
-
-    function _report(uint64 height, uint8 kind) private pure returns (bytes32) {
-        return keccak256(abi.encode(height, kind));
     }
 }

@@ -14,9 +14,11 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from node.consensus.account import ACCOUNT_FILE, read_account
 from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
+from node.consensus.evidence import Evidence
 from node.consensus.failpoints import FailPoints
 from node.consensus.gateway import Gateway
 from node.consensus.gateway_budget import Budget
@@ -49,6 +51,7 @@ class Settings:
     genesis_file: Path
     keep_blocks: int
     fail_points: Path | None
+    account_file: Path | None
 
 
 def read_settings(path: Path) -> Settings:
@@ -58,7 +61,8 @@ def read_settings(path: Path) -> Settings:
         # paths stand there relative to the file itself
         for name in ("jwt_file", "genesis_file", "fail_points"):
             text[name] = path.parent / text[name] if text[name] else None
-        return Settings(**text)
+        account = path.with_name(ACCOUNT_FILE)
+        return Settings(**text, account_file=account if account.exists() else None)
     except (OSError, ValueError, TypeError, KeyError) as failure:
         raise Unusable(f"settings {path}: {failure}") from None
 
@@ -99,6 +103,13 @@ async def run(settings: Settings) -> None:
         proposals=proposals,
         admission=admission,
         gossip=gossip,
+        evidence=Evidence(
+            engine=engine,
+            admission=admission,
+            account=read_account(settings.account_file) if settings.account_file else None,
+            chain_id=rules.chain_id,
+            clock=time.time,
+        ),
         keep_blocks=settings.keep_blocks,
         clock=time.time,
         fail_points=FailPoints(settings.fail_points),

@@ -13,6 +13,7 @@ import structlog
 from node.consensus.admission import Admission
 from node.consensus.engine import Engine
 from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable, ProposalRefused, explain
+from node.consensus.evidence import Evidence
 from node.consensus.failpoints import BEFORE_COMMIT, FailPoints
 from node.consensus.gossip import Gossip
 from node.consensus.payload import decode_payload
@@ -48,6 +49,7 @@ class Application:
         proposals: Proposals,
         admission: Admission,
         gossip: Gossip,
+        evidence: Evidence,
         keep_blocks: int,
         clock: Callable[[], float],
         fail_points: FailPoints,
@@ -60,6 +62,7 @@ class Application:
         self._proposals = proposals
         self._admission = admission
         self._gossip = gossip
+        self._evidence = evidence
         self._keep_blocks = keep_blocks
         self._clock = clock
         self._fail_points = fail_points
@@ -177,6 +180,7 @@ class Application:
             raise Unusable(f"geth finds the decided block {request.height} invalid")
         self._finalized = Head(number=payload.number, hash=payload.block_hash, timestamp=payload.timestamp)
         self._gossip.included(payload.transactions)
+        self._evidence.note(request.misbehavior)
         updates = await self._validators.updates(parent=payload.parent_hash, at=payload.block_hash)
         for key, power in updates:
             log.info("validator.update", height=payload.number, public_key=key.hex(), power=power)
@@ -197,6 +201,7 @@ class Application:
         if head != self._finalized:
             raise Unusable(f"geth's head is block {head.number}, not the committed {self._finalized.number}")
         self._head, self._finalized = head, None
+        self._evidence.committed(head)
         drift = head.timestamp - self._clock()
         if drift > DRIFT_ALARM_SECONDS:
             log.warning("clock.drift", height=head.number, seconds_ahead=int(drift))

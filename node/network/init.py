@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from node.consensus.account import ACCOUNT_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 from node.domain.ids import Address, Hash32
@@ -26,7 +27,7 @@ from node.network.genesis import (
 )
 from node.network.keys import make_account, make_validator_keys, write_account, write_jwt_secret
 from node.network.launch import check_tools, comet_config, find_engine
-from node.network.plan import ACCOUNT_FILE, LOOPBACK, PLAN_FILE, NetworkPlan, Ports, ValidatorPlan, write_plan
+from node.network.plan import LOOPBACK, PLAN_FILE, NetworkPlan, Ports, ValidatorPlan, write_plan
 from node.network.ports import free_ports
 from node.network.registries import first_governance, registry_accounts
 

@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from node.consensus.account import ACCOUNT_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 
 FORMAT: Final = 1
 PLAN_FILE: Final = "network.json"
-ACCOUNT_FILE: Final = "account.json"
 LOOPBACK: Final = "127.0.0.1"
 
 
