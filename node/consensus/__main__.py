@@ -92,7 +92,9 @@ async def run(settings: Settings) -> None:
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
     policy, gossip = RegistrySenders(engine), Gossip(time.monotonic)
-    proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep)
+    proposals = Proposals(
+        engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep, gossip=gossip
+    )
     admission = Admission(
         engine=engine, rules=rules, policy=policy, gossip=gossip, head=lambda: application.current_head()
     )

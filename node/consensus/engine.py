@@ -91,6 +91,10 @@ class Engine:
         if answer["payloadStatus"]["status"] != "VALID":
             raise EngineBehind(f"geth has no block {_hex(block)}")
 
+    async def nonce(self, account: Address, *, at: Hash32) -> int:
+        """How many transactions an account has sent in the state of a block."""
+        return int(await self.rpc("eth_getTransactionCount", [_hex(account), {"blockHash": _hex(at)}]), 16)
+
     async def send_transaction(self, raw: bytes) -> None:
         """Puts a raw transaction into the pool; raises EngineFailed with the pool's reason."""
         await self.rpc("eth_sendRawTransaction", [_hex(raw)])

@@ -18,8 +18,8 @@ from node.domain.ids import Address
 MAX_TRANSACTION_BYTES: Final = 128 * 1024
 """geth's pool takes no larger one (core/txpool/legacypool, txMaxSize)."""
 LEGACY_FIELDS: Final = 9
-# type -> (number of fields, index of chain id, index of gas limit, index of the signature's y parity); after the gas
-# limit comes the recipient
+# type -> (number of fields, index of chain id, index of gas limit, index of the signature's y parity); after the chain
+# id comes the nonce, after the gas limit the recipient
 TYPED_LAYOUTS: Final = {1: (11, 0, 3, 8), 2: (12, 0, 4, 9)}
 MOST_FIELDS: Final = 12
 """A stranger's list of 100,000 items is not read to its end."""
@@ -42,6 +42,7 @@ class Transaction:
     raw: bytes
     kind: int
     chain_id: int | None
+    nonce: int
     gas: int
     creates: bool
     signing_hash_input: bytes
@@ -110,6 +111,7 @@ def _decode_legacy(raw: bytes) -> Transaction:
         raw=raw,
         kind=0,
         chain_id=chain_id,
+        nonce=_integer(raw, fields[0]),
         gas=_integer(raw, fields[2]),
         creates=_is_empty(fields[3]),
         signing_hash_input=_encode_list(unsigned),
@@ -131,6 +133,7 @@ def _decode_typed(raw: bytes) -> Transaction:
         raw=raw,
         kind=raw[0],
         chain_id=_integer(raw, fields[chain]),
+        nonce=_integer(raw, fields[chain + 1]),
         gas=_integer(raw, fields[gas]),
         creates=_is_empty(fields[gas + 1]),
         signing_hash_input=raw[:1] + _encode_list(raw[fields[0][0] : fields[parity][0]]),

@@ -106,7 +106,9 @@ class Stage:
             engine=engine,
             rules=RULES,
             validators=self.validators,
-            proposals=Proposals(engine=engine, rules=RULES, policy=policy, clock=lambda: 2000.0, sleep=no_wait),
+            proposals=Proposals(
+                engine=engine, rules=RULES, policy=policy, clock=lambda: 2000.0, sleep=no_wait, gossip=self.gossip
+            ),
             admission=admission,
             gossip=self.gossip,
             evidence=self.evidence,
