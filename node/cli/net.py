@@ -44,6 +44,7 @@ def net() -> None:
     "--accounts", default=0, show_default=True, help="Funded accounts beside the operator's and the bridge's."
 )
 @click.option("--chain-id", default=DEFAULT_CHAIN_ID, show_default=True, type=click.IntRange(1, 2**53))
+@click.option("--open", "open_to_all", is_flag=True, help="Everybody may send transactions and create contracts.")
 @click.option("--fail-points", is_flag=True, hidden=True)
 def init(
     folder: Path,
@@ -53,6 +54,7 @@ def init(
     private_gateways: bool,
     accounts: int,
     chain_id: int,
+    open_to_all: bool,
     fail_points: bool,
 ) -> None:
     """Make a network in the empty folder DIR: keys, genesis, settings."""
@@ -64,6 +66,7 @@ def init(
         private_gateways=private_gateways,
         accounts=accounts,
         chain_id=chain_id,
+        open_to_all=open_to_all,
         fail_points=fail_points,
     )
     plan = init_network(order, now=datetime.now(UTC), tell=lambda step: click.echo(f"  {step}"))
@@ -101,12 +104,13 @@ def join(
         private_gateway=private_gateways,
         keep_all=keep_all,
     )
-    newcomer = join_network(order, tell=lambda step: click.echo(f"  {step}"))
-    (validator,) = newcomer.plan.validators
-    click.echo(f"{name} is in {newcomer.plan.folder}. A validator of the network proposes it with:")
-    click.echo(f"  name        {name}\n  node id     {validator.node_id}\n  public key  {validator.public_key}")
-    click.echo(f"  account     {newcomer.account}")
-    click.echo(f"As an observer only the node id is needed. Once it is let in: till net up {folder}")
+    plan = join_network(order, tell=lambda step: click.echo(f"  {step}"))
+    (validator,) = plan.validators
+    click.echo(f"{name} is in {plan.folder}. A validator of the network, in its own folder, lets it in:")
+    click.echo(f"  as an observer   till validator propose observer DIR {validator.node_id} {name}")
+    click.echo(f"  as a validator   till validator propose add DIR {name}.json")
+    click.echo(f"where {name}.json is what this prints: till validator card {folder}")
+    click.echo(f"Once the others have voted for it: till net up {folder}")
 
 
 @net.command()

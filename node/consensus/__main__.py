@@ -13,9 +13,11 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from node.consensus.account import ACCOUNT_FILE, read_account
 from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
+from node.consensus.evidence import Evidence
 from node.consensus.failpoints import FailPoints, clock_of
 from node.consensus.gateway import Gateway
 from node.consensus.gateway_budget import Budget
@@ -23,8 +25,9 @@ from node.consensus.gateway_server import LimitedServer
 from node.consensus.gateway_socket import SocketProxy
 from node.consensus.gossip import Gossip
 from node.consensus.logs import configure_logs
-from node.consensus.permissions import EveryoneMaySend, GenesisValidators, ValidatorKey
+from node.consensus.permissions import RegistrySenders, RegistryValidators
 from node.consensus.proposals import Proposals
+from node.consensus.registry import ValidatorKey
 from node.consensus.rules import ChainRules
 from node.consensus.server import start_server
 from node.domain.errors import TillnetError, Unusable
@@ -34,7 +37,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One validator's application, as node/network wrote it down. Ports are on `host`."""
+    """One validator's application, as node/network wrote it down. Ports are on `host`, `peers` are node ids."""
 
     name: str
     host: str
@@ -46,7 +49,9 @@ class Settings:
     jwt_file: Path
     genesis_file: Path
     keep_blocks: int
+    peers: list[str]
     fail_points: Path | None
+    account_file: Path | None
 
 
 def read_settings(path: Path) -> Settings:
@@ -56,7 +61,8 @@ def read_settings(path: Path) -> Settings:
         # paths stand there relative to the file itself
         for name in ("jwt_file", "genesis_file", "fail_points"):
             text[name] = path.parent / text[name] if text[name] else None
-        return Settings(**text)
+        account = path.with_name(ACCOUNT_FILE)
+        return Settings(**text, account_file=account if account.exists() else None)
     except (OSError, ValueError, TypeError, KeyError) as failure:
         raise Unusable(f"settings {path}: {failure}") from None
 
@@ -79,18 +85,25 @@ async def run(settings: Settings) -> None:
         rpc_url=f"http://{settings.host}:{settings.geth_port}",
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
-    policy, gossip, clock = EveryoneMaySend(), Gossip(time.monotonic), clock_of(settings.fail_points)
-    proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=clock, sleep=asyncio.sleep)
+    policy, gossip, clock = RegistrySenders(engine), Gossip(time.monotonic), clock_of(settings.fail_points)
+    proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=clock, sleep=asyncio.sleep, gossip=gossip)
     admission = Admission(
         engine=engine, rules=rules, policy=policy, gossip=gossip, head=lambda: application.current_head()
     )
     application = Application(
         engine=engine,
         rules=rules,
-        validators=GenesisValidators(keys),
+        validators=RegistryValidators(engine, keys, settings.peers),
         proposals=proposals,
         admission=admission,
         gossip=gossip,
+        evidence=Evidence(
+            engine=engine,
+            admission=admission,
+            account=read_account(settings.account_file) if settings.account_file else None,
+            chain_id=rules.chain_id,
+            clock=clock,
+        ),
         keep_blocks=settings.keep_blocks,
         clock=clock,
         fail_points=FailPoints(settings.fail_points),

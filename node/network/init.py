@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from node.consensus.account import ACCOUNT_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 from node.domain.ids import Address, Hash32
@@ -29,6 +30,7 @@ from node.network.hosts import FIRST_PORT, OPERATOR_FOLDER, Host, Site, host_sit
 from node.network.keys import make_account, make_validator_keys, write_account, write_jwt_secret
 from node.network.launch import check_tools, find_engine
 from node.network.plan import LOOPBACK, PLAN_FILE, NetworkPlan, ValidatorPlan, as_peer, write_plan
+from node.network.registries import first_governance, registry_accounts
 from node.network.settings import COMET_GENESIS, write_settings
 from node.network.ticket import Ticket, write_ticket
 
@@ -47,6 +49,9 @@ class NetworkOrder:
 
     With `hosts` each of them runs one validator, with its gateway on `first_port` and the other ports after it;
     `private_gateways` answer only on their own machine. Without, `validators` run on this machine, on `host`.
+
+    With `open_to_all` everybody may send and create contracts, else only the accounts made here until the operator
+    permits others.
     """
 
     folder: Path
@@ -58,6 +63,7 @@ class NetworkOrder:
     first_port: int = FIRST_PORT
     private_gateways: bool = False
     fail_points: bool = False
+    open_to_all: bool = False
 
     @property
     def count(self) -> int:
@@ -110,7 +116,9 @@ def _fill(folder: Path, order: NetworkOrder, now: datetime, tell: Callable[[str]
         for place, site in enumerate(sites)
     ]
     tell("genesis block")
-    ethereum = geth_genesis(chain_id=order.chain_id, balances=balances)
+    balances |= {validator.account: ACCOUNT_BALANCE for validator in validators}
+    contracts = registry_accounts(first_governance(validators, operator, balances, order.open_to_all))
+    ethereum = geth_genesis(chain_id=order.chain_id, balances=balances, contracts=contracts)
     block_0 = operators / "block_0"
     rules = ChainRules(
         chain_id=order.chain_id,
@@ -191,11 +199,14 @@ def make_validator(site: Site, name: str, *, keep_blocks: int) -> ValidatorPlan:
     home.chmod(0o700)
     identity = make_validator_keys(home / "cometbft" / "config", home / "cometbft" / "data")
     write_jwt_secret(home / "jwt.hex")
+    account = make_account()
+    write_account(home / ACCOUNT_FILE, account)
     return ValidatorPlan(
         name=name,
         node_id=identity.node_id,
         address=identity.address,
         public_key=identity.public_key.hex(),
+        account=account.address,
         ports=site.ports,
         keep_blocks=keep_blocks,
         host=site.host,

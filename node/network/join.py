@@ -14,14 +14,12 @@ from node.domain.errors import Unusable
 from node.network.genesis import KEEP_BLOCKS
 from node.network.hosts import FIRST_PORT, NAME, Host, host_sites
 from node.network.init import check_empty, empty, fill_folder, make_block_0, make_validator
-from node.network.keys import make_account, write_account
 from node.network.launch import check_tools
 from node.network.plan import LOOPBACK, NetworkPlan
 from node.network.ticket import Ticket, read_ticket
 
 LONGEST_NAME: Final = 32
 """Bytes of a name in the ValidatorRegistry."""
-ACCOUNT_FILE: Final = "account.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,15 +38,7 @@ class JoinOrder:
     keep_all: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Newcomer:
-    """A plan, and the address of the account that the validator will vote with."""
-
-    plan: NetworkPlan
-    account: str
-
-
-def join_network(order: JoinOrder, *, tell: Callable[[str], None] = lambda _: None) -> Newcomer:
+def join_network(order: JoinOrder, *, tell: Callable[[str], None] = lambda _: None) -> NetworkPlan:
     """Makes the folder. Raises Unusable when it is not empty, or the ticket does not fit.
 
     What was made is removed again when a later step fails.
@@ -79,12 +69,10 @@ def _check(order: JoinOrder, ticket: Ticket) -> None:
         raise Unusable("none of the peers keeps every block, so nobody can sync from them")
 
 
-def _fill(folder: Path, order: JoinOrder, ticket: Ticket, tell: Callable[[str], None]) -> Newcomer:
+def _fill(folder: Path, order: JoinOrder, ticket: Ticket, tell: Callable[[str], None]) -> NetworkPlan:
     tell(f"keys of {order.name}")
     (site,) = host_sites([folder], [order.host], order.first_port, order.private_gateway)
     validator = make_validator(site, order.name, keep_blocks=0 if order.keep_all else KEEP_BLOCKS)
-    account = make_account()
-    write_account(folder / "validators" / order.name / ACCOUNT_FILE, account)
     tell("genesis block")
     rules, block_0 = ticket.rules(), folder / "block_0"
     found = make_block_0(block_0, ticket.geth_genesis)
@@ -101,4 +89,4 @@ def _fill(folder: Path, order: JoinOrder, ticket: Ticket, tell: Callable[[str], 
     )
     fill_folder(plan, ticket, block_0)
     shutil.rmtree(block_0)
-    return Newcomer(plan=plan, account=account.address)
+    return plan

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from node.consensus.account import ACCOUNT_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 
@@ -40,12 +41,14 @@ class ValidatorPlan:
 
     `node_id` is its p2p name, `address` its consensus name, `keep_blocks` 0 keeps all of them. Others dial it at
     `host`; it listens for them on `listen` and for clients on `gateway_listen`, which are addresses of its machine.
+    `account` is the account that it votes with (0x-hex, checksummed).
     """
 
     name: str
     node_id: str
     address: str
     public_key: str
+    account: str
     ports: Ports
     keep_blocks: int
     host: str = LOOPBACK
@@ -89,6 +92,10 @@ class NetworkPlan:
     def home(self, name: str) -> Path:
         """The folder of one validator's files."""
         return self.folder / "validators" / name
+
+    def account_file(self, name: str) -> Path:
+        """The key of the account that a validator votes with."""
+        return self.home(name) / ACCOUNT_FILE
 
     @property
     def run_folder(self) -> Path:

@@ -31,6 +31,7 @@ def write_settings(plan: NetworkPlan, validator: ValidatorPlan) -> None:
         "jwt_file": "jwt.hex",
         "genesis_file": COMET_GENESIS,
         "keep_blocks": validator.keep_blocks,
+        "peers": [peer.node_id for peer in plan.peers_of(validator)],
         "fail_points": FAIL_POINTS if plan.fail_points else None,
     }
     (home / "app.json").write_text(json.dumps(settings, indent=2) + "\n")

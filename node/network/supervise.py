@@ -22,6 +22,7 @@ from node.domain.errors import TillnetError
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
 from node.network.links import dial_missing
 from node.network.mend import must_renew, prepare_geth, renew_geth
+from node.network.peers import Doorman
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, RunState, note, write_state
 from node.network.watch import Watch, trim_logs
@@ -52,6 +53,7 @@ class ValidatorKeeper:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._restart = asyncio.Event()
+        self._to_end: tuple[str, ...] = START_ORDER
         self.running: dict[str, Running] = {}
 
     async def run(self) -> None:
@@ -78,8 +80,9 @@ class ValidatorKeeper:
         """Ends the validator gracefully: CometBFT first, geth (which writes its state down) last."""
         self._stopping.set()
 
-    def restart(self) -> None:
-        """Ends all three and starts them anew."""
+    def restart(self, *kinds: str) -> None:
+        """Ends these processes, all three if none is named, and starts them anew."""
+        self._to_end = kinds or START_ORDER
         self._restart.set()
 
     async def keep_linked(self) -> None:
@@ -152,7 +155,7 @@ class ValidatorKeeper:
         """Ends whatever has to go with the processes that ended."""
         if self._restart.is_set():
             self._restart.clear()
-            await self._end(START_ORDER)
+            await self._end(self._to_end)
         for kind in START_ORDER:
             process = self._processes.get(kind)
             if process is not None and process.returncode is not None:
@@ -209,13 +212,18 @@ async def supervise(plan: NetworkPlan) -> None:
 
 async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
     watch = Watch(plan, clock=time.monotonic)
+    doorman = Doorman(plan, lambda name, peers: log.warning("peers.removed", validator=name, peers=peers))
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         stalled = await asyncio.to_thread(watch.look)
+        found = await asyncio.to_thread(doorman.look)
         for keeper in keepers:
-            if keeper.name in stalled:
+            # nobody talks to a removed one, so it stands, and no new start helps
+            if keeper.name in stalled - found.removed:
                 log.error("validator.stalled", validator=keeper.name)
                 keeper.restart()
+            elif keeper.name in found.restart:
+                keeper.restart(COMETBFT)
         trim_logs(plan)
 
 

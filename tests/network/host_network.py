@@ -43,12 +43,17 @@ class HostNetwork(Chain):
     def till(self, name: str, *arguments: str) -> "subprocess.Popen[str]":
         """`till net` on the machine of a validator, on its folder."""
         first, *options = arguments
-        return self.till_on(int(name.removeprefix("v")), first, str(self.folders[name]), *options)
+        return self.net_on(int(name.removeprefix("v")), first, str(self.folders[name]), *options)
+
+    def net_on(self, machine: int, *arguments: str) -> "subprocess.Popen[str]":
+        """`till net` on a machine."""
+        return self.till_on(machine, "net", *arguments)
 
     def till_on(self, machine: int, *arguments: str) -> "subprocess.Popen[str]":
+        """`till` on a machine."""
         space = ["ip", "netns", "exec", self.machines.space(machine)]
         return subprocess.Popen(
-            [*space, sys.executable, "-m", "node.cli.main", "net", *arguments],
+            [*space, sys.executable, "-m", "node.cli.main", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

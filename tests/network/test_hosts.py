@@ -21,6 +21,7 @@ from node.network.init import NetworkOrder, init_network
 from node.network.launch import COMETBFT
 from node.network.plan import write_plan
 from node.network.processes import read_state
+from node.network.rpc import call
 from node.network.settings import FAIL_POINTS
 from node.network.toolchain.failures import SetupError
 from node.network.toolchain.faults import PROXY, SKEWED, steps
@@ -116,24 +117,30 @@ def test_only_p2p_and_gateway_listen_on_a_hosts_address(whole: HostNetwork) -> N
     assert listeners_beside(state.supervisor.pid) == {(address(1), FIRST_PORT), (address(1), P2P_PORT)} | loopback
 
 
-def test_unknown_peer_is_refused_when_it_has_the_genesis_but_no_permission(whole: HostNetwork, tmp_path: Path) -> None:
-    folder, ticket = tmp_path / "stranger", whole.plan.folder / "join.json"
-    finish([whole.till_on(5, "join", str(folder), "--with", str(ticket), "--name", "v5", "--host", address(5))])
+def test_newcomer_is_refused_until_it_is_voted_in_and_then_syncs(whole: HostNetwork, tmp_path: Path) -> None:
+    folder, ticket = tmp_path / "net", whole.plan.folder / "join.json"
+    finish([whole.net_on(5, "join", str(folder), "--with", str(ticket), "--name", "v5", "--host", address(5))])
+    (stranger,) = read_plan(folder).validators
     try:
-        waiting = whole.till_on(5, "up", str(folder), "--wait", "10")
+        waiting = whole.net_on(5, "up", str(folder), "--wait", "10")
         said, _ = waiting.communicate(timeout=120)
         assert waiting.returncode == 1 and "v5 is not connected to v1, v2, v3, v4" in said
-        (status,) = finish([whole.till_on(5, "status", str(folder), "--json")])
-        (stranger,) = json.loads(status)["validators"]
-        assert stranger["height"] == 0
+        assert '"height": 0' in finish([whole.net_on(5, "status", str(folder), "--json")])[0]
+        refusals = [refusals_of(whole, name, stranger.node_id) for name in whole.names]
+        # each time that it dials, every few seconds, and not as fast as it can
+        assert all(1 <= count < 30 for count in refusals)
+        propose = ("validator", "propose", "observer", str(whole.folders["v1"]), stranger.node_id, "v5")
+        finish([whole.till_on(1, *propose)])
+        for number in (2, 3):
+            finish([whole.till_on(number, "validator", "vote", str(whole.folders[f"v{number}"]), "1")])
+        # returns when it has all blocks
+        finish([whole.net_on(5, "up", str(folder), "--wait", "60")])
+        url = f"http://{address(5)}:{FIRST_PORT}"
+        for number in range(1, int(call(url, "eth_blockNumber", []), 16) + 1):
+            block = call(url, "eth_getBlockByNumber", [hex(number), False])
+            assert block["hash"] == whole.hash_of(number)
     finally:
-        finish([whole.till_on(5, "down", str(folder))])
-    node_id = json.loads((folder / "network.json").read_text())["validators"][0]["node_id"]
-    for name in whole.names:
-        log = whole.host_plan(name).log(name, "app").read_text()
-        refusals = [line for line in log.splitlines() if "peer.refused" in line and node_id in line]
-        # every three seconds or so, not as fast as it can
-        assert 1 <= len(refusals) < 30
+        finish([whole.net_on(5, "down", str(folder))])
 
 
 def test_chain_goes_on_when_garbage_and_silence_arrive_at_p2p_ports(whole: HostNetwork) -> None:
@@ -278,6 +285,11 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, who
     right = time.monotonic()
     whole.wait_for_height(reached + 2, seconds=120)
     print(json.dumps({"slow_clock_back_s": round(time.monotonic() - right, 1)}))
+
+
+def refusals_of(network: HostNetwork, name: str, node_id: str) -> int:
+    log = network.host_plan(name).log(name, "app").read_text()
+    return sum("peer.refused" in line and node_id in line for line in log.splitlines())
 
 
 def ahead(network: HostNetwork, name: str) -> float:
