@@ -14,12 +14,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from node.network.clocks import vote_clocks
+from node.network.clocks import VoteClock, vote_clocks
 from node.network.faults import set_clock
 from node.network.hosts import parse_hosts
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import COMETBFT
-from node.network.plan import write_plan
+from node.network.plan import read_plan, write_plan
 from node.network.processes import read_state
 from node.network.rpc import call
 from node.network.settings import FAIL_POINTS
@@ -29,7 +29,7 @@ from node.network.toolchain.layout import Layout
 from node.network.toolchain.steps import set_up
 from tests.network.chain import Sender, wait_until
 from tests.network.fault_proxy import FaultProxy
-from tests.network.host_network import HostNetwork, finish
+from tests.network.host_network import COMMAND_SECONDS, HostNetwork, finish
 from tests.network.machines import Machines, NoMachines, address, listeners_beside, run_ip
 
 pytestmark = pytest.mark.chain
@@ -122,13 +122,19 @@ def test_newcomer_is_refused_until_it_is_voted_in_and_then_syncs(whole: HostNetw
     finish([whole.net_on(5, "join", str(folder), "--with", str(ticket), "--name", "v5", "--host", address(5))])
     (stranger,) = read_plan(folder).validators
     try:
-        waiting = whole.net_on(5, "up", str(folder), "--wait", "10")
-        said, _ = waiting.communicate(timeout=120)
-        assert waiting.returncode == 1 and "v5 is not connected to v1, v2, v3, v4" in said
+        for _ in range(2):
+            waiting = whole.net_on(5, "up", str(folder), "--wait", "1")
+            said, _ = waiting.communicate(timeout=COMMAND_SECONDS)
+            assert waiting.returncode == 1
+            wait_until(
+                lambda: all(refusals_of(whole, name, stranger.node_id) for name in whole.names),
+                seconds=90,
+                what="all refuse it",
+            )
+        assert "v5 is not connected to" in said
         assert '"height": 0' in finish([whole.net_on(5, "status", str(folder), "--json")])[0]
-        refusals = [refusals_of(whole, name, stranger.node_id) for name in whole.names]
         # each time that it dials, every few seconds, and not as fast as it can
-        assert all(1 <= count < 30 for count in refusals)
+        assert all(refusals_of(whole, name, stranger.node_id) < 100 for name in whole.names)
         propose = ("validator", "propose", "observer", str(whole.folders["v1"]), stranger.node_id, "v5")
         finish([whole.till_on(1, *propose)])
         for number in (2, 3):
@@ -265,17 +271,24 @@ def test_chain_goes_on_when_links_stalled_or_were_reset(
 def test_chain_goes_on_when_one_clock_is_ten_minutes_fast(proxy: FaultProxy, whole: HostNetwork) -> None:
     try:
         set_clock(whole.host_plan("v4"), "v4", WRONG_SECONDS)
-        wait_until(lambda: ahead(whole, "v4") > WRONG_SECONDS - 30, seconds=20, what="v4's votes are fast")
+        wait_until(
+            lambda: (clock_seen(whole, "v4").seconds_ahead or 0) > WRONG_SECONDS - 30,
+            seconds=20,
+            what="v4's votes are fast",
+        )
         whole.wait_for_blocks(6)
         newest = whole.ask("eth_getBlockByNumber", "latest", False)
         assert abs(time.time() - int(newest["timestamp"], 16)) < 10
-        assert all(abs(ahead(whole, name)) < 5 for name in ("v1", "v2", "v3"))
+        others = [clock_seen(whole, name) for name in ("v1", "v2", "v3")]
+        assert not any(clock.is_slow or abs(clock.seconds_ahead or 0) > 5 for clock in others)
     finally:
         set_clock(whole.host_plan("v4"), "v4", 0)
 
 
 def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, whole: HostNetwork) -> None:
     try:
+        set_clock(whole.host_plan("v4"), "v4", -30)
+        wait_until(lambda: clock_seen(whole, "v4").is_slow, seconds=20, what="v4's votes are slow")
         set_clock(whole.host_plan("v4"), "v4", -WRONG_SECONDS)
         reached = whole.wait_for_blocks(8, "v1", "v2", "v3")
         print(json.dumps({"slow": whole.height("v4"), "others": reached}))
@@ -292,12 +305,12 @@ def refusals_of(network: HostNetwork, name: str, node_id: str) -> int:
     return sum("peer.refused" in line and node_id in line for line in log.splitlines())
 
 
-def ahead(network: HostNetwork, name: str) -> float:
-    """By how many seconds a validator's votes are ahead of the median, as v1 sees it; 0 when it does not vote."""
+def clock_seen(network: HostNetwork, name: str) -> VoteClock:
+    """A validator's clock by its last vote, as v1 sees it."""
     plan = network.host_plan("v1")
     with network.machines.inside(1):
         clocks = {clock.name: clock for clock in vote_clocks(plan, plan.validators[0])}
-    return clocks[name].seconds_ahead or 0.0
+    return clocks[name]
 
 
 def seconds_to_first_byte(host: str) -> float:
