@@ -34,6 +34,7 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 HEALTHY_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
 DIAL_SECONDS: Final = 3.0
+FIRST_DIAL_SECONDS: Final = 0.3
 # what has to be started anew when one of the three is gone
 FALLS_WITH: Final = {GETH: START_ORDER, APP: (APP, COMETBFT), COMETBFT: (COMETBFT,)}
 
@@ -93,8 +94,10 @@ class ValidatorKeeper:
             if names is not None and names != before:
                 log.info("peers.missing", validator=self.name, peers=names)
                 before = names
+            # None: CometBFT is just starting, and has nobody yet
+            pause = FIRST_DIAL_SECONDS if names is None else DIAL_SECONDS
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), DIAL_SECONDS)
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _start_missing(self) -> None:
         fresh_geth = GETH not in self._processes

@@ -3,17 +3,20 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from node.network.clocks import VoteClock, vote_clocks
 from node.network.plan import NetworkPlan, PeerPlan, peer_url, read_plan
-from tests.network.chain import Chain
+from tests.network.chain import Chain, wait_until
 from tests.network.machines import Machines
 
 PROJECT: Final = Path(__file__).parents[2]
 COMMAND_SECONDS: Final = 180
+STAND_SECONDS: Final = 6
 
 
 @dataclass
@@ -80,6 +83,40 @@ class HostNetwork(Chain):
             hashes = {name: self.hash_of(number, at=name) for name in self.names}
             assert len(set(hashes.values())) == 1 and all(hashes.values()), (number, hashes)
         self.checked = height
+
+    def refusals(self, name: str, node_id: str) -> int:
+        """How often a validator has refused a peer."""
+        log = self.host_plan(name).log(name, "app").read_text()
+        return sum("peer.refused" in line and node_id in line for line in log.splitlines())
+
+    def clock(self, name: str) -> VoteClock:
+        """A validator's clock by its last vote, as v1 sees it."""
+        plan = self.host_plan("v1")
+        with self.machines.inside(1):
+            clocks = {clock.name: clock for clock in vote_clocks(plan, plan.validators[0])}
+        return clocks[name]
+
+    def seconds_a_block(self, blocks: int) -> float:
+        """The average over so many blocks, as v1 has them."""
+        first = self.height() + 1
+        self.wait_for_height(first, "v1")
+        started = time.monotonic()
+        self.wait_for_height(first + blocks, "v1", seconds=10 * blocks)
+        return (time.monotonic() - started) / blocks
+
+    def wait_until_it_stands(self, *names: str) -> int:
+        """The height at which these have made no block for some seconds."""
+        seen, since = -1, time.monotonic()
+
+        def stands() -> bool:
+            nonlocal seen, since
+            height = max(self.height(name) for name in names)
+            if height != seen:
+                seen, since = height, time.monotonic()
+            return time.monotonic() - since > STAND_SECONDS
+
+        wait_until(stands, seconds=60, what="it stands")
+        return seen
 
 
 def finish(processes: Sequence["subprocess.Popen[str]"]) -> list[str]:

@@ -11,7 +11,9 @@ the machine that the tests run on.
 import ctypes
 import os
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,6 +113,14 @@ def listeners_beside(pid: int) -> set[tuple[str, int]]:
                 at = ".".join(map(str, reversed(bytes.fromhex(ip)))) if protocol == "tcp" else ip
                 found.add((at, int(port, 16)))
     return found
+
+
+def seconds_to_first_byte(host: str, port: int) -> float:
+    """How long a p2p port takes to say something: CometBFT begins with its key."""
+    started = time.monotonic()
+    with socket.create_connection((host, port), timeout=5) as connection:
+        assert connection.recv(1)
+    return time.monotonic() - started
 
 
 def run_ip(*arguments: str) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from node.network.clocks import VoteClock, vote_clocks
 from node.network.faults import set_clock
 from node.network.hosts import parse_hosts
 from node.network.init import NetworkOrder, init_network
@@ -30,7 +29,7 @@ from node.network.toolchain.steps import set_up
 from tests.network.chain import Sender, wait_until
 from tests.network.fault_proxy import FaultProxy
 from tests.network.host_network import COMMAND_SECONDS, HostNetwork, finish
-from tests.network.machines import Machines, NoMachines, address, listeners_beside, run_ip
+from tests.network.machines import Machines, NoMachines, address, listeners_beside, run_ip, seconds_to_first_byte
 
 pytestmark = pytest.mark.chain
 
@@ -38,7 +37,6 @@ HOSTS = "ada,bob,cyd,dee"
 FIRST_PORT = 8545
 P2P_PORT = FIRST_PORT + 1
 BACK_SECONDS = 30
-STAND_SECONDS = 6
 PROXIES = 100
 """Host 1 is at address 1, the proxy before it at 101."""
 WRONG_SECONDS = 600
@@ -127,14 +125,14 @@ def test_newcomer_is_refused_until_it_is_voted_in_and_then_syncs(whole: HostNetw
             said, _ = waiting.communicate(timeout=COMMAND_SECONDS)
             assert waiting.returncode == 1
             wait_until(
-                lambda: all(refusals_of(whole, name, stranger.node_id) for name in whole.names),
+                lambda: all(whole.refusals(name, stranger.node_id) for name in whole.names),
                 seconds=90,
                 what="all refuse it",
             )
         assert "v5 is not connected to" in said
         assert '"height": 0' in finish([whole.net_on(5, "status", str(folder), "--json")])[0]
         # each time that it dials, every few seconds, and not as fast as it can
-        assert all(refusals_of(whole, name, stranger.node_id) < 100 for name in whole.names)
+        assert all(whole.refusals(name, stranger.node_id) < 100 for name in whole.names)
         propose = ("validator", "propose", "observer", str(whole.folders["v1"]), stranger.node_id, "v5")
         finish([whole.till_on(1, *propose)])
         for number in (2, 3):
@@ -167,10 +165,10 @@ def test_chain_goes_on_when_garbage_and_silence_arrive_at_p2p_ports(whole: HostN
 
 
 def test_interval_at_most_doubles_when_one_of_four_is_down(whole: HostNetwork) -> None:
-    usual = seconds_a_block(whole, 8, "v1")
+    usual = whole.seconds_a_block(8)
     whole.down("v4")
     try:
-        with_one_down = seconds_a_block(whole, 16, "v1")
+        with_one_down = whole.seconds_a_block(16)
     finally:
         whole.up("v4")
     print(json.dumps({"interval_s": round(usual, 2), "interval_with_one_down_s": round(with_one_down, 2)}))
@@ -194,7 +192,7 @@ def test_validator_syncs_again_when_its_disk_was_wiped(whole: HostNetwork) -> No
 def test_chain_halts_and_goes_on_when_the_network_falls_in_two_halves(whole: HostNetwork) -> None:
     whole.machines.cut("trunk")
     try:
-        stands = wait_until_it_stands(whole, "v1", "v2")
+        stands = whole.wait_until_it_stands("v1", "v2")
         assert all(whole.seen_at_home(name) <= stands + 1 for name in ("v3", "v4"))
     finally:
         whole.machines.heal("trunk")
@@ -248,8 +246,8 @@ def proxy(network: HostNetwork, fault_tools: Path, tmp_path_factory: pytest.Temp
 
 def test_chain_goes_on_when_every_link_takes_200_ms_each_way(proxy: FaultProxy, whole: HostNetwork) -> None:
     with proxy.toxic("latency", latency=200):
-        assert seconds_to_first_byte(address(PROXIES + 2)) > 0.2
-        interval = seconds_a_block(whole, 8, "v1")
+        assert seconds_to_first_byte(address(PROXIES + 2), P2P_PORT) > 0.2
+        interval = whole.seconds_a_block(8)
         raw, tx_hash = Sender(whole, 1).sign()
         whole.send(raw, at="v2")
         whole.wait_for_receipt(tx_hash)
@@ -262,7 +260,7 @@ def test_chain_goes_on_when_links_stalled_or_were_reset(
     proxy: FaultProxy, whole: HostNetwork, toxic: str, milliseconds: int
 ) -> None:
     with proxy.toxic(toxic, timeout=milliseconds):
-        stands = wait_until_it_stands(whole, *whole.names)
+        stands = whole.wait_until_it_stands(*whole.names)
     healed = time.monotonic()
     whole.wait_for_height(stands + 2, seconds=BACK_SECONDS)
     print(json.dumps({toxic: "back", "s": round(time.monotonic() - healed, 1)}))
@@ -272,14 +270,14 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_fast(proxy: FaultProxy, who
     try:
         set_clock(whole.host_plan("v4"), "v4", WRONG_SECONDS)
         wait_until(
-            lambda: (clock_seen(whole, "v4").seconds_ahead or 0) > WRONG_SECONDS - 30,
+            lambda: (whole.clock("v4").seconds_ahead or 0) > WRONG_SECONDS - 30,
             seconds=20,
             what="v4's votes are fast",
         )
         whole.wait_for_blocks(6)
         newest = whole.ask("eth_getBlockByNumber", "latest", False)
         assert abs(time.time() - int(newest["timestamp"], 16)) < 10
-        others = [clock_seen(whole, name) for name in ("v1", "v2", "v3")]
+        others = [whole.clock(name) for name in ("v1", "v2", "v3")]
         assert not any(clock.is_slow or abs(clock.seconds_ahead or 0) > 5 for clock in others)
     finally:
         set_clock(whole.host_plan("v4"), "v4", 0)
@@ -288,7 +286,7 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_fast(proxy: FaultProxy, who
 def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, whole: HostNetwork) -> None:
     try:
         set_clock(whole.host_plan("v4"), "v4", -30)
-        wait_until(lambda: clock_seen(whole, "v4").is_slow, seconds=20, what="v4's votes are slow")
+        wait_until(lambda: whole.clock("v4").is_slow, seconds=20, what="v4's votes are slow")
         set_clock(whole.host_plan("v4"), "v4", -WRONG_SECONDS)
         reached = whole.wait_for_blocks(8, "v1", "v2", "v3")
         print(json.dumps({"slow": whole.height("v4"), "others": reached}))
@@ -298,47 +296,3 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, who
     right = time.monotonic()
     whole.wait_for_height(reached + 2, seconds=120)
     print(json.dumps({"slow_clock_back_s": round(time.monotonic() - right, 1)}))
-
-
-def refusals_of(network: HostNetwork, name: str, node_id: str) -> int:
-    log = network.host_plan(name).log(name, "app").read_text()
-    return sum("peer.refused" in line and node_id in line for line in log.splitlines())
-
-
-def clock_seen(network: HostNetwork, name: str) -> VoteClock:
-    """A validator's clock by its last vote, as v1 sees it."""
-    plan = network.host_plan("v1")
-    with network.machines.inside(1):
-        clocks = {clock.name: clock for clock in vote_clocks(plan, plan.validators[0])}
-    return clocks[name]
-
-
-def seconds_to_first_byte(host: str) -> float:
-    """How long a p2p port takes to say something: CometBFT begins with its key."""
-    started = time.monotonic()
-    with socket.create_connection((host, P2P_PORT), timeout=5) as connection:
-        assert connection.recv(1)
-    return time.monotonic() - started
-
-
-def seconds_a_block(network: HostNetwork, blocks: int, name: str) -> float:
-    first = network.height(name)
-    network.wait_for_height(first + 1, name)
-    started = time.monotonic()
-    network.wait_for_height(first + 1 + blocks, name, seconds=10 * blocks)
-    return (time.monotonic() - started) / blocks
-
-
-def wait_until_it_stands(network: HostNetwork, *names: str) -> int:
-    """The height at which these have made no block for some seconds."""
-    seen, since = -1, time.monotonic()
-
-    def stands() -> bool:
-        nonlocal seen, since
-        height = max(network.height(name) for name in names)
-        if height != seen:
-            seen, since = height, time.monotonic()
-        return time.monotonic() - since > STAND_SECONDS
-
-    wait_until(stands, seconds=60, what="it stands")
-    return seen
