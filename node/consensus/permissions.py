@@ -90,7 +90,7 @@ class ValidatorSource(Protocol):
 
 
 class RegistryValidators:
-    """What the ValidatorRegistry says. `peers` are this node's persistent peers (node ids): a newcomer, whose state is
+    """What the ValidatorRegistry says. `peers` are the node ids that this node itself dials: a newcomer, whose state is
     still too old to list them, syncs from them; they are refused only once the registry has removed them.
     """
 
