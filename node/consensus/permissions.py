@@ -124,7 +124,7 @@ class RegistryValidators:
         return self._sets[at]
 
     async def may_connect(self, node_id: str, *, at: Hash32) -> bool:
-        """True for validators and observers, and for persistent peers that were not removed."""
+        """True for validators and observers, and for those that this node dials and that were not removed."""
         status = await self._status(node_id.lower(), at)
         known = status in (NodeStatus.OF_VALIDATOR, NodeStatus.OF_OBSERVER)
         return known or (status == NodeStatus.UNKNOWN and node_id.lower() in self._peers)
