@@ -175,8 +175,7 @@ def rpc_of_folder(folder: Path) -> str:
     from node.network.plan import read_plan
 
     try:
-        network = read_plan(folder)
-        return network.rpc_url(network.validators[0])
+        return read_plan(folder).rpc_urls()[0]
     except TillnetError as failure:
         sys.exit(str(failure))
 

@@ -31,6 +31,7 @@ from node.domain.merkle import product_set_root
 from scripts.amounts import read_money, read_whole
 from scripts.fund_points import buy_points, check_points
 from scripts.names import ZERO, read_address, terminal_id, text32, typed_path
+from scripts.permissions import permit
 from scripts.pipeline import Pipeline
 from scripts.plan_file import OnboardingPlan, PlannedMerchant, PlannedStream, Store, Terminal, read_plan
 from scripts.session import Session, open_session
@@ -190,8 +191,9 @@ def hand_to(pipeline: Pipeline, session: Session, merchant: int, admin: str) -> 
 
 
 def give_gas(pipeline: Pipeline, session: Session, account: str) -> None:
-    """Sends an account what it needs to pay for its transactions, unless it is the operator's own."""
+    """Permits an account to send, and gives it what it needs to pay for that, unless it is the operator's own."""
     if account != session.operator.address:
+        permit(pipeline, session, account)
         pipeline.send(f"give {account} coin for gas", to=account, data="0x", gas=COIN_GAS, value=GAS_COIN)
 
 

@@ -31,7 +31,7 @@ class Signed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """What is to be signed: fees in wei, `nonce` always given."""
+    """What is to be signed: fees and `value` in wei, `nonce` always given."""
 
     chain_id: int
     nonce: int
@@ -40,6 +40,7 @@ class Call:
     gas: int
     max_fee: int
     priority_fee: int
+    value: int = 0
 
 
 class Signer:
@@ -62,7 +63,7 @@ class Signer:
             call.max_fee,
             call.gas,
             call.to,
-            0,
+            call.value,
             call.data,
             [],
         ]

@@ -11,12 +11,21 @@ import click
 from node.cli.net_access import cert, key
 from node.domain.errors import Unusable
 from node.network.control import start, stop, wait_until_final
+from node.network.hosts import FIRST_PORT, parse_host, parse_hosts
 from node.network.init import DEFAULT_CHAIN_ID, NetworkOrder, init_network
+from node.network.join import JoinOrder, join_network
 from node.network.launch import START_ORDER
-from node.network.plan import read_plan
+from node.network.plan import LOOPBACK, read_plan
 from node.network.status import NetworkStatus, network_status
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+FIRST = click.option(
+    "--first-port",
+    default=FIRST_PORT,
+    show_default=True,
+    help="On a machine of its own a validator's gateway is here, p2p on the next, and four loopback ports follow.",
+)
+PRIVATE = click.option("--private-gateways", is_flag=True, help="Gateways answer on their own machines only.")
 
 
 @click.group()
@@ -30,31 +39,94 @@ net.add_command(cert)
 
 @net.command()
 @FOLDER
-@click.option("--validators", default=4, show_default=True, help="How many; four survive the loss of one.")
+@click.option(
+    "--validators", default=4, show_default=True, help="How many, on this machine; four survive the loss of one."
+)
+@click.option("--hosts", help="One validator on each of these machines instead: a,b,c or a=10.0.0.1,b=10.0.0.2.")
+@FIRST
+@PRIVATE
 @click.option(
     "--accounts", default=0, show_default=True, help="Funded accounts beside the operator's and the bridge's."
 )
 @click.option("--chain-id", default=DEFAULT_CHAIN_ID, show_default=True, type=click.IntRange(1, 2**53))
+@click.option("--open", "open_to_all", is_flag=True, help="Everybody may send transactions and create contracts.")
 @click.option("--fail-points", is_flag=True, hidden=True)
-def init(folder: Path, validators: int, accounts: int, chain_id: int, fail_points: bool) -> None:
+def init(
+    folder: Path,
+    validators: int,
+    hosts: str | None,
+    first_port: int,
+    private_gateways: bool,
+    accounts: int,
+    chain_id: int,
+    open_to_all: bool,
+    fail_points: bool,
+) -> None:
     """Make a network in the empty folder DIR: keys, genesis, settings."""
     order = NetworkOrder(
-        folder=folder, validators=validators, accounts=accounts, chain_id=chain_id, fail_points=fail_points
+        folder=folder,
+        validators=validators,
+        hosts=parse_hosts(hosts) if hosts is not None else (),
+        first_port=first_port,
+        private_gateways=private_gateways,
+        accounts=accounts,
+        chain_id=chain_id,
+        open_to_all=open_to_all,
+        fail_points=fail_points,
     )
     plan = init_network(order, now=datetime.now(UTC), tell=lambda step: click.echo(f"  {step}"))
-    click.echo(f"A network of {validators} validators is in {plan.folder}; chain id {plan.chain_id}.")
+    click.echo(f"A network of {order.count} validators is in {order.folder.resolve()}; chain id {plan.chain_id}.")
     click.echo(f"The operator's key is in {plan.folder / 'keys' / 'operator.json'}.")
-    click.echo(f"Start it with: till net up {folder}")
+    if not order.hosts:
+        click.echo(f"Start it with: till net up {folder}")
+        return
+    for host, peer in zip(order.hosts, plan.others, strict=True):
+        click.echo(
+            f"Copy {folder / host.name} to {peer.host} and start {peer.name} there with: till net up {host.name}"
+        )
 
 
 @net.command()
 @FOLDER
-@click.option("--wait", default=120.0, show_default=True, help="Seconds to wait for a final block.")
+@click.option("--with", "ticket", required=True, type=click.Path(path_type=Path), help="A join.json of the network.")
+@click.option("--name", required=True, help="What the newcomer is called.")
+@click.option(
+    "--host", default=LOOPBACK, show_default=True, help="This machine, as the others find it: name or address."
+)
+@click.option("--keep-all", is_flag=True, help="Keep every block, so that others can sync from this node.")
+@FIRST
+@PRIVATE
+def join(
+    folder: Path, ticket: Path, name: str, host: str, keep_all: bool, first_port: int, private_gateways: bool
+) -> None:
+    """Make a newcomer to a network in the empty folder DIR; it follows the chain, and validates once it is voted in."""
+    order = JoinOrder(
+        folder=folder,
+        ticket=ticket,
+        name=name,
+        host=parse_host(name, host),
+        first_port=first_port,
+        private_gateway=private_gateways,
+        keep_all=keep_all,
+    )
+    plan = join_network(order, tell=lambda step: click.echo(f"  {step}"))
+    (validator,) = plan.validators
+    click.echo(f"{name} is in {plan.folder}. A validator of the network, in its own folder, lets it in:")
+    click.echo(f"  as an observer   till validator propose observer DIR {validator.node_id} {name}")
+    click.echo(f"  as a validator   till validator propose add DIR {name}.json")
+    click.echo(f"where {name}.json is what this prints: till validator card {folder}")
+    click.echo(f"Once the others have voted for it: till net up {folder}")
+
+
+@net.command()
+@FOLDER
+@click.option("--wait", default=120.0, show_default=True, help="Seconds without progress until it gives up waiting.")
 def up(folder: Path, wait: float) -> None:
     """Start the network in DIR, and wait for its first final block."""
     plan = read_plan(folder)
     if start(plan):
-        click.echo(f"Starting {len(plan.validators)} validators; waiting for a final block.")
+        what = f"{len(plan.validators)} validators" if len(plan.validators) != 1 else plan.validators[0].name
+        click.echo(f"Starting {what}; waiting for a final block.")
     else:
         click.echo("It is up already.")
     status = wait_until_final(plan, blocks=1, seconds=wait)
@@ -109,11 +181,13 @@ def logs(folder: Path, name: str | None, kind: str | None, lines: int) -> None:
 
 def _print_status(found: NetworkStatus) -> None:
     state = f"running, supervisor {found.supervisor_pid}" if found.running else "not running"
+    state = state if found.validators else "nothing of it runs from this folder"
     click.echo(f"Chain {found.chain_id}: {state}.")
     click.echo(f"{'name':6}{'height':>9}  {'hash':12}{'age s':>7}{'MB':>6}  {'rpc':28}pids")
-    for validator in found.validators:
+    for validator in (*found.validators, *found.others):
         height = "-" if validator.height is None else str(validator.height)
         age = "-" if validator.last_final_age_s is None else f"{validator.last_final_age_s:.1f}"
-        pids = " ".join(f"{kind}={pid}" for kind, pid in validator.pids.items()) or "none"
+        pids = " ".join(f"{kind}={pid}" for kind, pid in validator.pids.items())
+        pids = pids or ("elsewhere" if validator in found.others else "none")
         line = f"{validator.name:6}{height:>9}  {(validator.hash or '-')[:10]:12}{age:>7}{validator.memory_mb:>6}"
         click.echo(f"{line}  {validator.rpc:28}{pids}")

@@ -14,10 +14,12 @@ import structlog
 import uvloop
 
 from node.consensus.access_watch import AccessWatch
+from node.consensus.account import ACCOUNT_FILE, read_account
 from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
-from node.consensus.failpoints import FailPoints
+from node.consensus.evidence import Evidence
+from node.consensus.failpoints import FailPoints, clock_of
 from node.consensus.gateway import Gateway
 from node.consensus.gateway_budget import Budget
 from node.consensus.gateway_callers import is_loopback
@@ -29,7 +31,8 @@ from node.consensus.gossip import Gossip
 from node.consensus.logs import configure_logs
 from node.consensus.metered import MeteredAdmission, MeteredApplication, MeteredEngine, MeteredProposals
 from node.consensus.metrics import Metrics
-from node.consensus.permissions import EveryoneMaySend, GenesisValidators, ValidatorKey
+from node.consensus.permissions import RegistrySenders, RegistryValidators
+from node.consensus.registry import ValidatorKey
 from node.consensus.rules import ChainRules
 from node.consensus.server import start_server
 from node.domain.errors import TillnetError, Unusable
@@ -41,7 +44,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One validator's application, as node/network wrote it down in `folder`. Ports are on `host`."""
+    """One validator's application, as node/network wrote it down in `folder`. Ports are on `host`, `peers` node ids."""
 
     folder: Path
     name: str
@@ -54,7 +57,9 @@ class Settings:
     jwt_file: Path
     genesis_file: Path
     keep_blocks: int
+    peers: list[str]
     fail_points: Path | None
+    account_file: Path | None
 
 
 def read_settings(path: Path) -> Settings:
@@ -64,7 +69,8 @@ def read_settings(path: Path) -> Settings:
         # paths stand there relative to the file itself
         for name in ("jwt_file", "genesis_file", "fail_points"):
             text[name] = path.parent / text[name] if text[name] else None
-        return Settings(**text, folder=path.resolve().parent)
+        account = path.with_name(ACCOUNT_FILE)
+        return Settings(**text, folder=path.resolve().parent, account_file=account if account.exists() else None)
     except (OSError, ValueError, TypeError, KeyError) as failure:
         raise Unusable(f"settings {path}: {failure}") from None
 
@@ -89,10 +95,10 @@ async def run(settings: Settings) -> None:
         rpc_url=f"http://{settings.host}:{settings.geth_port}",
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
-    policy, gossip = EveryoneMaySend(), Gossip(time.monotonic)
+    policy, gossip, clock = RegistrySenders(engine), Gossip(time.monotonic), clock_of(settings.fail_points)
     metrics.chain.gossip.set_function(lambda: gossip.count)
     proposals = MeteredProposals(
-        metrics.chain, engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep
+        metrics.chain, engine=engine, rules=rules, policy=policy, clock=clock, sleep=asyncio.sleep, gossip=gossip
     )
     admission = MeteredAdmission(
         metrics.chain,
@@ -107,12 +113,19 @@ async def run(settings: Settings) -> None:
         time.monotonic,
         engine=engine,
         rules=rules,
-        validators=GenesisValidators(keys),
+        validators=RegistryValidators(engine, keys, settings.peers),
         proposals=proposals,
         admission=admission,
         gossip=gossip,
+        evidence=Evidence(
+            engine=engine,
+            admission=admission,
+            account=read_account(settings.account_file) if settings.account_file else None,
+            chain_id=rules.chain_id,
+            clock=clock,
+        ),
         keep_blocks=settings.keep_blocks,
-        clock=time.time,
+        clock=clock,
         fail_points=FailPoints(settings.fail_points),
     )
     server = await start_server(application, gossip, host=settings.host, port=settings.abci_port)

@@ -9,10 +9,17 @@ from typing import Final
 import structlog
 
 from node.consensus.engine import Engine
-from node.consensus.errors import EngineFailed, EngineUnreachable, SenderNotPermitted, TransactionRefused, explain
+from node.consensus.errors import (
+    CreationNotPermitted,
+    EngineFailed,
+    EngineUnreachable,
+    SenderNotPermitted,
+    TransactionRefused,
+    explain,
+)
 from node.consensus.gossip import Gossip
 from node.consensus.permissions import SenderPolicy
-from node.consensus.rules import ChainRules, Head, check_transaction
+from node.consensus.rules import ChainRules, Head, allows, check_transaction
 from node.consensus.transactions import recover_sender
 
 log = structlog.get_logger()
@@ -57,8 +64,11 @@ class Admission:
         """Raises TransactionRefused unless the network takes it; SenderNotPermitted (one of those) if it may later."""
         transaction = check_transaction(raw, self._rules)
         sender = recover_sender(transaction)
-        if not self._policy.open_to_all and await self._policy.refused({sender}, at=(await self._head()).hash):
-            raise SenderNotPermitted
+        permissions = (await self._policy.permissions({sender}, at=(await self._head()).hash))[sender]
+        if not allows(permissions, creates=False):
+            raise SenderNotPermitted("0x" + sender.hex())
+        if not allows(permissions, transaction.creates):
+            raise CreationNotPermitted("0x" + sender.hex())
 
     def taken(self, raw: bytes, failure: str | None) -> None:
         """The pool's answer to a client's transaction: what is in it, or was already, goes out to the others."""

@@ -13,10 +13,11 @@ import structlog
 from node.consensus.admission import Admission
 from node.consensus.engine import Engine
 from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable, ProposalRefused, explain
+from node.consensus.evidence import Evidence
 from node.consensus.failpoints import BEFORE_COMMIT, FailPoints
 from node.consensus.gossip import Gossip
 from node.consensus.payload import decode_payload
-from node.consensus.permissions import ValidatorKey, ValidatorSource
+from node.consensus.permissions import ValidatorSource
 from node.consensus.proposals import Proposals
 from node.consensus.rules import ChainRules, Head
 from node.consensus.wire import abci
@@ -48,6 +49,7 @@ class Application:
         proposals: Proposals,
         admission: Admission,
         gossip: Gossip,
+        evidence: Evidence,
         keep_blocks: int,
         clock: Callable[[], float],
         fail_points: FailPoints,
@@ -60,6 +62,7 @@ class Application:
         self._proposals = proposals
         self._admission = admission
         self._gossip = gossip
+        self._evidence = evidence
         self._keep_blocks = keep_blocks
         self._clock = clock
         self._fail_points = fail_points
@@ -110,13 +113,15 @@ class Application:
         genesis = await self._engine.genesis_hash()
         if genesis != self._rules.genesis_hash:
             raise Unusable(f"geth's genesis block is {genesis.hex()}, agreed is {self._rules.genesis_hash.hex()}")
-        return abci.ResponseInitChain(validators=[_update(key) for key in self._validators.initial()], app_hash=genesis)
+        return abci.ResponseInitChain(
+            validators=[_update(key.public_key, key.power) for key in self._validators.initial()], app_hash=genesis
+        )
 
     async def query(self, request: Any) -> Any:
         """Whether a peer may connect; every address may, only our own node ids may. Nothing else is asked."""
         if request.path.startswith(PEER_FILTER):
             node_id = request.path.removeprefix(PEER_FILTER)
-            if not await self._validators.may_connect(node_id):
+            if not await self._may_connect(node_id):
                 log.warning("peer.refused", node_id=node_id[:64])
                 return abci.ResponseQuery(code=NOT_ONE_OF_US, log="not one of this network")
         return abci.ResponseQuery()
@@ -175,10 +180,14 @@ class Application:
             raise Unusable(f"geth finds the decided block {request.height} invalid")
         self._finalized = Head(number=payload.number, hash=payload.block_hash, timestamp=payload.timestamp)
         self._gossip.included(payload.transactions)
+        self._evidence.note(request.misbehavior)
+        updates = await self._validators.updates(parent=payload.parent_hash, at=payload.block_hash)
+        for key, power in updates:
+            log.info("validator.update", height=payload.number, public_key=key.hex(), power=power)
         log.debug("block.executed", height=payload.number, transactions=len(payload.transactions), bytes=len(data))
         return abci.ResponseFinalizeBlock(
             tx_results=[abci.ExecTxResult()],
-            validator_updates=[_update(key) for key in await self._validators.updates(at=payload.block_hash)],
+            validator_updates=[_update(key, power) for key, power in updates],
             app_hash=payload.block_hash,
         )
 
@@ -192,6 +201,7 @@ class Application:
         if head != self._finalized:
             raise Unusable(f"geth's head is block {head.number}, not the committed {self._finalized.number}")
         self._head, self._finalized = head, None
+        self._evidence.committed(head)
         drift = head.timestamp - self._clock()
         if drift > DRIFT_ALARM_SECONDS:
             log.warning("clock.drift", height=head.number, seconds_ahead=int(drift))
@@ -214,6 +224,14 @@ class Application:
         """Never taken."""
         return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.ABORT)
 
+    async def _may_connect(self, node_id: str) -> bool:
+        try:
+            return await self._validators.may_connect(node_id, at=(await self.current_head()).hash)
+        except (EngineUnreachable, EngineFailed) as failure:
+            # the peer tries again; an error answered here would end CometBFT
+            log.warning("peer.not_judged", node_id=node_id[:64], reason=str(failure))
+            return False
+
     async def _parent_of(self, height: int) -> Head:
         head = await self.current_head()
         if head.number != height - 1:
@@ -231,7 +249,7 @@ class Application:
                 await asyncio.sleep(ENGINE_POLL_SECONDS)
 
 
-def _update(key: ValidatorKey) -> Any:
-    update = abci.ValidatorUpdate(power=key.power)
-    update.pub_key.ed25519 = key.public_key
+def _update(public_key: bytes, power: int) -> Any:
+    update = abci.ValidatorUpdate(power=power)
+    update.pub_key.ed25519 = public_key
     return update

@@ -91,9 +91,18 @@ class Engine:
         if answer["payloadStatus"]["status"] != "VALID":
             raise EngineBehind(f"geth has no block {_hex(block)}")
 
+    async def nonce(self, account: Address, *, at: Hash32) -> int:
+        """How many transactions an account has sent in the state of a block."""
+        return int(await self.rpc("eth_getTransactionCount", [_hex(account), {"blockHash": _hex(at)}]), 16)
+
     async def send_transaction(self, raw: bytes) -> None:
         """Puts a raw transaction into the pool; raises EngineFailed with the pool's reason."""
         await self.rpc("eth_sendRawTransaction", [_hex(raw)])
+
+    async def call(self, to: Address, data: bytes, *, at: Hash32) -> bytes:
+        """What a contract answers in the state of a block, final or just executed; empty without such a contract."""
+        answer = await self.rpc("eth_call", [{"to": _hex(to), "data": _hex(data)}, {"blockHash": _hex(at)}])
+        return bytes.fromhex(answer[2:])
 
     async def rpc(self, method: str, params: list[Any]) -> Any:
         """Any method of the open listener."""

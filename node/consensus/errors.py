@@ -33,6 +33,10 @@ class SenderNotPermitted(TransactionRefused):
     """The sender of this transaction has no permission to send."""
 
 
+class CreationNotPermitted(SenderNotPermitted):
+    """The sender of this transaction has no permission to create contracts."""
+
+
 class TooMuchAtOnce(Retryable):
     """The gateway has its hands full; try again."""
 

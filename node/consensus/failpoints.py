@@ -1,12 +1,20 @@
-"""Named points where a test can have the validator application killed. Inert unless the network was made with them."""
+"""What a test does to a validator's application from inside: kills it at a named point, sets its clock.
+
+Inert unless the network was made with fail points.
+"""
 
 import os
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 BEFORE_COMMIT: Final = "before_commit"
 """FinalizeBlock is answered, Commit is asked for and not begun."""
+
+CLOCK: Final = "clock"
+"""The file that holds the seconds by which the clock is fast (negative: slow)."""
 
 
 class FailPoints:
@@ -24,3 +32,19 @@ class FailPoints:
         except FileNotFoundError:
             return
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def clock_of(folder: Path | None) -> Callable[[], float]:
+    """The time of day in seconds since 1970; with a folder, as wrong as its file `clock` says at each reading."""
+    if folder is None:
+        return time.time
+    file = folder / CLOCK
+
+    def skewed() -> float:
+        try:
+            return time.time() + int(file.read_text())
+        except (FileNotFoundError, ValueError):
+            # ValueError: it is being written
+            return time.time()
+
+    return skewed

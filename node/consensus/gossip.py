@@ -6,6 +6,7 @@ otherwise never hear of it. Peers that saw it drop it unread (CometBFT's seen-ca
 """
 
 import hashlib
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -85,13 +86,21 @@ class Gossip:
             pending.pause = min(pending.pause * 2, MAX_RETRY_SECONDS)
         return out
 
+    def pending(self, most: int) -> list[bytes]:
+        """The oldest that are in no block yet."""
+        return [each.raw for each in itertools.islice(self._pending.values(), most)]
+
     def included(self, transactions: Iterable[bytes]) -> None:
         """These are in a block; and whatever has been pending for half an hour is given up."""
-        for raw in transactions:
-            self._forget(hashlib.sha256(raw).digest())
+        self.drop(transactions)
         horizon = self._clock() - FORGET_AFTER_SECONDS
         while self._pending and next(iter(self._pending.values())).since < horizon:
             self._forget(next(iter(self._pending)))
+
+    def drop(self, transactions: Iterable[bytes]) -> None:
+        """These are offered no more."""
+        for raw in transactions:
+            self._forget(hashlib.sha256(raw).digest())
 
     def _remember(self, raw: bytes) -> bytes:
         key = hashlib.sha256(raw).digest()

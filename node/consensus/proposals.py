@@ -13,8 +13,10 @@ import structlog
 
 from node.consensus.engine import Engine
 from node.consensus.errors import EngineFailed, ProposalRefused, explain
+from node.consensus.gossip import Gossip
 from node.consensus.payload import Payload, decode_payload, encode_payload
 from node.consensus.permissions import SenderPolicy
+from node.consensus.refill import MOST_LISTED, refill
 from node.consensus.rules import ChainRules, Head, check_header, find_offenders, randao_after, timestamp_after
 
 BLOCK_SECONDS: Final = 1.0
@@ -39,8 +41,10 @@ class Proposals:
         rules: ChainRules,
         policy: SenderPolicy,
         clock: Callable[[], float],
+        gossip: Gossip,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
+        self._gossip = gossip
         self._engine = engine
         self._rules = rules
         self._policy = policy
@@ -109,31 +113,38 @@ class Proposals:
         payload = await self._build(parent, block_time, None)
         kept = await self._permitted(payload, parent, budget)
         for _ in range(LIST_ATTEMPTS):
-            if len(kept) == len(payload.transactions):
+            if list(kept) == list(payload.transactions):
                 break
             try:
                 payload = await self._build(parent, block_time, kept)
             except EngineFailed:
                 # one of them needed one that was left out; the first half stands on its own sooner or later
                 kept = kept[: len(kept) // 2]
-        if len(kept) != len(payload.transactions):
+        if list(kept) != list(payload.transactions):
             raise ProposalRefused("no list of transactions can be built")
         self._build_seconds = min(max(self._clock() - started, 0.0), MAX_LEAD_SECONDS)
         return payload
 
     async def _permitted(self, payload: Payload, parent: Head, budget: int) -> Sequence[bytes]:
-        """The transactions of a built block that may stay, in their order, as many as fit into the budget."""
+        """The transactions of a built block that may stay, in their order, as many as fit into the budget.
+
+        If some may not, they took the place of others, and what gossip knows to be pending is taken instead.
+        """
         offenders = await find_offenders(payload.transactions, parent=parent, rules=self._rules, policy=self._policy)
         size = len(encode_payload(payload)) - sum(len(raw) + TRANSACTION_OVERHEAD for raw in payload.transactions)
-        kept = []
-        for place, raw in enumerate(payload.transactions):
-            if place in offenders:
-                continue
-            size += len(raw) + TRANSACTION_OVERHEAD
-            if size > budget:
-                break
-            kept.append(raw)
-        return kept
+        wanted = [raw for place, raw in enumerate(payload.transactions) if place not in offenders]
+        if offenders:
+            self._gossip.drop(payload.transactions[place] for place in offenders)
+            known = set(wanted)
+            others = [raw for raw in self._gossip.pending(MOST_LISTED) if raw not in known]
+            wanted = await refill(
+                [*wanted, *others],
+                parent=parent,
+                rules=self._rules,
+                policy=self._policy,
+                nonce=lambda sender: self._engine.nonce(sender, at=parent.hash),
+            )
+        return _within(budget - size, wanted)
 
     async def _build(self, parent: Head, block_time: int, transactions: Sequence[bytes] | None) -> Payload:
         return await self._engine.build(
@@ -144,3 +155,12 @@ class Proposals:
             extra_data=self._rules.extra_data,
             transactions=transactions,
         )
+
+
+def _within(budget: int, transactions: Sequence[bytes]) -> Sequence[bytes]:
+    """The first of them, as many as fit into so many bytes."""
+    for place, raw in enumerate(transactions):
+        budget -= len(raw) + TRANSACTION_OVERHEAD
+        if budget < 0:
+            return transactions[:place]
+    return transactions

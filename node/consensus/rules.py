@@ -11,6 +11,7 @@ from typing import Any, Final
 from node.consensus.errors import ProposalRefused, TransactionRefused
 from node.consensus.payload import Payload
 from node.consensus.permissions import SenderPolicy
+from node.consensus.registry import DEPLOY, SEND
 from node.consensus.transactions import Transaction, decode_transaction, recover_sender
 from node.domain.ids import Address, Hash32
 
@@ -113,17 +114,21 @@ async def find_offenders(
 ) -> set[int]:
     """Places of the transactions that must not stand in a block on top of `parent`."""
     offenders = set()
-    senders: dict[int, Address] = {}
+    asked: dict[int, tuple[Address, bool]] = {}
     for place, raw in enumerate(transactions):
         try:
             transaction = check_transaction(raw, rules)
-            # geth checks every signature itself; recovering it here too would double the cost of a block for nothing
-            if not policy.open_to_all:
-                senders[place] = recover_sender(transaction)
+            asked[place] = (recover_sender(transaction), transaction.creates)
         except TransactionRefused:
             offenders.add(place)
-    refused = await policy.refused(set(senders.values()), at=parent.hash)
-    return offenders | {place for place, sender in senders.items() if sender in refused}
+    permissions = await policy.permissions({sender for sender, _ in asked.values()}, at=parent.hash)
+    return offenders | {place for place, (sender, creates) in asked.items() if not allows(permissions[sender], creates)}
+
+
+def allows(permissions: int, creates: bool) -> bool:
+    """Whether these permissions suffice for a transaction, or for one that creates a contract."""
+    needed = SEND | DEPLOY if creates else SEND
+    return permissions & needed == needed
 
 
 def _shown(value: object) -> str:

@@ -15,9 +15,13 @@ from typing import Final
 
 from node.domain.errors import Retryable, Unusable
 from node.network.launch import PROJECT, check_tools
+from node.network.links import is_syncing, missing_peers
+from node.network.mend import check_secrets
 from node.network.plan import NetworkPlan
 from node.network.ports import check_ports
 from node.network.processes import is_alive, read_state, send, stop_all
+from node.network.rpc import NoAnswer
+from node.network.settings import write_settings
 from node.network.status import NetworkStatus, network_status
 
 POLL_SECONDS: Final = 0.2
@@ -30,10 +34,12 @@ class NotFinal(Retryable):
 
 
 def start(plan: NetworkPlan) -> bool:
-    """Starts the supervisor; False when it runs already. Raises PortInUse, or Unusable without the engines.
+    """Starts the supervisor; False when it runs already. Raises PortInUse, or Unusable without the engines or keys.
 
-    Processes of a supervisor that was killed are ended first.
+    Processes of a supervisor that was killed are ended first. Settings are written anew from the plan.
     """
+    if not plan.validators:
+        raise Unusable(f"nothing runs from {plan.folder}; each host's own folder is started on that host")
     with _one_at_a_time(plan):
         state = read_state(plan.run_folder)
         if state is not None and is_alive(state.supervisor):
@@ -42,6 +48,9 @@ def start(plan: NetworkPlan) -> bool:
             stop_all(state.all(), patience=LEFTOVER_SECONDS)
         check_tools()
         check_ports(plan)
+        for validator in plan.validators:
+            check_secrets(plan, validator)
+            write_settings(plan, validator)
         with plan.supervisor_log.open("ab") as file:
             supervisor = subprocess.Popen(
                 [sys.executable, "-m", "node.network.supervise", str(plan.folder)],
@@ -68,23 +77,46 @@ def start(plan: NetworkPlan) -> bool:
 def wait_until_final(
     plan: NetworkPlan, *, blocks: int, seconds: float, tell: Callable[[NetworkStatus], None] = lambda _: None
 ) -> NetworkStatus:
-    """Waits until every validator has `blocks` more blocks than the lowest had at first. Raises NotFinal."""
+    """Waits until every validator of this folder has `blocks` more blocks than the lowest had at first.
+
+    One that joins others is waited for until it has all of their blocks, too. `seconds` may pass without progress.
+    Raises NotFinal.
+    """
     target: int | None = None
     status = network_status(plan)
-
-    def reached() -> bool:
-        nonlocal target, status
+    highest = status.lowest()
+    deadline = time.monotonic() + seconds
+    while True:
         status = network_status(plan)
         tell(status)
         lowest = status.lowest()
         if target is None and lowest >= 0:
             target = lowest + blocks
-        return target is not None and lowest >= target
+        if target is not None and lowest >= target and not _any_syncs(plan):
+            return status
+        if lowest > highest:
+            highest, deadline = lowest, time.monotonic() + seconds
+        if time.monotonic() > deadline:
+            raise NotFinal(_why_not(plan, status, target or 1, seconds))
+        time.sleep(POLL_SECONDS)
 
-    if not _wait_until(reached, seconds):
-        missing = [validator.name for validator in status.validators if (validator.height or 0) < (target or 1)]
-        raise NotFinal(f"after {seconds:.0f} s {', '.join(missing)} still wait; look at: till net logs {plan.folder}")
-    return status
+
+def _any_syncs(plan: NetworkPlan) -> bool:
+    # all in one folder start together: nobody is ahead
+    return bool(plan.others) and any(is_syncing(plan, validator) for validator in plan.validators)
+
+
+def _why_not(plan: NetworkPlan, status: NetworkStatus, target: int, seconds: float) -> str:
+    waiting = [validator.name for validator in status.validators if (validator.height or 0) < target]
+    reason = f"after {seconds:.0f} s {', '.join(waiting) or 'its blocks'} still wait"
+    for validator in plan.validators:
+        try:
+            missing = missing_peers(plan, validator)
+        except NoAnswer:
+            continue
+        if missing:
+            reason += f"; {validator.name} is not connected to {', '.join(peer.name for peer in missing)}"
+    return f"{reason}; look at: till net logs {plan.folder}"
 
 
 def stop(plan: NetworkPlan) -> bool:

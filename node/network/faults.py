@@ -1,13 +1,15 @@
-"""Faults on purpose, for tests and soak runs: kills named processes of a running network, without warning (SIGKILL).
+"""Faults on purpose, for tests and soak runs: kills processes of a running network (SIGKILL), sets clocks wrong.
 
 The supervisor is expected to mend everything that is broken here but its own death.
 """
 
 import signal
 
+from node.consensus.failpoints import CLOCK
 from node.domain.errors import Unusable
 from node.network.plan import NetworkPlan
 from node.network.processes import Running, is_alive, read_state, send
+from node.network.settings import FAIL_POINTS
 
 
 def kill_process(plan: NetworkPlan, validator: str, kind: str) -> Running:
@@ -39,7 +41,17 @@ def arm_fail_point(plan: NetworkPlan, validator: str, point: str) -> None:
     """Lets a validator's application be killed when it reaches a point next (node/consensus/failpoints.py)."""
     if not plan.fail_points:
         raise Unusable("this network was made without fail points")
-    (plan.home(validator) / "fail_points" / point).touch()
+    (plan.home(validator) / FAIL_POINTS / point).touch()
+
+
+def set_clock(plan: NetworkPlan, validator: str, seconds: int) -> None:
+    """Makes a validator's clock fast by so many seconds (negative: slow, 0: right), at once.
+
+    Its CometBFT follows only if it is the one that node/network/toolchain/faults.py builds.
+    """
+    if not plan.fail_points:
+        raise Unusable("this network was made without fail points")
+    (plan.home(validator) / FAIL_POINTS / CLOCK).write_text(str(seconds))
 
 
 def _processes(plan: NetworkPlan, validator: str) -> dict[str, Running]:

@@ -64,12 +64,13 @@ SYSTEM_CONTRACTS: Final[dict[str, str]] = {
 }
 
 
-def geth_genesis(*, chain_id: int, balances: Mapping[str, int]) -> dict[str, Any]:
-    """geth's genesis: Cancun from block 0, no miner, the given balances (address to wei)."""
+def geth_genesis(*, chain_id: int, balances: Mapping[str, int], contracts: Mapping[str, Any]) -> dict[str, Any]:
+    """geth's genesis: Cancun from block 0, no miner, the given balances (address to wei) and contracts (alloc)."""
     forks = "homestead eip150 eip155 eip158 byzantium constantinople petersburg istanbul muirGlacier berlin london"
     alloc: dict[str, Any] = {
         address: {"balance": "0x0", "nonce": "0x1", "code": code} for address, code in SYSTEM_CONTRACTS.items()
     }
+    alloc |= contracts
     alloc |= {address: {"balance": hex(balance)} for address, balance in balances.items()}
     return {
         "config": {

@@ -1,7 +1,7 @@
 """How each process of a validator is started: command line, files, what tells that it is ready.
 
-Before it comes node/network/supervise.py, which runs these. The settings of geth and CometBFT here were measured; the
-reason stands beside each.
+Before it comes node/network/supervise.py, which runs these; CometBFT's and the application's settings are files that
+node/network/settings.py writes. geth's settings here were measured; the reason stands beside each.
 """
 
 import shutil
@@ -15,6 +15,7 @@ from node.consensus.rpc_roles import LOG_RANGE_BLOCKS
 from node.consensus.wire_build import ABCI_FOLDER, STAMP
 from node.domain.errors import Unusable
 from node.network.plan import NetworkPlan, ValidatorPlan
+from node.network.settings import FAIL_POINTS
 
 PROJECT: Final = Path(node.__file__).parents[1]
 TOOLS: Final = PROJECT / ".till" / "tools" / "bin"
@@ -75,12 +76,18 @@ def plan_processes(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, Pro
         ),
         COMETBFT: ProcessPlan(
             kind=COMETBFT,
-            command=(find_engine("cometbft"), "start", "--home", str(home / "cometbft")),
+            command=(comet_engine(plan, validator), "start", "--home", str(home / "cometbft")),
             log=plan.log(validator.name, COMETBFT),
             ready_port=ports.comet_rpc,
             stop_seconds=10,
         ),
     }
+
+
+def comet_engine(plan: NetworkPlan, validator: ValidatorPlan) -> str:
+    """The CometBFT of a validator; a network with fail points may hold another one, with a fault built in."""
+    faulty = plan.home(validator.name) / FAIL_POINTS / COMETBFT
+    return str(faulty) if plan.fail_points and faulty.exists() else find_engine(COMETBFT)
 
 
 def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]:
@@ -144,59 +151,3 @@ def _pool_flags(plan: NetworkPlan) -> dict[str, object]:
         "txpool.globalslots": 16384,
         "txpool.globalqueue": 16384,
     }
-
-
-def comet_config(plan: NetworkPlan, validator: ValidatorPlan) -> str:
-    """CometBFT's config.toml; what is not named in it keeps CometBFT's default."""
-    ports = validator.ports
-    others = [other for other in plan.validators if other.name != validator.name]
-    peers = ",".join(f"{other.node_id}@{plan.host}:{other.ports.p2p}" for other in others)
-    return f"""\
-proxy_app = "tcp://{plan.host}:{ports.abci}"
-abci = "socket"
-moniker = "{validator.name}"
-log_level = "error"
-filter_peers = true
-
-[rpc]
-laddr = "tcp://{plan.host}:{ports.comet_rpc}"
-
-[p2p]
-laddr = "tcp://{plan.host}:{ports.p2p}"
-external_address = "{plan.host}:{ports.p2p}"
-persistent_peers = "{peers}"
-unconditional_peer_ids = "{",".join(other.node_id for other in others)}"
-persistent_peers_max_dial_period = "1s"
-addr_book_strict = false
-allow_duplicate_ip = true
-pex = false
-# at the default of 5 MB/s sixty 128 KB transactions took 16.8 s to spread
-send_rate = 100000000
-recv_rate = 100000000
-max_packet_msg_payload_size = 16384
-
-[mempool]
-type = "app"
-max_tx_bytes = 262144
-max_batch_bytes = 1048576
-# the application holds its answer back until it has something (node/consensus/server.py)
-reap_interval = "20ms"
-
-[consensus]
-# more than this costs each block of a validator that is down
-timeout_propose = "1500ms"
-timeout_propose_delta = "500ms"
-timeout_prevote = "500ms"
-timeout_precommit = "500ms"
-# the application paces to one block a second; this only leaves time for the last votes
-timeout_commit = "200ms"
-
-[storage]
-discard_abci_responses = true
-
-[tx_index]
-indexer = "null"
-
-[instrumentation]
-prometheus = false
-"""

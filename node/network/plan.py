@@ -1,7 +1,7 @@
-"""A network's folder, described: who its validators are, which ports they use, where their files lie.
+"""A network's folder, described: which validators run from it, which run elsewhere, their ports, where files lie.
 
-Written once by `till net init` as DIR/network.json; read by everything else here. Pure but for reading and writing
-that file.
+Written once by `till net init` (or `join`) as DIR/network.json; read by everything else here. Pure but for reading and
+writing that file.
 """
 
 import json
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.consensus.access_files import ACCESS_FILE
+from node.consensus.account import ACCOUNT_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 
 FORMAT: Final = 1
 PLAN_FILE: Final = "network.json"
 LOOPBACK: Final = "127.0.0.1"
+EVERY_ADDRESS: Final = "0.0.0.0"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,19 +38,49 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValidatorPlan:
-    """One validator. `node_id` is its p2p name, `address` its consensus name, `keep_blocks` 0 keeps all of them."""
+    """One validator, or observer, that runs from this folder.
+
+    `node_id` is its p2p name, `address` its consensus name, `keep_blocks` 0 keeps all of them. Others dial it at
+    `host`; it listens for them on `listen` and for clients on `gateway_listen`, which are addresses of its machine.
+    `account` is the account that it votes with (0x-hex, checksummed).
+    """
 
     name: str
     node_id: str
     address: str
     public_key: str
+    account: str
     ports: Ports
     keep_blocks: int
+    host: str = LOOPBACK
+    listen: str = LOOPBACK
+    gateway_listen: str = LOOPBACK
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerPlan:
+    """A validator that runs elsewhere: `host` and the port `p2p` are where it is dialed.
+
+    `gateway` is its gateway's port there, None when clients elsewhere cannot reach it. With `keeps_all` it has every
+    block, so newcomers can sync from it.
+    """
+
+    name: str
+    node_id: str
+    address: str
+    public_key: str
+    host: str
+    p2p: int
+    gateway: int | None
+    keeps_all: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkPlan:
-    """A network in `folder`. `fail_points` lets tests kill an application at a named point (never set for real use)."""
+    """A network in `folder`. `validators` run from it, `others` run elsewhere; `host` is for what is for nobody else.
+
+    `fail_points` lets tests kill an application at a named point (never set for real use).
+    """
 
     folder: Path
     chain_id: int
@@ -56,10 +88,15 @@ class NetworkPlan:
     rules: ChainRules
     fail_points: bool
     validators: tuple[ValidatorPlan, ...]
+    others: tuple[PeerPlan, ...] = ()
 
     def home(self, name: str) -> Path:
         """The folder of one validator's files."""
         return self.folder / "validators" / name
+
+    def account_file(self, name: str) -> Path:
+        """The key of the account that a validator votes with."""
+        return self.home(name) / ACCOUNT_FILE
 
     @property
     def run_folder(self) -> Path:
@@ -80,13 +117,46 @@ class NetworkPlan:
         for validator in self.validators:
             if validator.name == name:
                 return validator
-        names = ", ".join(validator.name for validator in self.validators)
+        names = ", ".join(validator.name for validator in self.validators) or "none"
         raise Unusable(f"there is no validator {name} here; there are {names}")
 
+    def peers_of(self, validator: ValidatorPlan) -> tuple[PeerPlan, ...]:
+        """All the others that a validator of this folder talks to, wherever they run."""
+        return (*(as_peer(each) for each in self.validators if each.name != validator.name), *self.others)
+
     def rpc_url(self, validator: ValidatorPlan) -> str:
-        """Where clients reach a validator."""
+        """Where clients on this machine reach a validator of this folder."""
         scheme = "https" if _serves_tls(self.home(validator.name)) else "http"
-        return f"{scheme}://{self.host}:{validator.ports.gateway}"
+        listen = validator.gateway_listen
+        return f"{scheme}://{self.host if listen == EVERY_ADDRESS else listen}:{validator.ports.gateway}"
+
+    def rpc_urls(self) -> list[str]:
+        """Every gateway that can be reached from here, those of this folder first. Raises Unusable without any."""
+        urls = [self.rpc_url(validator) for validator in self.validators]
+        urls += [url for peer in self.others if (url := peer_url(peer)) is not None]
+        if not urls:
+            raise Unusable(f"no gateway of the network in {self.folder} can be reached from here")
+        return urls
+
+
+def peer_url(peer: PeerPlan) -> str | None:
+    """Where clients reach a validator that runs elsewhere, None when they cannot."""
+    return None if peer.gateway is None else f"http://{peer.host}:{peer.gateway}"
+
+
+def as_peer(validator: ValidatorPlan) -> PeerPlan:
+    """A validator as those elsewhere see it."""
+    private = validator.gateway_listen == LOOPBACK and validator.listen != LOOPBACK
+    return PeerPlan(
+        name=validator.name,
+        node_id=validator.node_id,
+        address=validator.address,
+        public_key=validator.public_key,
+        host=validator.host,
+        p2p=validator.ports.p2p,
+        gateway=None if private else validator.ports.gateway,
+        keeps_all=validator.keep_blocks == 0,
+    )
 
 
 def _serves_tls(home: Path) -> bool:
@@ -106,6 +176,7 @@ def write_plan(plan: NetworkPlan) -> None:
         "fail_points": plan.fail_points,
         "rules": plan.rules.to_json(),
         "validators": [asdict(validator) for validator in plan.validators],
+        "others": [asdict(peer) for peer in plan.others],
     }
     (plan.folder / PLAN_FILE).write_text(json.dumps(text, indent=2) + "\n")
 
@@ -130,7 +201,9 @@ def read_plan(folder: Path) -> NetworkPlan:
 
 
 def _plan_from_json(folder: Path, text: dict[str, Any]) -> NetworkPlan:
-    if not text["validators"] or not isinstance(text["host"], str):
+    # a network made before there were others has only validators
+    others = text.get("others", [])
+    if not (text["validators"] or others) or not isinstance(text["host"], str):
         raise ValueError("no validators, or no host")
     return NetworkPlan(
         folder=folder,
@@ -141,4 +214,5 @@ def _plan_from_json(folder: Path, text: dict[str, Any]) -> NetworkPlan:
         validators=tuple(
             ValidatorPlan(**{**validator, "ports": Ports(**validator["ports"])}) for validator in text["validators"]
         ),
+        others=tuple(PeerPlan(**peer) for peer in others),
     )

@@ -4,13 +4,14 @@ A port is chosen once, when a network is made, and has to be free again at each 
 that the system gives to outgoing connections: one of those could sit on it at the moment of a restart.
 """
 
+import errno
 import random
 import socket
 from pathlib import Path
 from typing import Final
 
 from node.domain.errors import Unusable
-from node.network.plan import NetworkPlan
+from node.network.plan import NetworkPlan, Ports
 
 EPHEMERAL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_EPHEMERAL_START: Final = 32_768
@@ -41,13 +42,23 @@ def free_ports(count: int, host: str) -> list[int]:
     raise Unusable(f"no {count} free ports could be found on {host}")
 
 
+def ports_from(first: int) -> Ports:
+    """The ports of a validator that has a machine to itself: `first` for clients, the next for validators, .."""
+    return Ports(**{name: first + place for place, name in enumerate(Ports.__slots__)})
+
+
 def check_ports(plan: NetworkPlan) -> None:
-    """Raises PortInUse for the first port of the network that cannot be listened on."""
+    """Raises PortInUse for the first port of the network that cannot be listened on here.
+
+    Raises Unusable for an address that is not of this machine.
+    """
     for validator in plan.validators:
+        addresses = {"gateway": validator.gateway_listen, "p2p": validator.listen}
         for purpose, port in validator.ports:
-            listener = _try_to_bind(plan.host, port)
+            address = addresses.get(purpose, plan.host)
+            listener = _try_to_bind(address, port)
             if listener is None:
-                raise PortInUse(f"{plan.host}:{port} ({purpose} of {validator.name})")
+                raise PortInUse(f"{address}:{port} ({purpose} of {validator.name})")
             listener.close()
 
 
@@ -58,8 +69,10 @@ def _try_to_bind(host: str, port: int) -> socket.socket | None:
     try:
         listener.bind((host, port))
         listener.listen(1)
-    except OSError:
+    except OSError as failure:
         listener.close()
+        if failure.errno == errno.EADDRNOTAVAIL:
+            raise Unusable(f"{host} is no address of this machine; network.json says where to listen") from None
         return None
     return listener
 

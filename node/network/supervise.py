@@ -20,7 +20,9 @@ import structlog
 from node.consensus.logs import configure_logs
 from node.domain.errors import TillnetError
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
-from node.network.mend import renew_geth, was_thrown_back
+from node.network.links import dial_missing
+from node.network.mend import must_renew, prepare_geth, renew_geth
+from node.network.peers import Doorman
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, RunState, note, write_state
 from node.network.watch import Watch, trim_logs
@@ -31,6 +33,8 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 5.0
 HEALTHY_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
+DIAL_SECONDS: Final = 3.0
+FIRST_DIAL_SECONDS: Final = 0.3
 # what has to be started anew when one of the three is gone
 FALLS_WITH: Final = {GETH: START_ORDER, APP: (APP, COMETBFT), COMETBFT: (COMETBFT,)}
 
@@ -50,6 +54,7 @@ class ValidatorKeeper:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._restart = asyncio.Event()
+        self._to_end: tuple[str, ...] = START_ORDER
         self.running: dict[str, Running] = {}
 
     async def run(self) -> None:
@@ -76,18 +81,34 @@ class ValidatorKeeper:
         """Ends the validator gracefully: CometBFT first, geth (which writes its state down) last."""
         self._stopping.set()
 
-    def restart(self) -> None:
-        """Ends all three and starts them anew."""
+    def restart(self, *kinds: str) -> None:
+        """Ends these processes, all three if none is named, and starts them anew."""
+        self._to_end = kinds or START_ORDER
         self._restart.set()
+
+    async def keep_linked(self) -> None:
+        """Has CometBFT dial whoever it is not connected to, every few seconds."""
+        before: list[str] = []
+        while not self._stopping.is_set():
+            names = await asyncio.to_thread(dial_missing, self._plan, self._validator)
+            if names is not None and names != before:
+                log.info("peers.missing", validator=self.name, peers=names)
+                before = names
+            # None: CometBFT is just starting, and has nobody yet
+            pause = FIRST_DIAL_SECONDS if names is None else DIAL_SECONDS
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
 
     async def _start_missing(self) -> None:
         fresh_geth = GETH not in self._processes
+        if fresh_geth:
+            await asyncio.to_thread(prepare_geth, self._plan, self._validator)
         for kind in (GETH, APP):
             if kind not in self._processes:
                 await self._start(self._plans[kind])
         await self._wait_for_port(GETH)
-        if fresh_geth and await asyncio.to_thread(was_thrown_back, self._plan, self._validator):
-            log.warning("geth.thrown_back", validator=self.name)
+        if fresh_geth and await asyncio.to_thread(must_renew, self._plan, self._validator):
+            log.warning("geth.renewed", validator=self.name)
             await self._end((GETH,))
             await asyncio.to_thread(renew_geth, self._plan, self._validator)
             await self._start(self._plans[GETH])
@@ -137,7 +158,7 @@ class ValidatorKeeper:
         """Ends whatever has to go with the processes that ended."""
         if self._restart.is_set():
             self._restart.clear()
-            await self._end(START_ORDER)
+            await self._end(self._to_end)
         for kind in START_ORDER:
             process = self._processes.get(kind)
             if process is not None and process.returncode is not None:
@@ -182,6 +203,7 @@ async def supervise(plan: NetworkPlan) -> None:
     async with asyncio.TaskGroup() as group:
         for keeper in keepers:
             group.create_task(keeper.run())
+            group.create_task(keeper.keep_linked())
         watching = group.create_task(_watch(plan, keepers))
         await stop.wait()
         watching.cancel()
@@ -193,13 +215,18 @@ async def supervise(plan: NetworkPlan) -> None:
 
 async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
     watch = Watch(plan, clock=time.monotonic)
+    doorman = Doorman(plan, lambda name, peers: log.warning("peers.removed", validator=name, peers=peers))
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         stalled = await asyncio.to_thread(watch.look)
+        found = await asyncio.to_thread(doorman.look)
         for keeper in keepers:
-            if keeper.name in stalled:
+            # nobody talks to a removed one, so it stands, and no new start helps
+            if keeper.name in stalled - found.removed:
                 log.error("validator.stalled", validator=keeper.name)
                 keeper.restart()
+            elif keeper.name in found.restart:
+                keeper.restart(COMETBFT)
         trim_logs(plan)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from node.network.launch import START_ORDER
+from node.network.links import height_of_peers
 from node.network.plan import NetworkPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
 
@@ -37,7 +38,7 @@ class Watch:
         self._seen: dict[str, _Seen] = {}
 
     def look(self) -> set[str]:
-        """Asks every validator for its height; the names of those that should be started anew."""
+        """Asks every validator for its height; the names of those of this folder that should be started anew."""
         with ThreadPoolExecutor(max_workers=len(self._plan.validators)) as pool:
             heights = dict(
                 zip(
@@ -46,11 +47,11 @@ class Watch:
                     strict=True,
                 )
             )
-        return self.judge(heights)
+        return self.judge(heights, highest=max(map(self._elsewhere, self._plan.validators)))
 
-    def judge(self, heights: dict[str, int]) -> set[str]:
-        """The names of the stalled, by the heights seen now (NO_ANSWER: none given)."""
-        now, highest = self._clock(), max(heights.values())
+    def judge(self, heights: dict[str, int], highest: int = NO_ANSWER) -> set[str]:
+        """The names of the stalled, by the heights seen now (NO_ANSWER: none given) and the highest seen anywhere."""
+        now, highest = self._clock(), max(highest, *heights.values())
         stalled = set()
         for name, height in heights.items():
             seen = self._seen.get(name)
@@ -71,6 +72,12 @@ class Watch:
             url = f"http://{self._plan.host}:{validator.ports.geth}"
             return int(call(url, "eth_blockNumber", []), 16)
         except (NoAnswer, ValueError, TypeError):
+            return NO_ANSWER
+
+    def _elsewhere(self, validator: ValidatorPlan) -> int:
+        try:
+            return height_of_peers(self._plan, validator) if self._plan.others else NO_ANSWER
+        except NoAnswer:
             return NO_ANSWER
 
 

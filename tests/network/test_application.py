@@ -10,20 +10,24 @@ from typing import Any
 
 import pytest
 
+from node.consensus.account import Account
 from node.consensus.admission import ACCEPTED, REFUSED, RETRY, Admission
 from node.consensus.application import Application
 from node.consensus.engine import make_token
 from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable
+from node.consensus.evidence import ATTEMPTS, Evidence
 from node.consensus.failpoints import BEFORE_COMMIT, FailPoints
 from node.consensus.gossip import Gossip
 from node.consensus.payload import Payload, decode_payload, encode_payload
-from node.consensus.permissions import EveryoneMaySend, GenesisValidators, ValidatorKey
 from node.consensus.proposals import Proposals
+from node.consensus.registry import VALIDATOR_REGISTRY, ValidatorKey, call_data
 from node.consensus.rules import Head
 from node.consensus.server import start_server
+from node.consensus.transactions import decode_transaction, recover_sender
 from node.consensus.wire import abci, encode_frame
 from node.domain.errors import Unusable
-from node.domain.ids import Hash32
+from node.domain.ids import Address, Hash32
+from tests.network.doubles import EveryoneMaySend, FixedValidators
 from tests.network.test_proposal_check import (
     BLOCK_TIME,
     GOOD,
@@ -31,7 +35,7 @@ from tests.network.test_proposal_check import (
     PARENT,
     RULES,
     FakeEngine,
-    Refusing,
+    refusing,
     transfer,
 )
 
@@ -71,24 +75,43 @@ class Stage:
     """An application with everything around it."""
 
     def __init__(
-        self, *, keep_blocks: int = 0, fail_points: Path | None = None, policy: EveryoneMaySend | None = None
+        self,
+        *,
+        keep_blocks: int = 0,
+        fail_points: Path | None = None,
+        policy: EveryoneMaySend | None = None,
+        account: Account | None = None,
+        geth: Any = None,
     ) -> None:
         async def no_wait(_: float) -> None:
             return None
 
-        self.geth = MemoryGeth()
+        self.geth: Any = geth or MemoryGeth()
         self.gossip = Gossip(lambda: 0.0)
         policy = policy or EveryoneMaySend()
         engine: Any = self.geth
+        self.validators = FixedValidators([OURS])
+        admission = Admission(engine=engine, rules=RULES, policy=policy, gossip=self.gossip, head=lambda: engine.head())
+        reporting = Admission(
+            engine=engine,
+            rules=replace(RULES, transaction_gas_cap=2**24),
+            policy=policy,
+            gossip=self.gossip,
+            head=lambda: engine.head(),
+        )
+        self.evidence = Evidence(
+            engine=engine, admission=reporting, account=account, chain_id=RULES.chain_id, clock=lambda: 2000.0
+        )
         self.application = Application(
             engine=engine,
             rules=RULES,
-            validators=GenesisValidators([OURS]),
-            proposals=Proposals(engine=engine, rules=RULES, policy=policy, clock=lambda: 2000.0, sleep=no_wait),
-            admission=Admission(
-                engine=engine, rules=RULES, policy=policy, gossip=self.gossip, head=lambda: engine.head()
+            validators=self.validators,
+            proposals=Proposals(
+                engine=engine, rules=RULES, policy=policy, clock=lambda: 2000.0, sleep=no_wait, gossip=self.gossip
             ),
+            admission=admission,
             gossip=self.gossip,
+            evidence=self.evidence,
             keep_blocks=keep_blocks,
             clock=lambda: 2000.0,
             fail_points=FailPoints(fail_points),
@@ -145,6 +168,13 @@ async def test_a_block_is_final_in_geth_only_when_it_is_committed() -> None:
     assert len(stage.geth.executed) == 1
 
 
+async def test_finalize_block_tells_cometbft_what_the_registry_changed() -> None:
+    stage = Stage()
+    stage.validators.changes[GOOD.block_hash] = [(b"\x05" * 32, 0), (b"\x06" * 32, 7)]
+    updates = (await stage.decide()).validator_updates
+    assert [(each.pub_key.ed25519, each.power) for each in updates] == [(b"\x05" * 32, 0), (b"\x06" * 32, 7)]
+
+
 async def test_commit_raises_when_geths_head_is_another_block() -> None:
     stage = Stage()
     with pytest.raises(Unusable):
@@ -153,6 +183,92 @@ async def test_commit_raises_when_geths_head_is_another_block() -> None:
     stage.geth.executed.clear()
     with pytest.raises(EngineBehind):
         await stage.ask("commit")
+
+
+CULPRIT = b"\x0c" * 20
+ME = Account(b"\x77" * 32)
+
+
+class ReportingGeth(MemoryGeth):
+    """A MemoryGeth with a registry that knows one validator, and remembers its reports when `mined`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reported = self.banned = False
+        self.validating = True
+
+    async def call(self, to: Address, data: bytes, *, at: Hash32) -> bytes:
+        assert to == VALIDATOR_REGISTRY and at == self.now.hash
+        answers = {
+            call_data("isValidator(address)", int.from_bytes(ME.address, "big")): self.validating,
+            call_data("isBanned(bytes20)", CULPRIT): self.banned,
+            call_data("hasReported(bytes20,address)", CULPRIT, int.from_bytes(ME.address, "big")): self.reported,
+        }
+        return int(answers[data]).to_bytes(32, "big")
+
+    async def rpc(self, method: str, params: list[Any]) -> Any:
+        return {"eth_getTransactionCount": "0x5", "eth_gasPrice": "0x7"}[method]
+
+
+async def live(stage: Stage, blocks: int, *, timestamp: int = 1990, evidence: bool = False) -> None:
+    """Blocks of which the first carries evidence, each committed, and what the application does beside."""
+    first = stage.geth.now.number + 1
+    for number in range(first, first + blocks):
+        block = replace(GOOD, number=number, block_hash=Hash32(number.to_bytes(32, "big")), timestamp=timestamp)
+        found = abci.Misbehavior(type=1, height=7, validator=abci.Validator(address=CULPRIT, power=10))
+        misbehavior = [found] if evidence and number == first else []
+        await stage.ask("finalize_block", txs=[encode_payload(block)], height=number, misbehavior=misbehavior)
+        await stage.ask("commit")
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+async def test_evidence_is_reported_from_the_validators_account_until_the_contract_has_it() -> None:
+    stage = Stage(account=ME, geth=ReportingGeth())
+    await live(stage, 1, evidence=True)
+    (raw,) = stage.geth.pool
+    sent = decode_transaction(raw)
+    assert recover_sender(sent) == ME.address and sent.chain_id == RULES.chain_id
+    assert call_data("reportEvidence(bytes20,uint64,uint8)", CULPRIT, 7, 1) in raw
+    assert stage.gossip.reap() == [raw]
+    await live(stage, 4)
+    assert len(stage.geth.pool) == 1
+    await live(stage, 1)
+    assert len(stage.geth.pool) == 2
+    stage.geth.reported = True
+    await live(stage, 200)
+    assert len(stage.geth.pool) == 2
+
+
+async def test_evidence_is_tried_a_bounded_number_of_times() -> None:
+    stage = Stage(account=ME, geth=ReportingGeth())
+    tries = 0
+
+    async def refuse(_: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        raise EngineFailed("txpool is full")
+
+    stage.geth.send_transaction = refuse
+    await live(stage, 300, evidence=True)
+    assert tries == ATTEMPTS
+
+
+@pytest.mark.parametrize("state", [{"banned": True}, {"reported": True}, {"validating": False}])
+async def test_evidence_is_not_reported_when_there_is_nothing_to_say(state: dict[str, bool]) -> None:
+    geth = ReportingGeth()
+    vars(geth).update(state)
+    stage = Stage(account=ME, geth=geth)
+    await live(stage, 12, evidence=True)
+    assert geth.pool == []
+
+
+async def test_evidence_waits_while_old_blocks_are_replayed() -> None:
+    stage = Stage(account=ME, geth=ReportingGeth())
+    await live(stage, 300, timestamp=1500, evidence=True)
+    assert stage.geth.pool == []
+    await live(stage, 1)
+    assert len(stage.geth.pool) == 1
 
 
 async def test_commit_keeps_the_newest_blocks_when_told_how_many() -> None:
@@ -181,7 +297,7 @@ async def test_prepare_proposal_answers_without_a_payload_when_geth_is_gone() ->
     async def gone(**_: Any) -> Payload:
         raise EngineUnreachable("gone")
 
-    stage.geth.build = gone  # type: ignore[method-assign]
+    stage.geth.build = gone
     answer = await stage.ask("prepare_proposal", height=HEIGHT, time=_time(BLOCK_TIME), max_tx_bytes=10**6)
     assert list(answer.txs) == []
 
@@ -220,7 +336,7 @@ async def test_insert_tx_refuses_what_the_network_does_not_take() -> None:
 
 
 async def test_insert_tx_lets_cometbft_try_again_when_its_sender_has_no_permission_yet() -> None:
-    stage = Stage(policy=Refusing())
+    stage = Stage(policy=refusing())
     # in a later block the sender may have one, and CometBFT must not have the transaction barred for ever then
     assert (await stage.ask("insert_tx", tx=transfer())).code == RETRY
     assert stage.geth.pool == []

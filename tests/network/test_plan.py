@@ -19,7 +19,13 @@ def write_plan_for_ports(folder: Path, **ports: int) -> NetworkPlan:
     """A network of one validator in `folder`, of which there is nothing but network.json."""
     chosen = Ports(**{"gateway": 1, "p2p": 2, "abci": 3, "geth": 4, "engine": 5, "comet_rpc": 6, **ports})
     validator = ValidatorPlan(
-        name="v1", node_id="aa" * 20, address="BB" * 20, public_key="cc" * 32, ports=chosen, keep_blocks=0
+        name="v1",
+        node_id="aa" * 20,
+        address="BB" * 20,
+        public_key="cc" * 32,
+        account="0x" + "dd" * 20,
+        ports=chosen,
+        keep_blocks=0,
     )
     plan = NetworkPlan(
         folder=folder, chain_id=7, host=LOOPBACK, rules=RULES, fail_points=False, validators=(validator,)

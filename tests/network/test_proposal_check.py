@@ -9,15 +9,17 @@ from eth_account import Account
 
 from node.consensus import transactions
 from node.consensus.errors import EngineFailed, ProposalRefused, TransactionRefused
+from node.consensus.gossip import Gossip
 from node.consensus.payload import HEAD, Payload, decode_payload, encode_payload, payload_from_json, payload_to_json
-from node.consensus.permissions import EveryoneMaySend
 from node.consensus.proposals import Proposals
 from node.consensus.rules import ChainRules, Head
 from node.consensus.transactions import decode_transaction, recover_sender
 from node.domain.ids import Address, Hash32
+from tests.network.doubles import EveryoneMaySend, Refusing
 
 MERCHANT = Account.from_key("0x" + "11" * 32)
 THIEF = Account.from_key("0x" + "22" * 32)
+CLERK = Account.from_key("0x" + "33" * 32)
 CHAIN_ID = 77
 RULES = ChainRules(
     chain_id=CHAIN_ID,
@@ -73,6 +75,7 @@ class FakeEngine:
         self.pool = list(pool)
         self.valid = valid
         self.fails = fails
+        self.nonces: dict[bytes, int] = {}
         self.built: list[Any] = []
         self.executed: list[Payload] = []
 
@@ -83,25 +86,22 @@ class FakeEngine:
         chosen = self.pool if transactions is None else transactions
         return replace(GOOD, parent_hash=parent.hash, transactions=tuple(chosen))
 
+    async def nonce(self, account: Address, *, at: Hash32) -> int:
+        assert at == PARENT.hash
+        return self.nonces.get(bytes(account), 0)
+
     async def execute(self, payload: Payload) -> bool:
         self.executed.append(payload)
         return self.valid
 
 
-class Refusing(EveryoneMaySend):
-    """Nobody but the given may send."""
-
-    open_to_all = False
-
-    def __init__(self, *permitted: str) -> None:
-        self.permitted = {bytes.fromhex(address[2:]) for address in permitted}
-
-    async def refused(self, senders: set[Address], *, at: Hash32) -> set[Address]:
-        assert at == PARENT.hash
-        return {sender for sender in senders if sender not in self.permitted}
+def refusing(*permitted: str) -> Refusing:
+    return Refusing(*permitted, parent=PARENT.hash)
 
 
-def judge(engine: FakeEngine, policy: EveryoneMaySend | None = None, now: float = 2000.0) -> Proposals:
+def judge(
+    engine: FakeEngine, policy: EveryoneMaySend | None = None, now: float = 2000.0, gossip: Gossip | None = None
+) -> Proposals:
     async def no_wait(_: float) -> None:
         return None
 
@@ -111,6 +111,7 @@ def judge(engine: FakeEngine, policy: EveryoneMaySend | None = None, now: float 
         policy=policy or EveryoneMaySend(),
         clock=lambda: now,
         sleep=no_wait,
+        gossip=gossip or Gossip(lambda: 0.0),
     )
 
 
@@ -119,8 +120,10 @@ async def check(data: bytes, engine: FakeEngine | None = None, policy: EveryoneM
     return await proposals.check(data, parent=PARENT, height=HEIGHT, block_time=BLOCK_TIME)
 
 
-async def make(engine: FakeEngine, policy: EveryoneMaySend | None = None, max_bytes: int = 10**6) -> Payload:
-    proposals = judge(engine, policy)
+async def make(
+    engine: FakeEngine, policy: EveryoneMaySend | None = None, max_bytes: int = 10**6, gossip: Gossip | None = None
+) -> Payload:
+    proposals = judge(engine, policy, gossip=gossip)
     data = await proposals.make(parent=PARENT, height=HEIGHT, block_time=BLOCK_TIME, max_bytes=max_bytes)
     return decode_payload(data)
 
@@ -186,8 +189,15 @@ async def test_check_refuses_when_a_transaction_must_not_be_there(raw: bytes) ->
 async def test_check_refuses_when_a_sender_has_no_permission_in_the_parents_state() -> None:
     block = encode_payload(replace(GOOD, transactions=(transfer(), transfer(THIEF))))
     with pytest.raises(ProposalRefused, match="transaction 1"):
-        await check(block, policy=Refusing(MERCHANT.address))
-    await check(block, policy=Refusing(MERCHANT.address, THIEF.address))
+        await check(block, policy=refusing(MERCHANT.address))
+    await check(block, policy=refusing(MERCHANT.address, THIEF.address))
+
+
+async def test_check_refuses_a_creation_when_its_sender_may_only_send() -> None:
+    block = encode_payload(replace(GOOD, transactions=(transfer(), transfer(to=b"", data=b"\x00", gas=60_000))))
+    with pytest.raises(ProposalRefused, match="transaction 1"):
+        await check(block, policy=refusing(MERCHANT.address))
+    await check(block)
 
 
 async def test_check_refuses_when_the_payload_is_too_large() -> None:
@@ -227,8 +237,31 @@ def test_payload_from_json_refuses_when_a_field_is_doubled_unknown_or_malformed(
 
 async def test_make_leaves_out_senders_when_they_lost_their_permission() -> None:
     engine = FakeEngine([transfer(), transfer(THIEF), transfer(nonce=1)])
-    payload = await make(engine, Refusing(MERCHANT.address))
+    payload = await make(engine, refusing(MERCHANT.address))
     assert payload.transactions == (transfer(), transfer(nonce=1))
+
+
+async def test_make_takes_what_gossip_knows_when_those_who_may_not_clog_the_pool() -> None:
+    pool = [transfer(THIEF, nonce=nonce) for nonce in range(20)]
+    gossip = Gossip(lambda: 0.0)
+    waiting = [transfer(nonce=nonce) for nonce in (7, 5, 6, 9)]
+    for raw in (*pool, *waiting, transfer(CLERK, nonce=1)):
+        gossip.heard(raw)
+    engine = FakeEngine(pool)
+    engine.nonces = {bytes.fromhex(MERCHANT.address[2:]): 5}
+    payload = await make(engine, refusing(MERCHANT.address, CLERK.address), gossip=gossip)
+    # each sender's in the order of its nonces, without gaps
+    assert payload.transactions == (transfer(nonce=5), transfer(nonce=6), transfer(nonce=7))
+    # and what may not be in a block is offered to nobody any more
+    assert set(gossip.pending(100)) == {*waiting, transfer(CLERK, nonce=1)}
+
+
+async def test_make_lists_no_more_than_the_gas_of_a_block() -> None:
+    gossip = Gossip(lambda: 0.0)
+    for nonce in range(30):
+        gossip.heard(transfer(nonce=nonce, gas=90_000))
+    payload = await make(FakeEngine([transfer(THIEF)]), refusing(MERCHANT.address), gossip=gossip)
+    assert len(payload.transactions) == RULES.gas_limit // 90_000
 
 
 async def test_make_stays_below_the_byte_budget_when_the_pool_is_full() -> None:
@@ -267,6 +300,7 @@ async def test_make_waits_until_a_second_after_its_parent() -> None:
         policy=EveryoneMaySend(),
         clock=lambda: 1000.25,
         sleep=note,
+        gossip=Gossip(lambda: 0.0),
     )
     await proposals.make(parent=PARENT, height=HEIGHT, block_time=BLOCK_TIME, max_bytes=10**6)
     assert waits == [0.75]
@@ -348,7 +382,7 @@ def test_decode_refuses_a_long_list_after_its_first_items(head: bytes, monkeypat
 
 
 async def test_check_refuses_when_there_are_more_transactions_than_the_gas_allows() -> None:
-    policy = Refusing()
+    policy = refusing()
     many = (b"",) * (RULES.gas_limit // 21_000 + 1)
     with pytest.raises(ProposalRefused, match="transactions"):
         await check(encode_payload(replace(GOOD, transactions=many)), policy=policy)
@@ -365,4 +399,4 @@ async def test_make_tries_half_of_a_list_that_cannot_be_built_and_ends_with_an_e
             return await super().build(transactions=transactions, **more)
 
     pool = [*(transfer(nonce=nonce) for nonce in range(40)), transfer(THIEF)]
-    assert len((await make(Choosy(pool), Refusing(MERCHANT.address))).transactions) == kept
+    assert len((await make(Choosy(pool), refusing(MERCHANT.address))).transactions) == kept

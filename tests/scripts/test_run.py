@@ -14,6 +14,7 @@ from tests.scripts.conftest import BIN, Chain
 
 SIGNER = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 POSTER = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+OWNER = "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"
 MEMBERS = [7, 2**64 - 1, *range(1000, 1300)]
 
 
@@ -218,3 +219,20 @@ def test_plan_tells_what_is_wrong_when_it_cannot_be_read(chain: Chain, tmp_path:
     assert "Merchant 1 of the plan lacks 'stores'" in told(chain, "onboard_merchant", "plan", str(plan))
     # nothing of it was done
     assert "No member 5 is registered" in told(chain, "show_member", "main", "5")
+
+
+def test_who_gets_coin_for_gas_may_send_and_permit_accounts_says_who_may(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown(chain, "onboard_merchant", "main", "Owned Shop", "Pier=S0000301", "1", OWNER)
+    assert web3_of(chain).eth.get_balance(Web3.to_checksum_address(OWNER)) == 10**18
+    if chain.network.startswith("http"):
+        assert "everybody may send here" in told(chain, "permit_accounts")
+        return
+    out = " ".join(shown(chain, "permit_accounts").split())
+    assert f"{OWNER} send" in out and "everybody else nothing" in out
+    both = f"{OWNER},{chain.folder / 'keys' / 'bridge.json'}"
+    assert shown(chain, "permit_accounts", "deployer", both).count("send and create contracts") == 2
+    assert "nothing" in shown(chain, "permit_accounts", "forbid", OWNER)
+    monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(chain.folder / "keys" / "bridge.json"))
+    assert "says who may send on this network" in told(chain, "permit_accounts", "permit", OWNER)

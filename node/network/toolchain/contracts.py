@@ -16,6 +16,8 @@ from node.network.toolchain.layout import Layout
 from node.network.toolchain.work import Work
 
 CODE_LIMIT: Final = 24_576  # bytes of deployed code, EIP-170
+GENESIS_CONTRACTS: Final = frozenset({"AccountRegistry", "ValidatorRegistry"})
+"""Those that stand in block 0: their artifact holds the deployed code too."""
 
 
 def build_wire(work: Work) -> None:
@@ -66,12 +68,13 @@ def is_ours(compiled: dict[str, Any]) -> bool:
 
 
 def artifact_of(compiled: dict[str, Any]) -> dict[str, Any]:
-    """What the node keeps of one contract: name, source path, ABI, and the bytes of its deployed code."""
+    """What the node keeps of one contract: name, source path, ABI, size of its deployed code; that itself if needed."""
     name = compiled["contractName"]
     size = len(str(compiled.get("deployedBytecode", ""))) // 2
     if size > CODE_LIMIT and not str(compiled["sourcePath"]).startswith("contracts/testing/"):
         raise SetupError(f"Contracts: {name} is {size} bytes, and a chain deploys {CODE_LIMIT} at most.")
-    return {"name": name, "source": compiled["sourcePath"], "abi": compiled["abi"], "deployed_size": size}
+    kept = {"name": name, "source": compiled["sourcePath"], "abi": compiled["abi"], "deployed_size": size}
+    return kept | ({"code": compiled["deployedBytecode"]} if name in GENESIS_CONTRACTS else {})
 
 
 def sources(layout: Layout) -> tuple[Path, ...]:

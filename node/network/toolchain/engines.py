@@ -19,8 +19,9 @@ from node.network.toolchain.work import Work
 PACKAGES: Final = {
     "geth": "github.com/ethereum/go-ethereum/cmd/geth",
     "cometbft": "github.com/cometbft/cometbft/cmd/cometbft",
+    "toxiproxy": "github.com/Shopify/toxiproxy/v2/cmd/server",
 }
-# both link against names inside Go's runtime, which Go 1.23 and later refuse unless told
+# the first two link against names inside Go's runtime, which Go 1.23 and later refuse unless told
 FLAGS: Final = "-ldflags=-checklinkname=0"
 
 

@@ -99,10 +99,10 @@ def _engine(layout: Layout, name: str, title: str) -> Step:
     )
 
 
-def set_up(layout: Layout) -> int:
+def set_up(layout: Layout, chosen: tuple[Step, ...] | None = None) -> int:
     """Runs every step that is not done, in order, and returns how many ran. Raises SetupError at the first failure."""
     with one_at_a_time(layout):
-        plan = [(step, digest(step.inputs)) for step in steps(layout)]
+        plan = [(step, digest(step.inputs)) for step in chosen or steps(layout)]
         pending = [(step, wanted) for step, wanted in plan if not _done(layout, step, wanted)]
         if pending and shutil.disk_usage(layout.root).free < SPACE // len(plan) * len(pending):
             raise SetupError(f"The disk is nearly full: setup needs about {SPACE >> 30} GB under {layout.root}.")

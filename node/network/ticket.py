@@ -1,0 +1,63 @@
+"""DIR/join.json: all that a newcomer needs to know of a network, and nothing secret.
+
+Written beside every network.json; read by node/network/join.py.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from node.consensus.rules import ChainRules
+from node.domain.errors import Unusable
+from node.network.plan import PeerPlan
+
+TICKET_FILE: Final = "join.json"
+FORMAT: Final = 1
+LARGEST_BYTES: Final = 16_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """Both genesis documents, and the validators that a newcomer dials."""
+
+    geth_genesis: dict[str, Any]
+    comet_genesis: dict[str, Any]
+    peers: tuple[PeerPlan, ...]
+
+    def rules(self) -> ChainRules:
+        """The rules that the genesis document names. Raises Unusable when it names none."""
+        try:
+            return ChainRules.from_json(self.comet_genesis["app_state"]["rules"])
+        except (KeyError, TypeError, ValueError, AttributeError) as failure:
+            raise Unusable(f"the genesis document names no rules: {failure}") from None
+
+
+def write_ticket(folder: Path, ticket: Ticket) -> None:
+    """Writes join.json."""
+    text = {
+        "format": FORMAT,
+        "peers": [asdict(peer) for peer in ticket.peers],
+        "geth_genesis": ticket.geth_genesis,
+        "comet_genesis": ticket.comet_genesis,
+    }
+    (folder / TICKET_FILE).write_text(json.dumps(text, indent=2) + "\n")
+
+
+def read_ticket(path: Path) -> Ticket:
+    """What a join.json says; raises Unusable for a file that is none."""
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise Unusable(f"{path} is too large to be a {TICKET_FILE}")
+        text: Any = json.loads(path.read_text())
+        if text["format"] != FORMAT:
+            raise Unusable(f"{path} has format {text['format']}, this program knows {FORMAT}")
+        peers = tuple(PeerPlan(**peer) for peer in text["peers"])
+        ticket = Ticket(geth_genesis=text["geth_genesis"], comet_genesis=text["comet_genesis"], peers=peers)
+    except OSError as failure:
+        raise Unusable(f"{path} cannot be read: {failure.strerror}") from None
+    except (ValueError, KeyError, TypeError) as failure:
+        raise Unusable(f"{path} is no {TICKET_FILE}: {failure}") from None
+    if not peers:
+        raise Unusable(f"{path} names nobody to join")
+    return ticket
