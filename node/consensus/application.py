@@ -5,6 +5,7 @@ is the EVM block number and the app hash is the EVM block hash.
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ ENGINE_POLL_SECONDS: Final = 0.1
 DRIFT_ALARM_SECONDS: Final = 10
 PEER_FILTER: Final = "/p2p/filter/id/"
 NOT_ONE_OF_US: Final = 1
+REFUSED_AGAIN_SECONDS: Final = 60.0
+REFUSED_REMEMBERED: Final = 256
 
 log = structlog.get_logger()
 
@@ -66,6 +69,7 @@ class Application:
         self._keep_blocks = keep_blocks
         self._clock = clock
         self._fail_points = fail_points
+        self._refused: OrderedDict[str, float] = OrderedDict()
         self._head: Head | None = None
         self._finalized: Head | None = None
         self._handlers: dict[str, Callable[[Any], Awaitable[Any]]] = {
@@ -122,7 +126,7 @@ class Application:
         if request.path.startswith(PEER_FILTER):
             node_id = request.path.removeprefix(PEER_FILTER)
             if not await self._may_connect(node_id):
-                log.warning("peer.refused", node_id=node_id[:64])
+                self._tell_refused(node_id[:64])
                 return abci.ResponseQuery(code=NOT_ONE_OF_US, log="not one of this network")
         return abci.ResponseQuery()
 
@@ -224,13 +228,23 @@ class Application:
         """Never taken."""
         return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.ABORT)
 
+    def _tell_refused(self, node_id: str) -> None:
+        """Logs it; a peer that dials again and again is told of once in a while."""
+        now = self._clock()
+        if now - self._refused.get(node_id, 0.0) < REFUSED_AGAIN_SECONDS:
+            return
+        self._refused[node_id] = now
+        while len(self._refused) > REFUSED_REMEMBERED:
+            self._refused.popitem(last=False)
+        log.warning("peer.refused", node_id=node_id)
+
     async def _may_connect(self, node_id: str) -> bool:
         try:
             return await self._validators.may_connect(node_id, at=(await self.current_head()).hash)
         except (EngineUnreachable, EngineFailed) as failure:
-            # the peer tries again; an error answered here would end CometBFT
+            # an error answered here would end CometBFT
             log.warning("peer.not_judged", node_id=node_id[:64], reason=str(failure))
-            return False
+            return self._validators.may_connect_unasked(node_id)
 
     async def _parent_of(self, height: int) -> Head:
         head = await self.current_head()

@@ -88,6 +88,9 @@ class ValidatorSource(Protocol):
     async def may_connect(self, node_id: str, *, at: Hash32) -> bool:
         """Whether a peer with this p2p node id is one of ours in the state of block `at`."""
 
+    def may_connect_unasked(self, node_id: str) -> bool:
+        """The same by what is known already, while geth does not answer: CometBFT soon gives up whom we refuse."""
+
 
 class RegistryValidators:
     """What the ValidatorRegistry says. `peers` are the node ids that this node itself dials: a newcomer, whose state is
@@ -125,9 +128,18 @@ class RegistryValidators:
 
     async def may_connect(self, node_id: str, *, at: Hash32) -> bool:
         """True for validators and observers, and for those that this node dials and that were not removed."""
-        status = await self._status(node_id.lower(), at)
-        known = status in (NodeStatus.OF_VALIDATOR, NodeStatus.OF_OBSERVER)
-        return known or (status == NodeStatus.UNKNOWN and node_id.lower() in self._peers)
+        return self._lets_in(node_id.lower(), await self._status(node_id.lower(), at))
+
+    def may_connect_unasked(self, node_id: str) -> bool:
+        """By the newest answer that there was of this node; without one, as of a node that nobody knows."""
+        for known in reversed(self._nodes.values()):
+            if (status := known.get(node_id.lower())) is not None:
+                return self._lets_in(node_id.lower(), status)
+        return self._lets_in(node_id.lower(), NodeStatus.UNKNOWN)
+
+    def _lets_in(self, node_id: str, status: NodeStatus) -> bool:
+        listed = status in (NodeStatus.OF_VALIDATOR, NodeStatus.OF_OBSERVER)
+        return listed or (status == NodeStatus.UNKNOWN and node_id in self._peers)
 
     async def _status(self, node_id: str, at: Hash32) -> NodeStatus:
         try:

@@ -12,7 +12,10 @@ from node.network.rpc import certificate_of, read_cookie
 
 
 def gateways_of(plan: NetworkPlan, access: RpcAccess) -> tuple[list[str], RpcAccess]:
-    """Every gateway's URL, those of this folder first, and what to show there: the key in `access`, else each validator's cookie in its URL."""
+    """Every gateway's URL, those of this folder first, and what to show there.
+
+    That is the key in `access`, else each validator's cookie in its URL. Raises Unusable when there is no gateway.
+    """
     urls, certificates = [], list(access.ca_files)
     for validator in plan.validators:
         home, url = plan.home(validator.name), plan.rpc_url(validator)
@@ -21,7 +24,7 @@ def gateways_of(plan: NetworkPlan, access: RpcAccess) -> tuple[list[str], RpcAcc
         urls.append(url if cookie is None else url.replace("://", f"://:{quote(cookie, safe='')}@", 1))
         if certificate is not None and certificate not in certificates:
             certificates.append(certificate)
-    urls += [url for peer in plan.others if (url := peer_url(peer)) is not None]
+    urls += [elsewhere for peer in plan.others if (elsewhere := peer_url(peer)) is not None]
     if not urls:
         raise Unusable(f"no gateway of the network in {plan.folder} can be reached from here")
     return urls, RpcAccess(key=access.key, ca_files=tuple(certificates))

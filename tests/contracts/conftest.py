@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts.twin", "tests.contracts.suite")
+pytest.register_assert_rewrite("tests.contracts.twin", "tests.contracts.suite", "tests.contracts.council")
 
 from benchmarks.devchain import Chain, anvil  # noqa: E402
 from benchmarks.world import Terms  # noqa: E402

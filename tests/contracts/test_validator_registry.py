@@ -1,22 +1,20 @@
-"""Proposals, votes, what may change in a block, and evidence, on a registry as block 0 has it."""
+"""Proposals, votes and what may change in a block, on a registry as block 0 has it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from eth_hash.auto import keccak
 
-from benchmarks.devchain import Chain, Contract, Event, Reverted
 from node.consensus.registry import (
     Observer,
-    call_data,
     consensus_address,
     read_number,
     read_numbers,
     read_observers,
     read_validators,
 )
+from tests.contracts.council import Council, council_of, four
 from tests.contracts.governance import (
     ADD_OBSERVER,
     MOST_POWER,
@@ -29,81 +27,14 @@ from tests.contracts.governance import (
     Act,
     account,
     adding,
-    governance,
     key,
     node,
-    place_registries,
     validator,
 )
 
+__all__ = ["council_of", "four"]
 pytestmark = pytest.mark.anvil
-DUPLICATE_VOTE = 1
 PROPOSALS_SLOT = 8
-CULPRIT = consensus_address(key(4))
-
-
-class Council:
-    """Validators with these powers, and what they do."""
-
-    def __init__(self, chain: Chain, *powers: int) -> None:
-        self.chain, self.made = chain, governance(*powers)
-        self.registry, self.accounts = place_registries(chain, self.made)
-
-    def send(self, who: int, name: str, *arguments: Any) -> list[Event]:
-        return self.registry.events(self.registry.send(name, *arguments, sender="0x" + account(who).hex()))
-
-    def send_together(self, who: int, *calls: tuple[Any, ...]) -> list[str]:
-        """Transactions in one block; the status of each."""
-        sender, to = "0x" + account(who).hex(), self.registry.address
-        self.chain.request("evm_setAutomine", False)
-        try:
-            hashes = []
-            for call in calls:
-                data = self.registry.interface.encode(*call)
-                message = {"from": sender, "to": to, "data": data, "gas": "0x989680", "gasPrice": "0x0"}
-                hashes.append(self.chain.request("eth_sendTransaction", message))
-            self.chain.request("evm_mine")
-        finally:
-            self.chain.request("evm_setAutomine", True)
-        receipts = [self.chain.request("eth_getTransactionReceipt", each) for each in hashes]
-        assert len({receipt["blockNumber"] for receipt in receipts}) == 1
-        return [receipt["status"] for receipt in receipts]
-
-    def propose(self, who: int, act: Act, *, drastic: bool = False) -> int:
-        self.send(who, "propose", act.words(), drastic)
-        return int(self.registry.view("proposalCount"))
-
-    def decide(self, act: Act, *voters: int, drastic: bool = False) -> list[Event]:
-        """The first of the voters proposes; the events of the last vote."""
-        number = self.propose(voters[0], act, drastic=drastic)
-        events: list[Event] = []
-        for who in voters[1:]:
-            events = self.send(who, "vote", number, True)
-        return events
-
-    def refused(self, who: int, name: str, *arguments: Any) -> tuple[str, tuple[Any, ...]]:
-        with pytest.raises(Reverted) as reverted:
-            self.send(who, name, *arguments)
-        return reverted.value.error, reverted.value.values
-
-    def names(self) -> list[str]:
-        return [each["name"].rstrip(b"\0").decode() for each in self.registry.view("validators")]
-
-    def words(self, name: str, *words: bytes | int, to: Contract | None = None) -> bytes:
-        message = {"to": (to or self.registry).address, "data": "0x" + call_data(name, *words).hex()}
-        return bytes.fromhex(self.chain.request("eth_call", message, "latest")[2:])
-
-
-@pytest.fixture
-def council_of(chain: Chain) -> Iterator[Callable[..., Council]]:
-    mark = chain.snapshot()
-    yield lambda *powers: Council(chain, *powers)
-    chain.revert(mark)
-
-
-@pytest.fixture
-def four(council_of: Callable[..., Council]) -> Council:
-    return council_of(10, 10, 10, 10)
 
 
 def test_the_application_reads_what_stands_in_block_0(four: Council) -> None:
@@ -155,7 +86,7 @@ def test_vote_counts_once_and_only_for_validators(four: Council) -> None:
         ("vote", (number, True)),
         ("propose", (adding(6).words(), False)),
         ("leave", ()),
-        ("reportEvidence", (CULPRIT, 3, DUPLICATE_VOTE)),
+        ("reportEvidence", (consensus_address(key(4)), 3, 1)),
     ):
         error, (who,) = four.refused(7, name, *arguments)
         assert (error, who) == ("NotValidator", "0x" + account(7).hex())
@@ -290,43 +221,6 @@ def test_an_observer_becomes_a_validator_on_the_same_node(four: Council) -> None
     assert [event.name for event in events[2:]] == ["ObserverRemoved", "ValidatorAdded"]
     assert events[2].args["promoted"] is True
     assert list(four.registry.view("observers")) == [] and four.registry.view("nodeStatus", node(5)) == 1
-
-
-def test_evidence_removes_a_validator_when_more_than_a_third_has_said_the_same(four: Council) -> None:
-    report = (CULPRIT, 77, DUPLICATE_VOTE)
-    assert [event.name for event in four.send(1, "reportEvidence", *report)] == ["EvidenceReported"]
-    # said again, of another height too, it changes nothing
-    assert four.send(1, "reportEvidence", *report) == []
-    assert four.send(1, "reportEvidence", CULPRIT, 78, DUPLICATE_VOTE) == []
-    assert four.registry.view("hasReported", CULPRIT, "0x" + account(1).hex())
-    assert not four.registry.view("hasReported", CULPRIT, "0x" + account(2).hex())
-    assert four.names() == ["v1", "v2", "v3", "v4"]
-    events = four.send(2, "reportEvidence", CULPRIT, 78, DUPLICATE_VOTE)
-    assert [event.name for event in events] == ["EvidenceReported", "EvidenceAccepted", "ValidatorRemoved"]
-    assert events[1].args["removed"] is True and events[2].args["reason"] == 2
-    assert four.names() == ["v1", "v2", "v3"]
-    assert four.registry.view("isBanned", CULPRIT)
-    assert four.send(3, "reportEvidence", *report) == []
-
-
-def test_a_banned_key_never_validates_again_and_its_owner_may_with_another(four: Council) -> None:
-    waiting = four.propose(1, Act(kind=ROTATE, account=account(1), key=key(40), node_id=node(1)))
-    for who in (1, 2):
-        four.send(who, "reportEvidence", CULPRIT, 77, DUPLICATE_VOTE)
-    assert four.refused(1, "propose", adding(4).words(), False) == ("KeyBanned", (key(4),))
-    act = Act(kind=ROTATE, account=account(1), key=key(4), node_id=node(1))
-    assert four.refused(1, "propose", act.words(), False) == ("KeyBanned", (key(4),))
-    four.decide(adding(4, key=key(44), node_id=node(44)), 1, 2, 3)
-    assert "v4" in four.names() and list(four.registry.view("openProposals")) == [waiting]
-
-
-def test_evidence_against_a_key_that_was_rotated_away_bans_the_key_only(four: Council) -> None:
-    four.decide(Act(kind=ROTATE, account=account(4), key=key(40), node_id=node(40)), 1, 2, 3)
-    four.send(1, "reportEvidence", CULPRIT, 77, DUPLICATE_VOTE)
-    (_, accepted) = four.send(2, "reportEvidence", CULPRIT, 77, DUPLICATE_VOTE)
-    assert (accepted.name, accepted.args["removed"]) == ("EvidenceAccepted", False)
-    assert four.names() == ["v1", "v2", "v3", "v4"]
-    assert four.refused(1, "reportEvidence", consensus_address(key(9)), 1, 1)[0] == "UnknownCulprit"
 
 
 def test_set_admin_replaces_the_accounts_admin(four: Council) -> None:

@@ -40,3 +40,6 @@ class FixedValidators:
 
     async def may_connect(self, node_id: str, *, at: Hash32) -> bool:
         return node_id.lower() in {key.node_id for key in self.keys}
+
+    def may_connect_unasked(self, node_id: str) -> bool:
+        return False

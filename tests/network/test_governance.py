@@ -1,7 +1,6 @@
 """Who validates and who sends, decided on a running network: four real validators, and newcomers beside them.
 
-The tests build on each other, in their order: a fifth is voted in, gets another power, is voted out; one of four signs
-twice and is removed.
+The tests build on each other, in their order: a fifth is voted in, gets another power, is voted out.
 """
 
 import json
@@ -184,7 +183,10 @@ def test_newcomer_is_refused_until_it_is_an_observer(net: Chain, fifth: NetworkP
     assert all(node_id not in (connected(net.plan, name) or ()) for name in net.names)
     shown = till("validator", "propose", "observer", net.plan.folder, node_id, "v5", *THREE)
     assert "is decided" in shown
-    wait_until(lambda: Chain(fifth).height("v5") >= net.height() - 1, seconds=120, what="the newcomer has synced")
+    # CometBFT has given up whom it could not reach
+    stop(fifth)
+    start(fifth)
+    wait_until(lambda: Chain(fifth).height("v5") >= net.height() - 1, seconds=300, what="the newcomer has synced")
     assert council(net)["observers"] == [{"name": "v5", "node_id": node_id}]
     assert fifth.validators[0].address not in powers(net.plan, "v1")
 
@@ -236,28 +238,3 @@ def test_removed_validator_signs_no_more_and_is_disconnected(net: Chain, fifth: 
     assert height > started
     net.assert_same_chain(height)
     assert "is no validator" in till("validator", "propose", "observer", fifth.folder, "ab" * 20, "x", code=1)
-
-
-def test_double_signing_is_reported_and_removes_the_validator(net: Chain, folder: Path) -> None:
-    twin = make_newcomer(net.plan, folder / "twin", "twin", key_of="v4")
-    victim = net.plan.validator("v4")
-    till("validator", "propose", "observer", net.plan.folder, twin.validators[0].node_id, "twin", *THREE)
-    try:
-        start(twin)
-        wait_until(
-            lambda: "v4" not in {each["name"] for each in council(net)["validators"]},
-            seconds=240,
-            what="the contract has removed it",
-        )
-    finally:
-        stop(twin)
-        shutil.rmtree(folder / "twin", ignore_errors=True)
-    wait_until(lambda: victim.address not in powers(net.plan, "v1"), seconds=30, what="CometBFT has removed it")
-    others = ("v1", "v2", "v3")
-    height = net.wait_for_blocks(3, *others)
-    net.assert_same_chain(height, *others)
-    card = folder / "v4.json"
-    card.write_text(till("validator", "card", net.plan.folder, "--as", "v4"))
-    assert "never validates again" in till(
-        "validator", "propose", "add", net.plan.folder, card, "--drastic", "--as", "v1", code=1
-    )

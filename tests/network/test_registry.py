@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node.consensus.permissions import RegistrySenders, RegistryValidators
@@ -35,9 +35,12 @@ KEYS = st.one_of(
     st.binary(min_size=32, max_size=32),
 )
 POWERS = st.one_of(st.integers(0, 20), st.integers(-(2**70), 2**70))
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A loaded machine is no failure."""
 ENTRIES = st.lists(st.tuples(KEYS, POWERS), max_size=100)
 
 
+@PATIENT
 @given(ENTRIES)
 def test_cleaned_is_a_set_that_cometbft_takes_whatever_stands_in_the_registry(entries: list[tuple[bytes, int]]) -> None:
     found = cleaned(entries, GENESIS)
@@ -50,6 +53,7 @@ def test_cleaned_is_a_set_that_cometbft_takes_whatever_stands_in_the_registry(en
     assert found == GENESIS_SET if not good else set(found.items()) <= set(good)
 
 
+@PATIENT
 @given(st.lists(ENTRIES, max_size=5))
 def test_difference_leads_cometbft_from_set_to_set(blocks: list[list[tuple[bytes, int]]]) -> None:
     known = dict(GENESIS_SET)
@@ -70,6 +74,7 @@ def test_the_stand_in_for_cometbft_refuses_what_halts_it() -> None:
             apply_updates(GENESIS_SET, updates)
 
 
+@PATIENT
 @given(st.binary(max_size=700))
 def test_reading_an_answer_gives_entries_or_says_that_it_is_none(answer: bytes) -> None:
     for read in (read_validators, read_observers):
@@ -162,6 +167,19 @@ async def test_may_connect_says_what_the_registry_says_of_a_node(
     assert await source.may_connect("aB" * 20, at=block(1)) is may
     assert await source.may_connect("ab" * 20, at=block(1)) is may
     assert len(state.asked) == 1
+
+
+async def test_may_connect_unasked_goes_by_the_newest_answer() -> None:
+    state = MemoryState()
+    state.nodes = {"ab" * 20: NodeStatus.OF_VALIDATOR}
+    source = RegistryValidators(state, GENESIS, ["cd" * 20])
+    assert not source.may_connect_unasked("ab" * 20) and source.may_connect_unasked("CD" * 20)
+    await source.may_connect("ab" * 20, at=block(1))
+    assert source.may_connect_unasked("AB" * 20)
+    state.nodes = {"ab" * 20: NodeStatus.REMOVED, "cd" * 20: NodeStatus.REMOVED}
+    for node_id in ("ab" * 20, "cd" * 20):
+        await source.may_connect(node_id, at=block(2))
+        assert not source.may_connect_unasked(node_id)
 
 
 @pytest.mark.parametrize("junk", ["", "zz" * 20, "ab" * 19, "ab" * 21])
