@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from node.cli import net_operate
 from node.domain.errors import Unusable
 from node.network.control import start, stop, wait_until_final
 from node.network.init import DEFAULT_CHAIN_ID, NetworkOrder, init_network
@@ -21,6 +22,10 @@ FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path)
 @click.group()
 def net() -> None:
     """Make, start, stop and watch a network of validators."""
+
+
+for each_command in net_operate.COMMANDS:
+    net.add_command(each_command)
 
 
 @net.command()

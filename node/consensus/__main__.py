@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One validator's application, as node/network wrote it down. Ports are on `host`."""
+    """One validator's application, as node/network wrote it down. Ports are on `host`.
+
+    `prague_time` is a fork that was scheduled after the genesis, in seconds since 1970.
+    """
 
     name: str
     host: str
@@ -47,6 +50,7 @@ class Settings:
     genesis_file: Path
     keep_blocks: int
     fail_points: Path | None
+    prague_time: int | None = None
 
 
 def read_settings(path: Path) -> Settings:
@@ -74,6 +78,8 @@ def read_genesis(path: Path) -> tuple[ChainRules, list[ValidatorKey]]:
 async def run(settings: Settings) -> None:
     """Serves CometBFT and clients until SIGTERM or SIGINT."""
     rules, keys = read_genesis(settings.genesis_file)
+    if settings.prague_time is not None:
+        rules = replace(rules, prague_time=settings.prague_time)
     engine = Engine(
         auth_url=f"http://{settings.host}:{settings.engine_port}",
         rpc_url=f"http://{settings.host}:{settings.geth_port}",

@@ -195,6 +195,7 @@ def _write_settings(plan: NetworkPlan, validator: ValidatorPlan, document: str) 
         "jwt_file": "jwt.hex",
         "genesis_file": "cometbft/config/genesis.json",
         "keep_blocks": validator.keep_blocks,
+        "prague_time": plan.rules.prague_time,
         "fail_points": fail_points.name if plan.fail_points else None,
     }
     (home / "app.json").write_text(json.dumps(settings, indent=2) + "\n")
