@@ -61,7 +61,7 @@ def schedule_fork(
     forked = replace(plan, rules=replace(plan.rules, prague_time=at))
     write_plan(forked)
     for validator in forked.validators:
-        if _has_it(forked, validator):
+        if was_told(forked, validator):
             tell(f"{validator.name} has it already")
             continue
         height = _newest(forked)
@@ -98,7 +98,8 @@ def _check_contracts(genesis: dict[str, Any]) -> None:
             raise Unusable(f"this network's genesis has another contract at {address}; with Prague it would stand")
 
 
-def _has_it(plan: NetworkPlan, validator: ValidatorPlan) -> bool:
+def was_told(plan: NetworkPlan, validator: ValidatorPlan) -> bool:
+    """Whether a validator got the plan's fork by `tell_validator`."""
     try:
         told = json.loads((plan.home(validator.name) / TOLD_FILE).read_text())
     except FileNotFoundError:

@@ -169,9 +169,11 @@ def test_wiped_validator_follows_again_from_its_backup(own_chain: Chain, tmp_pat
     file = back_up(plan, "v2", tmp_path / "v2.tar.gz", passphrase=PASSPHRASE)
     with tarfile.open(file) as tar:
         manifest = json.loads(tar.extractfile("manifest.json").read())  # type: ignore[union-attr]
-    own_chain.wait_for_blocks(4)
+    # it votes again, beyond what is in the backup
+    later = SignState(height=manifest["height"] + 2, round=0, step=0)
+    wait_until(lambda: _signs(plan, later), seconds=60, what="v2 votes after its backup")
     signed = read_sign_state(plan.home("v2"))
-    assert signed is not None and signed.height > manifest["height"] + 1
+    assert signed is not None
     with held(plan, "v2"):
         shutil.rmtree(plan.home("v2"))
     # the supervisor cannot start it: it is in nobody's way
@@ -194,7 +196,7 @@ def test_validator_is_held_only_while_its_holder_lives_and_the_others_go_on(own_
         assert state is not None and state.validators["v3"] == {}
         assert all(is_alive(running) for running in state.all())
         own_chain.wait_for_blocks(3, "v1", "v2", "v4")
-        with pytest.raises(Unusable, match="(?i)another till net command"), held(plan, "v1"):
+        with pytest.raises(Unusable, match=r"(?i)another till net command"), held(plan, "v1"):
             pass
     own_chain.wait_for_blocks(2)
     hold = plan.run_folder / "holds" / "v3"

@@ -1,0 +1,158 @@
+"""Whose key a validator signs with: its own file, another one after a rotation, or a remote signer's.
+
+The old key and the new one never sign at the same time: the validator is stopped, the files are swapped, and it starts
+again; and it swaps only once the chain's validator set has the new key and not the old one. A remote signer is a
+program that dials CometBFT and speaks its socket protocol (docs/runbook.md).
+"""
+
+import base64
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import ProxyHandler, build_opener
+
+from node.domain.errors import Retryable, Unusable
+from node.network.hold import held
+from node.network.keys import make_signing_key
+from node.network.launch import comet_config
+from node.network.plan import NetworkPlan, ValidatorPlan, write_plan
+from node.network.rpc import CALL_SECONDS
+from node.network.signstate import NOTHING_SIGNED, STATE_PATH, put_sign_state
+
+KEY_FILE: Final = Path("cometbft/config/priv_validator_key.json")
+NEXT_KEY_FILE: Final = KEY_FILE.with_name("priv_validator_key.next.json")
+SIGNER_FILE: Final = "signer"
+"""In a validator's folder: the address where CometBFT waits for its remote signer."""
+PER_PAGE: Final = 100
+OPENER: Final = build_opener(ProxyHandler({}))
+
+
+class NotInTheSet(Retryable):
+    """The chain's validators are not yet those that this key change waits for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublicKey:
+    """A validator's ed25519 key as others see it: 32 bytes in hex, and CometBFT's address of it."""
+
+    public_key: str
+    address: str
+
+
+def current_validators(plan: NetworkPlan) -> set[str]:
+    """Public keys (hex) of the chain's validators, as the first of this folder's CometBFTs says. Raises NotInTheSet."""
+    for validator in plan.validators:
+        url = f"http://{plan.host}:{validator.ports.comet_rpc}/validators?per_page={PER_PAGE}"
+        try:
+            with OPENER.open(url, timeout=CALL_SECONDS) as response:
+                entries = json.loads(response.read())["result"]["validators"]
+            return {base64.b64decode(entry["pub_key"]["value"]).hex() for entry in entries}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    raise NotInTheSet("no validator of this folder answers; start the network")
+
+
+def make_next_key(plan: NetworkPlan, name: str) -> PublicKey:
+    """Makes the key that a validator will sign with next, beside its own; the same again if it is there already."""
+    plan.validator(name)
+    path = plan.home(name) / NEXT_KEY_FILE
+    if not path.exists():
+        make_signing_key(path)
+    return read_public_key(path)
+
+
+def swap_key(
+    plan: NetworkPlan, name: str, *, validators: Callable[[NetworkPlan], set[str]] = current_validators
+) -> NetworkPlan:
+    """Has a validator sign with its next key. Its old key and sign state stay beside, named after its address.
+
+    Raises NotInTheSet while the chain's set has the old key or lacks the new one, Unusable without a next key.
+    """
+    validator, home = plan.validator(name), plan.home(name)
+    if not (home / NEXT_KEY_FILE).exists():
+        raise Unusable(f"{name} has no next key; make one with: till net rotate-key {plan.folder} {name}")
+    if (home / SIGNER_FILE).exists():
+        raise Unusable(f"the key of {name} is with a remote signer; rotate it there")
+    fresh = read_public_key(home / NEXT_KEY_FILE)
+    if fresh.public_key == validator.public_key:
+        raise Unusable(f"the next key of {name} is the one it has")
+    with held(plan, name):
+        # asked when it is stopped already, so that nothing is signed in between
+        known = validators(_without(plan, name))
+        if fresh.public_key not in known or validator.public_key in known:
+            raise NotInTheSet(f"{fresh.address} has to be in it and {validator.address} not; vote first")
+        kept = f"{validator.address}.json"
+        _move(home / KEY_FILE, home / KEY_FILE.with_name(f"old-key-{kept}"))
+        _move(home / STATE_PATH, home / STATE_PATH.with_name(f"old-state-{kept}"))
+        # a key that never signed anything begins at nothing; one that comes back goes on where it was
+        before = home / STATE_PATH.with_name(f"old-state-{fresh.address}.json")
+        if before.exists():
+            _move(before, home / STATE_PATH)
+        else:
+            put_sign_state(home / STATE_PATH, NOTHING_SIGNED)
+        _move(home / NEXT_KEY_FILE, home / KEY_FILE)
+        changed = replace(validator, public_key=fresh.public_key, address=fresh.address)
+        swapped = replace(plan, validators=tuple(changed if each == validator else each for each in plan.validators))
+        write_plan(swapped)
+    return swapped
+
+
+def take_back_old_key(plan: NetworkPlan, name: str, address: str) -> None:
+    """Makes an old key of a validator its next one, with the sign state that it had. Raises Unusable without it."""
+    home = plan.home(name)
+    old = home / KEY_FILE.with_name(f"old-key-{address}.json")
+    if not old.exists() or (home / NEXT_KEY_FILE).exists():
+        raise Unusable(f"{name} has no old key {address}, or has a next one already")
+    _move(old, home / NEXT_KEY_FILE)
+
+
+def use_signer(plan: NetworkPlan, name: str, address: str | None) -> None:
+    """Has a validator wait for a remote signer at `address` (tcp://HOST:PORT), or sign with its own file again (None).
+
+    The key file has to be out of the folder by then, and only then: raises Unusable.
+    """
+    validator, home = plan.validator(name), plan.home(name)
+    key_there = (home / KEY_FILE).exists()
+    if address is not None and key_there:
+        raise Unusable(f"the key is still in {home / KEY_FILE}; move it and the sign state to the signer first")
+    if address is None and not key_there:
+        raise Unusable(f"there is no key in {home / KEY_FILE}; bring it and the sign state back first")
+    with held(plan, name):
+        if address is None:
+            (home / SIGNER_FILE).unlink(missing_ok=True)
+        else:
+            (home / SIGNER_FILE).write_text(address + "\n")
+        (home / "cometbft" / "config" / "config.toml").write_text(with_signer(plan, validator))
+
+
+def with_signer(plan: NetworkPlan, validator: ValidatorPlan) -> str:
+    """CometBFT's config.toml, with the line for the remote signer if there is one."""
+    config = comet_config(plan, validator)
+    path = plan.home(validator.name) / SIGNER_FILE
+    if not path.exists():
+        return config
+    # a key of the table at the top: before the first [section]
+    return f'priv_validator_laddr = "{path.read_text().strip()}"\n{config}'
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """The public part of a priv_validator_key.json. Raises Unusable."""
+    try:
+        text: dict[str, Any] = json.loads(path.read_text())
+        return PublicKey(public_key=base64.b64decode(text["pub_key"]["value"]).hex(), address=str(text["address"]))
+    except (OSError, ValueError, KeyError, TypeError) as failure:
+        raise Unusable(f"the key file {path} cannot be read: {failure}") from None
+
+
+def _without(plan: NetworkPlan, name: str) -> NetworkPlan:
+    others = tuple(each for each in plan.validators if each.name != name)
+    return replace(plan, validators=others) if others else plan
+
+
+def _move(source: Path, target: Path) -> None:
+    if target.exists():
+        raise Unusable(f"{target} is there already, and keys are never overwritten")
+    shutil.move(source, target)
