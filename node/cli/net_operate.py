@@ -22,8 +22,9 @@ from node.network.doctor.finding import Level, Patient
 from node.network.fork import FORKS, schedule_fork
 from node.network.live import Live
 from node.network.plan import NetworkPlan, read_plan
+from node.network.proofs import extend_archive
 from node.network.restore import restore
-from node.network.signer import make_next_key, swap_key, take_back_old_key, use_signer
+from node.network.signer import make_next_key, sign_here, swap_key, take_back_old_key, use_signer
 from node.network.units import UnitOrder, write_units
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -133,6 +134,15 @@ def restore_command(
 
 @click.command()
 @FOLDER
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The archive's folder.")
+def archive(folder: Path, output: Path) -> None:
+    """Keep what proofs need of each block: header, commit and validator set, beyond what validators keep."""
+    first, last = extend_archive(read_plan(folder), output)
+    click.echo(f"{output} has blocks {first} to {last}.")
+
+
+@click.command()
+@FOLDER
 @click.argument("validator")
 @click.option("--switch", is_flag=True, help="Sign with the new key, once the chain's validator set has it.")
 @click.option("--take-back", metavar="ADDRESS", help="Make an old key of this validator the next one.")
@@ -154,11 +164,19 @@ def rotate_key(folder: Path, validator: str, switch: bool, take_back: str | None
 @click.command()
 @FOLDER
 @click.argument("validator")
-@click.argument("address", required=False)
-def signer(folder: Path, validator: str, address: str | None) -> None:
-    """Have a VALIDATOR sign by a remote signer that dials ADDRESS (tcp://HOST:PORT); without one by its own file."""
-    use_signer(read_plan(folder), validator, address)
-    click.echo(f"{validator} signs {'with its own file' if address is None else f'by whoever dials {address}'}.")
+@click.argument("safe", type=click.Path(path_type=Path))
+@click.option("--listen", metavar="ADDRESS", help="Where CometBFT waits for the signer: tcp://HOST:PORT.")
+@click.option("--back", is_flag=True, help="Sign with the own file again.")
+def signer(folder: Path, validator: str, safe: Path, listen: str | None, back: bool) -> None:
+    """Have a VALIDATOR sign by a remote signer: its key and sign state move to the folder SAFE (--back: from there)."""
+    if (listen is None) != back:
+        raise click.UsageError("say either --listen ADDRESS or --back")
+    if listen is None:
+        sign_here(read_plan(folder), validator, safe)
+        click.echo(f"{validator} signs with its own file.")
+    else:
+        use_signer(read_plan(folder), validator, listen, safe)
+        click.echo(f"{validator} waits at {listen}. Its key and sign state are in {safe}: move them to the signer.")
 
 
 @click.command()
@@ -187,4 +205,4 @@ def export_besu_command(folder: Path, output: Path) -> None:
 
 export_besu_command.name = "export-besu"
 
-COMMANDS: Final = (fork, doctor, backup, restore_command, rotate_key, signer, units, export_besu_command)
+COMMANDS: Final = (fork, doctor, backup, restore_command, archive, rotate_key, signer, units, export_besu_command)

@@ -7,6 +7,7 @@ program that dials CometBFT and speaks its socket protocol (docs/runbook.md).
 
 import base64
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,8 +25,10 @@ from node.network.signstate import NOTHING_SIGNED, STATE_PATH, put_sign_state
 
 KEY_FILE: Final = Path("cometbft/config/priv_validator_key.json")
 NEXT_KEY_FILE: Final = KEY_FILE.with_name("priv_validator_key.next.json")
+CONFIG_FILE: Final = Path("cometbft/config/config.toml")
 SIGNER_FILE: Final = "signer"
 """In a validator's folder: the address where CometBFT waits for its remote signer."""
+SIGNER_ADDRESS: Final = re.compile(r"tcp://[A-Za-z0-9.-]+:[0-9]{1,5}")
 PER_PAGE: Final = 100
 OPENER: Final = build_opener(ProxyHandler({}))
 
@@ -85,8 +88,10 @@ def swap_key(
         if fresh.public_key not in known or validator.public_key in known:
             raise NotInTheSet(f"{fresh.address} has to be in it and {validator.address} not; vote first")
         kept = f"{validator.address}.json"
-        _move(home / KEY_FILE, home / KEY_FILE.with_name(f"old-key-{kept}"))
-        _move(home / STATE_PATH, home / STATE_PATH.with_name(f"old-state-{kept}"))
+        for path, name_kept in ((KEY_FILE, f"old-key-{kept}"), (STATE_PATH, f"old-state-{kept}")):
+            # a key that was lost is out of the set for good
+            if (home / path).exists():
+                _move(home / path, (home / path).with_name(name_kept))
         # a key that never signed anything begins at nothing; one that comes back goes on where it was
         before = home / STATE_PATH.with_name(f"old-state-{fresh.address}.json")
         if before.exists():
@@ -109,23 +114,45 @@ def take_back_old_key(plan: NetworkPlan, name: str, address: str) -> None:
     _move(old, home / NEXT_KEY_FILE)
 
 
-def use_signer(plan: NetworkPlan, name: str, address: str | None) -> None:
-    """Has a validator wait for a remote signer at `address` (tcp://HOST:PORT), or sign with its own file again (None).
+def use_signer(plan: NetworkPlan, name: str, address: str, safe: Path) -> None:
+    """Has a validator wait for a remote signer at `address` (tcp://HOST:PORT); its key and sign state move to `safe`.
 
-    The key file has to be out of the folder by then, and only then: raises Unusable.
+    Raises Unusable when `safe` is not empty, or the key is not there.
     """
     validator, home = plan.validator(name), plan.home(name)
-    key_there = (home / KEY_FILE).exists()
-    if address is not None and key_there:
-        raise Unusable(f"the key is still in {home / KEY_FILE}; move it and the sign state to the signer first")
-    if address is None and not key_there:
-        raise Unusable(f"there is no key in {home / KEY_FILE}; bring it and the sign state back first")
+    if not SIGNER_ADDRESS.fullmatch(address):
+        raise Unusable(f"{address} is not of the form tcp://HOST:PORT")
+    if safe.exists() and (not safe.is_dir() or any(safe.iterdir())):
+        raise Unusable(f"{safe} is not an empty folder")
     with held(plan, name):
-        if address is None:
-            (home / SIGNER_FILE).unlink(missing_ok=True)
-        else:
-            (home / SIGNER_FILE).write_text(address + "\n")
-        (home / "cometbft" / "config" / "config.toml").write_text(with_signer(plan, validator))
+        if read_public_key(home / KEY_FILE).public_key != validator.public_key:
+            raise Unusable(f"the key in {home / KEY_FILE} is not that of {name}")
+        safe.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / SIGNER_FILE).write_text(address + "\n")
+        (home / CONFIG_FILE).write_text(with_signer(plan, validator))
+        # moved, not copied, and while nothing runs: there is never a second one that could sign
+        for path in (STATE_PATH, KEY_FILE):
+            _move(home / path, safe / path.name)
+
+
+def sign_here(plan: NetworkPlan, name: str, safe: Path) -> None:
+    """Has a validator sign with its own file again; key and sign state come back from `safe`. The signer has to be
+    stopped by then, for good. Raises Unusable when they are not there, or not the validator's.
+    """
+    validator, home = plan.validator(name), plan.home(name)
+    if read_public_key(safe / KEY_FILE.name).public_key != validator.public_key:
+        raise Unusable(f"the key in {safe} is not that of {name}")
+    if not (safe / STATE_PATH.name).exists():
+        raise Unusable(f"there is no sign state in {safe}, and without it {name} could vote twice")
+    with held(plan, name):
+        if (home / KEY_FILE).exists() and read_public_key(home / KEY_FILE).public_key == validator.public_key:
+            raise Unusable(f"{name} has its key already")
+        for path in (STATE_PATH, KEY_FILE):
+            # CometBFT makes a key that counts for nothing where it finds none
+            (home / path).unlink(missing_ok=True)
+            _move(safe / path.name, home / path)
+        (home / SIGNER_FILE).unlink(missing_ok=True)
+        (home / CONFIG_FILE).write_text(with_signer(plan, validator))
 
 
 def with_signer(plan: NetworkPlan, validator: ValidatorPlan) -> str:

@@ -85,6 +85,8 @@ Type=oneshot
 User={user}
 WorkingDirectory={project}
 ExecStart={till} net backup {folder} {validator} -o {backups} --keep {kept}
+# what proofs of old payments need, before validators prune it; a network that is down has nothing new
+ExecStart=-{till} net archive {folder} -o {backups}/proofs
 Nice=10
 IOSchedulingClass=idle
 LimitNOFILE={handles}

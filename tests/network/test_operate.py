@@ -27,25 +27,9 @@ from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import PROJECT
 from node.network.live import Live
-from node.network.plan import NetworkPlan, read_plan
-from node.network.ports import free_ports
-from node.network.signer import (
-    KEY_FILE,
-    NEXT_KEY_FILE,
-    NotInTheSet,
-    current_validators,
-    make_next_key,
-    read_public_key,
-    swap_key,
-    take_back_old_key,
-    use_signer,
-)
-from node.network.signstate import STATE_PATH, read_sign_state
+from node.network.plan import NetworkPlan
 from node.network.units import UnitOrder, write_units
-from tests.network.chain import Chain, wait_until
-
-ENGINE = PROJECT / "node" / "network" / "engines" / "cometbft"
-SIGNER_PROGRAM = "github.com/cometbft/cometbft/cmd/priv_val_server"
+from tests.network.chain import Chain
 
 
 @pytest.fixture
@@ -119,7 +103,7 @@ def test_units_are_what_systemd_takes(plan: NetworkPlan, tmp_path: Path) -> None
     for unit in (service, backup):
         assert unit["Service"]["NoNewPrivileges"] == "yes" and unit["Service"]["ProtectSystem"] == "strict"
         assert str(plan.folder) in unit["Service"]["ReadWritePaths"]
-    assert f"backup {plan.folder} v2 -o {tmp_path / 'backups'}" in backup["Service"]["ExecStart"]
+    assert f"backup {plan.folder} v2 -o {tmp_path / 'backups'}" in written[1].read_text()
     assert timer["Timer"]["OnCalendar"] == "daily" and timer["Install"]["WantedBy"] == "timers.target"
     verifier = shutil.which("systemd-analyze")
     if verifier is None:
@@ -140,10 +124,13 @@ def test_units_are_refused_for_what_they_could_not_say(plan: NetworkPlan, tmp_pa
 def test_units_run_what_they_name(plan: NetworkPlan, tmp_path: Path) -> None:
     """The commands of the units, as systemd would split them."""
     written = write_units(UnitOrder(plan=plan, user="till", backups=tmp_path / "backups"), tmp_path / "units")
-    backup = _unit(written[1])["Service"]["ExecStart"].split()
+    lines = [line.removeprefix("ExecStart=") for line in written[1].read_text().splitlines() if "ExecStart=" in line]
+    backup, archive = (line.removeprefix("-").split() for line in lines)
     done = subprocess.run(backup, capture_output=True, text=True, cwd=PROJECT, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in (tmp_path / "backups").iterdir()] == ["v1-000000000.tar.gz"]
+    done = subprocess.run(archive, capture_output=True, text=True, cwd=PROJECT, timeout=60, check=False)
+    assert done.returncode == 1 and "block 1 is wanted" in done.stderr  # it does not run: nothing new, and no crash
     before = _unit(written[0])["Service"]["ExecStartPre"].split()
     assert subprocess.run(before, capture_output=True, cwd=PROJECT, timeout=60, check=False).returncode == 0
 
@@ -185,106 +172,6 @@ def test_extra_data_is_that_of_besus_own_example() -> None:
     addresses += "aefdb9a738c9f433e5b6b212a6d62f6370c2f692 c7eeb9a4e00ce683cf93039b212648e01c6c6b78"
     expected = "f87aa0" + "00" * 32 + "f854" + "".join("94" + address for address in addresses.split()) + "c080c0"
     assert extra_data([bytes.fromhex(address) for address in addresses.split()]).hex() == expected
-
-
-def test_next_key_is_made_once_and_the_swap_waits_for_the_set(plan: NetworkPlan) -> None:
-    key = make_next_key(plan, "v2")
-    assert make_next_key(plan, "v2") == key
-    assert stat.S_IMODE((plan.home("v2") / NEXT_KEY_FILE).stat().st_mode) == 0o600
-    old = plan.validator("v2")
-    for known in (set(), {old.public_key}, {old.public_key, key.public_key}):
-        with pytest.raises(NotInTheSet):
-            swap_key(plan, "v2", validators=lambda _, known=known: known)
-    with pytest.raises(Unusable, match="no next key"):
-        swap_key(plan, "v3", validators=lambda _: set())
-    assert read_public_key(plan.home("v2") / KEY_FILE).public_key == old.public_key
-
-
-@pytest.mark.chain
-def test_validator_changes_its_key_and_back_without_ever_signing_with_both(whole: Chain) -> None:
-    """Nothing votes here: the set is said to have the new key, so v2 signs with one that does not count."""
-    plan, old = whole.plan, whole.plan.validator("v2")
-    assert current_validators(plan) == {validator.public_key for validator in plan.validators}
-    key = make_next_key(plan, "v2")
-    with pytest.raises(NotInTheSet):
-        swap_key(plan, "v2")
-    swapped = swap_key(plan, "v2", validators=lambda _: {key.public_key})
-    try:
-        signed = read_sign_state(plan.home("v2"))
-        assert read_plan(plan.folder).validator("v2").address == key.address != old.address
-        assert read_public_key(plan.home("v2") / KEY_FILE) == key
-        assert signed is not None and signed.height == 0
-        whole.wait_for_blocks(3, seconds=90)
-    finally:
-        take_back_old_key(swapped, "v2", old.address)
-        swap_key(swapped, "v2", validators=lambda _: {old.public_key})
-    assert read_plan(plan.folder).validator("v2") == old
-    before = read_sign_state(plan.home("v2"))
-    assert before is not None and before.height > 0
-    wait_until(lambda: _signed_beyond(plan, "v2", before.height), seconds=90, what="v2 votes with its old key again")
-
-
-@pytest.mark.chain
-def test_validator_signs_with_cometbfts_own_remote_signer(whole: Chain, tmp_path: Path) -> None:
-    """CometBFT's cmd/priv_val_server, from the module that the engine is built of."""
-    program = _build_signer(tmp_path)
-    plan, home, safe = whole.plan, whole.plan.home("v3"), tmp_path / "safe"
-    safe.mkdir(mode=0o700)
-    address = f"tcp://{plan.host}:{free_ports(1, plan.host)[0]}"
-    with pytest.raises(Unusable, match="still in"):
-        use_signer(plan, "v3", address)
-    with held(plan, "v3"):
-        for name in (KEY_FILE, STATE_PATH):
-            (home / name).rename(safe / name.name)
-    before = json.loads((safe / STATE_PATH.name).read_text())["height"]
-    command = [program, "-addr", address, "-chain-id", f"tillnet-{plan.chain_id}"]
-    command += ["-priv-key", safe / KEY_FILE.name, "-priv-state", safe / STATE_PATH.name]
-    process: subprocess.Popen[bytes] | None = None
-    try:
-        with (tmp_path / "signer.log").open("wb") as log:
-            process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
-        use_signer(plan, "v3", address)
-        assert "priv_validator_laddr" in (home / "cometbft/config/config.toml").read_text()
-        wait_until(lambda: _state_height(safe) > int(before) + 3, seconds=120, what="the signer signs")
-        assert not (home / KEY_FILE).exists()
-        whole.wait_for_blocks(2)
-    finally:
-        with held(plan, "v3"):
-            if process is not None:
-                process.terminate()
-                process.wait(10)
-            for name in (KEY_FILE, STATE_PATH):
-                # CometBFT may have written a key of its own in between: the safe's is the validator's
-                (home / name).unlink(missing_ok=True)
-                shutil.move(safe / name.name, home / name)
-        use_signer(plan, "v3", None)
-    wait_until(lambda: _signed_beyond(plan, "v3", int(before) + 3), seconds=90, what="v3 votes by itself")
-
-
-def _build_signer(folder: Path) -> Path:
-    target = folder / "priv_val_server"
-    go = PROJECT / ".till" / "tools" / "bin" / "go"
-    environment = {**os.environ, "GOFLAGS": "-ldflags=-checklinkname=0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-    done = subprocess.run(
-        [str(go), "build", "-o", str(target), SIGNER_PROGRAM],
-        cwd=ENGINE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return target
-
-
-def _state_height(folder: Path) -> int:
-    return int(json.loads((folder / STATE_PATH.name).read_text())["height"])
-
-
-def _signed_beyond(plan: NetworkPlan, name: str, height: int) -> bool:
-    state = read_sign_state(plan.home(name))
-    return state is not None and state.height > height
 
 
 def _unit(path: Path) -> configparser.ConfigParser:

@@ -157,9 +157,13 @@ def _open_files(home: Path) -> Iterator[Finding]:
 
 
 def _wrong_keys(home: Path, validator: ValidatorPlan) -> Iterator[Finding]:
-    if not (home / KEY_FILE).exists():
-        if not (home / SIGNER_FILE).exists():
-            yield wrong("keys", f"{home / KEY_FILE} is missing", RESTORE)
+    if (home / SIGNER_FILE).exists():
+        # CometBFT makes one that counts for nothing where it finds none
+        if (home / KEY_FILE).exists() and read_public_key(home / KEY_FILE).address == validator.address:
+            text = f"the key of {validator.name} is in its folder, and with a remote signer"
+            yield wrong("keys", text, "two could sign: remove this one once you are sure that the signer has it")
+    elif not (home / KEY_FILE).exists():
+        yield wrong("keys", f"{home / KEY_FILE} is missing", RESTORE)
     else:
         key = read_public_key(home / KEY_FILE)
         if (key.public_key, key.address) != (validator.public_key, validator.address):
