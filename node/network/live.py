@@ -52,7 +52,7 @@ class Live:
         status = network_status(self._plan)
         state = read_state(self._plan.run_folder)
         processes = state.validators if state is not None else {}
-        with ThreadPoolExecutor(max_workers=len(self._plan.validators)) as pool:
+        with ThreadPoolExecutor(max_workers=max(len(self._plan.validators), 1)) as pool:
             usages = list(pool.map(lambda each: self._usage(each, processes.get(each.name, {})), self._plan.validators))
         return draw(status, dict(zip((each.name for each in self._plan.validators), usages, strict=True)))
 

@@ -153,11 +153,11 @@ def _close(folder: Path, height: int) -> None:
 def _last_line(folder: Path) -> dict[str, Any] | None:
     """The newest line, after what a crash has left half written is cut off."""
     _cut(folder / SETS_FILE)
+    for path in folder.glob("[0-9]*.jsonl"):
+        if (folder / f"{path.name}.gz").exists():
+            path.unlink()  # compressed already
     for name in sorted({path.name.removesuffix(".gz") for path in folder.glob("[0-9]*.jsonl*")}, reverse=True):
-        newest = folder / name
-        if newest.exists() and (folder / f"{name}.gz").exists():
-            newest.unlink()  # compressed already
-        _cut(newest)
+        _cut(folder / name)
         lines = list(_segment(folder, int(name.removesuffix(".jsonl"))))
         if lines:
             return lines[-1]

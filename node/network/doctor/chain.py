@@ -20,11 +20,11 @@ def check_heights(patient: Patient) -> Iterator[Finding]:
         yield ok("heights", "the network does not run")
         return
     plan = patient.plan
-    with ThreadPoolExecutor(max_workers=len(plan.validators)) as pool:
+    with ThreadPoolExecutor(max_workers=max(len(plan.validators), 1)) as pool:
         heights = dict(
             zip(plan.validators, pool.map(lambda each: _height(patient, each), plan.validators), strict=True)
         )
-    highest = max(heights.values())
+    highest = max(heights.values(), default=0)
     for validator, height in heights.items():
         lag = highest - height
         logs = f"till net logs {plan.folder} --validator {validator.name}"
