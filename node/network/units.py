@@ -25,7 +25,7 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
-PrivateTmp=yes
+PrivateTmp={private_tmp}
 PrivateDevices=yes
 ProtectClock=yes
 ProtectHostname=yes
@@ -138,7 +138,8 @@ def write_units(order: UnitOrder, output: Path) -> list[Path]:
         "handles": HANDLES,
         # what the supervisor itself allows its processes, and some
         "stop": int(STOP_SECONDS) + 30,
-        "hardening": HARDENING,
+        # its own /tmp would hide what lies in the real one
+        "hardening": HARDENING.format(private_tmp="no" if _in_tmp(plan.folder, order.backups, PROJECT) else "yes"),
     }
     order.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
     output.mkdir(parents=True, exist_ok=True)
@@ -147,6 +148,10 @@ def write_units(order: UnitOrder, output: Path) -> list[Path]:
     for file, text in units.items():
         (output / file).write_text(text.format(**values))
     return [output / file for file in units]
+
+
+def _in_tmp(*paths: Path) -> bool:
+    return any(path.resolve().is_relative_to(folder) for path in paths for folder in ("/tmp", "/var/tmp"))
 
 
 def _path(path: Path) -> str:

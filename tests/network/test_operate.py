@@ -103,6 +103,7 @@ def test_units_are_what_systemd_takes(plan: NetworkPlan, tmp_path: Path) -> None
     for unit in (service, backup):
         assert unit["Service"]["NoNewPrivileges"] == "yes" and unit["Service"]["ProtectSystem"] == "strict"
         assert str(plan.folder) in unit["Service"]["ReadWritePaths"]
+        assert (unit["Service"]["PrivateTmp"] == "no") == str(tmp_path).startswith("/tmp/")
     assert f"backup {plan.folder} v2 -o {tmp_path / 'backups'}" in written[1].read_text()
     assert timer["Timer"]["OnCalendar"] == "daily" and timer["Install"]["WantedBy"] == "timers.target"
     verifier = shutil.which("systemd-analyze")
