@@ -16,6 +16,7 @@ import pytest
 from node.chain.deployment import load_deployment
 from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
+from node.demo import stand as stands
 from node.demo.plan import Plan
 from node.demo.stand import BROWNIE, BridgePorts, Stand
 from node.iso8583.retail_mac import RetailMac
@@ -86,6 +87,9 @@ def url() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stand(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ForeignStand, Plan, BridgePorts]]:
     stand, plan = ForeignStand(tmp_path_factory.mktemp("elsewhere"), url), small_plan()
+    # many tests at a time, and a Python that starts takes its time
+    patience = pytest.MonkeyPatch()
+    patience.setattr(stands, "BRIDGE_SECONDS", 120.0)
     keys = stand.network_folder / "keys"
     for name in ("operator", "bridge"):
         account = make_account()
@@ -98,6 +102,7 @@ def stand(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
         yield stand, plan, stand.start_bridge(foreign, plan, chain={"finality": "instant"})
     finally:
         stand.stop()
+        patience.undo()
 
 
 @pytest.fixture
