@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from node.cli import net_operate
 from node.cli.net_access import cert, key
 from node.domain.errors import Unusable
 from node.network.control import start, stop, wait_until_final
@@ -15,6 +16,7 @@ from node.network.hosts import FIRST_PORT, parse_host, parse_hosts
 from node.network.init import DEFAULT_CHAIN_ID, NetworkOrder, init_network
 from node.network.join import JoinOrder, join_network
 from node.network.launch import START_ORDER
+from node.network.live import LEAST_INTERVAL
 from node.network.plan import LOOPBACK, read_plan
 from node.network.status import NetworkStatus, network_status
 
@@ -35,6 +37,8 @@ def net() -> None:
 
 net.add_command(key)
 net.add_command(cert)
+for each_command in net_operate.COMMANDS:
+    net.add_command(each_command)
 
 
 @net.command()
@@ -143,8 +147,14 @@ def down(folder: Path) -> None:
 @net.command()
 @FOLDER
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def status(folder: Path, as_json: bool) -> None:
+@click.option("--watch", is_flag=True, help="A live table, until Ctrl-C.")
+@click.option("--interval", default=1.0, show_default=True, type=click.FloatRange(LEAST_INTERVAL), help="Its seconds.")
+@click.option("--count", type=click.IntRange(1), help="End after so many pictures.")
+def status(folder: Path, as_json: bool, watch: bool, interval: float, count: int | None) -> None:
     """Show the validators of the network in DIR."""
+    if watch:
+        net_operate.watch(read_plan(folder), interval, count)
+        return
     found = network_status(read_plan(folder))
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2))

@@ -6,7 +6,7 @@ import resource
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +44,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """One validator's application, as node/network wrote it down in `folder`. Ports are on `host`, `peers` node ids."""
+    """One validator's application, as node/network wrote it down in `folder`. Ports are on `host`, `peers` node ids.
+
+    `prague_time` is a fork that was scheduled after the genesis, in seconds since 1970.
+    """
 
     folder: Path
     name: str
@@ -60,6 +63,7 @@ class Settings:
     peers: list[str]
     fail_points: Path | None
     account_file: Path | None
+    prague_time: int | None = None
 
 
 def read_settings(path: Path) -> Settings:
@@ -88,6 +92,8 @@ def read_genesis(path: Path) -> tuple[ChainRules, list[ValidatorKey]]:
 async def run(settings: Settings) -> None:
     """Serves CometBFT and clients until SIGTERM or SIGINT; SIGHUP has it read the gateway's settings anew."""
     rules, keys = read_genesis(settings.genesis_file)
+    if settings.prague_time is not None:
+        rules = replace(rules, prague_time=settings.prague_time)
     metrics = Metrics()
     engine = MeteredEngine(
         metrics.chain,

@@ -180,6 +180,13 @@ class Application:
         payload = decode_payload(data)
         if payload.number != request.height:
             raise Unusable(f"block {payload.number} was decided at height {request.height}")
+        wanted = self._rules.payload_version(payload.timestamp)
+        if payload.version != wanted:
+            # the others decided by a schedule of forks that this validator does not have: stop, never go on alone
+            raise Unusable(
+                f"block {payload.number} is of version {payload.version}, by this validator's schedule of forks it has "
+                f"version {wanted}; give it the schedule of the others with till net fork"
+            )
         if not await self._proposals.execute(data, payload):
             raise Unusable(f"geth finds the decided block {request.height} invalid")
         self._finalized = Head(number=payload.number, hash=payload.block_hash, timestamp=payload.timestamp)

@@ -1,7 +1,7 @@
 """geth, as the validator application uses it: Engine API (with JWT), block building, and the pool.
 
 Before it come the application and the gateway; after it two loopback listeners of geth. Sources: execution-apis
-src/engine/{authentication,cancun}.md; geth v1.17.8 eth/catalyst/api_testing.go.
+src/engine/{authentication,cancun,prague}.md; geth v1.17.8 eth/catalyst/api_testing.go.
 """
 
 import base64
@@ -14,8 +14,8 @@ from typing import Any, Final, NoReturn
 
 import aiohttp
 
-from node.consensus.errors import AnswerTooLarge, EngineBehind, EngineFailed, EngineUnreachable
-from node.consensus.payload import Payload, payload_from_json, payload_to_json
+from node.consensus.errors import AnswerTooLarge, EngineBehind, EngineFailed, EngineUnreachable, ProposalRefused
+from node.consensus.payload import PRAGUE, Payload, payload_from_json, payload_to_json
 from node.consensus.rules import Head
 from node.domain.ids import Address, Hash32
 
@@ -60,12 +60,16 @@ class Engine:
         *,
         parent: Head,
         timestamp: int,
+        version: int,
         randao: Hash32,
         fee_recipient: Address,
         extra_data: bytes,
         transactions: Sequence[bytes] | None,
     ) -> Payload:
-        """A block on top of `parent`, which must be the head: from the pool (None), or of exactly these, in order."""
+        """A block on top of `parent`, which must be the head: from the pool (None), or of exactly these, in order.
+
+        Raises ProposalRefused for one with execution requests: nobody here honours any.
+        """
         attributes = {
             "timestamp": hex(timestamp),
             "prevRandao": _hex(randao),
@@ -75,11 +79,18 @@ class Engine:
         }
         listed = None if transactions is None else [_hex(raw) for raw in transactions]
         answer = await self.rpc("testing_buildBlockV1", [_hex(parent.hash), attributes, listed, _hex(extra_data)])
-        return payload_from_json(answer["executionPayload"])
+        if answer.get("executionRequests"):
+            raise ProposalRefused("it has execution requests")
+        return payload_from_json(answer["executionPayload"], version)
 
     async def execute(self, payload: Payload) -> bool:
         """Executes a block without making it the head; whether it is valid. Raises EngineBehind without its parent."""
-        answer = await self._engine("engine_newPayloadV3", [payload_to_json(payload), [], NO_BEACON_ROOT])
+        params: list[Any] = [payload_to_json(payload), [], NO_BEACON_ROOT]
+        if payload.version == PRAGUE:
+            # no execution requests: a block whose transactions make some has another hash, and is invalid
+            answer = await self._engine("engine_newPayloadV4", [*params, []])
+        else:
+            answer = await self._engine("engine_newPayloadV3", params)
         if answer["status"] in ("SYNCING", "ACCEPTED"):
             raise EngineBehind(f"block {payload.number} has a parent that geth does not know")
         return bool(answer["status"] == "VALID")

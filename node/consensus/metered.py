@@ -57,6 +57,7 @@ class MeteredEngine(Engine):
         *,
         parent: Head,
         timestamp: int,
+        version: int,
         randao: Hash32,
         fee_recipient: Address,
         extra_data: bytes,
@@ -67,6 +68,7 @@ class MeteredEngine(Engine):
             return await super().build(
                 parent=parent,
                 timestamp=timestamp,
+                version=version,
                 randao=randao,
                 fee_recipient=fee_recipient,
                 extra_data=extra_data,

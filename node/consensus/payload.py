@@ -3,7 +3,8 @@
 Pure. Every field stands in the binary form exactly once, at a fixed place or after its length, so that a field can
 be neither unknown nor repeated. That matters because geth reads JSON keys without regard to case: a second
 `ParentHash` would override the `parentHash` that was checked. geth only ever gets what `payload_to_json` writes.
-Source of the fields: ExecutionPayloadV3, execution-apis src/engine/cancun.md.
+Source of the fields: ExecutionPayloadV3, execution-apis src/engine/cancun.md. Prague (prague.md) adds no field; the
+execution requests that go beside it (EIP-7685) are always none here, so the form has no place for any.
 """
 
 import struct
@@ -14,8 +15,9 @@ from typing import Any, Final
 from node.consensus.errors import ProposalRefused
 from node.domain.ids import Address, Hash32
 
-VERSION: Final = 1
-"""First byte; a fork that changes the Engine calls takes the next number."""
+CANCUN, PRAGUE = 1, 2
+"""Versions, the first byte: a fork that changes the Engine calls takes the next number."""
+VERSIONS: Final = frozenset({CANCUN, PRAGUE})
 HEAD: Final = struct.Struct(">B32s20s32s32s256s32sQQQQ32s32sQQB")
 COUNT: Final = struct.Struct(">I")
 JSON_FIELDS: Final = frozenset(
@@ -43,7 +45,10 @@ JSON_FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Payload:
-    """An execution payload without withdrawals. Times in seconds, base fee in wei, transactions as raw bytes."""
+    """An execution payload without withdrawals and requests. Times in seconds, base fee in wei, transactions raw.
+
+    `version` says by which fork's Engine calls geth takes it.
+    """
 
     parent_hash: Hash32
     fee_recipient: Address
@@ -61,12 +66,13 @@ class Payload:
     excess_blob_gas: int
     extra_data: bytes
     transactions: tuple[bytes, ...]
+    version: int = CANCUN
 
 
 def encode_payload(payload: Payload) -> bytes:
     """The binary form. Raises OverflowError or struct.error for a number that does not fit its place."""
     head = HEAD.pack(
-        VERSION,
+        payload.version,
         payload.parent_hash,
         payload.fee_recipient,
         payload.state_root,
@@ -91,8 +97,8 @@ def encode_payload(payload: Payload) -> bytes:
 
 def decode_payload(data: bytes) -> Payload:
     """The payload of a binary form; raises ProposalRefused unless every byte of it is accounted for."""
-    if not data or data[0] != VERSION:
-        raise ProposalRefused(f"payload version {data[0] if data else None}, expected {VERSION}")
+    if not data or data[0] not in VERSIONS:
+        raise ProposalRefused(f"payload version {data[0] if data else None}, known are {sorted(VERSIONS)}")
     try:
         fields = HEAD.unpack_from(data)
         position = HEAD.size + fields[-1]
@@ -125,11 +131,12 @@ def decode_payload(data: bytes) -> Payload:
         excess_blob_gas=fields[14],
         extra_data=extra_data,
         transactions=tuple(transactions),
+        version=data[0],
     )
 
 
 def payload_to_json(payload: Payload) -> dict[str, Any]:
-    """ExecutionPayloadV3 as `engine_newPayloadV3` takes it."""
+    """ExecutionPayloadV3 as `engine_newPayloadV3` and `V4` take it."""
     return {
         "parentHash": _hex(payload.parent_hash),
         "feeRecipient": _hex(payload.fee_recipient),
@@ -151,8 +158,11 @@ def payload_to_json(payload: Payload) -> dict[str, Any]:
     }
 
 
-def payload_from_json(answer: Mapping[str, Any]) -> Payload:
-    """The payload that geth built; raises ProposalRefused for any field too many, missing or malformed."""
+def payload_from_json(answer: Mapping[str, Any], version: int = CANCUN) -> Payload:
+    """The payload that geth built, to be of this version.
+
+    Raises ProposalRefused for any field too many, missing or malformed.
+    """
     if unlike := set(answer) ^ JSON_FIELDS:
         raise ProposalRefused(f"fields that differ: {', '.join(sorted(unlike))}")
     if answer["withdrawals"]:
@@ -175,6 +185,7 @@ def payload_from_json(answer: Mapping[str, Any]) -> Payload:
             excess_blob_gas=int(answer["excessBlobGas"], 16),
             extra_data=_bytes(answer["extraData"]),
             transactions=tuple(_bytes(raw) for raw in answer["transactions"]),
+            version=version,
         )
     except (TypeError, ValueError) as failure:
         raise ProposalRefused(f"a field cannot be read ({failure})") from None

@@ -147,9 +147,11 @@ class Proposals:
         return _within(budget - size, wanted)
 
     async def _build(self, parent: Head, block_time: int, transactions: Sequence[bytes] | None) -> Payload:
+        timestamp = timestamp_after(parent, block_time)
         return await self._engine.build(
             parent=parent,
-            timestamp=timestamp_after(parent, block_time),
+            timestamp=timestamp,
+            version=self._rules.payload_version(timestamp),
             randao=randao_after(parent),
             fee_recipient=self._rules.fee_recipient,
             extra_data=self._rules.extra_data,

@@ -1,7 +1,8 @@
 """The one canonical form of a block: what ProcessProposal demands, and PrepareProposal makes.
 
 Pure. Two honest validators never differ about it: it looks only at the block, at its parent and at settings that
-stand in the genesis document.
+stand in the genesis document, or, for a fork scheduled later, in every validator's settings. Whoever lacks the fork
+there stops at it (`till net fork`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from node.consensus.errors import ProposalRefused, TransactionRefused
-from node.consensus.payload import Payload
+from node.consensus.payload import CANCUN, PRAGUE, Payload
 from node.consensus.permissions import SenderPolicy
 from node.consensus.registry import DEPLOY, SEND
 from node.consensus.transactions import Transaction, decode_transaction, recover_sender
@@ -21,7 +22,10 @@ LEAST_TRANSACTION_GAS: Final = 21_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChainRules:
-    """Settings that every validator shares, from the genesis document. Gas in gas, sizes in bytes."""
+    """Settings that every validator shares, from the genesis document. Gas in gas, sizes in bytes.
+
+    `prague_time` is the first block timestamp (seconds since 1970) that Prague's rules hold for; None: not scheduled.
+    """
 
     chain_id: int
     genesis_hash: Hash32
@@ -30,6 +34,7 @@ class ChainRules:
     gas_limit: int
     transaction_gas_cap: int
     payload_bytes: int
+    prague_time: int | None = None
 
     @classmethod
     def from_json(cls, text: Mapping[str, Any]) -> "ChainRules":
@@ -42,10 +47,12 @@ class ChainRules:
             gas_limit=int(text["gas_limit"]),
             transaction_gas_cap=int(text["transaction_gas_cap"]),
             payload_bytes=int(text["payload_bytes"]),
+            prague_time=int(text["prague_time"]) if "prague_time" in text else None,
         )
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
+        forks = {} if self.prague_time is None else {"prague_time": self.prague_time}
         return {
             "chain_id": self.chain_id,
             "genesis_hash": "0x" + self.genesis_hash.hex(),
@@ -54,7 +61,12 @@ class ChainRules:
             "gas_limit": self.gas_limit,
             "transaction_gas_cap": self.transaction_gas_cap,
             "payload_bytes": self.payload_bytes,
+            **forks,
         }
+
+    def payload_version(self, timestamp: int) -> int:
+        """The version of a payload with this timestamp."""
+        return PRAGUE if self.prague_time is not None and timestamp >= self.prague_time else CANCUN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +99,7 @@ def check_header(payload: Payload, *, parent: Head, height: int, block_time: int
         "prevRandao": (payload.prev_randao, randao_after(parent)),
         "gas limit": (payload.gas_limit, rules.gas_limit),
         "extra data": (payload.extra_data, rules.extra_data),
+        "payload version": (payload.version, rules.payload_version(payload.timestamp)),
         "blob gas used": (payload.blob_gas_used, NO_BLOB_GAS),
         "excess blob gas": (payload.excess_blob_gas, NO_BLOB_GAS),
     }

@@ -40,7 +40,7 @@ def start(plan: NetworkPlan) -> bool:
     """
     if not plan.validators:
         raise Unusable(f"nothing runs from {plan.folder}; each host's own folder is started on that host")
-    with _one_at_a_time(plan):
+    with one_at_a_time(plan):
         state = read_state(plan.run_folder)
         if state is not None and is_alive(state.supervisor):
             return False
@@ -61,7 +61,7 @@ def start(plan: NetworkPlan) -> bool:
                 env={**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )
-        _wait_until(
+        wait_until(
             lambda: (
                 supervisor.poll() is not None
                 or ((state := read_state(plan.run_folder)) is not None and state.supervisor.pid == supervisor.pid)
@@ -121,14 +121,14 @@ def _why_not(plan: NetworkPlan, status: NetworkStatus, target: int, seconds: flo
 
 def stop(plan: NetworkPlan) -> bool:
     """Stops supervisor and validators, gracefully where they let it; False when nothing ran."""
-    with _one_at_a_time(plan):
+    with one_at_a_time(plan):
         state = read_state(plan.run_folder)
         if state is None:
             return False
         ran = is_alive(state.supervisor) or any(is_alive(running) for running in state.all())
         supervisor = state.supervisor
         send(supervisor, signal.SIGTERM)
-        if not _wait_until(lambda: not is_alive(supervisor), STOP_SECONDS):
+        if not wait_until(lambda: not is_alive(supervisor), STOP_SECONDS):
             send(supervisor, signal.SIGKILL)
         # what it started after this state was read stands in the newer one
         state = read_state(plan.run_folder) or state
@@ -137,17 +137,19 @@ def stop(plan: NetworkPlan) -> bool:
 
 
 @contextmanager
-def _one_at_a_time(plan: NetworkPlan) -> Iterator[None]:
+def one_at_a_time(plan: NetworkPlan) -> Iterator[None]:
+    """Keeps other commands that start or stop something of this network out; raises Unusable when one works now."""
     plan.run_folder.mkdir(parents=True, exist_ok=True)
     with (plan.run_folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Unusable(f"another till net up or down works on {plan.folder} now") from None
+            raise Unusable(f"another till net command works on {plan.folder} now") from None
         yield
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether the condition becomes true within so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

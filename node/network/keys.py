@@ -71,23 +71,30 @@ class ValidatorIdentity:
 
 def make_validator_keys(config: Path, data: Path) -> ValidatorIdentity:
     """Writes priv_validator_key.json, node_key.json (into `config`) and an empty sign state (into `data`)."""
-    signer, node = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    public = signer.public_key().public_bytes_raw()
+    node = Ed25519PrivateKey.generate()
+    public = make_signing_key(config / "priv_validator_key.json")
     address = _comet_address(public)
+    write_secret(config / "node_key.json", _dump({"priv_key": _private_json(node)}))
+    write_secret(data / "priv_validator_state.json", _dump({"height": "0", "round": 0, "step": 0}))
+    node_id = _comet_address(node.public_key().public_bytes_raw()).hex()
+    return ValidatorIdentity(public_key=public, address=address.hex().upper(), node_id=node_id)
+
+
+def make_signing_key(path: Path) -> bytes:
+    """Writes a new consensus key in CometBFT's form, and returns its public part (32 bytes)."""
+    signer = Ed25519PrivateKey.generate()
+    public = signer.public_key().public_bytes_raw()
     write_secret(
-        config / "priv_validator_key.json",
+        path,
         _dump(
             {
-                "address": address.hex().upper(),
+                "address": _comet_address(public).hex().upper(),
                 "pub_key": {"type": PUBLIC_TYPE, "value": base64.b64encode(public).decode()},
                 "priv_key": _private_json(signer),
             }
         ),
     )
-    write_secret(config / "node_key.json", _dump({"priv_key": _private_json(node)}))
-    write_secret(data / "priv_validator_state.json", _dump({"height": "0", "round": 0, "step": 0}))
-    node_id = _comet_address(node.public_key().public_bytes_raw()).hex()
-    return ValidatorIdentity(public_key=public, address=address.hex().upper(), node_id=node_id)
+    return public
 
 
 def write_jwt_secret(path: Path) -> None:

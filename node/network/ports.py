@@ -62,6 +62,14 @@ def check_ports(plan: NetworkPlan) -> None:
             listener.close()
 
 
+def is_free(host: str, port: int) -> bool:
+    """Whether a port can be listened on now."""
+    listener = _try_to_bind(host, port)
+    if listener is not None:
+        listener.close()
+    return listener is not None
+
+
 def _try_to_bind(host: str, port: int) -> socket.socket | None:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     # as the engines do: connections of the last run that are still in TIME_WAIT do not count

@@ -10,6 +10,8 @@ from typing import Final
 from node.network.plan import NetworkPlan, ValidatorPlan
 
 FAIL_POINTS: Final = "fail_points"
+SIGNER_FILE: Final = "signer"
+"""In a validator's folder: the address where CometBFT waits for its remote signer."""
 COMET_GENESIS: Final = "cometbft/config/genesis.json"
 
 
@@ -32,6 +34,7 @@ def write_settings(plan: NetworkPlan, validator: ValidatorPlan) -> None:
         "genesis_file": COMET_GENESIS,
         "keep_blocks": validator.keep_blocks,
         "peers": [peer.node_id for peer in plan.peers_of(validator)],
+        "prague_time": plan.rules.prague_time,
         "fail_points": FAIL_POINTS if plan.fail_points else None,
     }
     (home / "app.json").write_text(json.dumps(settings, indent=2) + "\n")
@@ -39,10 +42,13 @@ def write_settings(plan: NetworkPlan, validator: ValidatorPlan) -> None:
 
 def comet_config(plan: NetworkPlan, validator: ValidatorPlan) -> str:
     """CometBFT's config.toml; what is not named in it keeps CometBFT's default."""
+    signer = plan.home(validator.name) / SIGNER_FILE
+    # a key of the table at the top: before the first [section]
+    remote = f'priv_validator_laddr = "{signer.read_text().strip()}"\n' if signer.exists() else ""
     ports = validator.ports
     others = ",".join(peer.node_id for peer in plan.peers_of(validator))
     return f"""\
-proxy_app = "tcp://{plan.host}:{ports.abci}"
+{remote}proxy_app = "tcp://{plan.host}:{ports.abci}"
 abci = "socket"
 moniker = "{validator.name}"
 log_level = "error"

@@ -19,6 +19,7 @@ import structlog
 
 from node.consensus.logs import configure_logs
 from node.domain.errors import TillnetError
+from node.network.hold import hold_file, is_held, stopped_file
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
 from node.network.links import dial_missing
 from node.network.mend import must_renew, prepare_geth, renew_geth
@@ -35,6 +36,7 @@ HEALTHY_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
 DIAL_SECONDS: Final = 3.0
 FIRST_DIAL_SECONDS: Final = 0.3
+HOLD_SECONDS: Final = 0.2
 # what has to be started anew when one of the three is gone
 FALLS_WITH: Final = {GETH: START_ORDER, APP: (APP, COMETBFT), COMETBFT: (COMETBFT,)}
 
@@ -50,17 +52,20 @@ class ValidatorKeeper:
         self._validator = validator
         self._plans = plan_processes(plan, validator)
         self._host = plan.host
+        self._run_folder = plan.run_folder
         self._changed = changed
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._restart = asyncio.Event()
         self._to_end: tuple[str, ...] = START_ORDER
+        self._hold = asyncio.Event()
         self.running: dict[str, Running] = {}
 
     async def run(self) -> None:
         """Starts what is missing, waits until something ends, and so on, with a growing pause between failures."""
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
+            await self._stay_away()
             started = time.monotonic()
             try:
                 await self._start_missing()
@@ -98,6 +103,31 @@ class ValidatorKeeper:
             pause = FIRST_DIAL_SECONDS if names is None else DIAL_SECONDS
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
+
+    def look_for_a_hold(self) -> None:
+        """Ends all three if a command holds this validator (node/network/hold.py)."""
+        if is_held(self._run_folder, self.name):
+            self._hold.set()
+
+    async def _stay_away(self) -> None:
+        """Waits, with all three ended, as long as a command holds this validator."""
+        self._hold.clear()
+        if not is_held(self._run_folder, self.name):
+            return
+        await self._end(START_ORDER)
+        log.info("validator.held", validator=self.name)
+        answer = stopped_file(hold_file(self._run_folder, self.name))
+        while is_held(self._run_folder, self.name) and not self._stopping.is_set():
+            # each time: a second holder may have come right after the first; without an answer (disk full) it gives up
+            with contextlib.suppress(OSError):
+                answer.touch()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), HOLD_SECONDS)
+        with contextlib.suppress(OSError):
+            answer.unlink(missing_ok=True)
+        self._hold.clear()
+        self._restart.clear()
+        log.info("validator.released", validator=self.name)
 
     async def _start_missing(self) -> None:
         fresh_geth = GETH not in self._processes
@@ -149,7 +179,7 @@ class ValidatorKeeper:
 
     async def _wait_for_an_end(self) -> None:
         waits = [asyncio.ensure_future(process.wait()) for process in self._processes.values()]
-        waits += [asyncio.ensure_future(event.wait()) for event in (self._stopping, self._restart)]
+        waits += [asyncio.ensure_future(event.wait()) for event in (self._stopping, self._restart, self._hold)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
@@ -204,13 +234,21 @@ async def supervise(plan: NetworkPlan) -> None:
         for keeper in keepers:
             group.create_task(keeper.run())
             group.create_task(keeper.keep_linked())
-        watching = group.create_task(_watch(plan, keepers))
+        watching = [group.create_task(_watch(plan, keepers)), group.create_task(_watch_holds(keepers))]
         await stop.wait()
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         log.info("network.stopping")
         for keeper in keepers:
             keeper.stop()
     log.info("network.stopped")
+
+
+async def _watch_holds(keepers: list[ValidatorKeeper]) -> None:
+    while True:
+        await asyncio.sleep(HOLD_SECONDS)
+        for keeper in keepers:
+            keeper.look_for_a_hold()
 
 
 async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:

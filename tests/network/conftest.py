@@ -31,6 +31,23 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """Four validators for one file of tests that changes what validators have on their disks."""
+    folder = tmp_path_factory.mktemp("own") / "net"
+    plan = init_network(NetworkOrder(folder=folder, validators=4, accounts=2), now=datetime.now(UTC))
+    try:
+        start(plan)
+        wait_until_final(plan, blocks=1, seconds=60)
+        yield Chain(plan)
+    except BaseException:
+        print(_log_ends(plan))
+        raise
+    finally:
+        stop(plan)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
 def whole(chain: Chain, request: pytest.FixtureRequest) -> Iterator[Chain]:
     """The network, which has to be whole again after the test: all four advance on one chain."""

@@ -79,12 +79,12 @@ class FakeEngine:
         self.built: list[Any] = []
         self.executed: list[Payload] = []
 
-    async def build(self, *, parent: Head, transactions: Sequence[bytes] | None, **_: Any) -> Payload:
+    async def build(self, *, parent: Head, transactions: Sequence[bytes] | None, version: int = 1, **_: Any) -> Payload:
         self.built.append(transactions)
         if self.fails and transactions != []:
             raise EngineFailed("no block today")
         chosen = self.pool if transactions is None else transactions
-        return replace(GOOD, parent_hash=parent.hash, transactions=tuple(chosen))
+        return replace(GOOD, parent_hash=parent.hash, transactions=tuple(chosen), version=version)
 
     async def nonce(self, account: Address, *, at: Hash32) -> int:
         assert at == PARENT.hash
@@ -100,14 +100,18 @@ def refusing(*permitted: str) -> Refusing:
 
 
 def judge(
-    engine: FakeEngine, policy: EveryoneMaySend | None = None, now: float = 2000.0, gossip: Gossip | None = None
+    engine: FakeEngine,
+    policy: EveryoneMaySend | None = None,
+    now: float = 2000.0,
+    gossip: Gossip | None = None,
+    rules: ChainRules = RULES,
 ) -> Proposals:
     async def no_wait(_: float) -> None:
         return None
 
     return Proposals(
         engine=engine,  # type: ignore[arg-type]
-        rules=RULES,
+        rules=rules,
         policy=policy or EveryoneMaySend(),
         clock=lambda: now,
         sleep=no_wait,
@@ -208,7 +212,15 @@ async def test_check_refuses_when_the_payload_is_too_large() -> None:
 def test_decode_refuses_any_byte_too_many_or_too_few() -> None:
     data = encode_payload(GOOD)
     assert decode_payload(data) == GOOD
-    for broken in (data + b"\x00", data[:-1], data[: HEAD.size], data[:10], b"", b"\x02" + data[1:]):
+    for broken in (
+        data + b"\x00",
+        data[:-1],
+        data[: HEAD.size],
+        data[:10],
+        b"",
+        b"\x00" + data[1:],
+        b"\x03" + data[1:],
+    ):
         with pytest.raises(ProposalRefused):
             decode_payload(broken)
 

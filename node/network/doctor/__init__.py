@@ -1,0 +1,28 @@
+"""`till net doctor`: looks at a network's folder, its processes and its chain, and says what is wrong and what to do.
+
+Each check is a function from a Patient to findings: machine.py (engines, disk, memory, clock), files.py (keys, genesis
+documents, sign state, run state), chain.py (heights, peers, signatures, clocks of others). No check changes anything.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from node.domain.errors import TillnetError
+from node.network.doctor import chain, files, machine
+from node.network.doctor.finding import Finding, Patient, wrong
+
+Check = Callable[[Patient], Iterable[Finding]]
+
+CHECKS: Final[tuple[Check, ...]] = (*machine.CHECKS, *files.CHECKS, *chain.CHECKS)
+
+
+def examine(patient: Patient, checks: Iterable[Check] = CHECKS) -> list[Finding]:
+    """All findings, in the order of the checks. A check that cannot be made is itself a finding."""
+    findings: list[Finding] = []
+    for check in checks:
+        name = check.__name__.removeprefix("check_").replace("_", " ")
+        try:
+            findings += check(patient)
+        except (TillnetError, OSError, ValueError, KeyError, TypeError) as failure:
+            findings.append(wrong(name, f"it cannot be looked at ({failure})", "mend that first, then ask again"))
+    return findings
