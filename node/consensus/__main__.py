@@ -80,7 +80,10 @@ async def run(settings: Settings) -> None:
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
     policy, gossip = EveryoneMaySend(), Gossip(time.monotonic)
-    proposals = Proposals(engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep)
+    fail_points = FailPoints(settings.fail_points)
+    proposals = Proposals(
+        engine=engine, rules=rules, policy=policy, clock=time.time, sleep=asyncio.sleep, fail_points=fail_points
+    )
     admission = Admission(
         engine=engine, rules=rules, policy=policy, gossip=gossip, head=lambda: application.current_head()
     )
@@ -93,7 +96,7 @@ async def run(settings: Settings) -> None:
         gossip=gossip,
         keep_blocks=settings.keep_blocks,
         clock=time.time,
-        fail_points=FailPoints(settings.fail_points),
+        fail_points=fail_points,
     )
     server = await start_server(application, gossip, host=settings.host, port=settings.abci_port)
     budget = Budget()

@@ -13,7 +13,16 @@ import structlog
 from node.consensus.admission import Admission
 from node.consensus.engine import Engine
 from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable, ProposalRefused, explain
-from node.consensus.failpoints import BEFORE_COMMIT, FailPoints
+from node.consensus.failpoints import (
+    AFTER_FINALIZE,
+    AFTER_FORKCHOICE,
+    BEFORE_COMMIT,
+    BEFORE_COMMIT_ANSWER,
+    BEFORE_INFO,
+    BEFORE_INIT_CHAIN,
+    FINALIZE,
+    FailPoints,
+)
 from node.consensus.gossip import Gossip
 from node.consensus.payload import decode_payload
 from node.consensus.permissions import ValidatorKey, ValidatorSource
@@ -76,6 +85,11 @@ class Application:
             raise Unusable(f"CometBFT asked for {name}, which is not offered")
         return abci.Response(**{name: await self._handlers[name](getattr(request, name))})
 
+    def answered(self, request: Any) -> None:
+        """The answer to a Request has been handed to the socket."""
+        if request.HasField("finalize_block"):
+            self._fail_points.reach(AFTER_FINALIZE)
+
     async def current_head(self) -> Head:
         """The newest final block."""
         if self._head is None:
@@ -95,6 +109,7 @@ class Application:
         self._head = await self._wait_for_engine()
         self._finalized = None
         self._proposals.forget()
+        self._fail_points.reach(BEFORE_INFO)
         log.info("abci.info", height=self._head.number, hash=self._head.hash.hex())
         at_genesis = self._head.number == 0
         return abci.ResponseInfo(
@@ -110,6 +125,7 @@ class Application:
         genesis = await self._engine.genesis_hash()
         if genesis != self._rules.genesis_hash:
             raise Unusable(f"geth's genesis block is {genesis.hex()}, agreed is {self._rules.genesis_hash.hex()}")
+        self._fail_points.reach(BEFORE_INIT_CHAIN)
         return abci.ResponseInitChain(validators=[_update(key) for key in self._validators.initial()], app_hash=genesis)
 
     async def query(self, request: Any) -> Any:
@@ -171,7 +187,7 @@ class Application:
         payload = decode_payload(data)
         if payload.number != request.height:
             raise Unusable(f"block {payload.number} was decided at height {request.height}")
-        if not await self._proposals.execute(data, payload):
+        if not await self._proposals.execute(data, payload, call=FINALIZE):
             raise Unusable(f"geth finds the decided block {request.height} invalid")
         self._finalized = Head(number=payload.number, hash=payload.block_hash, timestamp=payload.timestamp)
         self._gossip.included(payload.transactions)
@@ -188,6 +204,7 @@ class Application:
             raise Unusable("Commit came without FinalizeBlock")
         self._fail_points.reach(BEFORE_COMMIT)
         await self._engine.make_final(self._finalized.hash)
+        self._fail_points.reach(AFTER_FORKCHOICE)
         head = await self._engine.head()
         if head != self._finalized:
             raise Unusable(f"geth's head is block {head.number}, not the committed {self._finalized.number}")
@@ -196,6 +213,7 @@ class Application:
         if drift > DRIFT_ALARM_SECONDS:
             log.warning("clock.drift", height=head.number, seconds_ahead=int(drift))
         retain = head.number - self._keep_blocks if self._keep_blocks else 0
+        self._fail_points.reach(BEFORE_COMMIT_ANSWER)
         return abci.ResponseCommit(retain_height=max(retain, 0))
 
     async def list_snapshots(self, _: Any) -> Any:
