@@ -1,0 +1,132 @@
+"""A proposer that cheats, in a real network of four: the other three reject its block, and all four go on."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from node.network.control import stop, wait_until_final
+from node.network.init import NetworkOrder, init_network
+from node.network.launch import APP, PROJECT
+from tests.network.byzantine import HUGE, MISDEEDS, TOO_LARGE
+from tests.network.chain import Chain, Sender, wait_until
+
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
+
+CHEAT = "v4"
+TURN_SECONDS = 60
+REASONS = {
+    "wrong_timestamp": "timestamp is",
+    "wrong_parent": "parent hash is",
+    "wrong_recipient": "fee recipient is",
+    "withdrawal": "geth finds it invalid",
+    "json_with_a_withdrawal": "payload version 123",
+    "doubled_field": "payload version 123",
+    "unknown_fields": "24 bytes after the payload's end",
+    "invalid_state": "geth finds it invalid",
+    "false_hash": "geth finds it invalid",
+    "two_payloads": "2 payloads, expected one",
+    "nothing": "0 payloads, expected one",
+    "too_large": "bytes, at most 3000000 are allowed",
+}
+"""What the three others say to each misdeed."""
+
+
+class Court:
+    """The network, and what its honest validators write down about the cheat."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.honest = [name for name in chain.names if name != CHEAT]
+        self._orders = chain.plan.home(CHEAT) / "misdeed"
+
+    def order(self, misdeed: str, *words: str) -> None:
+        fresh = self._orders.with_suffix(".new")
+        fresh.write_text(" ".join([misdeed, *words]))
+        fresh.replace(self._orders)
+
+    def wait_for_the_deed(self) -> int:
+        """The height at which it was proposed."""
+        wait_until(lambda: not self._orders.exists(), seconds=TURN_SECONDS, what="the cheat's turn")
+        return int(wait_until(lambda: self._lines(CHEAT, "misdeed.done"), seconds=5, what="said so")[-1]["height"])
+
+    def wait_for_rejections(self, height: int, reason: str) -> None:
+        for name in self.honest:
+            said = wait_until(
+                lambda name=name: [
+                    line["reason"] for line in self._lines(name, "proposal.rejected") if line["height"] == height
+                ],
+                seconds=15,
+                what=f"{name} rejects block {height}",
+            )
+            assert reason in said[0], said
+
+    def assert_all_go_on(self, seconds: float = 60) -> None:
+        height = self.chain.wait_for_blocks(2, seconds=seconds)
+        self.chain.assert_same_chain(height)
+
+    def _lines(self, name: str, event: str) -> list[dict[str, Any]]:
+        text = self.chain.plan.log(name, APP).read_text(errors="replace")
+        return [json.loads(line) for line in text.splitlines() if f'"event": "{event}"' in line]
+
+
+@pytest.fixture(scope="module")
+def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+    folder = tmp_path_factory.mktemp("byzantine") / "net"
+    plan = init_network(NetworkOrder(folder=folder, validators=4, accounts=1), now=datetime.now(UTC))
+    plan.run_folder.mkdir()
+    with plan.supervisor_log.open("ab") as log:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "tests.network.byzantine_supervisor", str(folder)],
+            stdout=log,
+            stderr=log,
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            start_new_session=True,
+        )
+    try:
+        wait_until_final(plan, blocks=1, seconds=60)
+        yield Court(Chain(plan))
+    finally:
+        stop(plan)
+        supervisor.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("misdeed", REASONS)
+def test_block_is_rejected_when_its_proposer_cheats(court: Court, misdeed: str) -> None:
+    court.order(misdeed)
+    height = court.wait_for_the_deed()
+    court.wait_for_rejections(height, REASONS[misdeed])
+    court.assert_all_go_on()
+
+
+def test_block_is_rejected_when_a_transaction_must_not_stand_in_it(court: Court) -> None:
+    # geth itself would take it: more gas than one transaction may have here. A sender without permission goes the
+    # same way: order("transactions", RAW) with one of theirs, and the same sentence is said
+    sender = Sender(court.chain, 1)
+    raw, tx_hash = sender.sign(gas=court.chain.plan.rules.transaction_gas_cap + 1)
+    court.order("transactions", raw)
+    height = court.wait_for_the_deed()
+    court.wait_for_rejections(height, "transaction 0 must not be in it")
+    court.assert_all_go_on()
+    assert court.chain.receipt(tx_hash) is None
+
+
+def test_others_go_on_when_a_proposal_is_larger_than_a_block_may_be(court: Court) -> None:
+    # the cheat's own CometBFT does not even send this, and ends its consensus; the supervisor sees it stand
+    court.order("huge")
+    height = court.wait_for_the_deed()
+    court.chain.wait_for_height(height + 3, *court.honest)
+    court.assert_all_go_on(seconds=90)
+
+
+def test_every_misdeed_is_judged() -> None:
+    assert {*REASONS, "transactions", "huge"} == set(MISDEEDS)
+    assert TOO_LARGE < HUGE
