@@ -93,7 +93,7 @@ class Sender:
         self.chain = chain
         account = read_account(chain.plan.folder / "keys" / "accounts" / f"{number}.json")
         self.address = account.address
-        self._key = account.private_key
+        self.key = account.private_key
         self.nonce = int(chain.ask("eth_getTransactionCount", self.address, "latest"), 16)
 
     def sign(self, **fields: Any) -> tuple[str, str]:
@@ -110,6 +110,6 @@ class Sender:
         }
         if "gasPrice" in transaction:
             del transaction["maxFeePerGas"], transaction["maxPriorityFeePerGas"]
-        signed = EthAccount.sign_transaction(transaction, self._key)
+        signed = EthAccount.sign_transaction(transaction, self.key)
         self.nonce += 1
         return "0x" + signed.raw_transaction.hex().removeprefix("0x"), "0x" + signed.hash.hex().removeprefix("0x")

@@ -10,16 +10,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from eth_account import Account as EthAccount
 
 from node.network.control import stop, wait_until_final
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import APP, PROJECT
+from node.network.rpc import NoAnswer, call, call_many
 from tests.network.byzantine import HUGE, MISDEEDS, TOO_LARGE
-from tests.network.chain import Chain, Sender, wait_until
+from tests.network.chain import GAS_PRICE, NOBODY, Chain, Sender, wait_until
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
 CHEAT = "v4"
+ONE_BLOB_BYTES = 4096 * 32
 TURN_SECONDS = 60
 REASONS = {
     "wrong_timestamp": "timestamp is",
@@ -79,7 +82,7 @@ class Court:
 @pytest.fixture(scope="module")
 def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
     folder = tmp_path_factory.mktemp("byzantine") / "net"
-    plan = init_network(NetworkOrder(folder=folder, validators=4, accounts=1), now=datetime.now(UTC))
+    plan = init_network(NetworkOrder(folder=folder, validators=4, accounts=2), now=datetime.now(UTC))
     plan.run_folder.mkdir()
     with plan.supervisor_log.open("ab") as log:
         supervisor = subprocess.Popen(
@@ -125,6 +128,42 @@ def test_others_go_on_when_a_proposal_is_larger_than_a_block_may_be(court: Court
     height = court.wait_for_the_deed()
     court.chain.wait_for_height(height + 3, *court.honest)
     court.assert_all_go_on(seconds=90)
+
+
+def test_no_block_has_a_blob_when_one_is_in_every_proposers_own_pool(court: Court) -> None:
+    chain, sender = court.chain, Sender(court.chain, 2)
+    raw, blob_hash = blob_transaction(sender)
+    for name in chain.names:
+        with pytest.raises(NoAnswer):
+            chain.send(raw, at=name)
+        # past the gateway, as somebody on the machine could
+        geth = f"http://{chain.plan.host}:{chain.plan.validator(name).ports.geth}"
+        assert call(geth, "eth_sendRawTransaction", [raw]) == blob_hash
+    other, paid = Sender(chain, 1).sign()
+    chain.send(other)
+    chain.wait_for_receipt(paid)
+    height = chain.wait_for_blocks(len(chain.names))
+    assert chain.receipt(blob_hash) is None
+    calls = [("eth_getHeaderByNumber", [hex(height - place)]) for place in range(len(chain.names))]
+    assert {header["blobGasUsed"] for header in call_many(chain.url(), calls)} == {"0x0"}
+    court.assert_all_go_on()
+
+
+def blob_transaction(sender: Sender) -> tuple[str, str]:
+    """A type 3 transaction with its blob, commitment and proof (EIP-4844), and its hash."""
+    fields: dict[str, Any] = {
+        "type": 3,
+        "chainId": sender.chain.plan.chain_id,
+        "nonce": sender.nonce,
+        "to": NOBODY,
+        "value": 0,
+        "gas": 21_000,
+        "maxFeePerGas": GAS_PRICE,
+        "maxPriorityFeePerGas": GAS_PRICE,
+        "maxFeePerBlobGas": GAS_PRICE,
+    }
+    signed = EthAccount.sign_transaction(fields, sender.key, blobs=[bytes(ONE_BLOB_BYTES)])
+    return "0x" + bytes(signed.raw_transaction).hex(), "0x" + bytes(signed.hash).hex()
 
 
 def test_every_misdeed_is_judged() -> None:
