@@ -23,6 +23,7 @@ from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, Proce
 from node.network.mend import renew_geth, was_thrown_back
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, RunState, note, write_state
+from node.network.room import has_room
 from node.network.watch import Watch, trim_logs
 
 READY_SECONDS: Final = 60.0
@@ -31,6 +32,7 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 5.0
 HEALTHY_SECONDS: Final = 30.0
 WATCH_SECONDS: Final = 5.0
+ROOM_SECONDS: Final = 2.0
 # what has to be started anew when one of the three is gone
 FALLS_WITH: Final = {GETH: START_ORDER, APP: (APP, COMETBFT), COMETBFT: (COMETBFT,)}
 
@@ -46,6 +48,7 @@ class ValidatorKeeper:
         self._validator = validator
         self._plans = plan_processes(plan, validator)
         self._host = plan.host
+        self._home = plan.home(validator.name)
         self._changed = changed
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
@@ -56,6 +59,7 @@ class ValidatorKeeper:
         """Starts what is missing, waits until something ends, and so on, with a growing pause between failures."""
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
+            await self._wait_for_room()
             started = time.monotonic()
             try:
                 await self._start_missing()
@@ -79,6 +83,21 @@ class ValidatorKeeper:
     def restart(self) -> None:
         """Ends all three and starts them anew."""
         self._restart.set()
+
+    def lacks_room(self) -> bool:
+        """Whether it runs and the disk is so full that it should not."""
+        return bool(self.running) and not has_room(self._home, running=True)
+
+    async def _wait_for_room(self) -> None:
+        told = False
+        while not self._stopping.is_set() and not has_room(self._home, running=bool(self.running)):
+            if not told:
+                log.error("validator.waits_for_room", validator=self.name, folder=str(self._home))
+                told = True
+                await self._end(START_ORDER)
+                self._restart.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), ROOM_SECONDS)
 
     async def _start_missing(self) -> None:
         fresh_geth = GETH not in self._processes
@@ -199,6 +218,9 @@ async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
         for keeper in keepers:
             if keeper.name in stalled:
                 log.error("validator.stalled", validator=keeper.name)
+                keeper.restart()
+            elif keeper.lacks_room():
+                log.error("validator.out_of_room", validator=keeper.name)
                 keeper.restart()
         trim_logs(plan)
 
