@@ -7,21 +7,45 @@ for ever (v1.17.8, eth/downloader/syncmode.go). With empty data it follows Comet
 
 import json
 import shutil
+import time
+from collections.abc import Callable
+from typing import Final
 
 from node.network.init import init_geth
 from node.network.plan import NetworkPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
 
+ATTEMPTS: Final = 5
+"""Each of 3 s at most: a machine that starts four validators at once is slow to answer."""
+PAUSE_SECONDS: Final = 0.5
 
-def was_thrown_back(plan: NetworkPlan, validator: ValidatorPlan) -> bool:
-    """Whether this validator's geth stands at block 0 although the validator has voted on blocks already."""
+
+def was_thrown_back(
+    plan: NetworkPlan, validator: ValidatorPlan, *, sleep: Callable[[float], None] = time.sleep
+) -> bool:
+    """Whether this validator's geth stands at block 0 although the validator has voted on blocks already.
+
+    Raises NoAnswer when geth, which has just been started, does not say where it stands: to go on without knowing
+    would leave a validator that stands for ever.
+    """
     try:
-        number = int(call(f"http://{plan.host}:{validator.ports.geth}", "eth_blockNumber", []), 16)
         voted = json.loads((plan.home(validator.name) / "cometbft/data/priv_validator_state.json").read_text())
         height = int(voted["height"])
-    except (NoAnswer, OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError):
         return False
-    return number == 0 and height > 1
+    return height > 1 and _height_of_geth(f"http://{plan.host}:{validator.ports.geth}", sleep) == 0
+
+
+def _height_of_geth(url: str, sleep: Callable[[float], None]) -> int:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return int(call(url, "eth_blockNumber", []), 16)
+        except (NoAnswer, ValueError, TypeError):
+            sleep(PAUSE_SECONDS)
+    try:
+        return int(call(url, "eth_blockNumber", []), 16)
+    except (ValueError, TypeError) as failure:
+        raise NoAnswer(f"{url}: {failure}") from None
 
 
 def renew_geth(plan: NetworkPlan, validator: ValidatorPlan) -> None:

@@ -60,6 +60,8 @@ class ValidatorKeeper:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             await self._wait_for_room()
+            if self._stopping.is_set():
+                break
             started = time.monotonic()
             try:
                 await self._start_missing()
