@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from benchmarks.token import FILL_STORAGE
 from node.chain.signer import Call, Signer
 from node.domain.ids import Address
 from node.network.keys import read_account
@@ -18,8 +19,6 @@ pytestmark = [pytest.mark.chain, pytest.mark.slow]
 SENDERS = (1, 2, 3, 4)
 MANY = 10_000
 BATCH = 100
-FILL_STORAGE = bytes.fromhex("5b61ea605a10600f575a5a555f56fe5b00")
-"""Writes new storage words until less than 60,000 gas is left, and ends well (creation code, Shanghai)."""
 REVERT = bytes.fromhex("5f5ffd")
 
 
