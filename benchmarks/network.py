@@ -21,8 +21,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.erc20 import CREATE, FILL_STORAGE, Account, Token
 from benchmarks.meter import Meter
-from benchmarks.token import CREATE, FILL_STORAGE, Account, Token
 from node.demo.report import percentile
 from node.demo.stand import PROJECT
 from node.domain.errors import TillnetError, Unusable

@@ -10,7 +10,7 @@ from node.network import supervise, watch
 from node.network.launch import APP, ProcessPlan, plan_processes
 from node.network.plan import NetworkPlan, ValidatorPlan
 
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 20.0
 
 
 def plan_with_a_cheat(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ProcessPlan]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from benchmarks.token import FILL_STORAGE
+from benchmarks.erc20 import FILL_STORAGE
 from node.chain.signer import Call, Signer
 from node.domain.ids import Address
 from node.network.keys import read_account
