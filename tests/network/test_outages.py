@@ -44,10 +44,10 @@ def test_chain_stands_when_two_of_four_are_down_and_goes_on_when_they_are_back(w
         whole.send(raw, at="v1")
         assert whole.receipt(tx_hash) is None
     started = time.monotonic()
-    whole.wait_for_height(stood_at + 1, seconds=BACK_SECONDS)
+    whole.wait_for_height(stood_at + 1, *alive, seconds=BACK_SECONDS)
     seconds = time.monotonic() - started
     print(json.dumps({"two_of_four_back_after_s": round(seconds, 1)}))
-    whole.wait_for_receipt(tx_hash)
+    whole.wait_for_receipt(tx_hash, seconds=60)
     now = whole.assert_same_chain(min(whole.height(name) for name in whole.names))
     assert now[: len(known)] == known
 
