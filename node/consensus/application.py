@@ -24,6 +24,7 @@ from node.consensus.failpoints import (
     FailPoints,
 )
 from node.consensus.gossip import Gossip
+from node.consensus.incoming import Incoming
 from node.consensus.payload import decode_payload
 from node.consensus.permissions import ValidatorKey, ValidatorSource
 from node.consensus.proposals import Proposals
@@ -67,7 +68,7 @@ class Application:
         self._rules = rules
         self._validators = validators
         self._proposals = proposals
-        self._admission = admission
+        self._incoming = Incoming(admission.insert, clock)
         self._gossip = gossip
         self._keep_blocks = keep_blocks
         self._clock = clock
@@ -143,7 +144,7 @@ class Application:
 
     async def insert_tx(self, request: Any) -> Any:
         """A transaction from a peer."""
-        return abci.ResponseInsertTx(code=await self._admission.insert(request.tx))
+        return abci.ResponseInsertTx(code=await self._incoming.insert(request.tx))
 
     async def reap_txs(self, request: Any) -> Any:
         """Transactions for the peers."""
