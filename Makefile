@@ -6,7 +6,7 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-gas gas slither mutants lock clean
+.PHONY: help setup demo test lint bench bench-net bench-gas soak gas slither mutants lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -32,6 +32,12 @@ lint: setup ## formatting, types, dependency rule, Solidity style
 
 bench: setup ## payments a second and latency through the whole path; writes out/bench/payments.json
 	@$(PY) -m benchmarks.payments
+
+bench-net: setup ## time to finality, ceilings of 1, 4 and 7 validators, memory, catching up; writes out/bench/network.json
+	@$(PY) -m benchmarks.network
+
+soak: setup ## four validators under load and random faults for 30 minutes (MINUTES=120), or so many kills (ROUNDS=50)
+	@$(PY) -m benchmarks.soak $(if $(ROUNDS),--rounds $(ROUNDS),--minutes $(or $(MINUTES),30))
 
 bench-gas: setup ## gas a payment; writes out/bench/gas.json
 	@$(PY) -m benchmarks.gas

@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import random
-import secrets
 import sys
 import time
 from collections.abc import Sequence
@@ -23,31 +22,22 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.batches import CEILING_STREAM, CEILING_TILL, PLAIN_STREAM, PLAIN_TILL, Batches, bench_plan
 from benchmarks.load import Load
 from node.chain.deployment import load_deployment
-from node.chain.ledger import post_batch
 from node.chain.rpc import Rpc, SendResult
-from node.chain.signer import Call, Signer
-from node.demo.plan import Plan, Shop, Till, draw_card, draw_member
+from node.chain.signer import Signer
+from node.demo.plan import Plan
 from node.demo.stand import PROJECT, Stand
 from node.demo.witness import Witness
-from node.domain.batch_format import BatchPayment, encode_batch, make_batch
 from node.domain.errors import TillnetError, Unusable
 from node.domain.ids import (
     Address,
-    MemberId,
-    MerchantId,
-    MinorUnits,
-    RuleVersion,
-    StreamId,
-    TerminalId,
-    TerminalNumber,
     payment_id,
 )
 from node.domain.ids import (
     Sequence as Number,
 )
-from node.domain.payment import Line, Tender
 from node.explorer.tables import wide_console
 from node.network.keys import Account, read_account
 from node.network.plan import NetworkPlan
@@ -55,13 +45,6 @@ from node.network.plan import NetworkPlan
 RESULT: Final = PROJECT / "out" / "bench" / "payments.json"
 FOLDER: Final = PROJECT / ".till" / "bench"
 VALIDATORS: Final = 4
-MERCHANTS: Final = 10
-BRIDGE_TILLS: Final = 3
-MEMBERS: Final = 5_000
-CEILING_STREAM: Final = StreamId(2)
-PLAIN_STREAM: Final = StreamId(3)
-CEILING_TILL: Final = TerminalNumber(BRIDGE_TILLS)
-PLAIN_TILL: Final = TerminalNumber(BRIDGE_TILLS + 1)
 CEILING_PAYMENTS: Final = 30_000
 CEILING_BATCH: Final = 500
 PLAIN_PAYMENTS: Final = 1_000
@@ -69,7 +52,6 @@ IN_FLIGHT: Final = 4_000
 STEADY_RATE: Final = 200
 SECONDS: Final = int(os.environ.get("BENCH_SECONDS", "30"))
 PATIENCE: Final = 120.0
-MAX_FEE: Final = 10**9
 POOL_ROOM: Final = 60
 """Transactions of one account on their way at once: geth takes 64 without objection."""
 
@@ -101,35 +83,6 @@ def main() -> int:
     return 0
 
 
-def bench_plan() -> Plan:
-    """Ten merchants with three tills on the bridge's stream, and one on each of the other two."""
-    shops = []
-    for merchant in range(MERCHANTS):
-        tills = [
-            Till(
-                id=TerminalId(f"B{merchant:03d}{number:04d}"),
-                store=merchant * 10 + number,
-                stream=1 if number < BRIDGE_TILLS else number - BRIDGE_TILLS + CEILING_STREAM,
-                mac_key=secrets.token_bytes(16) if number < BRIDGE_TILLS else None,
-                signing_key=None,
-            )
-            for number in range(BRIDGE_TILLS + 2)
-        ]
-        shops.append(
-            Shop(
-                name=f"Merchant {merchant + 1}",
-                coefficient=100,
-                multiplier=1,
-                budget=0,
-                prepaid_cents=10**10,
-                tills=tuple(tills),
-            )
-        )
-    members = {number: draw_member(secrets.token_bytes) for number in range(MEMBERS)}
-    cards = {number: draw_card(secrets.token_bytes) for number in members}
-    return Plan(shops=tuple(shops), members=members, cards=cards, product_set=())
-
-
 class Bench:
     """The three measurements, over one network."""
 
@@ -138,11 +91,10 @@ class Bench:
     ) -> None:
         self._network = network
         self._plan = plan
-        self._members = list(plan.members.values())
         self._ceiling, self._plain = Signer(ceiling.private_key), plain
         self._console = console
         self._ledger = load_deployment(stand.network_folder / "deployment.json").ledger
-        self._dice = random.Random(20_170_615)
+        self._batches = Batches(plan, network, self._ledger, random.Random(20_170_615))
 
     async def run(self, port: int) -> dict[str, Any]:
         """All figures, under the names of out/bench/payments.json."""
@@ -175,8 +127,10 @@ class Bench:
 
     async def _measure_ceiling(self, rpc: Rpc, seen: Witness) -> tuple[float, float]:
         count = CEILING_PAYMENTS // CEILING_BATCH
-        chunks = [self._batch(CEILING_STREAM, CEILING_TILL, n * CEILING_BATCH, CEILING_BATCH) for n in range(count)]
-        signed = [self._sign(self._ceiling, nonce, chunk) for nonce, chunk in enumerate(chunks)]
+        chunks = [
+            self._batches.pack(CEILING_STREAM, CEILING_TILL, n * CEILING_BATCH, CEILING_BATCH) for n in range(count)
+        ]
+        signed = [self._batches.sign(self._ceiling, nonce, chunk).raw for nonce, chunk in enumerate(chunks)]
         before = seen.diary.batch_gas
         start = time.time()
         names = [payment_id(CEILING_STREAM, Number(number)) for number in range(CEILING_PAYMENTS)]
@@ -191,7 +145,7 @@ class Bench:
         return CEILING_PAYMENTS / took, (seen.diary.batch_gas - before) / took
 
     async def _measure_plain(self, url: str, seen: Witness) -> float:
-        chunks = [self._batch(PLAIN_STREAM, PLAIN_TILL, number, 1) for number in range(PLAIN_PAYMENTS)]
+        chunks = [self._batches.pack(PLAIN_STREAM, PLAIN_TILL, number, 1) for number in range(PLAIN_PAYMENTS)]
         start = time.time()
         await asyncio.to_thread(_plain_loop, url, self._plain, self._network.chain_id, self._ledger, chunks)
         names = [payment_id(PLAIN_STREAM, Number(number)) for number in range(PLAIN_PAYMENTS)]
@@ -204,35 +158,6 @@ class Bench:
         if any(seen.diary.sightings[name].skipped for name in names):
             raise Unusable("the ledger skipped a payment of the benchmark")
         return max(seen.diary.sightings[name].seen_at for name in names)
-
-    def _batch(self, stream: StreamId, till: TerminalNumber, first: int, count: int) -> bytes:
-        now = int(time.time())
-        members = self._dice.sample(self._members, count)
-        payments = [
-            BatchPayment(
-                sequence=Number(first + place),
-                merchant=MerchantId(place * MERCHANTS // count + 1 if count > 1 else first % MERCHANTS + 1),
-                terminal=till,
-                member=MemberId(member),
-                time=now,
-                lines=(Line(amount=MinorUnits(1_000), rule_version=RuleVersion(1), tender=Tender.EXTERNAL),),
-            )
-            for place, member in enumerate(members)
-        ]
-        return encode_batch(make_batch(stream, payments))
-
-    def _sign(self, signer: Signer, nonce: int, batch: bytes) -> bytes:
-        return signer.sign(
-            Call(
-                chain_id=self._network.chain_id,
-                nonce=nonce,
-                to=self._ledger,
-                data=post_batch(batch),
-                gas=self._network.rules.transaction_gas_cap,
-                max_fee=MAX_FEE,
-                priority_fee=1,
-            )
-        ).raw
 
     def _say(self, what: str) -> None:
         self._console.print(f"  {what}", style="dim")

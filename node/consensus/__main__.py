@@ -102,9 +102,17 @@ async def run(settings: Settings) -> None:
         jwt_secret=bytes.fromhex(settings.jwt_file.read_text().strip()),
     )
     policy, gossip, clock = RegistrySenders(engine), Gossip(time.monotonic), clock_of(settings.fail_points)
+    fail_points = FailPoints(settings.fail_points)
     metrics.chain.gossip.set_function(lambda: gossip.count)
     proposals = MeteredProposals(
-        metrics.chain, engine=engine, rules=rules, policy=policy, clock=clock, sleep=asyncio.sleep, gossip=gossip
+        metrics.chain,
+        engine=engine,
+        rules=rules,
+        policy=policy,
+        clock=clock,
+        sleep=asyncio.sleep,
+        gossip=gossip,
+        fail_points=fail_points,
     )
     admission = MeteredAdmission(
         metrics.chain,
@@ -132,7 +140,7 @@ async def run(settings: Settings) -> None:
         ),
         keep_blocks=settings.keep_blocks,
         clock=clock,
-        fail_points=FailPoints(settings.fail_points),
+        fail_points=fail_points,
     )
     server = await start_server(application, gossip, host=settings.host, port=settings.abci_port)
     listener, access = await open_gateway(settings, engine, admission, application, metrics)

@@ -15,8 +15,18 @@ from node.consensus.admission import Admission
 from node.consensus.engine import Engine
 from node.consensus.errors import EngineBehind, EngineFailed, EngineUnreachable, ProposalRefused, explain
 from node.consensus.evidence import Evidence
-from node.consensus.failpoints import BEFORE_COMMIT, FailPoints
+from node.consensus.failpoints import (
+    AFTER_FINALIZE,
+    AFTER_FORKCHOICE,
+    BEFORE_COMMIT,
+    BEFORE_COMMIT_ANSWER,
+    BEFORE_INFO,
+    BEFORE_INIT_CHAIN,
+    FINALIZE,
+    FailPoints,
+)
 from node.consensus.gossip import Gossip
+from node.consensus.incoming import Incoming
 from node.consensus.payload import decode_payload
 from node.consensus.permissions import ValidatorSource
 from node.consensus.proposals import Proposals
@@ -63,7 +73,7 @@ class Application:
         self._rules = rules
         self._validators = validators
         self._proposals = proposals
-        self._admission = admission
+        self._incoming = Incoming(admission.insert, clock)
         self._gossip = gossip
         self._evidence = evidence
         self._keep_blocks = keep_blocks
@@ -82,6 +92,11 @@ class Application:
         if name not in self._handlers:
             raise Unusable(f"CometBFT asked for {name}, which is not offered")
         return abci.Response(**{name: await self._handlers[name](getattr(request, name))})
+
+    def answered(self, request: Any) -> None:
+        """The answer to a Request has been handed to the socket."""
+        if request.HasField("finalize_block"):
+            self._fail_points.reach(AFTER_FINALIZE)
 
     async def current_head(self) -> Head:
         """The newest final block."""
@@ -102,6 +117,7 @@ class Application:
         self._head = await self._wait_for_engine()
         self._finalized = None
         self._proposals.forget()
+        self._fail_points.reach(BEFORE_INFO)
         log.info("abci.info", height=self._head.number, hash=self._head.hash.hex())
         at_genesis = self._head.number == 0
         return abci.ResponseInfo(
@@ -117,6 +133,7 @@ class Application:
         genesis = await self._engine.genesis_hash()
         if genesis != self._rules.genesis_hash:
             raise Unusable(f"geth's genesis block is {genesis.hex()}, agreed is {self._rules.genesis_hash.hex()}")
+        self._fail_points.reach(BEFORE_INIT_CHAIN)
         return abci.ResponseInitChain(
             validators=[_update(key.public_key, key.power) for key in self._validators.initial()], app_hash=genesis
         )
@@ -136,7 +153,7 @@ class Application:
 
     async def insert_tx(self, request: Any) -> Any:
         """A transaction from a peer."""
-        return abci.ResponseInsertTx(code=await self._admission.insert(request.tx))
+        return abci.ResponseInsertTx(code=await self._incoming.insert(request.tx))
 
     async def reap_txs(self, request: Any) -> Any:
         """Transactions for the peers."""
@@ -187,7 +204,7 @@ class Application:
                 f"block {payload.number} is of version {payload.version}, by this validator's schedule of forks it has "
                 f"version {wanted}; give it the schedule of the others with till net fork"
             )
-        if not await self._proposals.execute(data, payload):
+        if not await self._proposals.execute(data, payload, call=FINALIZE):
             raise Unusable(f"geth finds the decided block {request.height} invalid")
         self._finalized = Head(number=payload.number, hash=payload.block_hash, timestamp=payload.timestamp)
         self._gossip.included(payload.transactions)
@@ -208,6 +225,7 @@ class Application:
             raise Unusable("Commit came without FinalizeBlock")
         self._fail_points.reach(BEFORE_COMMIT)
         await self._engine.make_final(self._finalized.hash)
+        self._fail_points.reach(AFTER_FORKCHOICE)
         head = await self._engine.head()
         if head != self._finalized:
             raise Unusable(f"geth's head is block {head.number}, not the committed {self._finalized.number}")
@@ -217,6 +235,7 @@ class Application:
         if drift > DRIFT_ALARM_SECONDS:
             log.warning("clock.drift", height=head.number, seconds_ahead=int(drift))
         retain = head.number - self._keep_blocks if self._keep_blocks else 0
+        self._fail_points.reach(BEFORE_COMMIT_ANSWER)
         return abci.ResponseCommit(retain_height=max(retain, 0))
 
     async def list_snapshots(self, _: Any) -> Any:

@@ -21,6 +21,11 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_COUNT: Final = 32_768
 """As many as geth's pool holds, pending and queued."""
 REAP_BYTES: Final = 2 * 1024 * 1024
+REAP_COUNT: Final = 100
+REAPS_A_SECOND: Final = 500
+"""A peer checks what it gets one by one in the routine that also reads our votes: a batch is small enough for it to do
+so between two of them, and there are no more than it can check. Its own pace comes on top (node/consensus/incoming.py).
+"""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -40,6 +45,8 @@ class Gossip:
         self._pending: OrderedDict[bytes, _Pending] = OrderedDict()
         self._fresh: dict[bytes, None] = {}
         self._bytes = 0
+        self._may_reap = float(REAP_COUNT)
+        self._reaped_at = clock()
         self.on_fresh: Callable[[], None] = lambda: None
 
     @property
@@ -66,8 +73,12 @@ class Gossip:
         self._remember(raw)
 
     def reap(self, max_bytes: int = 0) -> list[bytes]:
-        """What to offer now: fresh ones first, then those that are due again. At most 2 MiB at a time."""
+        """What to offer now: fresh ones first, then those that are due again. At most 2 MiB and 100 at a time."""
         now = self._clock()
+        self._may_reap = min(self._may_reap + (now - self._reaped_at) * REAPS_A_SECOND, REAP_COUNT)
+        self._reaped_at = now
+        if self._may_reap < 1:
+            return []
         budget = min(max_bytes or REAP_BYTES, REAP_BYTES)
         out: list[bytes] = []
         fresh, self._fresh = list(self._fresh), {}
@@ -76,7 +87,7 @@ class Gossip:
             pending = self._pending.get(key)
             if pending is None or (place >= len(fresh) and pending.due > now):
                 continue
-            if out and len(pending.raw) > budget:
+            if len(out) >= int(self._may_reap) or (out and len(pending.raw) > budget):
                 self._fresh = dict.fromkeys(fresh[place:])
                 break
             budget -= len(pending.raw)
@@ -84,6 +95,7 @@ class Gossip:
             pending.offered = now
             pending.due = now + pending.pause
             pending.pause = min(pending.pause * 2, MAX_RETRY_SECONDS)
+        self._may_reap -= len(out)
         return out
 
     def pending(self, most: int) -> list[bytes]:

@@ -10,6 +10,7 @@ from node.consensus.admission import ACCEPTED, ALREADY_KNOWN, FINAL_REASONS, Adm
 from node.consensus.application import Application
 from node.consensus.engine import Engine
 from node.consensus.errors import ProposalRefused, SenderNotPermitted, TransactionRefused
+from node.consensus.failpoints import PROCESS
 from node.consensus.metrics import ChainMetrics
 from node.consensus.payload import Payload, decode_payload
 from node.consensus.proposals import Proposals
@@ -103,10 +104,10 @@ class MeteredProposals(Proposals):
         self._metrics.proposals.labels("made" if decode_payload(data).transactions else "made_empty").inc()
         return data
 
-    async def check(self, data: bytes, *, parent: Head, height: int, block_time: int) -> Payload:
+    async def check(self, data: bytes, *, parent: Head, height: int, block_time: int, call: str = PROCESS) -> Payload:
         """As Proposals'."""
         try:
-            return await super().check(data, parent=parent, height=height, block_time=block_time)
+            return await super().check(data, parent=parent, height=height, block_time=block_time, call=call)
         except ProposalRefused as refusal:
             self._metrics.rejections.labels(_label(str(refusal), REJECTIONS)).inc()
             raise

@@ -13,6 +13,7 @@ import structlog
 
 from node.consensus.engine import Engine
 from node.consensus.errors import EngineFailed, ProposalRefused, explain
+from node.consensus.failpoints import PREPARE, PROCESS, FailPoints, after_payload, before_payload
 from node.consensus.gossip import Gossip
 from node.consensus.payload import Payload, decode_payload, encode_payload
 from node.consensus.permissions import SenderPolicy
@@ -43,6 +44,7 @@ class Proposals:
         clock: Callable[[], float],
         gossip: Gossip,
         sleep: Callable[[float], Awaitable[None]],
+        fail_points: FailPoints | None = None,
     ) -> None:
         self._gossip = gossip
         self._engine = engine
@@ -50,6 +52,7 @@ class Proposals:
         self._policy = policy
         self._clock = clock
         self._sleep = sleep
+        self._fail_points = fail_points or FailPoints(None)
         self._build_seconds = 0.0
         self._executed: deque[bytes] = deque(maxlen=EXECUTED_REMEMBERED)
 
@@ -64,15 +67,18 @@ class Proposals:
         try:
             payload = await self._build_full(parent, block_time, budget)
             data = encode_payload(payload)
-            await self.check(data, parent=parent, height=height, block_time=block_time)
+            await self.check(data, parent=parent, height=height, block_time=block_time, call=PREPARE)
         except Exception as failure:
             # Whatever it is: an error answered here would stop this validator's consensus, an empty block does not.
             log.error("proposal.empty", height=height, **explain(failure))
             data = encode_payload(await self._build(parent, block_time, []))
         return data
 
-    async def check(self, data: bytes, *, parent: Head, height: int, block_time: int) -> Payload:
-        """The payload of a proposal that may become the block at `height`; raises ProposalRefused otherwise."""
+    async def check(self, data: bytes, *, parent: Head, height: int, block_time: int, call: str = PROCESS) -> Payload:
+        """The payload of a proposal that may become the block at `height`; raises ProposalRefused otherwise.
+
+        `call` is the ABCI call in which this happens (node/consensus/failpoints.py).
+        """
         if len(data) > self._rules.payload_bytes:
             raise ProposalRefused(f"{len(data)} bytes, at most {self._rules.payload_bytes} are allowed")
         payload = decode_payload(data)
@@ -80,23 +86,25 @@ class Proposals:
         offenders = await find_offenders(payload.transactions, parent=parent, rules=self._rules, policy=self._policy)
         if offenders:
             raise ProposalRefused(f"transaction {min(offenders)} must not be in it")
-        if not await self.execute(data, payload):
+        if not await self.execute(data, payload, call=call):
             raise ProposalRefused("geth finds it invalid")
         return payload
 
-    async def execute(self, data: bytes, payload: Payload) -> bool:
+    async def execute(self, data: bytes, payload: Payload, *, call: str) -> bool:
         """Has geth execute a payload (`data` is its binary form) without making it the head; whether it is valid.
 
         The proposer checks its own block, CometBFT has it judged, and then decided: megabytes of JSON each time. So
         what this geth was just found to have executed is not sent again. Should geth have lost it since, Commit
         sees that, and CometBFT starts anew from geth's head.
         """
+        self._fail_points.reach(before_payload(call))
         digest = hashlib.sha256(data).digest()
-        if digest in self._executed:
-            return True
-        valid = await self._engine.execute(payload)
-        if valid:
-            self._executed.append(digest)
+        valid = digest in self._executed
+        if not valid:
+            valid = await self._engine.execute(payload)
+            if valid:
+                self._executed.append(digest)
+        self._fail_points.reach(after_payload(call))
         return valid
 
     def forget(self) -> None:

@@ -17,6 +17,11 @@ from node.consensus.wire import BrokenFrame, abci, encode_frame, read_request
 
 REAP_PATIENCE_SECONDS: Final = 1.0
 READ_BUFFER: Final = 1024 * 1024
+MAX_CONNECTIONS: Final = 16
+"""CometBFT opens four; one that was killed may still have four that are not seen to have ended."""
+MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
+MAX_WAITING: Final = 4096
+"""Requests of one connection that wait for their turn, and their bytes; beyond these it is not read from."""
 
 log = structlog.get_logger()
 
@@ -26,6 +31,10 @@ async def start_server(application: Application, gossip: Gossip, *, host: str, p
     connections: set[_Connection] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(connections) >= MAX_CONNECTIONS:
+            log.warning("abci.too_many_connections", open=len(connections))
+            writer.close()
+            return
         connection = _Connection(application, gossip, reader, writer)
         connections.add(connection)
         try:
@@ -50,6 +59,8 @@ class _Connection:
         self._reader = reader
         self._writer = writer
         self._inbox: deque[Any] = deque()
+        self._waiting_bytes = 0
+        self._room = asyncio.Event()
         self._ended = False
         self.arrived = asyncio.Event()
 
@@ -61,6 +72,7 @@ class _Connection:
                     await self._wait_for_transactions()
                 self._writer.write(encode_frame(await self._application.answer(request)))
                 await self._writer.drain()
+                self._application.answered(request)
         except (ConnectionError, BrokenFrame) as failure:
             log.warning("abci.connection_lost", reason=str(failure))
         except Exception as failure:
@@ -75,7 +87,11 @@ class _Connection:
         try:
             while (request := await read_request(self._reader)) is not None:
                 self._inbox.append(request)
+                self._waiting_bytes += request.ByteSize()
                 self.arrived.set()
+                while self._waiting_bytes > MAX_WAITING_BYTES or len(self._inbox) > MAX_WAITING:
+                    self._room.clear()
+                    await self._room.wait()
         except (ConnectionError, BrokenFrame) as failure:
             log.warning("abci.connection_lost", reason=str(failure))
         finally:
@@ -88,7 +104,10 @@ class _Connection:
                 return None
             self.arrived.clear()
             await self.arrived.wait()
-        return self._inbox.popleft()
+        request = self._inbox.popleft()
+        self._waiting_bytes -= request.ByteSize()
+        self._room.set()
+        return request
 
     async def _wait_for_transactions(self) -> None:
         """Holds ReapTxs back until there is something to say, up to a second: CometBFT asks every 20 ms.

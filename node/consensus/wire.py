@@ -12,8 +12,8 @@ from typing import Any, Final
 from node.consensus.wire_build import ABCI_FOLDER
 from node.domain.errors import TillnetError, Unusable
 
-MAX_MESSAGE_BYTES: Final = 104_857_600
-"""CometBFT's own limit of one message (abci/types/messages.go)."""
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+"""Of one message. The largest is a block, of 4 MiB at most; CometBFT itself would take 100 MiB."""
 MAX_VARINT_BYTES: Final = 10
 
 
@@ -47,7 +47,7 @@ def encode_frame(message: Any) -> bytes:
 async def read_request(reader: asyncio.StreamReader) -> Any | None:
     """The next Request, or None when the connection ended between two messages.
 
-    Raises BrokenFrame for a length above 100 MiB or a body that does not parse.
+    Raises BrokenFrame for a length above 16 MiB or a body that does not parse.
     """
     length = shift = 0
     for position in range(MAX_VARINT_BYTES):

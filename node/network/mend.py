@@ -6,6 +6,8 @@ for ever (v1.17.8, eth/downloader/syncmode.go). With empty data it follows Comet
 """
 
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,19 +15,21 @@ from node.domain.errors import Unusable
 from node.network.init import GETH_GENESIS, init_geth
 from node.network.plan import NetworkPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
+from node.network.settings import SIGNER_FILE
 
-SECRETS: Final = (
-    "cometbft/config/priv_validator_key.json",
-    "cometbft/config/node_key.json",
-    "cometbft/data/priv_validator_state.json",
-    "jwt.hex",
-)
+SIGNING: Final = ("cometbft/config/priv_validator_key.json", "cometbft/data/priv_validator_state.json")
+SECRETS: Final = ("cometbft/config/node_key.json", "jwt.hex")
+ATTEMPTS: Final = 5
+"""Each of 3 s at most: a machine that starts four validators at once is slow to answer."""
+PAUSE_SECONDS: Final = 0.5
 
 
 def check_secrets(plan: NetworkPlan, validator: ValidatorPlan) -> None:
     """Raises Unusable when a key or the sign state is missing: those cannot be made anew."""
     home = plan.home(validator.name)
-    for name in SECRETS:
+    # with a remote signer both lie there, and not here
+    signing = () if (home / SIGNER_FILE).exists() else SIGNING
+    for name in (*signing, *SECRETS):
         if not (home / name).is_file():
             raise Unusable(
                 f"{home / name} is missing. Data syncs again, keys and the sign state do not: put back what was there"
@@ -40,14 +44,27 @@ def prepare_geth(plan: NetworkPlan, validator: ValidatorPlan) -> None:
         init_geth(home, plan.folder / GETH_GENESIS)
 
 
-def must_renew(plan: NetworkPlan, validator: ValidatorPlan) -> bool:
-    """Whether this validator's geth has to begin anew: it does not fit what CometBFT has on disk. geth has to run."""
-    try:
-        number = int(call(f"http://{plan.host}:{validator.ports.geth}", "eth_blockNumber", []), 16)
-    except (NoAnswer, ValueError, TypeError):
-        return False
+def must_renew(plan: NetworkPlan, validator: ValidatorPlan, *, sleep: Callable[[float], None] = time.sleep) -> bool:
+    """Whether this validator's geth has to begin anew: it does not fit what CometBFT has on disk.
+
+    geth has to run. Raises NoAnswer when it does not say where it stands: to go on without knowing would leave a
+    validator that stands for ever.
+    """
+    number = _height_of_geth(f"http://{plan.host}:{validator.ports.geth}", sleep)
     # thrown back; or the blocks that CometBFT had are gone, and it will fetch them from the others
     return (number == 0) == _has_blocks(plan.home(validator.name) / "cometbft" / "data" / "blockstore.db")
+
+
+def _height_of_geth(url: str, sleep: Callable[[float], None]) -> int:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return int(call(url, "eth_blockNumber", []), 16)
+        except (NoAnswer, ValueError, TypeError):
+            sleep(PAUSE_SECONDS)
+    try:
+        return int(call(url, "eth_blockNumber", []), 16)
+    except (ValueError, TypeError) as failure:
+        raise NoAnswer(f"{url}: {failure}") from None
 
 
 def renew_geth(plan: NetworkPlan, validator: ValidatorPlan) -> None:

@@ -83,6 +83,14 @@ def memory_bytes(running: Running) -> int:
         return 0
 
 
+def open_files(running: Running) -> int:
+    """How many file handles (sockets too) it has open; 0 when it is gone."""
+    try:
+        return int(psutil.Process(running.pid).num_fds()) if is_alive(running) else 0
+    except psutil.Error:
+        return 0
+
+
 def write_state(folder: Path, state: RunState) -> None:
     """Writes run/state.json, whole or not at all."""
     text = {

@@ -26,6 +26,7 @@ from node.network.mend import must_renew, prepare_geth, renew_geth
 from node.network.peers import Doorman
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, RunState, note, write_state
+from node.network.room import has_room
 from node.network.watch import Watch, trim_logs
 
 READY_SECONDS: Final = 60.0
@@ -37,6 +38,7 @@ WATCH_SECONDS: Final = 5.0
 DIAL_SECONDS: Final = 3.0
 FIRST_DIAL_SECONDS: Final = 0.3
 HOLD_SECONDS: Final = 0.2
+ROOM_SECONDS: Final = 2.0
 # what has to be started anew when one of the three is gone
 FALLS_WITH: Final = {GETH: START_ORDER, APP: (APP, COMETBFT), COMETBFT: (COMETBFT,)}
 
@@ -53,6 +55,7 @@ class ValidatorKeeper:
         self._plans = plan_processes(plan, validator)
         self._host = plan.host
         self._run_folder = plan.run_folder
+        self._home = plan.home(validator.name)
         self._changed = changed
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
@@ -66,6 +69,9 @@ class ValidatorKeeper:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             await self._stay_away()
+            await self._wait_for_room()
+            if self._stopping.is_set():
+                break
             started = time.monotonic()
             try:
                 await self._start_missing()
@@ -128,6 +134,21 @@ class ValidatorKeeper:
         self._hold.clear()
         self._restart.clear()
         log.info("validator.released", validator=self.name)
+
+    def lacks_room(self) -> bool:
+        """Whether it runs and the disk is so full that it should not."""
+        return bool(self.running) and not has_room(self._home, running=True)
+
+    async def _wait_for_room(self) -> None:
+        told = False
+        while not self._stopping.is_set() and not has_room(self._home, running=bool(self.running)):
+            if not told:
+                log.error("validator.waits_for_room", validator=self.name, folder=str(self._home))
+                told = True
+                await self._end(START_ORDER)
+                self._restart.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), ROOM_SECONDS)
 
     async def _start_missing(self) -> None:
         fresh_geth = GETH not in self._processes
@@ -265,6 +286,9 @@ async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
                 keeper.restart()
             elif keeper.name in found.restart:
                 keeper.restart(COMETBFT)
+            elif keeper.lacks_room():
+                log.error("validator.out_of_room", validator=keeper.name)
+                keeper.restart()
         trim_logs(plan)
 
 

@@ -1,7 +1,7 @@
 """One real network of four validators for all tests of this folder; each test leaves it whole."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from node.network.plan import NetworkPlan
 from tests.network.chain import Chain, Sender
 
 LOG_LINES = 40
+FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
@@ -48,12 +49,25 @@ def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Lets fixtures know that the test failed."""
+    report = yield
+    item.stash.setdefault(FAILED, False)
+    item.stash[FAILED] |= report.failed
+    return report
+
+
 @pytest.fixture
 def whole(chain: Chain, request: pytest.FixtureRequest) -> Iterator[Chain]:
     """The network, which has to be whole again after the test: all four advance on one chain."""
     chain.wait_for_blocks(1)
     try:
         yield chain
+        if request.node.stash[FAILED]:
+            print(_log_ends(chain.plan))
         height = chain.wait_for_blocks(2, seconds=120)
         chain.assert_same_chain(height)
     except BaseException:

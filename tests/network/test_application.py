@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from node.consensus import server
 from node.consensus.account import Account
 from node.consensus.admission import ACCEPTED, REFUSED, RETRY, Admission
 from node.consensus.application import Application
@@ -23,9 +24,10 @@ from node.consensus.proposals import Proposals
 from node.consensus.registry import ValidatorKey
 from node.consensus.rules import Head
 from node.consensus.server import start_server
-from node.consensus.wire import abci, encode_frame
+from node.consensus.wire import MAX_MESSAGE_BYTES, abci, encode_frame
 from node.domain.errors import Unusable
 from node.domain.ids import Hash32
+from node.network.genesis import BLOCK_BYTES
 from tests.network.doubles import EveryoneMaySend, FixedValidators
 from tests.network.test_proposal_check import (
     BLOCK_TIME,
@@ -332,12 +334,12 @@ class Comet:
 @pytest.fixture
 async def comet() -> AsyncIterator[tuple[Comet, Stage]]:
     stage = Stage()
-    server = await start_server(stage.application, stage.gossip, host="127.0.0.1", port=0)
-    port = server.sockets[0].getsockname()[1]
+    listener = await start_server(stage.application, stage.gossip, host="127.0.0.1", port=0)
+    port = listener.sockets[0].getsockname()[1]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     yield Comet(reader, writer), stage
     writer.close()
-    server.close()
+    listener.close()
 
 
 async def test_server_answers_in_order_when_requests_come_together(comet: tuple[Comet, Stage]) -> None:
@@ -387,3 +389,43 @@ async def test_server_hangs_up_when_what_comes_is_no_message(comet: tuple[Comet,
     client.writer.write(junk)
     client.writer.write_eof()
     assert await asyncio.wait_for(client.reader.read(), 5) == b""
+
+
+async def test_server_reads_no_further_when_much_waits_already(
+    comet: tuple[Comet, Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = comet
+    monkeypatch.setattr(server, "MAX_WAITING_BYTES", 1_000_000)
+    # nobody takes the answers, so the requests wait; a client without bound would have them all held here
+    flooding = asyncio.ensure_future(_flood(client, megabytes=64))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(flooding), 2)
+    answers = 0
+    while answers < 64:
+        answers += (await asyncio.wait_for(client.read(), 5)).HasField("echo")
+    await flooding
+
+
+async def _flood(client: Comet, *, megabytes: int) -> None:
+    for _ in range(megabytes):
+        client.write("echo", message="x" * 1_000_000)
+        await client.writer.drain()
+
+
+async def test_server_refuses_a_connection_when_there_are_too_many(
+    comet: tuple[Comet, Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = comet
+    client.write("echo", message="first")
+    assert (await asyncio.wait_for(client.read(), 5)).echo.message == "first"
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
+    host, port = client.writer.get_extra_info("peername")
+    reader, writer = await asyncio.open_connection(host, port)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+    client.write("echo", message="still here")
+    assert (await asyncio.wait_for(client.read(), 5)).echo.message == "still here"
+
+
+def test_a_message_may_be_several_times_as_large_as_a_block() -> None:
+    assert MAX_MESSAGE_BYTES >= 3 * BLOCK_BYTES

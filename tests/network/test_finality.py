@@ -7,9 +7,8 @@ import time
 
 import pytest
 
-from node.consensus.failpoints import BEFORE_COMMIT
 from node.network.control import start
-from node.network.faults import arm_fail_point, kill_everything, kill_process, kill_validator
+from node.network.faults import kill_everything, kill_process, kill_validator
 from node.network.launch import APP, COMETBFT, GETH
 from node.network.processes import is_alive, read_state, send
 from tests.network.chain import Chain, Sender, wait_until
@@ -80,15 +79,6 @@ def test_validator_comes_back_when_all_its_processes_are_killed(whole: Chain, me
     raw, tx_hash = member.sign()
     whole.send(raw, at="v1")
     whole.wait_for_receipt(tx_hash, seconds=90)
-
-
-def test_validator_comes_back_when_killed_between_finalize_and_commit(whole: Chain) -> None:
-    state = read_state(whole.plan.run_folder)
-    assert state is not None
-    before = state.validators["v1"][APP]
-    arm_fail_point(whole.plan, "v1", BEFORE_COMMIT)
-    wait_until(lambda: not is_alive(before), seconds=20, what="the application reached the fail point")
-    whole.wait_for_blocks(3, seconds=90)
 
 
 def test_chain_goes_on_when_every_process_is_killed_at_once(whole: Chain, member: Sender) -> None:

@@ -29,7 +29,7 @@ def run_changed(plan: NetworkPlan) -> list[subprocess.Popen[bytes]]:
     for kind in START_ORDER:
         process = plan_processes(plan, plan.validator("v4"))[kind]
         settings = str(plan.home("v4") / "app.json")
-        command = (sys.executable, "-m", "tests.network.byzantine", settings) if kind == APP else process.command
+        command = (sys.executable, "-m", "tests.network.careless", settings) if kind == APP else process.command
         environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
         with process.log.open("ab") as log:
             started.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=PROJECT, env=environment))

@@ -1,6 +1,13 @@
 """What is offered to the peers, and when; with a clock of its own."""
 
-from node.consensus.gossip import FORGET_AFTER_SECONDS, MAX_COUNT, REAP_BYTES, Gossip
+from node.consensus.gossip import (
+    FORGET_AFTER_SECONDS,
+    MAX_COUNT,
+    REAP_BYTES,
+    REAP_COUNT,
+    REAPS_A_SECOND,
+    Gossip,
+)
 
 
 class Clock:
@@ -83,8 +90,9 @@ def test_offer_gives_up_the_oldest_when_there_are_more_than_the_pool_holds() -> 
     for number in range(MAX_COUNT + 10):
         gossip.offer(number.to_bytes(4, "big"))
     offered = []
-    while more := gossip.reap():
-        offered += more
+    while len(offered) < MAX_COUNT:
+        gossip._may_reap = float(REAP_COUNT)  # as if it were later, and nothing due again
+        offered += gossip.reap()
     assert [int.from_bytes(raw, "big") for raw in offered] == list(range(10, MAX_COUNT + 10))
 
 
@@ -94,3 +102,22 @@ def test_offer_queues_a_transaction_once_when_nobody_reaps_for_long() -> None:
         gossip.offer(b"a")
     assert gossip.reap() == [b"a"]
     assert not gossip.has_fresh
+
+
+def test_reap_offers_no_more_a_second_than_a_peer_can_check_and_forgets_none() -> None:
+    gossip, clock = make()
+    sent = [number.to_bytes(4, "big") for number in range(1_000)]
+    for raw in sent:
+        gossip.offer(raw)
+    offered, largest = [], 0
+    for step in range(1, 51):
+        more = gossip.reap()
+        offered += more
+        largest = max(largest, len(more))
+        clock.now = step * 0.02
+    assert largest == REAP_COUNT
+    assert len(offered) <= REAP_COUNT + REAPS_A_SECOND and gossip.has_fresh
+    for step in range(51, 151):
+        clock.now = step * 0.02
+        offered += gossip.reap()
+    assert offered == sent

@@ -9,6 +9,7 @@ from eth_account import Account
 
 from node.consensus import transactions
 from node.consensus.errors import EngineFailed, ProposalRefused, TransactionRefused
+from node.consensus.failpoints import FINALIZE
 from node.consensus.gossip import Gossip
 from node.consensus.payload import HEAD, Payload, decode_payload, encode_payload, payload_from_json, payload_to_json
 from node.consensus.proposals import Proposals
@@ -323,10 +324,10 @@ async def test_execute_asks_geth_once_for_the_same_payload() -> None:
     proposals = judge(engine)
     data = encode_payload(GOOD)
     for _ in range(3):
-        assert await proposals.execute(data, GOOD)
+        assert await proposals.execute(data, GOOD, call=FINALIZE)
     assert len(engine.executed) == 1
     proposals.forget()
-    await proposals.execute(data, GOOD)
+    await proposals.execute(data, GOOD, call=FINALIZE)
     assert len(engine.executed) == 2
 
 

@@ -17,7 +17,8 @@ from node.network.fork import geth_schedule, was_told
 from node.network.plan import ValidatorPlan
 from node.network.processes import is_alive
 from node.network.rpc import call
-from node.network.signer import KEY_FILE, SIGNER_FILE, read_public_key
+from node.network.settings import SIGNER_FILE
+from node.network.signer import KEY_FILE, read_public_key
 from node.network.signstate import STATE_PATH, read_sign_state
 
 NODE_KEY: Final = Path("cometbft/config/node_key.json")

@@ -1,0 +1,110 @@
+"""What is promised of a network under faults, asked of the chain afterwards, and measured while it runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from benchmarks.breakage import Repaired
+from benchmarks.traffic import Traffic
+from node.domain.errors import TillnetError
+from node.network.agreement import Forked, compare_chains
+from node.network.plan import NetworkPlan
+from node.network.processes import memory_bytes, open_files, read_state
+from node.network.rpc import NoAnswer, call_many
+
+MEGABYTE: Final = 1_000_000
+BACK_SECONDS: Final = 30.0
+STANDSTILL_SECONDS: Final = 60.0
+"""With two of four away for 15 s, and 30 s to come back."""
+MOST_MEMORY_MB: Final = 1_000
+MOST_HANDLES: Final = 2_000
+CALL_SECONDS: Final = 20.0
+PART: Final = 20
+
+
+class BrokenPromise(TillnetError):
+    """A promise does not hold."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One validator at one moment: resident memory in MB and open file handles, of its three processes together."""
+
+    at_s: float
+    validator: str
+    memory_mb: int
+    handles: int
+
+
+def sample(plan: NetworkPlan, at_s: float) -> list[Sample]:
+    """A look at every validator whose three processes run."""
+    state = read_state(plan.run_folder)
+    found = []
+    for name, processes in (state.validators if state else {}).items():
+        memory = [memory_bytes(running) for running in processes.values()]
+        if len(memory) == 3 and all(memory):
+            handles = sum(open_files(running) for running in processes.values())
+            found.append(Sample(at_s=at_s, validator=name, memory_mb=sum(memory) // MEGABYTE, handles=handles))
+    return found
+
+
+def judge(plan: NetworkPlan, traffic: Traffic, repaired: Sequence[Repaired], samples: Sequence[Sample]) -> list[str]:
+    """The promises that do not hold, in sentences; none is good. All that was sent has to be final before."""
+    broken = []
+    for check in (_one_chain, _nothing_lost):
+        try:
+            check(plan, traffic)
+        except (Forked, BrokenPromise, NoAnswer) as failure:
+            broken.append(str(failure))
+    slow = [each for each in repaired if max(each.seconds.values()) > BACK_SECONDS]
+    broken += [f"{each.fault}: back after {max(each.seconds.values())} s" for each in slow]
+    if traffic.waiting:
+        broken.append(f"{len(traffic.waiting)} transactions are not final")
+    if traffic.longest_standstill > STANDSTILL_SECONDS:
+        broken.append(f"no block for {traffic.longest_standstill:.0f} s")
+    if (most := max((each.memory_mb for each in samples), default=0)) > MOST_MEMORY_MB:
+        broken.append(f"a validator took {most} MB")
+    if (most := max((each.handles for each in samples), default=0)) > MOST_HANDLES:
+        broken.append(f"a validator had {most} file handles open")
+    return broken
+
+
+def _one_chain(plan: NetworkPlan, traffic: Traffic) -> None:
+    last = min(traffic.heights.values())
+    common = compare_chains(plan, last=last)
+    for height, seen in traffic.hashes.items():
+        if height <= last and common[height - 1] != seen:
+            raise BrokenPromise(f"block {height} was final as {seen}, and is {common[height - 1]} now")
+
+
+def _nothing_lost(plan: NetworkPlan, traffic: Traffic) -> None:
+    """Every transaction that was seen final is in the block where it was seen, and did what it was sent for."""
+    expected: dict[int, list[bytes]] = {}
+    for hash_, entry in traffic.entries.items():
+        if entry.height:
+            expected.setdefault(entry.height, []).append(hash_)
+    heights = sorted(expected)
+    url = plan.rpc_url(plan.validators[-1])
+    for start in range(0, len(heights), PART):
+        part = heights[start : start + PART]
+        calls = [("eth_getBlockReceipts", [hex(height)]) for height in part]
+        for height, receipts in zip(part, call_many(url, calls, seconds=CALL_SECONDS), strict=True):
+            status = {bytes.fromhex(each["transactionHash"][2:]): each["status"] for each in receipts or []}
+            lost = [hash_ for hash_ in expected[height] if status.get(hash_) != "0x1"]
+            if lost:
+                raise BrokenPromise(f"{len(lost)} transactions are not in block {height} any more, or failed there")
+
+
+def resources(samples: Sequence[Sample]) -> dict[str, Any]:
+    """Memory and handles a validator: the highest, and the means of the first and the last fifth of the run."""
+    if not samples:
+        return {}
+    ordered = sorted(samples, key=lambda each: each.at_s)
+    part = max(len(ordered) // 5, 1)
+    figures: dict[str, Any] = {}
+    for what in ("memory_mb", "handles"):
+        values = [getattr(each, what) for each in ordered]
+        figures[f"{what}_highest"] = max(values)
+        figures[f"{what}_first_fifth"] = round(sum(values[:part]) / part)
+        figures[f"{what}_last_fifth"] = round(sum(values[-part:]) / part)
+    return figures
