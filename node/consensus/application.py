@@ -6,7 +6,7 @@ is the EVM block number and the app hash is the EVM block hash.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -27,7 +27,7 @@ from node.consensus.failpoints import (
 )
 from node.consensus.gossip import Gossip
 from node.consensus.incoming import Incoming
-from node.consensus.payload import decode_payload
+from node.consensus.payload import Payload, decode_payload
 from node.consensus.permissions import ValidatorSource
 from node.consensus.proposals import Proposals
 from node.consensus.rules import ChainRules, Head
@@ -209,7 +209,7 @@ class Application:
         self._finalized = Head(number=payload.number, hash=payload.block_hash, timestamp=payload.timestamp)
         self._gossip.included(payload.transactions)
         self._evidence.note(request.misbehavior)
-        updates = await self._validators.updates(parent=payload.parent_hash, at=payload.block_hash)
+        updates = await self._updates(payload)
         for key, power in updates:
             log.info("validator.update", height=payload.number, public_key=key.hex(), power=power)
         log.debug("block.executed", height=payload.number, transactions=len(payload.transactions), bytes=len(data))
@@ -253,6 +253,16 @@ class Application:
     async def apply_snapshot_chunk(self, _: Any) -> Any:
         """Never taken."""
         return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.ABORT)
+
+    async def _updates(self, payload: Payload) -> Sequence[tuple[bytes, int]]:
+        try:
+            return await self._validators.updates(parent=payload.parent_hash, at=payload.block_hash)
+        except EngineFailed as failure:
+            # Stopped between FinalizeBlock and Commit, geth still knows the block afterwards and takes it for executed,
+            # but its state is lost. Only making it the head brings that back; it is decided, so this is merely early.
+            log.warning("block.without_state", height=payload.number, reason=str(failure))
+            await self._engine.make_final(payload.block_hash)
+            return await self._validators.updates(parent=payload.parent_hash, at=payload.block_hash)
 
     def _tell_refused(self, node_id: str) -> None:
         """Logs it; a peer that dials again and again is told of once in a while."""
