@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.devchain import Chain
-from benchmarks.escrow import COINS, HOUR, NOBODY, VALUE, payer_of, permitted
+from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, payer_of, permitted
 from benchmarks.escrow import Terms as Agreed
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
