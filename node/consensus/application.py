@@ -73,7 +73,7 @@ class Application:
         self._rules = rules
         self._validators = validators
         self._proposals = proposals
-        self._incoming = Incoming(admission.insert, clock)
+        self._incoming = Incoming(admission.insert, gossip.knows, clock)
         self._gossip = gossip
         self._evidence = evidence
         self._keep_blocks = keep_blocks

@@ -59,6 +59,10 @@ class Gossip:
         """How many transactions are remembered."""
         return len(self._pending)
 
+    def knows(self, raw: bytes) -> bool:
+        """Whether it is remembered: in the pool here, and not yet in a block."""
+        return hashlib.sha256(raw).digest() in self._pending
+
     def offer(self, raw: bytes) -> None:
         """A transaction that came in here: offered at once, even if it was before (its sender asked again)."""
         key = self._remember(raw)
