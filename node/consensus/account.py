@@ -13,6 +13,7 @@ from node.domain.ids import Address
 
 ACCOUNT_FILE: Final = "account.json"
 """In a validator's folder: the account that it votes with."""
+TIP: Final = 10**6
 DYNAMIC_FEE: Final = b"\x02"
 
 
@@ -28,8 +29,8 @@ class Account:
         return f"Account(0x{self.address.hex()})"
 
     def sign(self, *, chain_id: int, nonce: int, to: Address, data: bytes, gas: int, max_fee: int) -> bytes:
-        """A raw transaction; fees in wei a gas, the tip is 1 wei."""
-        fields: list[Any] = [chain_id, nonce, 1, max_fee, gas, to, 0, data, []]
+        """A raw transaction; fees in wei a gas, with a tip that puts it before payments."""
+        fields: list[Any] = [chain_id, nonce, min(TIP, max_fee), max_fee, gas, to, 0, data, []]
         signature = self._key.sign_recoverable(_keccak(DYNAMIC_FEE + rlp.encode(fields)), hasher=None)
         r, s = (int.from_bytes(signature[place : place + 32], "big") for place in (0, 32))
         return DYNAMIC_FEE + bytes(rlp.encode([*fields, signature[64], r, s]))

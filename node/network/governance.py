@@ -38,6 +38,8 @@ PERMIT_GAS: Final = 80_000
 """For each account, and once more."""
 ACCOUNTS_A_CALL: Final = 100
 FEE_HEADROOM: Final = 10**9
+TIP: Final = 10**6
+"""wei a gas, a million times what payments offer: whoever is forbidden for flooding the chain must not delay that."""
 TRANSFER_GAS: Final = 21_000
 START_COIN: Final = 10**18
 """wei that a newcomer gets, so that it can vote: a vote costs some 10^6 gas at a few wei."""
@@ -201,7 +203,7 @@ class Registries:
                 data=data,
                 gas=gas,
                 max_fee=price + FEE_HEADROOM,
-                priority_fee=1,
+                priority_fee=TIP,
                 value=value,
             )
         )
