@@ -136,7 +136,7 @@ def _succession(world: World, shop: int) -> dict[str, int]:
     holders = [member_address(member) for member in MEMBERS]
     total = gas(world.ledger, "emigrateHolders", holders, sender=world.stranger)
     found = {"send an account to the successor, of ten in a call": total // len(holders)}
-    found["send a merchant to the successor"] = gas(world.ledger, "emigrateMerchants", [shop], sender=world.stranger)
+    found["send a merchant to the successor"] = gas(world.ledger, "emigrateMerchants", [shop], sender=world.operator)
     return found
 
 

@@ -157,7 +157,7 @@ def _resale(market: Market) -> dict[str, int]:
         proof = proof_of(item_leaves(ITEMS, SALT), place)
         words = (SALT, place, item.amount, item.quantity, item.product.encode(), proof)
         offered = receipts.send("offer", MEMBER, proven, words, 900, until, 0, b"", sender=payer)
-        token = receipts.view("tokenOf", words)
+        token = receipts.view("tokenOf", words, leaf.stream, leaf.sequence)
         found["item offered for resale"] = offered.gas
         found["item paid for"] = receipts.send("buy", token, 900, sender=buyer).gas
         found["item handed over, points settled"] = receipts.send("handOver", token, proven, sender=buyer).gas

@@ -9,8 +9,8 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// (then it is recorded, no money moves) or the platform (then the merchant's payable is topped up from a fund that the
 /// operator fills, as far as the operator's allowance for this merchant reaches). Money in minor units.
 /// @dev A till asks for a discount by act 8, which comes with the payment's lines: `discount 6`; act 136, `sequence 8`,
-/// undoes it (the lines are reversed by themselves). It is refused when it is
-/// more than the rate allows, rounded down: discount <= floor((coins + discount) * bps / 10,000).
+/// undoes it on the same day (the lines are reversed by themselves). What comes back is the allowance's again, unless that
+/// was set anew since. A discount is refused when it is more than the rate allows, rounded down: discount <= floor((coins + discount) * bps / 10,000).
 /// Trust: a merchant could claim a discount that it did not give; the allowance bounds what that costs the platform.
 /// When a line is refunded, anybody brings its proof, and the platform's share comes back from the merchant.
 interface ICoinDiscount {
@@ -21,18 +21,22 @@ interface ICoinDiscount {
         Platform
     }
 
-    /// @notice A merchant's rule; `allowance` is what the platform may still bear for it.
+    /// @notice A merchant's rule; `allowance` is what the platform may still bear for it, `version` how often that was set.
     struct Rule {
         Bearer bearer;
         uint64 allowance;
+        uint32 version;
     }
 
-    /// @notice A discount that the platform bore: on which coins, how much, and what came back after refunds.
+    /// @notice A discount that the platform bore: on which coins, how much, what came back after refunds, on which day of
+    /// the network and under which version of the allowance.
     struct Given {
         uint32 merchant;
         uint48 coinAmount;
         uint48 discount;
         uint48 takenBack;
+        uint16 day;
+        uint32 version;
     }
 
     /// @notice The rate of the network was set.

@@ -41,7 +41,8 @@ interface IGiftCertificates is IActTarget, IMemberSigned {
         Merchant
     }
 
-    /// @notice A certificate. `value` is left of `face`; `buyer` is an address, or the number of a member or merchant.
+    /// @notice A certificate. `value` is left of `face`; `buyer` is an address, or the number of a member or merchant;
+    /// `uses` rises whenever it is given, spent or given back, so that what its code signed before does not count again.
     struct Certificate {
         uint48 value;
         uint48 face;
@@ -49,6 +50,7 @@ interface IGiftCertificates is IActTarget, IMemberSigned {
         uint32 until;
         uint64 member;
         BuyerKind buyerKind;
+        uint24 uses;
         address code;
         uint160 buyer;
     }
@@ -115,7 +117,8 @@ interface IGiftCertificates is IActTarget, IMemberSigned {
     /// @notice Gives a member's certificate to another member or to a code. The member's key or its signature of
     /// Give(uint64 from,uint64 certificate,uint64 to,address code,uint256 nonce,uint256 deadline).
     function give(uint64 certificate, uint64 to, address code, uint256 deadline, bytes calldata signature) external;
-    /// @notice Makes a certificate a member's by its code: signature of Claim(uint64 certificate,uint64 member).
+    /// @notice Makes a certificate a member's by its code: signature of Claim(uint64 certificate,uint64 member,
+    /// uint32 uses).
     function claim(uint64 certificate, uint64 member, bytes calldata signature) external;
     /// @notice Parts a certificate: each amount becomes one of its own, with the same terms, buyer and member. The
     /// member's key or its signature of Split(uint64 from,uint64 certificate,uint64[] amounts,uint256 nonce,
@@ -128,11 +131,11 @@ interface IGiftCertificates is IActTarget, IMemberSigned {
     /// signature of Spend(uint64 member,uint64 certificate,uint32 merchant,uint64 amount,uint256 nonce,uint256 deadline).
     function redeem(uint64 certificate, uint32 merchant, uint64 amount, uint256 deadline, bytes calldata signature)
         external;
-    /// @notice The same by a code: signature of Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint64 left),
-    /// where `left` is what the certificate has before, so each signature works once.
+    /// @notice The same by a code: signature of Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint32 uses),
+    /// where `uses` is the certificate's before, so each signature works once, whatever is given back later.
     function redeemByCode(uint64 certificate, uint32 merchant, uint64 amount, bytes calldata signature) external;
-    /// @notice Gives back a part of what was spent, from the merchant's payable, deposit or the guarantee fund; the
-    /// certificate never holds more than its face. The merchant's cancel group.
+    /// @notice Gives back a part of what was spent, from the merchant's payable, then its deposit, never from the
+    /// guarantee fund (InsufficientFunds); the certificate never holds more than its face. The merchant's cancel group.
     function giveBack(uint64 certificate, uint32 merchant, uint64 amount) external;
     /// @notice Pays what is left of a certificate that ended to its buyer. Anybody.
     function expire(uint64 certificate) external;

@@ -98,9 +98,15 @@ interface IIncentivePools {
     event SetOffPaid(uint256 indexed subject, uint32 indexed merchant, uint64 units);
     /// @notice Where the platform's share goes.
     event TreasurySet(address indexed treasury);
+    /// @notice Whose write-offs these pools serve, from now on.
+    event CouponsServed(address indexed coupons);
 
-    /// @notice Only the contract that acts of kind 1 go to.
+    /// @notice Only the coupons' contract that these pools serve.
     error NotCoupons(address sender);
+    /// @notice The pools serve a coupons' contract already.
+    error ServesOthers(address coupons);
+    /// @notice Another write-off has this number: a stream's number is one of those without a batch.
+    error UseTaken(uint96 use);
     /// @notice No coupon was written off so.
     error UnknownUse(uint96 use);
     /// @notice The merchant is not active.
@@ -124,6 +130,9 @@ interface IIncentivePools {
     /// @notice The merchant still cannot pay it.
     error StillUnfunded(uint32 merchant, uint256 held, uint256 units);
 
+    /// @notice Serves the sender and nobody else, for good. The coupons' contract calls it as it is made: the money here
+    /// follows no later change of where acts go. Who comes first makes that deployment fail, and nothing more.
+    function serve() external;
     /// @notice Takes the incentive of a write-off from the merchant and shares it. The coupons' contract only.
     function generate(uint96 use, ICoupons.Sharing calldata sharing, Sale calldata sale) external;
     /// @notice Pays a member's parts of these coupons to it. Open to all.
@@ -145,6 +154,8 @@ interface IIncentivePools {
     /// @notice Sets where the platform's share goes. Admin only.
     function setTreasury(address treasury) external;
 
+    /// @notice The coupons' contract that the pools serve.
+    function servedCoupons() external view returns (address);
     /// @notice Where the platform's share goes.
     function treasury() external view returns (address);
     /// @notice A write-off; all 0 if there is none.

@@ -32,7 +32,8 @@ interface IInstalmentPlans {
     }
 
     /// @notice Where a plan stands: `paid` by the payer, `credited` without payment (interest that a pay-off saved, goods
-    /// given back), `refunded` of the price, and up to which instalment (counted from 1) one was missed.
+    /// given back), `refunded` of the price, and the last period (counted from 1, beyond the last instalment too) in which
+    /// something was due and could not be taken.
     /// @dev flags: 1 opened, 2 closed, 4 in default.
     struct Standing {
         uint48 paid;
@@ -84,7 +85,8 @@ interface IInstalmentPlans {
     error NotPayer(address sender, address payer);
     /// @notice Less of the price is left to give back, or it is 0.
     error ExceedsPrice(uint256 left, uint256 amount);
-    /// @notice Only whom it is owed may give it up, after three missed instalments.
+    /// @notice Only whom it is owed may give it up, when the oldest instalment that is not paid was due three periods ago
+    /// (its own counts as one), and the last of them was noted as missed; `missed` is how many it is.
     error NotDefaultable(bytes32 id, uint256 missed);
 
     /// @notice Sets up to what sum the sender funds plans of a merchant; it must let this contract take the cash.
@@ -100,7 +102,8 @@ interface IInstalmentPlans {
     /// @notice Gives back a part of the price: first it is owed no more (the merchant gives the funder what it had
     /// advanced for it), the rest goes to the payer; from the merchant's payable and its deposit. CANCEL group.
     function refund(Plan calldata plan, uint64 amount) external;
-    /// @notice Gives up what is left, after three missed instalments: the funder, or the merchant's FINANCE group.
+    /// @notice Gives up what is left, after three missed periods in a row: the funder, or the merchant's FINANCE group.
+    /// Goods may still be given back: what was written off first, then what was paid.
     function writeOff(Plan calldata plan) external;
 
     /// @notice The plan's id: its EIP-712 hash in this contract's domain ("InstalmentPlans", "1").

@@ -6,7 +6,8 @@ pragma solidity 0.8.30;
 /// network (`perDay`). A terminal or a store may have a limit of its own, which counts besides the merchant's: a store
 /// with one is restricted. Money in minor units.
 /// @dev Trust: only the operator sets limits. A terminal's store is read from the Registry; an account's store is what
-/// the operator bound it to, and an account that is bound to none counts against the merchant alone.
+/// the operator bound it to; while a store of the merchant is restricted, an account that is bound to none may do nothing.
+/// What is undone goes back to the limits that it used up, unless one of the merchant's was set anew or removed since.
 interface ILimits {
     /// @notice A limit. `left` and `perDay` in minor units; `usedToday` counts for `day` only.
     struct Limit {
@@ -30,6 +31,8 @@ interface ILimits {
     error NoLimit(uint32 merchant);
     /// @notice More than the limit leaves, in all or for today.
     error LimitUsedUp(uint32 merchant, uint8 scope, uint32 id, uint256 left, uint256 amount);
+    /// @notice The merchant has restricted stores, and the operator bound the account to none.
+    error AccountNotBound(uint32 merchant, address account);
     /// @notice Scopes are 0 to 2, and the merchant's own limit has id 0.
     error BadScope(uint8 scope, uint32 id);
     /// @notice There is no such limit to raise or remove.
@@ -50,6 +53,8 @@ interface ILimits {
     function leftOf(uint32 merchant, uint8 scope, uint32 id) external view returns (uint256);
     /// @notice How many stores of a merchant are restricted.
     function restrictedStores(uint32 merchant) external view returns (uint32);
+    /// @notice How often a limit of a merchant was set or removed.
+    function limitsVersion(uint32 merchant) external view returns (uint32);
     /// @notice The store that an account is bound to.
     function storeOf(uint32 merchant, address account) external view returns (bool bound, uint32 store);
 }

@@ -45,7 +45,8 @@ interface IMemberCards is IMemberSigned {
         uint64 next;
     }
 
-    /// @notice A member's cards and tier. `kind` is that of the card activated last. `gainedTier` was reached by what was
+    /// @notice A member's cards and tier. `bound` counts the cards that the operator or the member itself bound: a member
+    /// that has such and no good card is locked. `kind` is that of the card activated last. `gainedTier` was reached by what was
     /// earned in epoch `gainedEpoch`; `heldTier` earlier, kept to the end of epoch `heldUntil`.
     struct Holder {
         uint16 active;
@@ -107,7 +108,8 @@ interface IMemberCards is IMemberSigned {
     function issueCards(uint32 merchant, uint8 kind, uint64[] calldata cards) external;
     /// @notice Binds a card to a member. Operator only.
     function activate(uint64 card, uint64 member) external;
-    /// @notice The same by a clerk (consume group) of the merchant that the card was handed to.
+    /// @notice The same by a clerk (consume group) of the merchant that the card was handed to. The member may not know of
+    /// it, so that such a card expires does not lock it.
     function activateAt(uint32 merchant, uint64 card, uint64 member) external;
     /// @notice Holds a card: only the operator lifts it. Operator only.
     function hold(uint64 card) external;

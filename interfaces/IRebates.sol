@@ -7,9 +7,12 @@ pragma solidity 0.8.30;
 /// made, and paid to the member's stored value as its months pass. Money in minor units.
 /// Net value of a member is what came in as real money less what went out as money; its high-water mark is what has
 /// earned a rebate. Only what passes the mark earns, so recharging what was taken out earns nothing. What was given
-/// (rebates, starting values) can be spent but not cashed; it is spent last: of a member's value the gifts are never more
-/// than what was left when something came in.
-/// @dev A promise is one slot and a formula: instalment k is due when k months of the network's calendar have passed
+/// (rebates, starting values) can be spent but not cashed; it is spent last. Value that leaves beyond what is the
+/// member's own was a gift, and is remembered: value may come back (an authorisation that was voided, a refund), and what
+/// comes back is a gift again as far as gifts had left.
+/// @dev Only what is there when something comes in or is paid out can be compared: own money that is spent and gifts that
+/// come back between two such moments are taken for each other. It takes as much fresh money as the gifts it cashes.
+/// A promise is one slot and a formula: instalment k is due when k months of the network's calendar have passed
 /// since it was made (a month's last day where it is shorter), each `totalDown / months`, the last with the remainder.
 /// Trust: StoredValue says what came in and went out; the operator defines programmes and says which one a merchant's recharges follow; finance may take back what of
 /// a fund is not promised. A promise can only be paid, or fall back to its fund when the member closes its last card or
@@ -25,14 +28,17 @@ interface IRebates {
         bool open;
     }
 
-    /// @notice What a member paid in and took out. `net` may be negative: gifts and refunds are not paid in. `closedAt`:
-    /// promises made until then are forfeited.
+    /// @notice What a member paid in and took out. `net` may be negative: gifts and refunds are not paid in. `gifts` are in
+    /// the value of `seen`, as it was after the last time that something came in here; `left` are gifts that are not in it
+    /// any more. `closedAt`: promises made until then are forfeited.
     struct Balance {
         int64 net;
         uint64 highWater;
         uint56 gifts;
         uint16 promises;
         uint40 closedAt;
+        uint56 seen;
+        uint56 left;
     }
 
     /// @notice A promise to a member. `released` instalments of `months` were paid; void when `months` is 0.

@@ -5,7 +5,7 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 
 /// @title Purchased goods, sold on with their receipt
 /// @notice A member proves that it bought an item (the payment's line under a root of the ledger, the item under the line's
-/// items root) and offers it. Only then the record becomes a token (ERC-721, its number is the item's leaf). The buyer's
+/// items root) and offers it. Only then the record becomes a token (ERC-721, its number names the item and its payment). The buyer's
 /// cash waits here until the buyer confirms that the goods were handed over, or the dispute window has passed; then the
 /// points that the item earned are taken back from the seller, the item's amount becomes unrefundable, the seller is
 /// paid, and the token is the buyer's. An item is sold once.
@@ -132,8 +132,8 @@ interface IReceiptMarket {
     function listing(uint256 token) external view returns (Listing memory);
     /// @notice Whether the merchant took an item's goods back.
     function returned(uint256 token) external view returns (bool);
-    /// @notice The number of an item's token: its leaf.
-    function tokenOf(Item calldata item) external pure returns (uint256);
+    /// @notice The number of an item's token: keccak-256 of its leaf, and the payment's stream and sequence, 32 bytes each.
+    function tokenOf(Item calldata item, uint32 stream, uint64 sequence) external pure returns (uint256);
     /// @notice Seconds in which a buyer may dispute.
     function disputeWindow() external view returns (uint32);
 }

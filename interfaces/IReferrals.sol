@@ -11,7 +11,8 @@ import {IMemberSigned} from "./IMemberSigned.sol";
 /// prepaid points pay, as far as they, the budget and the caps reach; the rest stays claimable.
 /// @dev What a merged member (IMemberCards.survivorOf) would get or owe, the other does. Net new value only: external lines count, and no others. Coins and stored value may have come from rewards,
 /// rebates and referrals themselves, and the chain cannot tell them apart. One level: nobody gets points on what a
-/// friend's friend spends. There are no cycles, since a member that referred somebody may no longer name a referrer.
+/// friend's friend spends. There are no cycles, since a member that referred somebody may no longer get a referrer,
+/// in the same scope or over a merchant's and scope 0 (of two merchants' records no programme uses both).
 /// A refund after the claim makes a debt of the referrer to the programme, which its next points are set off against.
 /// Trust: what a merchant records counts in its own programmes alone; what the member or the operator names counts in
 /// all where the merchant recorded none.
@@ -31,11 +32,13 @@ interface IReferrals is ILineClaims, IMemberSigned {
         uint56 perReferrer;
     }
 
-    /// @notice Who referred a member, and from which block on its spending counts; `refers` if it referred somebody.
+    /// @notice Who referred a member, and from which block on its spending counts; `refers` if it referred somebody in this
+    /// scope. `refersBeside`, in scope 0: if it did in some merchant's.
     struct Referral {
         uint64 referrer;
         uint64 since;
         bool refers;
+        bool refersBeside;
     }
 
     /// @notice A referrer in a programme: what it got in an epoch, and what it owes since lines were refunded.

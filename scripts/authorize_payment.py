@@ -12,8 +12,8 @@
       TENDER  value (stored value, the default) or coins
       REWARD  the coins that the member gets at least when all of it is captured (0)
 
-Who pays signs with the key file named in TILLNET_PAYER_KEY (else with the operator's); the operator carries it. Prints
-the payment's id.
+Who pays signs with the key file named in TILLNET_PAYER_KEY (else with the operator's); TILLNET_OPERATOR_KEY carries it,
+the payer's own or that of a clerk of the merchant's (consume group). Prints the payment's id.
 """
 
 import secrets

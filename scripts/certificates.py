@@ -71,11 +71,16 @@ def holder_of(session: Session, number: int) -> int:
     return member
 
 
+def uses_of(session: Session, number: int) -> int:
+    """How often a certificate was given, spent or given back: what its code signs now names this."""
+    return int(session["GiftCertificates"].certificate(number)[6])
+
+
 def show_certificates(session: Session, numbers: Any, code: str = "") -> None:
     """Prints what certificates are worth, where and until when; a new code, once."""
     rows = []
     for number in numbers:
-        value, face, merchant, until, member, kind, _, buyer = session["GiftCertificates"].certificate(number)
+        value, face, merchant, until, member, kind, _, _, buyer = session["GiftCertificates"].certificate(number)
         paid_by = Web3.to_checksum_address(f"0x{buyer:040x}") if kind == 1 else f"{BUYERS[kind]} {buyer}"
         rows.append(
             (

@@ -7,7 +7,16 @@ The member that holds it signs (its key file in TILLNET_MEMBER_KEY); of a code t
 so nobody who sees the transaction can take it.
 """
 
-from scripts.certificates import DOMAIN, GAS, holder_of, of_code, read_certificate, read_holder, show_certificates
+from scripts.certificates import (
+    DOMAIN,
+    GAS,
+    holder_of,
+    of_code,
+    read_certificate,
+    read_holder,
+    show_certificates,
+    uses_of,
+)
 from scripts.member_key import sign_as_member, sign_terms
 from scripts.parties import read_member
 from scripts.session import open_session
@@ -38,6 +47,7 @@ def claim(code: str, member: str) -> None:
     contract, holder = session["GiftCertificates"], read_member(session, member)
     number, key = of_code(session, code)
     fields = [("certificate", "uint64", number), ("member", "uint64", holder)]
+    fields.append(("uses", "uint32", uses_of(session, number)))
     signature = sign_terms(session, contract, DOMAIN, key, "Claim", fields)
     pipeline = session.pipeline()
     pipeline.call(f"claim certificate {number}", contract.claim, (number, holder, signature), gas=GAS)

@@ -45,7 +45,7 @@ def main(receipt: str, item: str, price: str, days: str = "30") -> None:
     line = _line(session, found, place)
     asked = read_money(price, high=MAX_48)
     until = _now(session) + read_whole(days, "a number of days", low=1, high=3_650) * DAY
-    token, member = found.token(place), int(line.leaf.member)
+    token, member = found.token(place, line.leaf.stream, line.leaf.sequence), int(line.leaf.member)
     fields = [
         ("member", "uint64", member),
         ("token", "uint256", token),

@@ -19,7 +19,7 @@
     brownie run plan_instalments collect ID --network FOLDER              takes what is due; anybody
     brownie run plan_instalments pay_off ID --network FOLDER              pays the rest now, less interest not yet due
     brownie run plan_instalments refund ID AMOUNT --network FOLDER        goods given back (CANCEL group)
-    brownie run plan_instalments write_off ID --network FOLDER            gives up the rest after three missed ones
+    brownie run plan_instalments write_off ID --network FOLDER            gives up the rest after three missed in a row
     brownie run plan_instalments show ID --network FOLDER
 
 Who pays signs with the key file named in TILLNET_PAYER_KEY (else the operator's). Opening needs the CONSUME group.
@@ -220,7 +220,7 @@ def _show(session: Session, id_: bytes, plan: Plan) -> None:
         ("of the price given back", money(refunded)),
         ("due now", money(due)),
         ("to pay off now", money(rest)),
-        ("missed up to instalment", str(missed)),
+        ("last period missed", str(missed)),
         ("state", STATES.get(flags, str(flags))),
     ]
     show_table(f"Plan at merchant {plan.merchant}", ("due", "amount"), rows)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from node.domain.assignment import Item
-from node.domain.merkle import item_leaf, item_leaves, items_root, proof_of
+from node.domain.ids import Sequence, StreamId
+from node.domain.merkle import item_leaf, item_leaves, items_root, proof_of, receipt_token
 from scripts.amounts import money
 from scripts.trouble import Trouble
 
@@ -32,9 +33,9 @@ class Receipt:
         assert root is not None  # a receipt has an item at least
         return root
 
-    def token(self, place: int) -> int:
-        """The number of an item's token."""
-        return int.from_bytes(item_leaf(self.items[place], place, self.salt), "big")
+    def token(self, place: int, stream: StreamId, sequence: Sequence) -> int:
+        """The number of an item's token, as one of this payment."""
+        return receipt_token(item_leaf(self.items[place], place, self.salt), stream, sequence)
 
     def words(self, place: int) -> tuple[Any, ...]:
         """IReceiptMarket.Item."""

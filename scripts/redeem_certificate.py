@@ -14,7 +14,7 @@ The amount goes to the merchant's payable. At a till a certificate pays a part o
 from typing import Final
 
 from scripts.amounts import read_money
-from scripts.certificates import DOMAIN, GAS, holder_of, of_code, read_certificate, show_certificates
+from scripts.certificates import DOMAIN, GAS, holder_of, of_code, read_certificate, show_certificates, uses_of
 from scripts.member_key import sign_as_member, sign_terms
 from scripts.parties import read_merchant
 from scripts.session import Session, open_session
@@ -44,7 +44,7 @@ def code(code: str, merchant: str, amount: str) -> None:
     shop, money = read_merchant(session, merchant), read_money(amount, high=MAX_48)
     number, key = of_code(session, code)
     fields = [("certificate", "uint64", number), ("merchant", "uint32", shop), ("amount", "uint64", money)]
-    fields.append(("left", "uint64", contract.certificate(number)[0]))
+    fields.append(("uses", "uint32", uses_of(session, number)))
     signature = sign_terms(session, contract, DOMAIN, key, "Redeem", fields)
     _send(session, number, "redeemByCode", (number, shop, money, signature))
 

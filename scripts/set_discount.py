@@ -80,6 +80,6 @@ def _show(session: Session, merchant: int | None = None) -> None:
     discount = session["CoinDiscount"]
     rows = [("rate", f"{discount.rateBps() / 100:g}%"), ("platform's fund", money(discount.fund()))]
     if merchant is not None:
-        who, left = discount.ruleOf(merchant)
+        who, left, _ = discount.ruleOf(merchant)
         rows += [(f"borne at merchant {merchant} by", BEARERS[who]), ("the platform may bear", money(left))]
     show_table("Discount for coins", ("", "now"), rows)

@@ -70,6 +70,7 @@ contract Coupons is CouponRecords {
         address consents_
     ) SuitePart(authority_, ledger_, registry_) MemberSigned("Till Coupon") CouponRecords(issuanceCap_, consents_) {
         pools = pools_;
+        IIncentivePools(pools_).serve();
         _tolerance = ledger.clockTolerance();
     }
 

@@ -34,6 +34,8 @@ contract IncentivePools is PoolUndoing {
     function generate(uint96 use, ICoupons.Sharing calldata sharing, Sale calldata sale) external onlyCoupons {
         (uint256 held, bool active) = _heldBy(sale.merchant, sharing.cash);
         if (!active) revert MerchantClosed(sale.merchant);
+        // a stream whose number is one of those that write-offs without a batch go by
+        if (_uses[use].merchant != 0) revert UseTaken(use);
         bool funded = sale.units <= held;
         Use memory it = Use({
             coupon: sale.coupon,
@@ -67,7 +69,7 @@ contract IncentivePools is PoolUndoing {
     function settle(uint96 use) external {
         Use memory it = _known(use);
         if (it.funded || it.units == 0) revert NotOwed(use);
-        ICoupons.Sharing memory sharing = _coupons().sharingOf(it.coupon);
+        ICoupons.Sharing memory sharing = _sharingOf(it.coupon);
         (uint256 held,) = _heldBy(it.merchant, sharing.cash);
         if (held < it.units) revert StillUnfunded(it.merchant, held, it.units);
         it.funded = true;
@@ -86,23 +88,10 @@ contract IncentivePools is PoolUndoing {
     function claim(uint64 member, uint64[] calldata coupons) external returns (uint64 coins, uint64 money) {
         Aged memory points;
         Aged memory cash;
-        ICoupons source = _coupons();
-        uint16 epoch = ledger.currentEpoch();
         for (uint256 i = 0; i < coupons.length; ++i) {
-            ICoupons.Sharing memory sharing = source.sharingOf(coupons[i]);
-            uint256 place = _placeOf(source, coupons[i], member);
-            Aged memory found = _claimUses(source.usesOf(coupons[i]), sharing, place, sharing.cash ? 0 : epoch);
-            uint256 units = found.current + found.previous;
-            if (units == 0) continue;
-            _campaigns[sharing.campaign].paid += uint56(units);
-            emit IncentiveClaimed(coupons[i], member, sharing.cash, uint64(units));
-            Aged memory sum = sharing.cash ? cash : points;
-            sum.current += found.current;
-            sum.previous += found.previous;
+            _claimOf(coupons[i], member, points, cash);
         }
         if (points.current + points.previous + cash.current == 0) revert NothingToClaim();
-        _clear(false, points);
-        _clear(true, cash);
         _setOff(_subject(MEMBER, member, false), false, points);
         _setOff(_subject(MEMBER, member, true), true, cash);
         coins = uint64(points.current + points.previous);
@@ -114,12 +103,10 @@ contract IncentivePools is PoolUndoing {
     /// @inheritdoc IIncentivePools
     function claimMerchant(uint32 merchant, bool cash) external returns (uint64 units) {
         uint256 key = _merchantKey(merchant, cash);
-        Credits memory credits = _creditsOf(key, _epochOf(cash));
-        Aged memory aged = Aged(credits.current, credits.previous);
+        uint256 word = _creditsOf(key, cash);
+        Aged memory aged = _agedAt(word, OWN);
         if (aged.current + aged.previous == 0) revert NothingToClaim();
-        (credits.current, credits.previous) = (0, 0);
-        _save(key, credits);
-        _clear(cash, aged);
+        _credits[key] = _without(word, OWN);
         _setOff(_subject(MERCHANT, merchant, cash), cash, aged);
         units = uint64(aged.current + aged.previous);
         _merchants[key].paid += units;
@@ -131,20 +118,18 @@ contract IncentivePools is PoolUndoing {
     function claimPlatform(uint32[] calldata firstMerchants, bool cash) external returns (uint64 units) {
         if (treasury == address(0)) revert NoTreasury();
         Aged memory sum;
-        uint16 epoch = _epochOf(cash);
         for (uint256 i = 0; i < firstMerchants.length; ++i) {
             uint256 key = _merchantKey(firstMerchants[i], cash);
-            Credits memory credits = _creditsOf(key, epoch);
-            uint256 found = uint256(credits.platformCurrent) + credits.platformPrevious;
+            uint256 word = _creditsOf(key, cash);
+            Aged memory its = _agedAt(word, PLATFORMS);
+            uint256 found = its.current + its.previous;
             if (found == 0) continue;
-            sum.current += credits.platformCurrent;
-            sum.previous += credits.platformPrevious;
-            (credits.platformCurrent, credits.platformPrevious) = (0, 0);
-            _save(key, credits);
+            sum.current += its.current;
+            sum.previous += its.previous;
+            _credits[key] = _without(word, PLATFORMS);
             emit PlatformClaimed(firstMerchants[i], treasury, cash, uint64(found));
         }
         if (sum.current + sum.previous == 0) revert NothingToClaim();
-        _clear(cash, sum);
         _setOff(_subject(PLATFORM, 0, cash), cash, sum);
         units = uint64(sum.current + sum.previous);
         _payOut(treasury, cash, sum);
@@ -159,8 +144,9 @@ contract IncentivePools is PoolUndoing {
 
     /// @inheritdoc IIncentivePools
     function creditOf(uint32 merchant, bool cash) external view returns (uint64 units, uint64 platform) {
-        Credits memory it = _creditsOf(_merchantKey(merchant, cash), _epochOf(cash));
-        return (uint64(it.current) + it.previous, uint64(it.platformCurrent) + it.platformPrevious);
+        uint256 word = _creditsOf(_merchantKey(merchant, cash), cash);
+        (Aged memory own, Aged memory its) = (_agedAt(word, OWN), _agedAt(word, PLATFORMS));
+        return (uint64(own.current + own.previous), uint64(its.current + its.previous));
     }
 
     /// @inheritdoc IIncentivePools
@@ -174,19 +160,26 @@ contract IncentivePools is PoolUndoing {
     }
 
     /// @inheritdoc IIncentivePools
-    function toSetOff(uint256 subject) external view returns (uint256 units) {
-        Owing[] storage owing = _owing[subject];
-        for (uint256 i = 0; i < owing.length; ++i) {
-            units += owing[i].units;
-        }
-    }
-
-    /// @inheritdoc IIncentivePools
     function subjectOf(uint8 kind, uint64 id, bool cash) external pure returns (uint256) {
         return _subject(kind, id, cash);
     }
 
     // --- inside ---------------------------------------------------------------------------------------------------
+
+    /// @dev Adds a member's parts of a coupon's uses to what it gets.
+    function _claimOf(uint64 coupon, uint64 member, Aged memory points, Aged memory cash) private {
+        ICoupons source = _coupons();
+        ICoupons.Sharing memory sharing = _sharingOf(coupon);
+        uint256 place = _placeOf(source, coupon, member);
+        Aged memory found = _claimUses(source.usesOf(coupon), sharing, place, _epochOf(sharing.cash));
+        uint256 units = found.current + found.previous;
+        if (units == 0) return;
+        _campaigns[sharing.campaign].paid += uint56(units);
+        emit IncentiveClaimed(coupon, member, sharing.cash, uint64(units));
+        Aged memory sum = sharing.cash ? cash : points;
+        sum.current += found.current;
+        sum.previous += found.previous;
+    }
 
     /// @dev Marks a member's parts of these uses as claimed, and sums up those that did not expire.
     function _claimUses(uint96[] memory uses, ICoupons.Sharing memory sharing, uint256 place, uint16 epoch)

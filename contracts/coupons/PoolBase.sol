@@ -11,25 +11,19 @@ import {SuitePart} from "../suite/SuitePart.sol";
 /// @title What the parts of the pools share: uses, credits of merchants and the platform, and what is to be set off
 /// @dev Why a use has one word and members' parts are computed when they are claimed: docs/decisions.
 abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePools {
-    uint8 internal constant KIND = 1; // acts of coupons
     uint8 internal constant PLATFORM = 0;
     uint8 internal constant MERCHANT = 1;
     uint8 internal constant MEMBER = 2;
 
-    /// @dev A merchant's money here, and the platform's from coupons whose first merchant it is; by age. One slot. Cash
-    /// does not age: it lies under `current`, in epoch 0.
-    struct Credits {
-        uint56 current;
-        uint56 previous;
-        uint56 platformCurrent;
-        uint56 platformPrevious;
-        uint16 epoch;
-    }
-
-    struct Owing {
-        uint32 merchant;
-        uint64 units;
-    }
+    /// @dev Where in a word of credits a merchant's own stand, and the platform's; previous ones stand PREVIOUS higher.
+    uint256 internal constant OWN = 0;
+    uint256 internal constant PLATFORMS = 112;
+    uint256 internal constant PREVIOUS = 56;
+    uint256 private constant EPOCH_AT = 224;
+    uint256 private constant CURRENT_ONES = type(uint56).max | (uint256(type(uint56).max) << PLATFORMS);
+    uint256 private constant PAIR_ONES = type(uint112).max;
+    uint256 private constant MERCHANT_AT = 224;
+    uint256 private constant NEXT_AT = 192;
 
     /// @dev Coins by age, or cash as `current`.
     struct Aged {
@@ -38,18 +32,38 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
     }
 
     mapping(uint96 use => Use) internal _uses;
-    mapping(uint256 cashAndMerchant => Credits) internal _credits;
-    mapping(uint256 subject => Owing[]) internal _owing;
+    /// @dev A merchant's money here, and the platform's from coupons whose first merchant it is; by age. From the lowest
+    /// bit: current 56 | previous 56 | the platform's current 56 | previous 56 | epoch 16. Cash does not age: it lies under
+    /// current, in epoch 0. All money there is fits 56 bits, so no field overflows.
+    mapping(uint256 cashAndMerchant => uint256) internal _credits;
+    /// @dev Whom a subject came to owe last: merchant 32 | whom it came to owe before 32, 0 = nobody | units 192.
+    mapping(uint256 subject => uint256) private _owing;
+    /// @dev The others, by subject and merchant.
+    mapping(uint256 subjectAndMerchant => uint256) private _owingMore;
     mapping(uint32 campaign => CampaignMoney) internal _campaigns;
     mapping(uint256 cashAndMerchant => MerchantMoney) internal _merchants;
 
+    /// @inheritdoc IIncentivePools
+    address public servedCoupons;
+
     modifier onlyCoupons() {
-        if (msg.sender != address(_coupons())) revert NotCoupons(msg.sender);
+        if (msg.sender != servedCoupons) revert NotCoupons(msg.sender);
         _;
     }
 
+    /// @inheritdoc IIncentivePools
+    function serve() external {
+        if (servedCoupons != address(0)) revert ServesOthers(servedCoupons);
+        servedCoupons = msg.sender;
+        emit CouponsServed(msg.sender);
+    }
+
+    function _sharingOf(uint64 coupon) internal view returns (ICoupons.Sharing memory) {
+        return _coupons().sharingOf(coupon);
+    }
+
     function _coupons() internal view returns (ICoupons) {
-        return ICoupons(ledger.actTarget(KIND));
+        return ICoupons(servedCoupons);
     }
 
     // --- places ---------------------------------------------------------------------------------------------------
@@ -72,18 +86,24 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
         return cash ? 0 : ledger.currentEpoch();
     }
 
-    /// @dev A merchant's credits in this epoch.
-    function _creditsOf(uint256 key, uint16 epoch) internal view returns (Credits memory it) {
-        it = _credits[key];
-        if (it.epoch == epoch) return it;
-        bool next = it.epoch + 1 == epoch;
-        it.previous = next ? it.current : 0;
-        it.platformPrevious = next ? it.platformCurrent : 0;
-        (it.current, it.platformCurrent, it.epoch) = (0, 0, epoch);
+    /// @dev The word of a merchant's credits in this epoch.
+    function _creditsOf(uint256 key, bool cash) internal view returns (uint256 word) {
+        word = _credits[key];
+        uint256 epoch = _epochOf(cash);
+        uint256 from = word >> EPOCH_AT;
+        if (from == epoch) return word;
+        uint256 kept = from + 1 == epoch ? (word & CURRENT_ONES) << PREVIOUS : 0;
+        return (epoch << EPOCH_AT) | kept;
     }
 
-    function _save(uint256 key, Credits memory credits) internal {
-        _credits[key] = credits;
+    /// @dev What stands at a place of a word of credits, by age.
+    function _agedAt(uint256 word, uint256 at) internal pure returns (Aged memory) {
+        return Aged(uint56(word >> at), uint56(word >> (at + PREVIOUS)));
+    }
+
+    /// @dev The word when nothing is left at a place.
+    function _without(uint256 word, uint256 at) internal pure returns (uint256) {
+        return word & ~(PAIR_ONES << at);
     }
 
     function _saveUse(uint96 use, Use memory it) internal {
@@ -100,22 +120,18 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
         returns (uint256 platform)
     {
         Incentives.Parts memory parts = Incentives.partsDown(sharing, units);
-        uint16 epoch = _epochOf(sharing.cash);
         platform = units - parts.lazy;
         for (uint256 i = 1; i < sharing.merchants.length; ++i) {
-            platform -= _credit(use, sharing, coupon, sharing.merchants[i], writer, parts.distributor, epoch);
+            platform -= _credit(use, sharing, coupon, sharing.merchants[i], writer, parts.distributor);
         }
         if (sharing.dataUser != 0) {
-            platform -= _credit(use, sharing, coupon, sharing.dataUser, writer, parts.dataUser, epoch);
+            platform -= _credit(use, sharing, coupon, sharing.dataUser, writer, parts.dataUser);
         }
         uint32 merchant = sharing.merchants[0];
         uint256 first = merchant == writer ? 0 : parts.first;
         platform -= first;
         uint256 key = _merchantKey(merchant, sharing.cash);
-        Credits memory credits = _creditsOf(key, epoch);
-        credits.current += uint56(first);
-        credits.platformCurrent += uint56(platform);
-        _save(key, credits);
+        _credits[key] = _creditsOf(key, sharing.cash) + (first << OWN) + (platform << PLATFORMS);
         if (first != 0) emit MerchantCredited(coupon, merchant, use, uint64(first));
         _oweAll(sharing.cash, units);
         CampaignMoney storage money = _campaigns[sharing.campaign];
@@ -130,14 +146,11 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
         uint64 coupon,
         uint32 merchant,
         uint32 writer,
-        uint256 units,
-        uint16 epoch
+        uint256 units
     ) private returns (uint256) {
         if (merchant == writer || units == 0) return 0;
         uint256 key = _merchantKey(merchant, sharing.cash);
-        Credits memory credits = _creditsOf(key, epoch);
-        credits.current += uint56(units);
-        _save(key, credits);
+        _credits[key] = _creditsOf(key, sharing.cash) + (units << OWN);
         emit MerchantCredited(coupon, merchant, use, uint64(units));
         return units;
     }
@@ -156,23 +169,22 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
 
     /// @dev What came in for a use that is funded now is somebody's to the last unit.
     function _oweAll(bool cash, uint256 units) private {
-        Credits memory all = _creditsOf(_allKey(cash), _epochOf(cash));
-        all.current += uint56(units);
-        _save(_allKey(cash), all);
+        _credits[_allKey(cash)] = _creditsOf(_allKey(cash), cash) + (units << OWN);
     }
 
     /// @dev Taken out of credits and of members' parts, to be paid.
     function _clear(bool cash, Aged memory aged) internal {
         if (aged.current + aged.previous == 0) return;
-        Credits memory all = _creditsOf(_allKey(cash), _epochOf(cash));
-        all.current -= uint56(aged.current);
-        all.previous -= uint56(aged.previous);
-        _save(_allKey(cash), all);
+        uint256 word = _creditsOf(_allKey(cash), cash);
+        Aged memory all = _agedAt(word, OWN);
+        all.current -= aged.current;
+        all.previous -= aged.previous;
+        _credits[_allKey(cash)] = _without(word, OWN) | all.current | (all.previous << PREVIOUS);
     }
 
     function _owed(bool cash) private view returns (uint256) {
-        Credits memory all = _creditsOf(_allKey(cash), _epochOf(cash));
-        return uint256(all.current) + all.previous;
+        Aged memory all = _agedAt(_creditsOf(_allKey(cash), cash), OWN);
+        return all.current + all.previous;
     }
 
     /// @dev Where the sum of all credits and of members' parts stands, beside the merchants'.
@@ -184,14 +196,19 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
 
     /// @dev What a subject owes comes out of `aged` first, oldest coins first, and goes to whom it is owed.
     function _setOff(uint256 subject, bool cash, Aged memory aged) internal {
-        Owing[] storage owing = _owing[subject];
-        while (owing.length != 0 && aged.current + aged.previous != 0) {
-            Owing storage last = owing[owing.length - 1];
-            (uint32 merchant, uint256 owed) = (last.merchant, last.units);
+        _clear(cash, aged);
+        uint256 last = _owing[subject];
+        while (last != 0 && aged.current + aged.previous != 0) {
+            uint32 merchant = uint32(last >> MERCHANT_AT);
             uint256 all = aged.current + aged.previous;
-            uint256 units = owed < all ? owed : all;
-            if (units == owed) owing.pop();
-            else last.units = uint64(owed - units);
+            uint256 units = uint192(last) < all ? uint192(last) : all;
+            last -= units;
+            if (uint192(last) == 0) {
+                uint256 next = _owingKey(subject, uint32(last >> NEXT_AT));
+                last = _owingMore[next];
+                if (last != 0) _owingMore[next] = 0;
+            }
+            _owing[subject] = last;
             uint256 previous = units < aged.previous ? units : aged.previous;
             aged.previous -= previous;
             aged.current -= units - previous;
@@ -200,18 +217,37 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
         }
     }
 
-    /// @dev Remembers that a subject owes a merchant incentive that was undone.
+    /// @dev Remembers that a subject owes a merchant incentive that was undone. Two slots at most are written, however
+    /// many it owes: undoing at a till has 900,000 gas, for all of a trail.
     function _owe(uint256 subject, uint32 merchant, uint256 units) internal {
         if (units == 0) return;
         emit SetOffRecorded(subject, merchant, uint64(units));
-        Owing[] storage owing = _owing[subject];
-        for (uint256 i = 0; i < owing.length; ++i) {
-            if (owing[i].merchant == merchant) {
-                owing[i].units += uint64(units);
-                return;
-            }
+        uint256 last = _owing[subject];
+        uint256 before = last >> MERCHANT_AT;
+        if (before == merchant) {
+            _owing[subject] = last + units;
+            return;
         }
-        owing.push(Owing(merchant, uint64(units)));
+        uint256 key = _owingKey(subject, merchant);
+        if (_owingMore[key] != 0) {
+            _owingMore[key] += units;
+            return;
+        }
+        if (last != 0) _owingMore[_owingKey(subject, uint32(before))] = last;
+        _owing[subject] = (uint256(merchant) << MERCHANT_AT) | (before << NEXT_AT) | units;
+    }
+
+    /// @inheritdoc IIncentivePools
+    function toSetOff(uint256 subject) external view returns (uint256 units) {
+        uint256 it = _owing[subject];
+        while (it != 0) {
+            units += uint192(it);
+            it = _owingMore[_owingKey(subject, uint32(it >> NEXT_AT))];
+        }
+    }
+
+    function _owingKey(uint256 subject, uint32 merchant) private pure returns (uint256) {
+        return (subject << 32) | merchant;
     }
 
     /// @dev To a merchant's prepaid points, or payable.

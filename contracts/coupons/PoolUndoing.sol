@@ -15,10 +15,13 @@ import {PoolBase} from "./PoolBase.sol";
 abstract contract PoolUndoing is PoolBase {
     /// @dev What of a line's refunded amount was undone here.
     mapping(bytes32 leaf => uint256 amount) private _undone;
+    /// @dev Units that the merchant has or is owed, though they are the platform's by what is left of a use: rounding made
+    /// its part grow when nothing was there to give it. It gets them, or loses them first, when more is undone.
+    mapping(uint96 use => uint256 units) private _ahead;
 
-    /// @dev What became of the units that are taken back.
+    /// @dev What became of the units that are taken back; `returned` of this epoch, and PREVIOUS higher of the one before.
     struct Back {
-        Aged returned;
+        uint256 returned;
         uint256 toSetOff;
         uint256 unowed;
     }
@@ -53,7 +56,7 @@ abstract contract PoolUndoing is PoolBase {
     /// @dev Leaves `basis` of the sale.
     function _leave(uint96 use, Use memory it, uint256 basis) private {
         ICoupons coupons = _coupons();
-        ICoupons.Sharing memory sharing = coupons.sharingOf(it.coupon);
+        ICoupons.Sharing memory sharing = _sharingOf(it.coupon);
         uint256 kept = Incentives.unitsDown(sharing, basis, _par);
         if (kept > it.units) kept = it.units;
         uint64 units = uint64(it.units - kept);
@@ -63,18 +66,19 @@ abstract contract PoolUndoing is PoolBase {
         Back memory back;
         // coins that expired are not collected again, and the use keeps saying what they were
         if (!gone) {
-            back = _lower(it, sharing, kept);
+            back = _lower(use, it, sharing, kept);
             it.units = uint48(kept);
         }
         _saveUse(use, it);
-        _clear(sharing.cash, back.returned);
+        Aged memory returned = _agedAt(back.returned, 0);
+        _clear(sharing.cash, returned);
         emit IncentiveUnwound(
             it.coupon,
             it.merchant,
             use,
             units,
             uint64(back.unowed),
-            uint64(back.returned.current + back.returned.previous),
+            uint64(returned.current + returned.previous),
             uint64(back.toSetOff),
             gone ? units : 0
         );
@@ -82,11 +86,14 @@ abstract contract PoolUndoing is PoolBase {
             --_campaigns[sharing.campaign].writeOffs;
             coupons.giveBack(it.coupon, use);
         }
-        _payMerchant(it.merchant, sharing.cash, back.returned);
+        _payMerchant(it.merchant, sharing.cash, returned);
     }
 
     /// @dev The use generates `kept` only; the caller stores it.
-    function _lower(Use memory it, ICoupons.Sharing memory sharing, uint256 kept) private returns (Back memory back) {
+    function _lower(uint96 use, Use memory it, ICoupons.Sharing memory sharing, uint256 kept)
+        private
+        returns (Back memory back)
+    {
         uint48 units = uint48(it.units - kept);
         MerchantMoney storage money = _merchants[_merchantKey(it.merchant, sharing.cash)];
         CampaignMoney storage all = _campaigns[sharing.campaign];
@@ -96,10 +103,10 @@ abstract contract PoolUndoing is PoolBase {
             all.owed -= units;
             back.unowed = units;
         } else {
-            uint256 paid;
-            (back, paid) = _takeBack(it, sharing, kept);
+            int256 paid;
+            (back, paid) = _takeBack(use, it, sharing, kept);
             all.funded -= units;
-            all.paid -= uint56(paid);
+            all.paid = uint56(uint256(int256(uint256(all.paid)) - paid));
             all.returned += units;
         }
     }
@@ -109,20 +116,20 @@ abstract contract PoolUndoing is PoolBase {
     }
 
     /// @dev Lowers everybody's part from that of `it.units` to that of `kept`; `paid` is what of the difference had left
-    /// the coupon's pool.
-    function _takeBack(Use memory it, ICoupons.Sharing memory sharing, uint256 kept)
+    /// the coupon's pool. The platform has what rounding leaves over, so its part may grow by a few units instead.
+    function _takeBack(uint96 use, Use memory it, ICoupons.Sharing memory sharing, uint256 kept)
         private
-        returns (Back memory back, uint256 paid)
+        returns (Back memory back, int256 paid)
     {
         Incentives.Parts memory less = _less(sharing, it.units, kept);
-        bool fresh = it.epoch == _epochOf(sharing.cash);
+        uint256 age = it.epoch == _epochOf(sharing.cash) ? 0 : PREVIOUS;
         uint256 claimed = _oweClaimed(it, sharing, less);
         back.toSetOff = claimed;
-        _give(back, less.lazy - claimed, fresh);
-        uint256 others = it.units - kept - less.lazy;
-        paid = others + claimed;
-        others -= _takeFromMerchants(sharing, it.merchant, less, fresh, back);
-        _takeFromPlatform(sharing, it.merchant, others, fresh, back);
+        back.returned = (less.lazy - claimed) << age;
+        int256 others = int256(it.units - kept) - int256(less.lazy);
+        paid = others + int256(claimed);
+        others -= int256(_takeFromMerchants(sharing, it.merchant, less, age, back));
+        _settlePlatform(use, sharing, it.merchant, others, age, back);
     }
 
     /// @dev What each part loses.
@@ -161,60 +168,64 @@ abstract contract PoolUndoing is PoolBase {
         ICoupons.Sharing memory sharing,
         uint32 writer,
         Incentives.Parts memory less,
-        bool fresh,
+        uint256 age,
         Back memory back
     ) private returns (uint256 taken) {
-        for (uint256 i = 0; i < sharing.merchants.length; ++i) {
-            uint256 units = i == 0 ? less.first : less.distributor;
-            taken += _takeFrom(sharing, sharing.merchants[i], writer, units, fresh, back);
+        uint256 count = sharing.merchants.length;
+        for (uint256 i = 0; i <= count; ++i) {
+            uint32 merchant = i < count ? sharing.merchants[i] : sharing.dataUser;
+            uint256 units = i == 0 ? less.first : i < count ? less.distributor : less.dataUser;
+            if (merchant == 0 || merchant == writer || units == 0) continue;
+            _takeFrom(sharing.cash, MERCHANT, merchant, writer, units, age, back);
+            taken += units;
         }
-        if (sharing.dataUser != 0) taken += _takeFrom(sharing, sharing.dataUser, writer, less.dataUser, fresh, back);
     }
 
-    /// @dev Takes a merchant's part from its credits, and what they do not reach for from later ones.
+    /// @dev Takes a part from the credits of a merchant, or of the platform beside them, and what they do not reach for
+    /// from later ones.
     function _takeFrom(
-        ICoupons.Sharing memory sharing,
+        bool cash,
+        uint8 kind,
         uint32 merchant,
         uint32 writer,
         uint256 units,
-        bool fresh,
-        Back memory back
-    ) private returns (uint256) {
-        if (merchant == writer || units == 0) return 0;
-        uint256 key = _merchantKey(merchant, sharing.cash);
-        Credits memory credits = _creditsOf(key, _epochOf(sharing.cash));
-        uint256 held = fresh ? credits.current : credits.previous;
-        uint256 taken = units < held ? units : held;
-        if (fresh) credits.current -= uint56(taken);
-        else credits.previous -= uint56(taken);
-        _save(key, credits);
-        _give(back, taken, fresh);
-        back.toSetOff += units - taken;
-        _owe(_subject(MERCHANT, merchant, sharing.cash), writer, units - taken);
-        return units;
-    }
-
-    function _takeFromPlatform(
-        ICoupons.Sharing memory sharing,
-        uint32 writer,
-        uint256 units,
-        bool fresh,
+        uint256 age,
         Back memory back
     ) private {
-        uint256 key = _merchantKey(sharing.merchants[0], sharing.cash);
-        Credits memory credits = _creditsOf(key, _epochOf(sharing.cash));
-        uint256 held = fresh ? credits.platformCurrent : credits.platformPrevious;
+        uint256 key = _merchantKey(merchant, cash);
+        uint256 word = _creditsOf(key, cash);
+        uint256 at = (kind == PLATFORM ? PLATFORMS : OWN) + age;
+        uint256 held = uint56(word >> at);
         uint256 taken = units < held ? units : held;
-        if (fresh) credits.platformCurrent -= uint56(taken);
-        else credits.platformPrevious -= uint56(taken);
-        _save(key, credits);
-        _give(back, taken, fresh);
+        if (taken != 0) _credits[key] = word - (taken << at);
+        back.returned += taken << age;
         back.toSetOff += units - taken;
-        _owe(_subject(PLATFORM, 0, sharing.cash), writer, units - taken);
+        _owe(_subject(kind, kind == PLATFORM ? 0 : merchant, cash), writer, units - taken);
     }
 
-    function _give(Back memory back, uint256 units, bool fresh) private pure {
-        if (fresh) back.returned.current += units;
-        else back.returned.previous += units;
+    /// @dev What the others lose beyond what is undone is the platform's, as far as it was not claimed before.
+    function _settlePlatform(
+        uint96 use,
+        ICoupons.Sharing memory sharing,
+        uint32 writer,
+        int256 loss,
+        uint256 age,
+        Back memory back
+    ) private {
+        uint256 ahead = _ahead[use];
+        loss -= int256(ahead);
+        uint256 missing;
+        if (loss > 0) {
+            _takeFrom(sharing.cash, PLATFORM, sharing.merchants[0], writer, uint256(loss), age, back);
+        } else if (loss < 0) {
+            missing = uint256(-loss);
+            uint256 there = back.returned >> age;
+            uint256 units = missing < there ? missing : there;
+            uint256 key = _merchantKey(sharing.merchants[0], sharing.cash);
+            _credits[key] = _creditsOf(key, sharing.cash) + (units << (PLATFORMS + age));
+            back.returned -= units << age;
+            missing -= units;
+        }
+        if (missing != ahead) _ahead[use] = missing;
     }
 }

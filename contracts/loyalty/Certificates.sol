@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IGiftCertificates} from "../../interfaces/IGiftCertificates.sol";
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import "../libraries/ActReasons.sol" as R;
 import {MemberSigned} from "../suite/MemberSigned.sol";
@@ -85,7 +86,7 @@ abstract contract Certificates is MemberSigned, Survivors, ICashHolder, IGiftCer
         Certificate storage place = _certificates[id];
         if (place.code != address(0)) delete certificateOf[place.code];
         if (code != address(0)) certificateOf[code] = id;
-        (place.member, place.code) = (member, code);
+        (place.member, place.code, place.uses) = (member, code, place.uses + 1);
     }
 
     /// @dev A part becomes a certificate of its own.
@@ -103,15 +104,16 @@ abstract contract Certificates is MemberSigned, Survivors, ICashHolder, IGiftCer
 
     /// @dev The merchant is paid. Checked before: _problem.
     function _spend(uint64 id, Certificate memory it, uint32 merchant, uint48 amount) internal {
-        _certificates[id].value = it.value - amount;
+        (_certificates[id].value, _certificates[id].uses) = (it.value - amount, it.uses + 1);
         outstanding -= amount;
         emit CertificateRedeemed(id, merchant, it.member, amount, it.value - amount);
         ledger.creditPayable(merchant, amount);
     }
 
-    /// @dev The merchant pays, the face bounds it.
+    /// @dev The merchant pays of its own, the face bounds it. What was signed with the code before does not count again.
     function _giveBack(uint64 id, Certificate memory it, uint32 merchant, uint48 amount) internal {
-        _certificates[id].value = it.value + amount;
+        if (amount > _fundsOf(merchant)) revert ILedgerDoors.InsufficientFunds(merchant, amount);
+        (_certificates[id].value, _certificates[id].uses) = (it.value + amount, it.uses + 1);
         outstanding += amount;
         emit CertificateRestored(id, merchant, amount, it.value + amount);
         ledger.drawOn(merchant, amount, address(this));

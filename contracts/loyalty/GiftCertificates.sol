@@ -11,7 +11,8 @@ import {Certificates} from "./Certificates.sol";
 /// @title Gift certificates
 /// @notice Buying, giving, splitting, spending and ending; how one is kept stands in Certificates.
 contract GiftCertificates is Certificates {
-    uint8 private constant UNDO = 0x80;
+    uint8 private constant KIND = 7;
+    uint8 private constant UNDO = 0x87;
     bytes32 private constant BUY = keccak256(
         "Buy(uint64 buyer,uint64 amount,uint32 merchant,uint32 until,uint64 member,address code,uint256 nonce,uint256 deadline)"
     );
@@ -22,8 +23,8 @@ contract GiftCertificates is Certificates {
     bytes32 private constant SPEND = keccak256(
         "Spend(uint64 member,uint64 certificate,uint32 merchant,uint64 amount,uint256 nonce,uint256 deadline)"
     );
-    bytes32 private constant CLAIM = keccak256("Claim(uint64 certificate,uint64 member)");
-    bytes32 private constant REDEEM = keccak256("Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint64 left)");
+    bytes32 private constant CLAIM = keccak256("Claim(uint64 certificate,uint64 member,uint32 uses)");
+    bytes32 private constant REDEEM = keccak256("Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint32 uses)");
 
     constructor(address authority_, address ledger_, address registry_, address cards_, uint32 shortest, uint32 longest)
         Certificates(authority_, ledger_, registry_, cards_, shortest, longest)
@@ -86,7 +87,7 @@ contract GiftCertificates is Certificates {
 
     /// @inheritdoc IGiftCertificates
     function claim(uint64 id, uint64 member, bytes calldata signature) external {
-        address code = _requireCode(id, keccak256(abi.encode(CLAIM, id, member)), signature);
+        address code = _requireCode(id, keccak256(abi.encode(CLAIM, id, member, _existing(id).uses)), signature);
         _setHolder(id, member, address(0));
         emit CertificateGiven(id, 0, member, code);
     }
@@ -124,7 +125,7 @@ contract GiftCertificates is Certificates {
     /// @inheritdoc IGiftCertificates
     function redeemByCode(uint64 id, uint32 merchant, uint64 amount, bytes calldata signature) external whenRunning {
         Certificate memory it = _existing(id);
-        _requireCode(id, keccak256(abi.encode(REDEEM, id, merchant, amount, it.value)), signature);
+        _requireCode(id, keccak256(abi.encode(REDEEM, id, merchant, amount, it.uses)), signature);
         _requireSpendable(id, it, merchant, amount);
         _spend(id, it, merchant, uint48(amount));
     }
@@ -149,11 +150,13 @@ contract GiftCertificates is Certificates {
 
     /// @inheritdoc IActTarget
     function applyAct(Act calldata act, bytes calldata data) external onlyLedger returns (uint256 debited) {
-        if (data.length == 9 && uint8(data[0]) & UNDO != 0) {
+        // by the kind and nothing else: a pause and a closed merchant stop the one, not the other
+        uint8 kind = uint8(data[0]);
+        if (kind == UNDO && data.length == 9) {
             _undoAtTill(act, uint64(bytes8(data[1:])));
             return 0;
         }
-        uint8 mode = data.length > 1 ? uint8(data[1]) : 0xff;
+        uint8 mode = kind == KIND && data.length > 1 ? uint8(data[1]) : 0xff;
         if (!(mode == 0 && data.length == 16) && !(mode == 1 && data.length == 81)) {
             revert ActRefused(R.ACT_UNKNOWN);
         }
@@ -187,7 +190,7 @@ contract GiftCertificates is Certificates {
         uint48 amount,
         bytes calldata signature
     ) private view {
-        bytes32 signed = keccak256(abi.encode(REDEEM, id, act.merchant, uint64(amount), it.value));
+        bytes32 signed = keccak256(abi.encode(REDEEM, id, act.merchant, uint64(amount), it.uses));
         if (!_isByCode(it.code, signed, signature)) revert ActRefused(R.ACT_MEMBER);
     }
 
@@ -200,6 +203,7 @@ contract GiftCertificates is Certificates {
         Certificate memory it = _at(done.certificate);
         // a clerk gave it back before
         if (done.amount > it.face - it.value) revert ActRefused(R.ACT_AMOUNT);
+        if (done.amount > _fundsOf(act.merchant)) revert ActRefused(R.ACT_STOCK);
         done.undone = true;
         _giveBack(done.certificate, it, act.merchant, done.amount);
     }

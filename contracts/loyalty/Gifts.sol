@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IGifts} from "../../interfaces/IGifts.sol";
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import "../libraries/ActReasons.sol" as R;
 import {AgedCoins} from "../libraries/AgedCoins.sol";
@@ -20,7 +21,8 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
     bytes32 private constant CANCEL_TERMS =
         keccak256("Cancel(uint64 member,uint128 reservation,uint256 nonce,uint256 deadline)");
     uint16 private constant LOCKED_OR_FROZEN = 6;
-    uint8 private constant UNDO = 0x80;
+    uint8 private constant KIND = 6;
+    uint8 private constant UNDO = 0x86;
     uint128 private constant AT_A_TILL = 1 << 96;
 
     uint256 private immutable _epochStart;
@@ -95,9 +97,10 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
     /// @inheritdoc IActTarget
     function applyAct(Act calldata act, bytes calldata data) external onlyLedger returns (uint256 debited) {
         if (act.amount != 0) revert ActRefused(R.ACT_SCOPE);
-        bool undo = data.length == 9 && uint8(data[0]) & UNDO != 0;
-        uint8 mode = data.length > 1 ? uint8(data[1]) : 0;
-        if (undo) _undoAtTill(act, _atTill(act.stream, uint64(bytes8(data[1:]))));
+        // by the kind and nothing else: a pause and a closed merchant stop the one, not the other
+        uint8 kind = uint8(data[0]);
+        uint8 mode = kind == KIND && data.length > 1 ? uint8(data[1]) : 0xff;
+        if (kind == UNDO && data.length == 9) _undoAtTill(act, _atTill(act.stream, uint64(bytes8(data[1:]))));
         else if (data.length == 10 && mode == 0) return _takeAtTill(act, uint64(bytes8(data[2:])));
         else if (data.length == 18 && mode == 1) _handOverAtTill(act, uint128(bytes16(data[2:])));
         else revert ActRefused(R.ACT_UNKNOWN);
@@ -133,6 +136,7 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
         if (_survivor(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
         if (it.state != State.HandedOver) revert ActRefused(R.ACT_STATE);
         if (it.day != ledger.currentDay()) revert ActRefused(R.ACT_TIME);
+        if (_paidFor(it) > _fundsOf(act.merchant)) revert ActRefused(R.ACT_STOCK);
         _takeBack(id, it);
     }
 
@@ -233,14 +237,20 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
     function _takeBack(uint128 id, Reservation memory it) private {
         AgedCoins memory coins = _now(it.coins);
         uint48 cashPart = _gifts[it.gift].cashPart;
-        uint64 amount = uint64(coins.total() / _par) + cashPart;
+        (uint32 merchant, uint64 amount) = (_merchantOf(it.gift), _paidFor(it));
+        if (amount > _fundsOf(merchant)) revert ILedgerDoors.InsufficientFunds(merchant, amount);
         _reservations[id].state = State.TakenBack;
         _putBack(it);
         emit GiftTakenBack(id, it.gift, it.member, coins.current, coins.previous, cashPart);
-        ledger.drawOn(_merchantOf(it.gift), amount, address(this));
+        ledger.drawOn(merchant, amount, address(this));
         uint64 member = _survivor(it.member);
         if (coins.total() != 0) ledger.restore(member, coins.current, coins.previous);
         if (cashPart != 0) ledger.creditValue(member, cashPart);
+    }
+
+    /// @dev What the merchant got for a gift that was handed over.
+    function _paidFor(Reservation memory it) private view returns (uint64) {
+        return uint64(it.coins.total() / _par) + _gifts[it.gift].cashPart;
     }
 
     /// @dev What was put aside for a reservation is not held any more.

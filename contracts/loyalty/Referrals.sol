@@ -144,8 +144,12 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
         Referral storage own = _referrals[scope][member];
         if (own.referrer != 0) revert AlreadyReferred(scope, member, own.referrer);
         if (own.refers) revert ReferrerAlready(scope, member);
+        // a sponsor's programmes go by its own record or by scope 0, so circles over the two are none either
+        Referral storage named = _referrals[0][member];
+        if (named.refers || (scope == 0 && named.refersBeside)) revert ReferrerAlready(0, member);
         (own.referrer, own.since) = (referrer, uint64(block.number));
         _referrals[scope][referrer].refers = true;
+        if (scope != 0) _referrals[0][referrer].refersBeside = true;
         emit ReferrerNamed(scope, member, referrer);
     }
 

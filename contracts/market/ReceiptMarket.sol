@@ -147,20 +147,8 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
     }
 
     /// @inheritdoc IReceiptMarket
-    function tokenOf(Item calldata item) public pure returns (uint256) {
-        return uint256(
-            keccak256(
-                abi.encodePacked(
-                    ITEM_DOMAIN,
-                    item.salt,
-                    item.index,
-                    item.amount,
-                    item.quantity,
-                    uint8(item.product.length),
-                    item.product
-                )
-            )
-        );
+    function tokenOf(Item calldata item, uint32 stream, uint64 sequence) external pure returns (uint256) {
+        return _tokenOf(_leafOf(item), stream, sequence);
     }
 
     // --- inside ---------------------------------------------------------------------------------------------------
@@ -199,7 +187,20 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         if (from != address(0) && to != address(0) && _listings[token].status != SOLD) revert ForSale(token);
     }
 
-    /// @dev The line, if the ledger accepted it, and the item's number, if it stands under the line's items root.
+    /// @dev Anybody may post a payment with the items root of another's, so the item's leaf alone names no purchase.
+    function _tokenOf(bytes32 item, uint32 stream, uint64 sequence) private pure returns (uint256) {
+        return uint256(keccak256(abi.encode(item, stream, sequence)));
+    }
+
+    function _leafOf(Item calldata item) private pure returns (bytes32) {
+        return keccak256(
+            abi.encodePacked(
+                ITEM_DOMAIN, item.salt, item.index, item.amount, item.quantity, uint8(item.product.length), item.product
+            )
+        );
+    }
+
+    /// @dev The line, if the ledger accepted it, and the item's token, if it stands under the line's items root.
     function _proven(ILedgerDoors.ProvenLeaf calldata leaf, Item calldata item)
         private
         view
@@ -208,10 +209,11 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         // a longer one could be an inner node of the tree
         if (item.product.length == 0 || item.product.length > 32) revert BadItem(item.product.length);
         line = Receipts.read(ledger, leaf);
-        token = tokenOf(item);
-        if (MerkleProof.processProofCalldata(item.proof, bytes32(token)) != line.itemsRoot) {
-            revert ItemNotProven(bytes32(token), line.itemsRoot);
+        bytes32 hash = _leafOf(item);
+        if (MerkleProof.processProofCalldata(item.proof, hash) != line.itemsRoot) {
+            revert ItemNotProven(hash, line.itemsRoot);
         }
+        token = _tokenOf(hash, line.stream, line.sequence);
     }
 
     function _requireStatus(uint256 token, uint8 status) private view {

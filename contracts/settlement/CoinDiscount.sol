@@ -19,6 +19,7 @@ contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
     uint8 private constant ACT = 30;
     uint8 private constant ACT_UNKNOWN = 31;
     uint8 private constant ACT_STATE = 32;
+    uint8 private constant ACT_TIME = 33;
     uint8 private constant ACT_SCOPE = 34;
     uint8 private constant ACT_AMOUNT = 35;
     uint8 private constant ACT_LIMIT = 36;
@@ -54,6 +55,7 @@ contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
     function setAllowance(uint32 merchant, uint64 allowance) external restricted {
         registry.merchant(merchant); // reverts for one that is not there
         _rules[merchant].allowance = allowance;
+        ++_rules[merchant].version;
         emit AllowanceSet(merchant, allowance);
     }
 
@@ -101,9 +103,9 @@ contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
         uint256 due = (given.discount * undone) / given.coinAmount;
         if (due <= given.takenBack) revert NothingToTakeBack(stream, sequence);
         amount = uint64(due - given.takenBack);
-        if (amount > _ownMoney(given.merchant)) revert ILedgerDoors.InsufficientFunds(given.merchant, amount);
+        if (amount > _fundsOf(given.merchant)) revert ILedgerDoors.InsufficientFunds(given.merchant, amount);
         given.takenBack = uint48(due);
-        _return(given.merchant, stream, sequence, amount);
+        _return(given, stream, sequence, amount);
     }
 
     /// @inheritdoc ICashHolder
@@ -147,32 +149,34 @@ contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
         if (discount > fund) revert ActRefused(ACT_STOCK);
         rule.allowance -= uint64(discount);
         fund -= uint64(discount);
-        _given[_key(act.stream, act.sequence)] = Given(act.merchant, uint48(act.coinAmount), uint48(discount), 0);
+        _given[_key(act.stream, act.sequence)] =
+            Given(act.merchant, uint48(act.coinAmount), uint48(discount), 0, ledger.currentDay(), rule.version);
         ledger.creditPayable(act.merchant, uint64(discount));
     }
 
     /// @dev The discount of an earlier payment of the stream, whose lines are reversed by themselves.
     function _undo(Act calldata act, uint64 sequence) private {
         Given storage given = _given[_key(act.stream, sequence)];
-        uint32 merchant = given.merchant;
         uint64 left = given.discount - given.takenBack;
-        if (merchant != act.merchant) revert ActRefused(ACT_UNKNOWN);
+        if (given.merchant != act.merchant) revert ActRefused(ACT_UNKNOWN);
         if (left == 0) revert ActRefused(ACT_STATE);
-        if (left > _ownMoney(merchant)) revert ActRefused(ACT_STOCK);
+        if (given.day != ledger.currentDay()) revert ActRefused(ACT_TIME);
+        if (left > _fundsOf(act.merchant)) revert ActRefused(ACT_STOCK);
         given.takenBack = given.discount;
-        _return(merchant, act.stream, sequence, left);
+        _return(given, act.stream, sequence, left);
     }
 
-    function _return(uint32 merchant, uint32 stream, uint64 sequence, uint64 amount) private {
+    /// @dev An allowance that was set anew since is not made larger by what was given before.
+    function _return(Given storage given, uint32 stream, uint64 sequence, uint64 amount) private {
+        uint32 merchant = given.merchant;
+        Rule storage rule = _rules[merchant];
         fund += amount;
-        _rules[merchant].allowance += amount;
+        if (rule.version == given.version) {
+            uint64 room = type(uint64).max - rule.allowance;
+            rule.allowance += amount < room ? amount : room;
+        }
         emit DiscountTakenBack(merchant, stream, sequence, amount);
         ledger.drawOn(merchant, amount, address(this));
-    }
-
-    /// @dev What a merchant can give back without the guarantee fund.
-    function _ownMoney(uint32 merchant) private view returns (uint256) {
-        return ledger.merchant(merchant).payable_ + ledger.deposits(merchant);
     }
 
     function _setRate(uint16 bps) private {

@@ -117,8 +117,12 @@ abstract contract EscrowCore is EscrowTenders {
     }
 
     /// @dev The payer, or the member's registered key, sends or has signed the id.
-    function _requireSigned(bytes32 id, Terms memory terms, bytes calldata signature) internal view {
-        address signer = terms.tender == CASH ? terms.payer : registry.memberKey(terms.member);
+    function _requireSigned(bytes32 id, Terms memory terms, bytes calldata signature)
+        internal
+        view
+        returns (address signer)
+    {
+        signer = terms.tender == CASH ? terms.payer : registry.memberKey(terms.member);
         bool right = signature.length == 0
             ? msg.sender == signer
             : signer != address(0) && SignatureChecker.isValidSignatureNow(signer, id, signature);

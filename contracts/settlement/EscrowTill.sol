@@ -10,7 +10,7 @@ import {MerchantSettlement} from "./MerchantSettlement.sol";
 /// @title Payments in two steps at a till: acts 3 authorize, 4 capture, 5 void, and 131, 132 that undo 3, 4
 /// @notice Data behind the kind, big-endian. Authorize: `tender 1 | amount 6 | captureBy 4 | refundBy 4 | minReward 7`.
 /// Capture: `stream 4 | sequence 8 | amount 6 | reward 7`, void: `stream 4 | sequence 8`, of the payment that authorized.
-/// Undo: `sequence 8` of the payment on the same stream whose act is undone. All without lines.
+/// Undo: `sequence 8` of the payment on the same stream whose act is undone, a capture on its day only. All without lines.
 /// @dev Code of SettlementEscrow that lies in a contract of its own, since one contract holds 24 KiB: the escrow deploys
 /// it and hands its acts over by delegatecall, so all state is the escrow's. Called directly it has no payments.
 /// The terms of a till's payment: payer 0, the act's merchant and member, any fee, authorizeBy 0 (so that nobody
@@ -43,7 +43,7 @@ contract EscrowTill is EscrowCore, IActTarget {
     uint256 private constant UNDONE = 1 << 8;
 
     /// @dev By stream 32 | sequence 64. Authorize: tender 8 | amount 48 | captureBy 32 | refundBy 32 | minReward 56 |
-    /// member 64 | undone 8 | kind 8. Capture: zero 48 | stream 32 | sequence 64 | amount 48 | fee 48 | undone 8 | kind 8.
+    /// member 64 | undone 8 | kind 8. Capture: zero 32 | day 16 | stream 32 | sequence 64 | amount 48 | fee 48 | undone 8 | kind 8.
     mapping(uint256 origin => uint256) private _acts;
 
     constructor(address authority_, address ledger_, address registry_, uint16 settlementDays_, address payouts_)
@@ -104,7 +104,8 @@ contract EscrowTill is EscrowCore, IActTarget {
         if (reward != 0 && terms.tender == COINS) revert ActRefused(ACT_SCOPE);
         if (reward > ledger.merchant(terms.merchant).prepaid) revert ActRefused(ACT_STOCK);
         uint256 fee = _capture(id, terms, amount, reward);
-        _acts[_key(act.stream, act.sequence)] = (origin << 112) | (amount << 64) | (fee << 16) | CAPTURE;
+        uint256 day = uint256(ledger.currentDay()) << 208;
+        _acts[_key(act.stream, act.sequence)] = day | (origin << 112) | (amount << 64) | (fee << 16) | CAPTURE;
     }
 
     /// @dev `undone` marks an authorisation that is undone, so that this happens once.
@@ -121,6 +122,8 @@ contract EscrowTill is EscrowCore, IActTarget {
         if (uint8(word) != CAPTURE) revert ActRefused(ACT_UNKNOWN);
         if (word & UNDONE != 0) revert ActRefused(ACT_STATE);
         (bytes32 id, Terms memory terms,) = _origin(act, uint96(word >> 112));
+        // a terminal, and a stream's key, reach back no further than this; later it is a refund of the merchant's
+        if (uint16(word >> 208) != ledger.currentDay()) revert ActRefused(ACT_TIME);
         (uint256 amount, uint256 fee) = (uint48(word >> 64), uint48(word >> 16));
         Payment memory it = _payment(id);
         if (it.captured - it.refunded < amount) revert ActRefused(ACT_STATE);

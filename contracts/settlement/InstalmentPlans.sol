@@ -73,7 +73,8 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
     /// @inheritdoc IInstalmentPlans
     function collect(Plan memory plan) external returns (uint64 amount) {
         (bytes32 id, Standing memory it) = _open(plan);
-        uint8 instalment = _instalmentsDue(plan);
+        uint8 period = _periodsDue(plan);
+        uint8 instalment = period < plan.count ? period : plan.count;
         amount = _due(plan, it, instalment);
         if (amount == 0) revert NothingDue(id);
         it.paid += uint48(amount);
@@ -85,9 +86,9 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
             _passOn(plan, amount);
             return amount;
         }
-        if (it.missed >= instalment) revert StillMissed(id, amount);
+        if (it.missed >= period) revert StillMissed(id, amount);
         it.paid -= uint48(amount);
-        it.missed = instalment;
+        it.missed = period;
         _standings[id] = it;
         emit InstalmentMissed(id, plan.merchant, instalment, amount);
         return 0;
@@ -118,7 +119,7 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
     function refund(Plan memory plan, uint64 amount) external onlyGroup(plan.merchant, CANCEL) {
         bytes32 id = _id(plan);
         Standing memory it = _standings[id];
-        if (it.flags & OPENED == 0 || it.flags & DEFAULTED != 0) revert NotOpen(id);
+        if (it.flags & OPENED == 0) revert NotOpen(id);
         uint256 left = plan.price - it.refunded;
         if (amount == 0 || amount > left) revert ExceedsPrice(left, amount);
         uint256 owed = _owed(plan, it);
@@ -150,7 +151,8 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
         (bytes32 id, Standing memory it) = _open(plan);
         if (plan.funder == address(0)) _requireGroup(plan.merchant, msg.sender, FINANCE);
         else if (msg.sender != plan.funder) revert NotPayer(msg.sender, plan.funder);
-        if (it.missed < MISSED_FOR_DEFAULT) revert NotDefaultable(id, it.missed);
+        uint256 missed = _missedInARow(plan, it);
+        if (missed < MISSED_FOR_DEFAULT) revert NotDefaultable(id, missed);
         it.flags = OPENED | CLOSED | DEFAULTED;
         _standings[id] = it;
         emit PlanDefaulted(id, plan.merchant, plan.funder, uint64(_owed(plan, it)));
@@ -228,10 +230,22 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
 
     /// @dev How many instalments are due today.
     function _instalmentsDue(Plan memory plan) private view returns (uint8) {
+        uint8 period = _periodsDue(plan);
+        return period < plan.count ? period : plan.count;
+    }
+
+    /// @dev The same as if there were no last one, so that its being late is counted too.
+    function _periodsDue(Plan memory plan) private view returns (uint8) {
         uint256 today = ledger.currentDay();
         if (today < plan.firstDay) return 0;
         uint256 passed = Calendar.monthsPassed(plan.firstDay, today) / plan.months + 1;
-        return passed < plan.count ? uint8(passed) : plan.count;
+        return passed < type(uint8).max ? uint8(passed) : type(uint8).max;
+    }
+
+    /// @dev From the first instalment that is not paid to the last period that was noted as missed.
+    function _missedInARow(Plan memory plan, Standing memory it) private pure returns (uint256) {
+        uint256 done = (uint256(it.paid) * plan.count) / _total(plan);
+        return it.missed > done ? it.missed - done : 0;
     }
 
     /// @dev What is due up to this instalment and not paid: what was credited is taken off the end.

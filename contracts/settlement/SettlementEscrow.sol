@@ -52,7 +52,8 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
     function authorize(Terms memory terms, uint64 amount, bytes calldata signature) public returns (bytes32 id) {
         if (block.timestamp >= terms.authorizeBy) revert AuthorizeExpired(terms.authorizeBy);
         id = _id(terms);
-        _requireSigned(id, terms, signature);
+        // a signature is for one authorisation: a stranger would use it up with an amount of its own
+        if (msg.sender != _requireSigned(id, terms, signature)) _requireGroup(terms.merchant, msg.sender, CONSUME);
         _authorize(id, terms, amount);
     }
 

@@ -60,6 +60,12 @@ abstract contract SuitePart is AccessManaged, ISuitePart {
         _cash.safeTransfer(to, amount);
     }
 
+    /// @dev What a merchant can give back of itself. drawOn would reach for the guarantee fund last: a merchant that was
+    /// paid out could empty that with a friend, so whoever lets a merchant undo something asks this before.
+    function _fundsOf(uint32 merchant) internal view returns (uint256) {
+        return uint256(ledger.merchant(merchant).payable_) + ledger.deposits(merchant);
+    }
+
     function _epoch() internal view returns (uint16) {
         return ledger.currentEpoch();
     }

@@ -13,6 +13,8 @@ abstract contract Limits is SuitePart, ILimits {
 
     /// @inheritdoc ILimits
     mapping(uint32 merchant => uint32) public restrictedStores;
+    /// @inheritdoc ILimits
+    mapping(uint32 merchant => uint32) public limitsVersion;
     mapping(uint256 key => Limit) private _limits;
     /// @dev The store's number + 1
     mapping(uint32 merchant => mapping(address account => uint64)) private _bound;
@@ -23,6 +25,7 @@ abstract contract Limits is SuitePart, ILimits {
         Limit storage limit = _limits[_key(merchant, scope, id)];
         if (!limit.set && scope == STORE_SCOPE) ++restrictedStores[merchant];
         (limit.left, limit.perDay, limit.set) = (left, perDay, true);
+        ++limitsVersion[merchant];
         emit LimitSet(merchant, scope, id, left, perDay);
     }
 
@@ -36,6 +39,7 @@ abstract contract Limits is SuitePart, ILimits {
     /// @inheritdoc ILimits
     function removeLimit(uint32 merchant, uint8 scope, uint32 id) external restricted {
         _known(merchant, scope, id).set = false;
+        ++limitsVersion[merchant];
         if (scope == STORE_SCOPE) --restrictedStores[merchant];
         emit LimitRemoved(merchant, scope, id);
     }
@@ -76,7 +80,7 @@ abstract contract Limits is SuitePart, ILimits {
         if (terminalMark != 0) _use(merchant, TERMINAL_SCOPE, uint32(terminalMark - 1), amount, day);
     }
 
-    /// @dev Gives back what was used today by something that is undone.
+    /// @dev Gives back what was used by something that is undone, to the limits of that time.
     function _unspend(uint32 merchant, uint64 storeMark, uint64 terminalMark, uint256 amount) internal {
         uint16 day = ledger.currentDay();
         _giveBack(_limits[_key(merchant, MERCHANT_SCOPE, 0)], amount, day);
@@ -93,7 +97,10 @@ abstract contract Limits is SuitePart, ILimits {
     }
 
     function _storeOfAccount(uint32 merchant, address account) internal view returns (uint64 mark) {
-        return restrictedStores[merchant] == 0 ? 0 : _bound[merchant][account];
+        if (restrictedStores[merchant] == 0) return 0;
+        mark = _bound[merchant][account];
+        // a merchant's owner names its accounts itself: one that is bound to nothing would pass by the store's limit
+        if (mark == 0) revert AccountNotBound(merchant, account);
     }
 
     function _use(uint32 merchant, uint8 scope, uint32 id, uint256 amount, uint16 day) private {

@@ -50,13 +50,13 @@ contract MemberCards is CardTiers {
 
     /// @inheritdoc IMemberCards
     function activate(uint64 card, uint64 member) external restricted {
-        _activate(card, member);
+        _activate(card, member, true);
     }
 
     /// @inheritdoc IMemberCards
     function activateAt(uint32 merchant, uint64 card, uint64 member) external onlyGroup(merchant, CONSUME) {
         if (_cards[card].merchant != merchant) revert NotMerchantsCard(card, merchant);
-        _activate(card, member);
+        _activate(card, member, false);
     }
 
     /// @inheritdoc IMemberCards
@@ -177,21 +177,23 @@ contract MemberCards is CardTiers {
 
     // --- inside -----------------------------------------------------------------------------------------------------
 
-    function _activate(uint64 card, uint64 member) private {
+    function _activate(uint64 card, uint64 member, bool locks) private {
         _requireOpen(member);
-        _bind(card, member);
+        _bind(card, member, locks);
         _review(member);
         _syncLock(member);
     }
 
-    function _bind(uint64 card, uint64 member) private {
+    /// @param locks Whether the member is locked when it has no good card left. A clerk alone does not bring that about.
+    function _bind(uint64 card, uint64 member, bool locks) private {
         _requireState(card, State.Issued);
         Card storage its = _cards[card];
         uint256 validDays = _kinds[its.kind].validDays;
         uint40 expires = validDays == 0 ? 0 : uint40(block.timestamp + validDays * 1 days);
         (its.member, its.state, its.expires) = (member, State.Active, expires);
         Holder storage holder = _holders[member];
-        (holder.active, holder.bound, holder.kind) = (holder.active + 1, holder.bound + 1, its.kind);
+        (holder.active, holder.kind) = (holder.active + 1, its.kind);
+        if (locks) ++holder.bound;
         emit CardActivated(card, member, its.kind, expires, msg.sender);
     }
 
@@ -224,7 +226,7 @@ contract MemberCards is CardTiers {
         uint64 member = survivorOf(its.member);
         _uncount(_holders[member], its.state);
         (its.state, its.next) = (State.Replaced, next);
-        _bind(next, member);
+        _bind(next, member, true);
         emit CardReplaced(card, next, member);
         _review(member);
         _syncLock(member);

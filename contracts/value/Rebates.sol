@@ -33,7 +33,7 @@ contract Rebates is RebateProgrammes {
             amount += _release(member, indexes[i], to);
         }
         if (amount == 0) revert IRewardToken.ZeroAmount();
-        _addGift(to, amount);
+        _comesIn(to, amount, true);
         ledger.creditValue(to, amount);
     }
 
@@ -54,7 +54,7 @@ contract Rebates is RebateProgrammes {
     {
         uint64 into = _mergedInto[member];
         if (into != 0) revert IMemberCards.MergedAway(member, into);
-        _addGift(member, 0);
+        _comesIn(member, amount, false);
         Balance storage balance = _balances[member];
         int64 net = balance.net + int64(amount);
         balance.net = net;
@@ -76,25 +76,24 @@ contract Rebates is RebateProgrammes {
 
     /// @inheritdoc IRebates
     function give(uint64 member, uint64 amount) external restricted {
-        _addGift(member, amount);
+        _comesIn(member, amount, true);
         emit GiftCounted(member, amount);
     }
 
     /// @inheritdoc IRebates
     function payOut(uint64 member) external restricted returns (uint64 amount) {
         amount = payoutOf(member);
-        uint64 kept = uint64(ledger.account(member).value) - amount;
-        Balance storage balance = _balances[member];
+        Balance storage balance = _comesIn(member, 0, false);
+        uint64 kept = balance.seen - amount;
+        balance.seen = uint56(kept);
         balance.net -= int64(amount);
-        if (balance.gifts > kept) balance.gifts = uint56(kept);
         balance.closedAt = uint40(block.timestamp);
         emit BalanceClosed(member, amount, kept);
     }
 
     /// @inheritdoc IRebates
     function noteNet(uint64 member, int64 change) external restricted {
-        _addGift(member, 0);
-        Balance storage balance = _balances[member];
+        Balance storage balance = _comesIn(member, change > 0 ? uint64(change) : 0, false);
         balance.net += change;
         // what a correction gave earns no rebate later
         if (balance.net > 0 && uint64(balance.net) > balance.highWater) balance.highWater = uint64(balance.net);
@@ -105,14 +104,12 @@ contract Rebates is RebateProgrammes {
     function merge(uint64 from, uint64 into) external restricted {
         if (from == into || _mergedInto[from] != 0) revert IMemberCards.MergedAway(from, _mergedInto[from]);
         if (_mergedInto[into] != 0) revert IMemberCards.MergedAway(into, _mergedInto[into]);
-        _addGift(from, 0);
-        _addGift(into, 0);
-        Balance memory old = _balances[from];
-        Balance storage balance = _balances[into];
+        Balance memory old = _comesIn(from, 0, false);
+        Balance storage balance = _comesIn(into, old.seen, false);
         (balance.net, balance.highWater) = (balance.net + old.net, balance.highWater + old.highWater);
-        balance.gifts += old.gifts;
+        (balance.gifts, balance.left) = (balance.gifts + old.gifts, balance.left + old.left);
         // the promises stay under the old number, and are paid to whom it was merged into
-        _balances[from] = Balance(0, 0, 0, old.promises, old.closedAt);
+        _balances[from] = Balance(0, 0, 0, old.promises, old.closedAt, 0, 0);
         _mergedInto[from] = into;
         emit BalancesMerged(from, into);
     }
@@ -124,8 +121,7 @@ contract Rebates is RebateProgrammes {
 
     /// @inheritdoc IRebates
     function payoutOf(uint64 member) public view returns (uint64) {
-        uint256 value = ledger.account(member).value;
-        Balance memory balance = _balances[member];
+        (Balance memory balance, uint256 value) = _seenNow(member);
         if (balance.net <= 0 || balance.gifts >= value) return 0;
         uint64 own = uint64(value) - balance.gifts;
         return own < uint64(balance.net) ? own : uint64(balance.net);
@@ -189,12 +185,25 @@ contract Rebates is RebateProgrammes {
         emit RebateForfeited(member, index, amount);
     }
 
-    /// @dev Counts what was given to a member, before it arrives. Gifts are spent last: those of before are no more than
-    /// what value is left.
-    function _addGift(uint64 member, uint256 amount) private {
-        uint256 value = ledger.account(member).value;
-        uint256 gifts = _balances[member].gifts;
-        _balances[member].gifts = uint56((gifts < value ? gifts : value) + amount);
+    /// @dev Counts what a member is about to get, given or its own.
+    function _comesIn(uint64 member, uint256 amount, bool given) private returns (Balance storage balance) {
+        (Balance memory it, uint256 value) = _seenNow(member);
+        balance = _balances[member];
+        (balance.gifts, balance.left) = (given ? it.gifts + uint56(amount) : it.gifts, it.left);
+        balance.seen = uint56(value + amount);
+    }
+
+    /// @dev A member's balance with what has left and come back since. Gifts leave last, and come back first.
+    function _seenNow(uint64 member) private view returns (Balance memory it, uint256 value) {
+        value = ledger.account(member).value;
+        it = _balances[member];
+        if (value > it.seen) {
+            uint256 back = value - it.seen;
+            if (back > it.left) back = it.left;
+            (it.gifts, it.left) = (it.gifts + uint56(back), it.left - uint56(back));
+        } else if (value < it.gifts) {
+            (it.gifts, it.left) = (uint56(value), it.left + it.gifts - uint56(value));
+        }
     }
 
     function _survivor(uint64 member) private view returns (uint64) {

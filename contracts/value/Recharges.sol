@@ -11,9 +11,10 @@ import {Limits} from "./Limits.sol";
 abstract contract Recharges is Limits, IStoredValue {
     IRebates internal immutable _rebates;
     uint16 private constant LOCKED_OR_FROZEN = 6;
+    uint256 private constant VERSION_AT = 128;
 
     mapping(uint64 member => LastRecharge) internal _last;
-    /// @dev 1 | stream 32 | sequence 64 of the payment whose act was the last recharge; 0 if it was no act
+    /// @dev Of the last recharge: limitsVersion 32 | then 1 | stream 32 | sequence 64 of the payment whose act it was
     mapping(uint64 member => uint256) private _postedAs;
     /// @dev merchant 32 | member 64; merchant 0: all merchants
     mapping(uint256 pair => uint64) private _arrears;
@@ -94,6 +95,7 @@ abstract contract Recharges is Limits, IStoredValue {
             storeMark: uint24(storeMark),
             terminalMark: uint24(terminalMark)
         });
+        postedAs |= uint256(limitsVersion[merchant]) << VERSION_AT;
         if (_postedAs[member] != postedAs) _postedAs[member] = postedAs;
         emit ValueRecharged(merchant, member, msg.sender, amount, repaid, base);
         if (amount == repaid) return;
@@ -104,7 +106,7 @@ abstract contract Recharges is Limits, IStoredValue {
 
     /// @dev Undoes what this payment's act recharged, whatever it was.
     function _undoPosted(uint32 merchant, uint64 member, uint256 postedAs) internal {
-        if (_postedAs[member] != postedAs) revert UnknownRecharge(member);
+        if (uint128(_postedAs[member]) != postedAs) revert UnknownRecharge(member);
         _undo(merchant, member, _last[member].amount);
     }
 
@@ -116,7 +118,9 @@ abstract contract Recharges is Limits, IStoredValue {
         if (ledger.currentDay() > last.day + 1) revert UndoTooLate(last.day);
         if (amount != last.amount) revert OtherAmount(amount, last.amount);
         delete _last[member];
-        _unspend(merchant, last.storeMark, last.terminalMark, amount);
+        if (_postedAs[member] >> VERSION_AT == limitsVersion[merchant]) {
+            _unspend(merchant, last.storeMark, last.terminalMark, amount);
+        }
         _rebates.takeBack(member, amount, last.base, last.promiseMark);
         uint64 credited = amount - last.repaid;
         IRewardToken.Account memory account = ledger.account(member);

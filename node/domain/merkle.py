@@ -10,7 +10,8 @@ from typing import Final
 from sha3 import keccak_256
 
 from node.domain.assignment import Item
-from node.domain.ids import Hash32
+from node.domain.ids import Hash32, StreamId
+from node.domain.ids import Sequence as SequenceNumber
 
 ITEM_DOMAIN: Final = b"\x02"
 PRODUCT_DOMAIN: Final = b"\x03"
@@ -76,6 +77,12 @@ def item_leaves(items: Sequence[Item], salt: bytes) -> tuple[Hash32, ...]:
 def items_root(items: Sequence[Item], salt: bytes) -> Hash32 | None:
     """What the batch carries of a payment's items; None when it has none."""
     return root_of(item_leaves(items, salt)) if items else None
+
+
+def receipt_token(item: Hash32, stream: StreamId, sequence: SequenceNumber) -> int:
+    """The number of the token of a line item (its leaf) of a payment, when it is sold on (IReceiptMarket.tokenOf)."""
+    payment = stream.to_bytes(32, "big") + sequence.to_bytes(32, "big")
+    return int.from_bytes(keccak(item + payment), "big")
 
 
 def product_leaf(product: str) -> Hash32:

@@ -79,6 +79,11 @@ class DoorsModel(Model):
         self.book.totals = replace(totals, payable=totals.payable - payable, deposits=totals.deposits - deposit - fund)
         return payable, deposit, fund
 
+    def own_funds(self, merchant: MerchantId) -> int:
+        """What a merchant can give back without the guarantee fund."""
+        word = self.book.merchants.get(merchant)
+        return (word.payable if word else 0) + self.deposits.get(merchant, 0)
+
     # --- coins ---
 
     def take_coins(self, member: MemberId, units: int, to: MemberId) -> tuple[int, int]:

@@ -56,6 +56,9 @@ class Desk:
     def left(self, number: int) -> int:
         return int(self.contract.view("certificate", number)["value"])
 
+    def uses(self, number: int) -> int:
+        return int(self.contract.view("certificate", number)["uses"])
+
     def payable(self, shop: int = SHOP) -> int:
         return int(self.world.ledger.view("merchant", shop)["payable_"])
 
@@ -141,13 +144,14 @@ def test_sell_is_refused_when_not_by_finance_or_beyond_the_payable(desk: Desk) -
 
 def test_code_is_spent_in_parts_by_whoever_signs_with_it_and_by_nobody_else(desk: Desk) -> None:
     number = desk.buy_by_code()
-    good = sign_redeem(desk.contract, CODE, number, SHOP, 200, 500)
+    uses = desk.uses(number)
+    good = sign_redeem(desk.contract, CODE, number, SHOP, 200, uses)
     # another merchant, another amount, another chain, another's key: whoever sees the signature can do nothing with it
     for merchant, amount, signature in (
         (OTHER, 200, good),
         (SHOP, 201, good),
-        (SHOP, 200, sign_redeem(desk.contract, CODE, number, SHOP, 200, 500, chain_id=1)),
-        (SHOP, 200, sign_redeem(desk.contract, THIEF, number, SHOP, 200, 500)),
+        (SHOP, 200, sign_redeem(desk.contract, CODE, number, SHOP, 200, uses, chain_id=1)),
+        (SHOP, 200, sign_redeem(desk.contract, THIEF, number, SHOP, 200, uses)),
         (SHOP, 200, b""),
         (SHOP, 200, b"\1" * 65),
     ):
@@ -155,22 +159,22 @@ def test_code_is_spent_in_parts_by_whoever_signs_with_it_and_by_nobody_else(desk
         assert found == ("BadCode", (number, CODE.address.lower()))
     desk.contract.send("redeemByCode", number, SHOP, 200, good, sender=desk.stranger)
     assert (desk.left(number), desk.payable()) == (300, 200)
-    # the same signature does not work twice: it names what was left
+    # the same signature does not work twice: it names how often the certificate was used
     assert desk.refused("redeemByCode", number, SHOP, 200, good)[0] == "BadCode"
-    again = sign_redeem(desk.contract, CODE, number, SHOP, 200, 300)
+    again = sign_redeem(desk.contract, CODE, number, SHOP, 200, uses + 1)
     desk.contract.send("redeemByCode", number, SHOP, 200, again, sender=desk.stranger)
     assert desk.left(number) == 100
 
 
 def test_claim_gives_a_code_s_certificate_to_the_member_that_its_signature_names(desk: Desk) -> None:
     number = desk.buy_by_code()
-    signature = sign_claim(desk.contract, CODE, number, BOB)
+    signature = sign_claim(desk.contract, CODE, number, BOB, desk.uses(number))
     assert desk.refused("claim", number, ANN, signature)[0] == "BadCode"
     assert desk.refused("redeem", number, SHOP, 1, 0, b"", sender=desk.key) == ("HeldByCode", (number,))
     desk.contract.send("claim", number, BOB, signature, sender=desk.stranger)
     assert desk.contract.view("certificate", number)["member"] == BOB
     assert desk.contract.view("certificateOf", CODE.address) == 0
-    late = sign_redeem(desk.contract, CODE, number, SHOP, 1, 500)
+    late = sign_redeem(desk.contract, CODE, number, SHOP, 1, desk.uses(number))
     assert desk.refused("redeemByCode", number, SHOP, 1, late)[0] == "BadCode"
 
 
@@ -232,6 +236,46 @@ def test_give_back_fills_a_certificate_to_its_face_and_no_further(desk: Desk) ->
     assert desk.refused("giveBack", number, SHOP, 1, sender=desk.merchant) == ("BadAmount", (1, 0))
 
 
+def test_give_back_is_refused_when_the_merchant_has_nothing_of_its_own(desk: Desk) -> None:
+    """Else redeem, payOut, giveBack in a circle empties the guarantee fund."""
+    number = desk.buy()
+    ledger = desk.world.ledger
+    ledger.send("addDeposit", 0, 100_000, sender=desk.operator)
+    desk.world["MerchantPayouts"].send("setPayout", SHOP, desk.stranger, sender=desk.merchant)
+    act = Act(merchant=SHOP, member=ANN, sequence=70)
+    data = bytes([7, 0]) + number.to_bytes(8, "big") + (500).to_bytes(6, "big")
+    desk.twin.now = desk.twin.chain.now()
+    at_till(desk.twin, desk.contract, act, data, model=lambda: 500)
+    desk.world["MerchantPayouts"].send("payOut", SHOP, 500, sender=desk.merchant)
+    assert desk.refused("giveBack", number, SHOP, 500, sender=desk.merchant) == ("InsufficientFunds", (SHOP, 500))
+    undo = (Act(merchant=SHOP, member=ANN, sequence=71).words(), b"\x87" + (70).to_bytes(8, "big"))
+    at_ledger = desk.world.chain.impersonate(ledger.address)
+    assert desk.refused("applyAct", *undo, sender=at_ledger) == ("ActRefused", (37,))
+    ledger.send("addDeposit", SHOP, 300, sender=desk.operator)
+    ledger.send("creditPayable", SHOP, 200, sender=desk.operator)
+    desk.contract.send("applyAct", *undo, sender=at_ledger)
+    assert (desk.left(number), desk.payable(), ledger.view("deposits", SHOP)) == (500, 0, 0)
+    assert (ledger.view("deposits", 0), ledger.view("guaranteed", SHOP)) == (100_000, 0)
+
+
+def test_signature_of_a_code_does_not_count_again_when_what_it_spent_is_given_back(desk: Desk) -> None:
+    number = desk.buy_by_code()
+    uses = desk.uses(number)
+    spend = sign_redeem(desk.contract, CODE, number, SHOP, 200, uses)
+    desk.contract.send("redeemByCode", number, SHOP, 200, spend, sender=desk.stranger)
+    desk.contract.send("giveBack", number, SHOP, 200, sender=desk.merchant)
+    assert desk.left(number) == 500
+    assert desk.refused("redeemByCode", number, SHOP, 200, spend) == ("BadCode", (number, CODE.address.lower()))
+
+
+def test_signature_of_a_claim_does_not_count_again_when_the_code_gets_the_certificate_back(desk: Desk) -> None:
+    number = desk.buy_by_code()
+    signature = sign_claim(desk.contract, CODE, number, ANN, desk.uses(number))
+    desk.contract.send("claim", number, ANN, signature, sender=desk.stranger)
+    desk.contract.send("give", number, 0, CODE.address, 0, b"", sender=desk.key)
+    assert desk.refused("claim", number, ANN, signature)[0] == "BadCode"
+
+
 def test_act_spends_a_member_s_certificate_beside_lines_that_earn(desk: Desk) -> None:
     """Split tender: 3.00 by certificate, 2.00 from outside; the 2.00 alone earn."""
     number = desk.buy()
@@ -251,6 +295,10 @@ def test_act_is_refused_as_unknown_when_its_bytes_are_no_certificate_s(desk: Des
     ledger = desk.world.chain.impersonate(desk.world.ledger.address)
     act = Act(merchant=SHOP, member=ANN, sequence=9).words()
     for data in (b"\7", b"\7\0", bytes([7, 2]) + bytes(14), bytes([7, 0]) + bytes(15), bytes([7, 1]) + bytes(14)):
+        assert desk.refused("applyAct", act, data, sender=ledger) == ("ActRefused", (31,))
+    # what would be a redemption, under the kind that no pause stops, is none
+    spend = (1).to_bytes(8, "big") + (300).to_bytes(6, "big")
+    for data in (b"\x87\0" + spend, b"\x87\1" + spend + bytes(65), b"\7" + bytes(8)):
         assert desk.refused("applyAct", act, data, sender=ledger) == ("ActRefused", (31,))
     assert desk.refused("applyAct", act, b"\7") == ("NotLedger", (desk.operator,))
 

@@ -13,6 +13,7 @@ from node.domain.ids import MemberId, MerchantId
 from node.domain.leaf import Leaf
 from node.domain.merkle import proof_of
 from tests.contracts.model import Refund, Undo
+from tests.contracts.suite.people import wait
 from tests.contracts.twin import Twin, coins, external
 
 pytestmark = pytest.mark.anvil
@@ -185,6 +186,25 @@ def test_take_back_is_refused_without_a_refund_and_counts_no_line_twice(counter:
     (other,) = counter.twin.pay(SHOP, ANN, coins(5))
     assert refused(other) == "NoDiscount"
     assert refused(first, other) == "BadLines"
+
+
+@pytest.mark.parametrize(("allowance", "after"), [(10, 10), (2**64 - 1, 2**64 - 1)])
+def test_allowance_that_was_set_anew_is_not_raised_by_what_comes_back(
+    counter: Counter, allowance: int, after: int
+) -> None:
+    counter.act(50, 950)
+    counter.discount.send("setAllowance", SHOP, allowance, sender=counter.world.operator)
+    counter.apply(bytes([136]) + SEQUENCE.to_bytes(8, "big"))
+    assert counter.discount.view("ruleOf", SHOP)["allowance"] == after
+    assert counter.discount.view("fund") == 800
+
+
+def test_discount_is_undone_on_its_day_and_on_no_other(counter: Counter) -> None:
+    counter.act(50, 950)
+    wait(counter.twin, 86_400)
+    with pytest.raises(Reverted) as caught:
+        counter.apply(bytes([136]) + SEQUENCE.to_bytes(8, "big"))
+    assert caught.value.values == (33,)
 
 
 def test_undone_discount_gives_all_of_it_back_once(counter: Counter) -> None:

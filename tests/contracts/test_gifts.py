@@ -195,16 +195,25 @@ def test_gift_taken_back_restores_the_ages_of_now(shop: Shop) -> None:
     assert shop.refused("takeBack", number, sender=shop.merchant) == ("WrongState", (number, 4))
 
 
-def test_gift_is_taken_back_from_deposit_and_fund_when_the_payable_is_gone(shop: Shop) -> None:
+def test_gift_is_taken_back_from_the_deposit_and_never_from_the_guarantee_fund(shop: Shop) -> None:
+    """Else confirm, payOut, takeBack in a circle empties the fund."""
+    shop.twin.now = shop.twin.chain.now()
+    act = Act(merchant=SHOP, member=ANN, sequence=50)
+    at_till(shop.twin, shop.gifts, act, bytes([6, 0]) + MUG.to_bytes(8, "big"), model=lambda: 350)
     number = shop.reserve()
     shop.gifts.send("confirm", number, sender=shop.merchant)
     ledger, operator = shop.world.ledger, shop.world.operator
     ledger.send("setDoors", shop.world.holder, 32, sender=operator)
-    ledger.send("takePayable", SHOP, 350, shop.world.holder, sender=shop.world.holder)
+    ledger.send("takePayable", SHOP, 700, shop.world.holder, sender=shop.world.holder)
+    ledger.send("addDeposit", 0, 1_000, sender=operator)
     assert shop.refused("takeBack", number, sender=shop.merchant) == ("InsufficientFunds", (SHOP, 350))
-    ledger.send("addDeposit", 0, 350, sender=operator)
+    undo = (Act(merchant=SHOP, member=ANN, sequence=51).words(), b"\x86" + (50).to_bytes(8, "big"))
+    at_ledger = shop.world.chain.impersonate(ledger.address)
+    assert shop.refused("applyAct", *undo, sender=at_ledger) == ("ActRefused", (37,))
+    ledger.send("addDeposit", SHOP, 700, sender=operator)
     shop.gifts.send("takeBack", number, sender=shop.merchant)
-    assert ledger.view("guaranteed", SHOP) == 350
+    shop.gifts.send("applyAct", *undo, sender=at_ledger)
+    assert (ledger.view("guaranteed", SHOP), ledger.view("deposits", 0)) == (0, 1_000)
     assert shop.value() == 1_000
 
 
@@ -235,6 +244,9 @@ def test_act_is_refused_as_unknown_when_its_bytes_are_no_gift_s(shop: Shop) -> N
     ledger = shop.world.chain.impersonate(shop.world.ledger.address)
     act = Act(merchant=SHOP, member=ANN, sequence=9).words()
     for data in (b"\6", b"\6\0", bytes([6, 2]) + bytes(8), bytes([6, 0]) + bytes(9), b"\x86" + bytes(7)):
+        assert shop.refused("applyAct", act, data, sender=ledger) == ("ActRefused", (31,))
+    # what would be a gift, under the kind that no pause stops, is none
+    for data in (b"\x86\0" + MUG.to_bytes(8, "big"), b"\x86\1" + bytes(16), b"\6" + bytes(8)):
         assert shop.refused("applyAct", act, data, sender=ledger) == ("ActRefused", (31,))
 
 

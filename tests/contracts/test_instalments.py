@@ -152,15 +152,45 @@ def test_funder_pays_the_merchant_at_first_and_bears_the_default(desk: Desk, mer
     assert desk.balance(desk.funder) == 10**6 - advanced + first
     # the payer takes the allowance back
     desk.world.cash.send("approve", desk.plans.address, 0, sender=desk.world.chain.impersonate(desk.payer.address))
-    for number in (1, 2):
+    for number in (1, 2, 3):
         desk.wait_until(months_later(plan.first_day, number))
-        assert desk.refused("writeOff", plan, sender=desk.funder)[0] == "NotDefaultable"
+        assert desk.refused("writeOff", plan, sender=desk.funder)[::2] == ("NotDefaultable", number - 1)
         assert desk.collect(plan) == ["InstalmentMissed"]
         assert desk.refused("collect", plan)[0] == "StillMissed"
     assert desk.refused("writeOff", plan)[0] == "NotPayer"
     desk.plans.send("writeOff", plan.words(), sender=desk.funder)
     assert desk.payable() == advanced  # the merchant keeps it
     assert desk.refused("collect", plan)[0] == "NotOpen"
+
+
+def test_instalments_that_were_paid_are_not_counted_as_missed(desk: Desk) -> None:
+    plan = desk.open(price=10_000, count=4, funder=desk.funder)
+    payer = desk.world.chain.impersonate(desk.payer.address)
+    for number in (0, 1, 2):
+        desk.wait_until(months_later(plan.first_day, number))
+        assert desk.collect(plan) == ["InstalmentPaid"]
+    desk.world.cash.send("approve", desk.plans.address, 0, sender=payer)
+    # the last one is late: that counts month by month, as of any other
+    for number in (3, 4, 5):
+        desk.wait_until(months_later(plan.first_day, number))
+        assert desk.refused("writeOff", plan, sender=desk.funder)[0] == "NotDefaultable"
+        assert desk.collect(plan) == ["InstalmentMissed"]
+    desk.plans.send("writeOff", plan.words(), sender=desk.funder)
+
+
+def test_goods_are_given_back_after_a_default_too(desk: Desk) -> None:
+    plan = desk.open(price=10_000, count=4, funder=desk.funder)
+    desk.collect(plan)
+    desk.world.cash.send("approve", desk.plans.address, 0, sender=desk.world.chain.impersonate(desk.payer.address))
+    desk.wait_until(months_later(plan.first_day, 3))
+    assert desk.collect(plan) == ["InstalmentMissed"]
+    desk.plans.send("writeOff", plan.words(), sender=desk.funder)
+    before = desk.balance(desk.funder)
+    desk.plans.send("refund", plan.words(), 10_000, sender=desk.world.merchant)
+    # what the funder gave up is its again; the payer has back what it paid
+    assert (desk.balance(desk.funder) - before, desk.payable()) == (7_500, 0)
+    assert desk.balance(desk.payer.address) == 10**6
+    assert desk.refused("refund", plan, 1) == ("ExceedsPrice", 0, 1)
 
 
 def test_missed_instalment_is_taken_with_the_next_when_there_is_value_again(desk: Desk) -> None:

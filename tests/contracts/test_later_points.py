@@ -23,6 +23,7 @@ from tests.contracts.twin import Twin, coins, external, stored
 pytestmark = pytest.mark.anvil
 SHOP, OTHER = MerchantId(1), MerchantId(2)
 ANN, BOB, EVE = MemberId(1), MemberId(2), MemberId(3)
+CID, DAN = MemberId(71), MemberId(72)
 DAY = 86_400
 RATE = 500_000  # units for 10,000 minor units: half a per cent at par
 KEY = CODES[0]
@@ -327,6 +328,19 @@ def test_nobody_is_referred_twice_by_itself_or_in_a_circle(till: Till) -> None:
     assert till.refused(till.referrals, "nameReferrer", EVE, ANN, 0, b"", sender=till.stranger) == "NotMember"
     # a chain of friends is none: each gets points on its own friend's spending alone
     till.referrals.send("enrolReferred", EVE, BOB, sender=till.operator)
+
+
+def test_no_circle_goes_over_a_sponsor_s_record_and_what_members_named(till: Till) -> None:
+    # Ann referred Bob, for all; a clerk says that Bob referred Ann
+    record = ("recordReferrer", SHOP, ANN, BOB)
+    assert till.refused(till.referrals, *record, sender=till.merchant) == "ReferrerAlready"
+    till.referrals.send("recordReferrer", SHOP, EVE, BOB, sender=till.merchant)
+    assert till.refused(till.referrals, "recordReferrer", SHOP, BOB, EVE, sender=till.merchant) == "ReferrerAlready"
+    # and the other way round: what a clerk said of Cid and Dan first
+    till.twin.enrol(CID, DAN)
+    till.referrals.send("recordReferrer", SHOP, CID, DAN, sender=till.merchant)
+    assert till.refused(till.referrals, "enrolReferred", DAN, CID, sender=till.operator) == "ReferrerAlready"
+    till.referrals.send("enrolReferred", CID, DAN, sender=till.operator)
 
 
 def test_member_names_its_referrer_by_a_signature_that_works_once(till: Till) -> None:

@@ -13,8 +13,9 @@ from benchmarks.devchain import Chain, Contract, deploy
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from node.domain.assignment import Item
-from node.domain.ids import MemberId, MerchantId, MinorUnits
-from node.domain.merkle import item_leaf, items_root, keccak
+from node.domain.ids import MemberId, MerchantId, MinorUnits, StreamId
+from node.domain.ids import Sequence as SequenceNumber
+from node.domain.merkle import item_leaf, items_root, keccak, receipt_token
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.market_world import Bazaar, proven, refusal
 from tests.contracts.suite.resale_model import Purchase
@@ -208,6 +209,23 @@ def test_goods_that_went_back_are_neither_offered_nor_handed_over(fair: Fair) ->
     assert refusal(lambda: fair.offer()) == ("Returned", (token,))
 
 
+def test_nobody_blocks_a_resale_by_a_payment_with_the_same_items(fair: Fair) -> None:
+    """An items root is in the open: another merchant's payment may have it, but that is another purchase."""
+    registry, rival = fair.twin.world.registry, fair.other
+    fair.send(registry, "setGroups", OTHER, rival, 255, sender=fair.twin.world.merchant)
+    (leaf,) = fair.twin.pay(OTHER, BEN, external(5_000), items_root=items_root(BASKET, SALT))
+    copy = Purchase(leaf=leaf, items=BASKET, salt=SALT, index=0)
+    fair.send(fair.market, "markReturned", proven(fair.twin, leaf), copy.words(), sender=rival)
+    fair.send(fair.market, "offer", *fair.words(fair.goods[1]), sender=fair.ann)
+    words = (BEN, proven(fair.twin, leaf), Purchase(leaf=leaf, items=BASKET, salt=SALT, index=2).words())
+    fair.send(fair.market, "offer", *words, PRICE, fair.twin.now + 99, 0, b"", sender=fair.buyer)
+    fair.offer(fair.goods[2])
+    token = fair.offer()
+    fair.buy(token)
+    fair.hand_over(token)
+    assert fair.status() == 4
+
+
 def test_sale_is_unwound_when_too_little_of_the_line_is_left(fair: Fair) -> None:
     token = fair.offer()
     fair.buy(token)
@@ -334,8 +352,10 @@ def test_market_is_not_deployed_when_its_window_cannot_be(fair: Fair, window: in
     assert refusal(found) == ("BadWindow", (window,))
 
 
-def test_item_s_number_is_its_leaf_for_every_field(fair: Fair) -> None:
+def test_token_names_every_field_of_its_item_and_the_payment(fair: Fair) -> None:
     fields = st.tuples(
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**64 - 1),
         st.binary(min_size=16, max_size=16),
         st.integers(0, 2**16 - 1),
         st.integers(0, 2**48 - 1),
@@ -345,10 +365,11 @@ def test_item_s_number_is_its_leaf_for_every_field(fair: Fair) -> None:
 
     @settings(max_examples=60, deadline=None)
     @given(fields=fields)
-    def compare(fields: tuple[bytes, int, int, int, str]) -> None:
-        salt, index, amount, quantity, product = fields
+    def compare(fields: tuple[int, int, bytes, int, int, int, str]) -> None:
+        stream, sequence, salt, index, amount, quantity, product = fields
         item = Item(product=product, quantity=quantity, amount=MinorUnits(amount))
         words = (salt, index, amount, quantity, product.encode(), ())
-        assert fair.market.view("tokenOf", words) == int.from_bytes(item_leaf(item, index, salt), "big")
+        token = receipt_token(item_leaf(item, index, salt), StreamId(stream), SequenceNumber(sequence))
+        assert fair.market.view("tokenOf", words, stream, sequence) == token
 
     compare()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.devchain import Chain
-from benchmarks.escrow import COINS, HOUR, NOBODY, VALUE, payer_of, permitted
+from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, payer_of, permitted
 from benchmarks.escrow import Terms as Agreed
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
@@ -85,11 +85,14 @@ def test_permit_and_terms_in_one_transaction(counter: Counter) -> None:
     terms = counter.terms()
     permit = permitted(world, counter.payer, terms.amount, counter.now + HOUR)
     words = (terms.words(), terms.amount, counter.signature(terms), permit)
-    counter.escrow.send("authorizeWithPermit", *words, sender=world.stranger)
+    counter.escrow.send("authorizeWithPermit", *words, sender=world.merchant)
     again = counter.terms(salt=1)
     words = (again.words(), again.amount, counter.signature(again), permit)
     # the permit is spent
-    assert refused(lambda: counter.escrow.view("authorizeWithPermit", *words))[0] == "ERC20InsufficientAllowance"
+    assert (
+        refused(lambda: counter.escrow.view("authorizeWithPermit", *words, sender=world.merchant))[0]
+        == "ERC20InsufficientAllowance"
+    )
 
 
 def test_permit_that_somebody_else_carried_first_still_counts(counter: Counter) -> None:
@@ -100,17 +103,32 @@ def test_permit_that_somebody_else_carried_first_still_counts(counter: Counter) 
     carried = (counter.payer.address, counter.escrow.address, terms.amount, *permit)
     world.cash.send("permit", *carried, sender=world.stranger)
     words = (terms.words(), terms.amount, counter.signature(terms), permit)
-    counter.escrow.send("authorizeWithPermit", *words, sender=world.stranger)
+    counter.escrow.send("authorizeWithPermit", *words, sender=world.merchant)
     assert counter.escrow.view("holdings")["authorized"] == terms.amount
+
+
+def test_signature_is_used_up_by_no_stranger(counter: Counter) -> None:
+    terms = counter.terms()
+    words = (terms.words(), 1, counter.signature(terms))
+    found = refused(lambda: counter.escrow.view("authorize", *words, sender=counter.world.stranger))
+    assert found == ("NotInGroup", SHOP, counter.world.stranger, 16)
+    counter.escrow.send("authorize", *words, sender=counter.sender)
+    assert counter.escrow.view("holdings")["authorized"] == 1
 
 
 def test_signature_counts_once(counter: Counter) -> None:
     terms = counter.terms()
     id_ = counter.authorize(terms)
     words = (terms.words(), terms.amount, counter.signature(terms))
-    assert refused(lambda: counter.escrow.view("authorize", *words)) == ("AlreadyAuthorized", id_)
+    assert refused(lambda: counter.escrow.view("authorize", *words, sender=counter.world.merchant)) == (
+        "AlreadyAuthorized",
+        id_,
+    )
     counter.clerk("void", terms)
-    assert refused(lambda: counter.escrow.view("authorize", *words)) == ("AlreadyAuthorized", id_)
+    assert refused(lambda: counter.escrow.view("authorize", *words, sender=counter.world.merchant)) == (
+        "AlreadyAuthorized",
+        id_,
+    )
 
 
 def test_signature_of_another_chain_counts_nothing(counter: Counter, chain: Chain) -> None:
@@ -123,7 +141,7 @@ def test_signature_of_another_chain_counts_nothing(counter: Counter, chain: Chai
         there = bytes(counter.escrow.view("idOf", words))
         assert there != here
         call = (words, terms.amount, elsewhere)
-        error = refused(lambda: counter.escrow.view("authorize", *call))
+        error = refused(lambda: counter.escrow.view("authorize", *call, sender=counter.world.merchant))
     finally:
         chain.request("anvil_setChainId", 31_337)
     assert error == ("NotSigned", there, counter.payer.address.lower())
@@ -173,7 +191,8 @@ def test_authorize_is_refused_when_terms_cannot_be(
 ) -> None:
     terms = make(counter)
     call = (terms.words(), amount, counter.signature(terms))
-    found = refused(lambda: counter.escrow.view("authorize", *call))
+    payer = counter.payer.address if terms.tender == CASH else counter.ann.address
+    found = refused(lambda: counter.escrow.view("authorize", *call, sender=payer))
     assert [a for a, b in zip(found, error, strict=True) if b is not None] == [b for b in error if b is not None]
 
 
@@ -287,7 +306,10 @@ def test_coins_expire_in_escrow_as_with_their_owner(counter: Counter) -> None:
     start = counter.now
     long = counter.terms(tender=COINS, amount=500, capture_by=start + 2 * EPOCH + 1, refund_by=start + 3 * EPOCH)
     call = (long.words(), 500, counter.signature(long))
-    assert refused(lambda: counter.escrow.view("authorize", *call))[0] == "CoinsExpireBefore"
+    assert (
+        refused(lambda: counter.escrow.view("authorize", *call, sender=counter.world.merchant))[0]
+        == "CoinsExpireBefore"
+    )
     terms = counter.terms(tender=COINS, amount=500)
     counter.authorize(terms)
     counter.world.chain.set_next_time(start + 2 * EPOCH)

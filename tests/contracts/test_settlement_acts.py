@@ -116,6 +116,17 @@ def test_stored_value_is_authorised_captured_undone_and_captured_again(tills: Ti
     assert tills.post(late) == [32]
 
 
+def test_capture_is_undone_on_its_day_and_on_no_other(tills: Tills) -> None:
+    origin = tills.payment(tills.fields(VALUE, 9_000))
+    capture = tills.payment(tills.of(4, origin, (9_000, 6), (0, 7)))
+    assert tills.post(origin, capture) == []
+    tills.twin.tick(DAY)
+    tills.world.cash.send("withdraw", 0, bytes(32), sender=tills.world.operator)
+    undo = tills.payment(undoing(4, SequenceNumber(capture.sequence)).data)
+    assert tills.post(undo) == [33]
+    assert tills.value() == 41_000
+
+
 def test_coins_are_authorised_captured_and_given_back(tills: Tills) -> None:
     before = tills.world.ledger.view("account", BOB)
     origin = tills.payment(tills.fields(COINS, 50), member=BOB)

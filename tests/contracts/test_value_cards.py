@@ -103,6 +103,21 @@ def test_activate_by_clerk_binds_only_cards_of_its_merchant(stand: Cards) -> Non
     assert refusal(stand.cards, "activateAt", stand.shop, 1, BOB, sender=merchant) == ("BadState", (1, 2))
 
 
+@pytest.mark.parametrize("by_operator", [False, True])
+def test_member_is_locked_by_no_card_that_a_clerk_alone_bound_to_it(stand: Cards, by_operator: bool) -> None:
+    """It may not have asked for it: a card of a day, and the day after its value would be shut."""
+    stand.operate(stand.cards, "setKind", 3, 0, 1, 10_000, 0)
+    stand.operate(stand.cards, "issueCards", stand.shop, 3, [7])
+    stand.twin.tick()
+    if by_operator:
+        stand.card(7)
+    else:
+        stand.cards.send("activateAt", stand.shop, 7, ADA, sender=stand.world.merchant)
+    stand.twin.tick(86_401)
+    stand.cards.send("expire", 7, sender=stand.world.stranger)
+    assert stand.locked() == by_operator
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "error"),
     [

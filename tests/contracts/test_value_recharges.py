@@ -431,6 +431,26 @@ def test_undo_gives_the_limits_back(till: Till) -> None:
         assert (limit["left"], limit["usedToday"]) == (400_000 if scope == MERCHANT else 5_000, 0)
 
 
+def test_undo_leaves_limits_alone_that_were_set_anew_since(till: Till) -> None:
+    till.counter(ADA, 5_000)
+    till.operate(till.value, "setLimit", till.shop, MERCHANT, 0, 100, 100_000)
+    till.send(till.value, "undoRecharge", till.shop, ADA, 5_000, sender=till.world.merchant)
+    limit = till.value.view("limitOf", till.shop, MERCHANT, 0)
+    assert (limit["left"], limit["usedToday"]) == (100, 5_000)
+
+
+def test_account_that_is_bound_to_no_store_does_not_pass_by_a_restricted_one(till: Till) -> None:
+    till.operate(till.value, "setLimit", till.shop, STORE, 0, 500, 500)
+    clerk = till.world.holder
+    till.send(till.world.registry, "setGroups", till.shop, clerk, 16, sender=till.world.merchant)
+    call = ("rechargeAt", till.shop, ADA, 501, 0)
+    assert refusal(till.value, *call, sender=clerk) == ("AccountNotBound", (till.shop, clerk.lower()))
+    till.operate(till.value, "bindAccount", till.shop, clerk, 1, True)
+    till.send(till.value, *call, sender=clerk)
+    till.operate(till.value, "bindAccount", till.shop, clerk, 0, True)
+    assert refusal(till.value, *call, sender=clerk)[0] == "LimitUsedUp"
+
+
 def test_member_that_owes_is_not_paid_out(till: Till) -> None:
     till.operate(till.cards, "setKind", 1, 0, 0, 10_000, 0)
     till.operate(till.cards, "issueCards", 0, 1, [1])

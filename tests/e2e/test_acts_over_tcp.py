@@ -312,7 +312,7 @@ async def test_acts_over_json_rpc(world: World, rpc: RpcConnection, signing_till
         sale="42",
         items="",
     )
-    signature = "0x" + world.offers.redeem_by_code(2, 600, 1_000).hex()
+    signature = "0x" + world.offers.redeem_by_code(2, 600).hex()
     certificate = await call(
         "certificate_redeem",
         CertificateTerms,

@@ -135,9 +135,10 @@ class CardsModel(Part):
             self.cards[card] = Card(kind, merchant)
 
     @whole
-    def activate(self, card: int, member: int) -> None:
+    def activate(self, card: int, member: int, *, locks: bool = True) -> None:
+        """A card that a clerk bound locks its member neither when it expires."""
         self.require_open(member)
-        self._bind(card, member)
+        self._bind(card, member, locks=locks)
         self._review(member)
         self.sync_lock(member)
 
@@ -276,7 +277,7 @@ class CardsModel(Part):
             holder.held = 0
         holder.gained, holder.gained_epoch = 0, epoch
 
-    def _bind(self, card: int, member: int) -> None:
+    def _bind(self, card: int, member: int, *, locks: bool = True) -> None:
         its = self._card(card)
         if its.state != ISSUED:
             raise Refused("BadState")
@@ -285,7 +286,7 @@ class CardsModel(Part):
         its.expires = self.now + days * DAY if days else 0
         holder = self.holder(member)
         holder.active += 1
-        holder.bound += 1
+        holder.bound += locks
         holder.kind = its.kind
 
     def _uncount(self, member: int, state: int) -> None:

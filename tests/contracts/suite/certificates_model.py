@@ -23,6 +23,7 @@ class Certificate:
     member: int
     code: str | None
     buyer: tuple[str, int]
+    uses: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,14 +96,14 @@ class CertificatesModel:
         if not key:
             raise Refused("NotMember")
         self._check_holder(to, code)
-        self.all[number] = replace(it, member=to, code=code)
+        self.all[number] = replace(it, member=to, code=code, uses=it.uses + 1)
 
     def claim(self, number: int, member: int, *, signed: bool = True) -> None:
         it = self._existing(number)
         if it.code is None or not signed:
             raise Refused("BadCode")
         self._check_holder(member, None)
-        self.all[number] = replace(it, member=member, code=None)
+        self.all[number] = replace(it, member=member, code=None, uses=it.uses + 1)
 
     def split(self, number: int, amounts: list[int]) -> None:
         left = self._of_member(number).value
@@ -143,6 +144,8 @@ class CertificatesModel:
             raise Refused("WrongMerchant")
         if not 0 < amount <= it.face - it.value:
             raise Refused("BadAmount")
+        if amount > self.ledger.own_funds(MerchantId(merchant)):
+            raise Refused("InsufficientFunds")
         self._give_back(number, merchant, amount)
 
     def expire(self, number: int) -> None:
@@ -194,6 +197,7 @@ class CertificatesModel:
             (undone, 32),
             (day != self.ledger.day, 33),
             (amount > it.face - it.value, 35),
+            (amount > self.ledger.own_funds(MerchantId(merchant)), 37),
         ):
             if refused:
                 raise ActDeclined(reason)
@@ -246,13 +250,13 @@ class CertificatesModel:
     def _spend(self, number: int, it: Certificate, merchant: int, amount: int) -> None:
         self.ledger.credit_payable(MerchantId(merchant), amount)
         self.paid_out += amount
-        self.all[number] = replace(it, value=it.value - amount)
+        self.all[number] = replace(it, value=it.value - amount, uses=it.uses + 1)
 
     def _give_back(self, number: int, merchant: int, amount: int) -> None:
         self.ledger.draw_on(MerchantId(merchant), amount)
         it = self.all[number]
         self.paid_in += amount
-        self.all[number] = replace(it, value=it.value + amount)
+        self.all[number] = replace(it, value=it.value + amount, uses=it.uses + 1)
 
     def _problem(self, it: Certificate, merchant: int, amount: int) -> int:
         if self.now >= it.until:

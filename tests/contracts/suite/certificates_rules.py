@@ -151,11 +151,15 @@ class CertificatesRules:
     @rule(data=st.data(), member=members, signed=st.sampled_from([True, True, True, False]))
     def claim_certificate(self, data: st.DataObject, member: MemberId, signed: bool) -> None:
         number, book = self._some(data, by_code=True), self.certificate_book
-        signature = sign_claim(self.certificates, self._code(number, signed), number, member)
+        signature = sign_claim(self.certificates, self._code(number, signed), number, member, self._uses(number))
         self.twin.act(
             self.certificates, "claim", number, member, signature,
             model=lambda: book.claim(number, member, signed=signed), sender=self.twin.world.stranger,
         )  # fmt: skip
+
+    def _uses(self, number: int) -> int:
+        it = self.certificate_book.all.get(number)
+        return it.uses if it else 0
 
     def _code(self, number: int, right: bool) -> Any:
         it = self.certificate_book.all.get(number)
@@ -177,7 +181,8 @@ class CertificatesRules:
         value = it.value if it else 5
         amount = value * share // 2
         if by_code:
-            signature = sign_redeem(self.certificates, self._code(number, allowed), number, merchant, amount, value)
+            code, uses = self._code(number, allowed), self._uses(number)
+            signature = sign_redeem(self.certificates, code, number, merchant, amount, uses)
             self.twin.act(
                 self.certificates, "redeemByCode", number, merchant, amount, signature,
                 model=lambda: book.redeem_by_code(number, merchant, amount, signed=allowed),
@@ -233,7 +238,8 @@ class CertificatesRules:
         act = Act(merchant=merchant, member=member, sequence=self.twin.next_sequence(), **fault)
         what = bytes([7, by_code]) + number.to_bytes(8, "big") + amount.to_bytes(6, "big")
         if by_code:
-            what += sign_redeem(self.certificates, self._code(number, right), number, merchant, amount, value)
+            code, uses = self._code(number, right), self._uses(number)
+            what += sign_redeem(self.certificates, code, number, merchant, amount, uses)
         at_till(
             self.twin, self.certificates, act, what,
             model=lambda: book.spend_at_till(act, number, amount, code=by_code, signed=right),
@@ -259,3 +265,4 @@ class CertificatesRules:
             assert (found["value"], found["face"], found["until"]) == (it.value, it.face, it.until)
             assert (found["member"], int(found["code"], 16)) == (it.member, int(it.code or "0", 16))
             assert (KINDS[found["buyerKind"]], found["buyer"]) == it.buyer
+            assert found["uses"] == it.uses

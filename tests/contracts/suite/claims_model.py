@@ -188,7 +188,8 @@ class ReferralsModel(ClaimsModel):
             raise Refused("SelfReferral")
         if (scope, member) in self.named:
             raise Refused("AlreadyReferred")
-        if any(key[0] == scope and found[0] == member for key, found in self.named.items()):
+        refers_in = {key[0] for key, found in self.named.items() if found[0] == member}
+        if refers_in & {scope, 0} or (refers_in and scope == 0):
             raise Refused("ReferrerAlready")
         self.named[scope, member] = (referrer, self.ledger.block.number)
 

@@ -18,21 +18,21 @@ def no_code() -> str:
     return "0x" + "00" * 20
 
 
-def sign_claim(contract: Contract, code: LocalAccount, number: int, member: int, **domain: Any) -> bytes:
-    """Claim(uint64 certificate,uint64 member)."""
-    fields = [("certificate", "uint64", number), ("member", "uint64", member)]
+def sign_claim(contract: Contract, code: LocalAccount, number: int, member: int, uses: int, **domain: Any) -> bytes:
+    """Claim(uint64 certificate,uint64 member,uint32 uses)."""
+    fields = [("certificate", "uint64", number), ("member", "uint64", member), ("uses", "uint32", uses)]
     return signed(contract, code, "Claim", fields, **domain)
 
 
 def sign_redeem(
-    contract: Contract, code: LocalAccount, number: int, merchant: int, amount: int, left: int, **domain: Any
+    contract: Contract, code: LocalAccount, number: int, merchant: int, amount: int, uses: int, **domain: Any
 ) -> bytes:
-    """Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint64 left)."""
+    """Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint32 uses)."""
     fields = [
         ("certificate", "uint64", number),
         ("merchant", "uint32", merchant),
         ("amount", "uint64", amount),
-        ("left", "uint64", left),
+        ("uses", "uint32", uses),
     ]
     return signed(contract, code, "Redeem", fields, **domain)
 

@@ -109,6 +109,7 @@ class CouponsModel:
     credits: dict[tuple[bool, int, int], Counter[int]] = field(default_factory=dict)
     owing: dict[tuple[int, int, bool], Counter[int]] = field(default_factory=dict)
     undone: Counter[bytes] = field(default_factory=Counter)
+    ahead: Counter[int] = field(default_factory=Counter)
     cash: int = 0
     money_in: Counter[bool] = field(default_factory=Counter)
     money_out: Counter[bool] = field(default_factory=Counter)
@@ -459,11 +460,15 @@ class CouponsModel:
             else:
                 back += less
         for (kind, merchant, was), (_, _, now) in zip(self._heads(it, it.units), self._heads(it, kept), strict=True):
-            credit = self._credit(terms.cash, merchant, kind)
-            taken = min(was - now, credit[it.epoch])
+            credit, less = self._credit(terms.cash, merchant, kind), was - now
+            if kind == PLATFORM:  # it has what rounding leaves over, if somebody did not claim it before
+                less -= self.ahead[use]
+                self.ahead[use] = max(-less - back, 0)
+                less = max(less, -back)
+            taken = min(less, credit[it.epoch])
             credit[it.epoch] -= taken
             back += taken
-            self._owe((kind, merchant if kind else 0, terms.cash), it.merchant, was - now - taken)
+            self._owe((kind, merchant if kind else 0, terms.cash), it.merchant, less - taken)
         self._pay_merchant(it.merchant, terms.cash, Counter({it.epoch: back}))
 
     def _owe(self, subject: tuple[int, int, bool], merchant: int, units: int) -> None:

@@ -148,6 +148,8 @@ class GiftsModel:
     def take_back(self, number: int, *, clerk: bool = True) -> None:
         it = self._in_state(number, "HandedOver")
         self._require(clerk)
+        if self._paid_for(it) > self.ledger.own_funds(MerchantId(it.gift >> 32)):
+            raise Refused("InsufficientFunds")
         self._take_back(number, it)
 
     # --- at a till ---
@@ -196,6 +198,8 @@ class GiftsModel:
             raise ActDeclined(32)
         if it.day != self.ledger.day:
             raise ActDeclined(33)
+        if self._paid_for(it) > self.ledger.own_funds(MerchantId(it.gift >> 32)):
+            raise ActDeclined(37)
         self._take_back(number, it)
         return 0
 
@@ -259,12 +263,15 @@ class GiftsModel:
 
     def _take_back(self, number: int, it: Reservation) -> None:
         gift = self.gifts[it.gift]
-        self.ledger.draw_on(MerchantId(it.gift >> 32), gift.price + gift.cash)
+        self.ledger.draw_on(MerchantId(it.gift >> 32), self._paid_for(it))
         if gift.price:
             self.ledger.restore(MemberId(self.survivor(it.member)), *it.given_back(self.ledger.epoch))
         if gift.cash:
             self.ledger.recharge(MemberId(self.survivor(it.member)), gift.cash)
         self._put_back(number, "TakenBack")
+
+    def _paid_for(self, it: Reservation) -> int:
+        return self.gifts[it.gift].price + self.gifts[it.gift].cash
 
     def _put_back(self, number: int, state: str) -> None:
         it = self.reservations[number]

@@ -46,7 +46,14 @@ class Plan:
 
     def instalments_by(self, day: int) -> int:
         """How many are due on this day."""
-        return sum(months_later(self.first_day, i * self.months) <= day for i in range(self.count))
+        return min(self.periods_by(day), self.count)
+
+    def periods_by(self, day: int) -> int:
+        """The same if there were no last one."""
+        periods = 0
+        while months_later(self.first_day, periods * self.months) <= day:
+            periods += 1
+        return periods
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +97,10 @@ class Plans:
             raise Refused("NothingDue")
         if self._has(plan, due):
             self._pay(id_, plan, standing, due, 0)
-        elif standing.missed >= number:
+        elif standing.missed >= plan.periods_by(self.ledger.day):
             raise Refused("StillMissed")
         else:
-            self.plans[id_] = plan, replace(standing, missed=number)
+            self.plans[id_] = plan, replace(standing, missed=plan.periods_by(self.ledger.day))
 
     def pay_off(self, id_: bytes, sender: str) -> None:
         plan, standing = self._open(id_)
@@ -108,8 +115,6 @@ class Plans:
 
     def refund(self, id_: bytes, amount: int) -> None:
         plan, standing = self.plans[id_]
-        if standing.flags & DEFAULTED:
-            raise Refused("NotOpen")
         if not 0 < amount <= plan.price - standing.refunded:
             raise Refused("ExceedsPrice")
         credited = min(amount, plan.total - standing.paid - standing.credited)
@@ -138,7 +143,8 @@ class Plans:
             raise Refused("NotInGroup")
         if plan.funder not in (NOBODY, sender):
             raise Refused("NotPayer")
-        if standing.missed < 3:
+        paid = sum(plan.due(number) <= standing.paid for number in range(1, plan.count + 1))
+        if standing.missed - paid < 3:
             raise Refused("NotDefaultable")
         self.plans[id_] = plan, replace(standing, flags=OPENED | CLOSED | DEFAULTED)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from node.domain.assignment import Item
 from node.domain.leaf import Leaf
-from node.domain.merkle import item_leaf, item_leaves, proof_of
+from node.domain.merkle import item_leaf, item_leaves, proof_of, receipt_token
 from node.domain.words import PAUSED
 from tests.contracts.doors_model import DoorsModel
 from tests.contracts.model import Refused
@@ -23,7 +23,8 @@ class Purchase:
 
     @property
     def token(self) -> int:
-        return int.from_bytes(item_leaf(self.items[self.index], self.index, self.salt), "big")
+        item = item_leaf(self.items[self.index], self.index, self.salt)
+        return receipt_token(item, self.leaf.stream, self.leaf.sequence)
 
     @property
     def amount(self) -> int:

@@ -49,7 +49,7 @@ class Escrow(Payments):
             }
         )
         fee = self._take(id_, terms, amount, reward)
-        self.acts[key] = ("capture", origin, amount, fee)
+        self.acts[key] = ("capture", origin, amount, fee, self.ledger.day)
 
     @whole
     def act_void(self, origin: int, member: int, merchant: int, *, undo: bool = False) -> None:
@@ -63,8 +63,9 @@ class Escrow(Payments):
     def act_undo_capture(self, key: int, member: int, merchant: int) -> None:
         act = self.acts.get(key, ("",))
         _decline({31: act[0] != "capture", 32: act[-1] is True})
-        _, origin, amount, fee = act
+        _, origin, amount, fee, day = act
         id_, terms = self._origin(origin, member, merchant)
+        _decline({33: day != self.ledger.day})
         payment = self.payments[id_]
         own = self.books[merchant].held + self.ledger.book.merchants[MerchantId(merchant)].payable
         own += self.ledger.deposits.get(merchant, 0)

@@ -54,9 +54,9 @@ class Counter:
         return signed(self.world, self.payer if terms.tender == CASH else self.ann, terms)
 
     def authorize(self, terms: Agreed, amount: int | None = None) -> bytes:
-        """Done by somebody who carries the signature; the id."""
+        """Done by the merchant, who carries the signature; the id."""
         part = terms.amount if amount is None else amount
-        self.escrow.send("authorize", terms.words(), part, self.signature(terms), sender=self.world.stranger)
+        self.escrow.send("authorize", terms.words(), part, self.signature(terms), sender=self.world.merchant)
         return bytes(self.escrow.view("idOf", terms.words()))
 
     def captured(self, **fields: Any) -> Agreed:

@@ -22,11 +22,13 @@ class Payments(Settlement):
     # --- steps ---
 
     @whole
-    def authorize(self, id_: bytes, terms: Terms, amount: int, *, signed: bool = True) -> None:
+    def authorize(self, id_: bytes, terms: Terms, amount: int, *, signed: bool = True, clerk: bool = True) -> None:
         if self.now >= terms.authorize_by:
             raise Refused("AuthorizeExpired")
         if not signed:
             raise Refused("NotSigned")
+        if not clerk:
+            raise Refused("NotInGroup")
         self._open(id_, terms, amount)
 
     @whole

@@ -65,9 +65,11 @@ class SettlementRules(EscrowHand):
         signer = self._escrow_signer(terms) if honest else payer_of("thief")
         signature = signed(self.twin.world, signer, terms)  # type: ignore[arg-type]
         signing = signer.address == self._escrow_signs(terms)
+        clerk = data.draw(st.sampled_from([True] * 9 + [False]))
         done = self._escrow_act(
-            "authorize", terms.words(), amount, signature, sender=self.twin.world.stranger,
-            model=lambda: self.escrow_book.authorize(id_, terms, amount, signed=signing),
+            "authorize", terms.words(), amount, signature,
+            sender=self.twin.world.merchant if clerk else self.twin.world.stranger,
+            model=lambda: self.escrow_book.authorize(id_, terms, amount, signed=signing, clerk=clerk),
         )  # fmt: skip
         if done:
             self.escrow_made.append((id_, terms))

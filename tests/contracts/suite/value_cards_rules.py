@@ -37,7 +37,7 @@ class ValueCardsRules:
         def by_clerk() -> None:
             if card not in self.card_book.cards or self.card_book.cards[card].merchant != RICH:
                 raise Refused("NotMerchantsCard")
-            self.card_book.activate(card, member)
+            self.card_book.activate(card, member, locks=False)
 
         self._value_send(
             "MemberCards", "activateAt", RICH, card, member, sender=self.twin.world.merchant, model=by_clerk

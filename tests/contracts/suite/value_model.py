@@ -5,6 +5,7 @@ Dates come from Python's own calendar, not from the contract's algorithm.
 
 import calendar
 import datetime
+from collections import Counter
 from dataclasses import dataclass, field
 
 from node.domain.ids import MemberId, MerchantId
@@ -55,6 +56,7 @@ class Limits:
     standing: dict[tuple[int, int, int], Limit] = field(default_factory=dict)
     removed: dict[tuple[int, int, int], Limit] = field(default_factory=dict)
     bound: dict[tuple[int, str], int] = field(default_factory=dict)
+    versions: Counter[int] = field(default_factory=Counter)
 
     def set(self, merchant: int, scope: int, number: int, left: int, per_day: int) -> None:
         if scope > TERMINAL or (scope == MERCHANT and number):
@@ -62,6 +64,7 @@ class Limits:
         key = (merchant, scope, number)
         old = self.standing.get(key) or self.removed.get(key) or Limit(0, 0)
         self.standing[key] = Limit(left, per_day, old.day, old.used)
+        self.versions[merchant] += 1
 
     def raise_by(self, merchant: int, scope: int, number: int, more: int) -> None:
         self._known(merchant, scope, number).left += more
@@ -70,9 +73,14 @@ class Limits:
         self._known(merchant, scope, number)
         key = (merchant, scope, number)
         self.removed[key] = self.standing.pop(key)
+        self.versions[merchant] += 1
 
     def store_of(self, merchant: int, account: str) -> int | None:
-        return self.bound.get((merchant, account)) if self.restricts(merchant) else None
+        if not self.restricts(merchant):
+            return None
+        if (merchant, account) not in self.bound:
+            raise Refused("AccountNotBound")
+        return self.bound[merchant, account]
 
     def restricts(self, merchant: int) -> bool:
         return any(key[0] == merchant and key[1] == STORE for key in self.standing)
@@ -137,6 +145,8 @@ class Balance:
     net: int = 0
     mark: int = 0
     gifts: int = 0
+    seen: int = 0
+    gone: int = 0  # gifts that are not in the value that was seen
     closed_at: int = 0
     promises: list[Promise | None] = field(default_factory=list)
 
@@ -154,6 +164,7 @@ class Last:
     store: int | None
     terminal: int | None
     sequence: int | None = None
+    limits_version: int = 0
 
 
 @dataclass
@@ -233,12 +244,16 @@ class ValueModel(Part):
         amount: int,
         at_least: int,
         *,
-        store: int | None,
+        store: int | None = None,
+        account: str | None = None,
         terminal: int | None = None,
         sequence: int | None = None,
     ) -> None:
+        """By an account of the merchant's, or at a terminal of a store."""
         self._running()
         sound(amount)
+        if account is not None:
+            store = self.limits.store_of(merchant, account)
         self.limits.spend(merchant, amount, self.ledger.day, store=store, terminal=terminal, needed=True)
         repaid = min(self.arrears.get((merchant, member), 0), amount)
         self._owe(merchant, member, -repaid)
@@ -247,7 +262,10 @@ class ValueModel(Part):
         if held < amount - repaid:
             raise Refused("MerchantShort")
         base, promise = self._take_in(merchant, member, amount, at_least)
-        self.last[member] = Last(merchant, self.ledger.day, amount, base, repaid, promise, store, terminal, sequence)
+        version = self.limits.versions[merchant]
+        self.last[member] = Last(
+            merchant, self.ledger.day, amount, base, repaid, promise, store, terminal, sequence, version
+        )
         self.cash_in[member] = self.cash_in.get(member, 0) + amount
         self.posted_as[member] = sequence
         if amount > repaid:
@@ -265,7 +283,8 @@ class ValueModel(Part):
         if last.amount != amount:
             raise Refused("OtherAmount")
         del self.last[member]
-        self.limits.unspend(merchant, amount, self.ledger.day, store=last.store, terminal=last.terminal)
+        if last.limits_version == self.limits.versions[merchant]:
+            self.limits.unspend(merchant, amount, self.ledger.day, store=last.store, terminal=last.terminal)
         balance = self.balance(member)
         if last.promise is not None:
             self._void(balance, last.promise)
@@ -308,7 +327,7 @@ class ValueModel(Part):
             total += amount
         if not total:
             raise Refused("ZeroAmount")
-        self._gift(to, total)
+        self._comes_in(to, total, given=True)
         self.ledger.recharge(MemberId(to), total)
 
     @whole
@@ -346,7 +365,7 @@ class ValueModel(Part):
             raise Refused("FundTooSmall")
         self.starting_fund -= amount
         self.started.add((member, its.kind))
-        self._gift(member, amount)
+        self._comes_in(member, amount, given=True)
         self.ledger.recharge(MemberId(member), amount)
 
     def fund_start(self, amount: int) -> None:
@@ -354,8 +373,8 @@ class ValueModel(Part):
         self.starting_fund += amount
 
     def payout(self, member: int) -> int:
-        balance = self.balance(member)
-        return max(min(self.value(member) - balance.gifts, balance.net), 0)
+        gifts, _ = self.gifts(member)
+        return max(min(self.value(member) - gifts, self.balance(member).net), 0)
 
     @whole
     def close(self, card: int, counter: int) -> None:
@@ -364,9 +383,9 @@ class ValueModel(Part):
         if last:
             if self.arrears.get((0, member), 0):
                 raise Refused("OwesValue")
-            amount, balance = self.payout(member), self.balance(member)
+            amount, balance = self.payout(member), self._comes_in(member, 0)
             balance.net -= amount
-            balance.gifts = min(balance.gifts, self.value(member) - amount)
+            balance.seen -= amount
             balance.closed_at = self.ledger.block.time
             self.last.pop(member, None)
             self.cash_out[member] = self.cash_out.get(member, 0) + amount
@@ -379,8 +398,7 @@ class ValueModel(Part):
     def note(self, member: int, change: int) -> None:
         """Inside of a correction."""
         self.last.pop(member, None)
-        self._gift(member, 0)
-        balance = self.balance(member)
+        balance = self._comes_in(member, max(change, 0))
         balance.net += change
         balance.mark = max(balance.mark, balance.net)
         self.cash_in[member] = self.cash_in.get(member, 0) + change
@@ -389,11 +407,11 @@ class ValueModel(Part):
         """Inside of a merge of members, before the ledger's."""
         if source == into or source in self.cards.merged or into in self.cards.merged:
             raise Refused("MergedAway")
-        self._gift(source, 0)
-        self._gift(into, 0)
-        old, new = self.balance(source), self.balance(into)
+        old = self._comes_in(source, 0)
+        new = self._comes_in(into, old.seen)
         new.net, new.mark, new.gifts = new.net + old.net, new.mark + old.mark, new.gifts + old.gifts
-        old.net = old.mark = old.gifts = 0
+        new.gone += old.gone
+        old.net = old.mark = old.gifts = old.seen = old.gone = 0
         self.started |= {(into, kind) for member, kind in self.started if member == source}
         self.last.pop(source, None)
         self.last.pop(into, None)
@@ -425,8 +443,7 @@ class ValueModel(Part):
 
     def _take_in(self, merchant: int, member: int, amount: int, at_least: int) -> tuple[int, int | None]:
         self.cards.require_open(member)
-        self._gift(member, 0)
-        balance = self.balance(member)
+        balance = self._comes_in(member, amount)
         balance.net += amount
         base = max(balance.net - balance.mark, 0)
         balance.mark += base
@@ -458,9 +475,19 @@ class ValueModel(Part):
         self.forfeited_ever += left
         balance.promises[index] = None
 
-    def _gift(self, member: int, amount: int) -> None:
+    def gifts(self, member: int) -> tuple[int, int]:
+        """Gifts in a member's value now, and those that are out of it: what leaves was own, what comes back given."""
+        balance, value = self.balance(member), self.value(member)
+        back = min(max(value - balance.seen, 0), balance.gone)
+        gone = max(balance.gifts - value, 0)
+        return balance.gifts + back - gone, balance.gone - back + gone
+
+    def _comes_in(self, member: int, amount: int, *, given: bool = False) -> Balance:
         balance = self.balance(member)
-        balance.gifts = min(balance.gifts, self.value(member)) + amount
+        balance.gifts, balance.gone = self.gifts(member)
+        balance.gifts += amount if given else 0
+        balance.seen = self.value(member) + amount
+        return balance
 
     def _owe(self, merchant: int, member: int, change: int) -> None:
         for key in ((merchant, member), (0, member)):

@@ -60,6 +60,7 @@ class ValueRules:
             )
             self._set_limit(shop, MERCHANT, 0, 500_000, 90_000)
         self._set_limit(RICH, STORE, 0, 200_000, 40_000)
+        self.bind_clerk(store=1)
         self._set_kind(1, 500, 0, 10_000, 0)
         self._set_kind(2, 0, 60, 20_000, 3)
         self._value_operate("MemberCards", "setTierTerms", [10**6, 10**7], 1,
@@ -99,8 +100,22 @@ class ValueRules:
 
     @rule(shop=some_shops, member=some_members, amount=some_money)
     def recharge_at_counter(self, shop: int, member: MemberId, amount: int) -> None:
-        self._value_send("StoredValue", "rechargeAt", shop, member, amount, 0, sender=self.twin.world.merchant,
-                   model=lambda: self.value_book.recharge_at(shop, member, amount, 0, store=None))  # fmt: skip
+        account = self.twin.world.merchant
+        self._value_send("StoredValue", "rechargeAt", shop, member, amount, 0, sender=account,
+                   model=lambda: self.value_book.recharge_at(shop, member, amount, 0, account=account))  # fmt: skip
+
+    @rule(store=st.sampled_from([0, 1, 1, None]))
+    def bind_clerk(self, store: int | None) -> None:
+        """The account of RICH's counter."""
+        key, bound = (RICH, self.twin.world.merchant), self.value_book.limits.bound
+
+        def model() -> None:
+            if store is None:
+                bound.pop(key, None)
+            else:
+                bound[key] = store
+
+        self._value_operate("StoredValue", "bindAccount", *key, store or 0, store is not None, model=model)
 
     @rule(shop=some_shops, member=some_members, amount=some_money, at_least=st.sampled_from([0, 0, 50]))
     def recharge_at_a_till(self, shop: int, member: MemberId, amount: int, at_least: int) -> None:
@@ -254,9 +269,11 @@ class ValueRules:
         holder, balance = self.card_book.holder(member), self.value_book.balance(member)
         found = self._value_part("MemberCards").view("holderOf", member)
         assert (found["active"], found["locked"], found["kind"]) == (holder.active, holder.locked, holder.kind)
+        assert found["bound"] == holder.bound
         assert found["lockedHere"] == holder.locked_here
         kept = self._value_part("Rebates").view("balanceOf", member)
         assert (kept["net"], kept["highWater"], kept["gifts"]) == (balance.net, balance.mark, balance.gifts)
+        assert (kept["seen"], kept["left"]) == (balance.seen, balance.gone)
         assert kept["net"] <= kept["highWater"]
         assert self._value_part("Rebates").view("payoutOf", member) == self.value_book.payout(member)
         owed = self._value_part("StoredValue").view("valueArrears", 0, member)

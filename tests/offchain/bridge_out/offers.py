@@ -55,7 +55,7 @@ class Offers:
         """The first gift of the shop."""
         return self.shop << 32 | 1
 
-    def redeem_by_code(self, certificate: int, amount: int, left: int) -> bytes:
+    def redeem_by_code(self, certificate: int, amount: int) -> bytes:
         """What whoever has a certificate's code signs: r, s, v."""
         contract = self.parts["GiftCertificates"]
         domain = keccak(
@@ -65,9 +65,9 @@ class Offers:
             + int(self.chain.request("eth_chainId"), 16).to_bytes(32, "big")
             + bytes.fromhex(contract.address[2:]).rjust(32, b"\0")
         )
-        words = [certificate, self.shop, amount, left]
+        words = [certificate, self.shop, amount, int(contract.view("certificate", certificate)["uses"])]
         struct = keccak(
-            keccak(b"Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint64 left)")
+            keccak(b"Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint32 uses)")
             + b"".join(word.to_bytes(32, "big") for word in words)
         )
         signature = SECRET.sign_recoverable(keccak(b"\x19\x01" + domain + struct), hasher=None)

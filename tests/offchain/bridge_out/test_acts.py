@@ -128,7 +128,7 @@ async def test_a_certificate_pays_a_part_of_a_sale_and_gets_it_back(stand: Suite
         assert (await submit(running, reversal(next(STANS), message))).approved
         await idle(running)
         assert int(certificates.view("certificate", 1)["value"]) == 1_000
-        signature = stand.offers.redeem_by_code(2, 1_000, 1_000).hex()
+        signature = stand.offers.redeem_by_code(2, 1_000).hex()
         by_code = sale(stand, running, SaleAsks(certificate="2", certificate_signature=signature), member=BUYER)
         paid = await submit(running, by_code)
         assert paid.approved and paid.text == "CERTIFICATE PAID 10.00, NOTHING TO PAY", paid
