@@ -403,10 +403,12 @@ class CouponsModel:
 
     def _use(self, use: int, coupon: int, merchant: int, amount: int, *, alone: bool) -> None:
         it, cash = self.coupons[coupon], self._terms(coupon).cash
-        it.uses.append(use)
-        it.live += 1
         units = units_down(self.sharing(coupon), amount, self.ledger.par)
         funded = units <= self._funds(merchant, cash)
+        if funded and units and not cash and self.ledger.book.supply.flags & PAUSED:
+            raise Refused("EarningPaused")
+        it.uses.append(use)
+        it.live += 1
         self.uses[use] = Use(
             coupon=coupon, merchant=merchant, basis=amount, units=units, day=self.ledger.day, alone=alone,
             funded=funded, epoch=self._epoch(cash),
