@@ -148,6 +148,8 @@ class Chain:
                 raise RuntimeError("anvil did not mine what is in its pool")
         if self.request("evm_revert", mark) is not True:
             raise RuntimeError(f"anvil did not go back to {mark}")
+        # its clock stays where it was: the next block whose time is not said would be as late as the latest ever
+        self.request("evm_setTime", hex(self.now()))
 
 
 @contextmanager

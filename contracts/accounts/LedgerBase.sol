@@ -46,8 +46,9 @@ abstract contract LedgerBase {
     int256 internal immutable _utcOffset;
     uint256 internal immutable _clockTolerance;
 
-    /// @dev With this bound what a line is due fits 56 bits, whatever its rule: 10^8 * 2^40 * 65,535 / 10^8 < 2^56.
+    /// @dev How many merges in a row a member's survivor is looked for.
     uint256 private constant MAX_MERGES = 8;
+    /// @dev With this bound what a line is due fits 56 bits, whatever its rule: 10^8 * 2^40 * 65,535 / 10^8 < 2^56.
     uint48 private constant LARGEST_LINE = 100_000_000;
 
     constructor(address cash_, IRewardToken.Terms memory terms) {

@@ -177,9 +177,9 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
         if (aged.current + aged.previous == 0) return;
         uint256 word = _creditsOf(_allKey(cash), cash);
         Aged memory all = _agedAt(word, OWN);
-        all.current -= aged.current;
-        all.previous -= aged.previous;
-        _credits[_allKey(cash)] = _without(word, OWN) | all.current | (all.previous << PREVIOUS);
+        // cannot be: all that is taken is a part of it
+        assert(aged.current <= all.current && aged.previous <= all.previous);
+        _credits[_allKey(cash)] = word - aged.current - (aged.previous << PREVIOUS);
     }
 
     function _owed(bool cash) private view returns (uint256) {

@@ -15,9 +15,17 @@ __all__ = ["EPOCH", "START"]
 
 
 @pytest.fixture(scope="session")
-def chain() -> Iterator[Chain]:
+def session_chain() -> Iterator[Chain]:
     with anvil(start_time=START) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def chain(session_chain: Chain) -> Iterator[Chain]:
+    """Each module begins at START: a world that a module keeps may leap over months."""
+    mark = session_chain.snapshot()
+    yield session_chain
+    session_chain.revert(mark)
 
 
 @pytest.fixture(scope="session")

@@ -40,8 +40,8 @@ import {DoorBase} from "./DoorBase.sol";
 
 /// @title Doors from this ledger to the next, and from the one before
 /// @dev Code of the ledger in a contract of its own, deployed before it, and with Refunds in its bag: what a transaction
-/// creates is 48 KiB at most.
-/// The doors' fallback leads to it. All state is the ledger's; called directly it has no authority and no other ledger.
+/// creates is 48 KiB at most. The doors' fallback leads to it. All state is the ledger's; called directly it has no
+/// authority and no other ledger.
 contract Succession is DoorBase {
     using SafeERC20 for IERC20;
     using Words for uint256;

@@ -220,9 +220,9 @@ class CouponsModel:
             reason = 34 if self._stack_problem(act.merchant, coupon, sale) else 0
         if reason:
             raise ActDeclined(reason)
+        self._use(use_id(act.stream, act.sequence), coupon, act.merchant, paid, alone=not act.amount)
         if not act.amount:
             self._mark_sale(act.merchant, coupon, sale)
-        self._use(use_id(act.stream, act.sequence), coupon, act.merchant, paid, alone=not act.amount)
         return 0
 
     def undo_at_till(self, act: Act, sequence: int) -> int:
@@ -403,10 +403,14 @@ class CouponsModel:
 
     def _use(self, use: int, coupon: int, merchant: int, amount: int, *, alone: bool) -> None:
         it, cash = self.coupons[coupon], self._terms(coupon).cash
-        it.uses.append(use)
-        it.live += 1
         units = units_down(self.sharing(coupon), amount, self.ledger.par)
         funded = units <= self._funds(merchant, cash)
+        if funded and units and not cash and self.ledger.book.supply.flags & PAUSED:
+            raise Refused("EarningPaused")
+        if funded and units and cash and units > self._funds(merchant, cash) - self.ledger.guaranteed.get(merchant, 0):
+            raise Refused("InsufficientPayable")
+        it.uses.append(use)
+        it.live += 1
         self.uses[use] = Use(
             coupon=coupon, merchant=merchant, basis=amount, units=units, day=self.ledger.day, alone=alone,
             funded=funded, epoch=self._epoch(cash),
