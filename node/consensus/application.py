@@ -5,7 +5,6 @@ is the EVM block number and the app hash is the EVM block hash.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from node.consensus.failpoints import (
 from node.consensus.gossip import Gossip
 from node.consensus.incoming import Incoming
 from node.consensus.payload import Payload, decode_payload
+from node.consensus.peer_filter import NOT_ONE_OF_US, PEER_FILTER, PeerFilter
 from node.consensus.permissions import ValidatorSource
 from node.consensus.proposals import Proposals
 from node.consensus.rules import ChainRules, Head
@@ -39,10 +39,6 @@ MIN_KEPT_BLOCKS: Final = 10_000
 ENGINE_START_SECONDS: Final = 60.0
 ENGINE_POLL_SECONDS: Final = 0.1
 DRIFT_ALARM_SECONDS: Final = 10
-PEER_FILTER: Final = "/p2p/filter/id/"
-NOT_ONE_OF_US: Final = 1
-REFUSED_AGAIN_SECONDS: Final = 60.0
-REFUSED_REMEMBERED: Final = 256
 
 log = structlog.get_logger()
 
@@ -79,7 +75,7 @@ class Application:
         self._keep_blocks = keep_blocks
         self._clock = clock
         self._fail_points = fail_points
-        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._peers = PeerFilter(validators, clock)
         self._head: Head | None = None
         self._finalized: Head | None = None
         self._handlers: dict[str, Callable[[Any], Awaitable[Any]]] = {
@@ -142,8 +138,7 @@ class Application:
         """Whether a peer may connect; every address may, only our own node ids may. Nothing else is asked."""
         if request.path.startswith(PEER_FILTER):
             node_id = request.path.removeprefix(PEER_FILTER)
-            if not await self._may_connect(node_id):
-                self._tell_refused(node_id[:64])
+            if not await self._peers.admits(node_id, self.current_head):
                 return abci.ResponseQuery(code=NOT_ONE_OF_US, log="not one of this network")
         return abci.ResponseQuery()
 
@@ -263,24 +258,6 @@ class Application:
             log.warning("block.without_state", height=payload.number, reason=str(failure))
             await self._engine.make_final(payload.block_hash)
             return await self._validators.updates(parent=payload.parent_hash, at=payload.block_hash)
-
-    def _tell_refused(self, node_id: str) -> None:
-        """Logs it; a peer that dials again and again is told of once in a while."""
-        now = self._clock()
-        if now - self._refused.get(node_id, 0.0) < REFUSED_AGAIN_SECONDS:
-            return
-        self._refused[node_id] = now
-        while len(self._refused) > REFUSED_REMEMBERED:
-            self._refused.popitem(last=False)
-        log.warning("peer.refused", node_id=node_id)
-
-    async def _may_connect(self, node_id: str) -> bool:
-        try:
-            return await self._validators.may_connect(node_id, at=(await self.current_head()).hash)
-        except (EngineUnreachable, EngineFailed) as failure:
-            # an error answered here would end CometBFT
-            log.warning("peer.not_judged", node_id=node_id[:64], reason=str(failure))
-            return self._validators.may_connect_unasked(node_id)
 
     async def _parent_of(self, height: int) -> Head:
         head = await self.current_head()
