@@ -1,6 +1,6 @@
 """How each process of a validator is started: command line, files, what tells that it is ready.
 
-Before it comes node/network/supervise.py, which runs these; CometBFT's and the application's settings are files that
+Before it comes node/network/keeper.py, which runs these; CometBFT's and the application's settings are files that
 node/network/settings.py writes. geth's settings here were measured; the reason stands beside each.
 """
 

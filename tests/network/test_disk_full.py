@@ -85,3 +85,7 @@ def test_has_room_asks_for_more_to_start_than_to_go_on(tmp_path: Path, monkeypat
     ):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
         assert (has_room(tmp_path, running=True), has_room(tmp_path, running=False)) == (may_go_on, may_start)
+
+
+def test_has_room_of_a_wiped_folder_is_that_of_the_disk_it_was_on(tmp_path: Path) -> None:
+    assert has_room(tmp_path / "v2" / "gone", running=False) is has_room(tmp_path, running=False)
