@@ -6,7 +6,7 @@ Everything is the real one but that validator's application, and the watch's pat
 import sys
 from dataclasses import replace
 
-from node.network import supervise, watch
+from node.network import keeper, supervise, watch
 from node.network.launch import APP, ProcessPlan, plan_processes
 from node.network.plan import NetworkPlan, ValidatorPlan
 
@@ -22,6 +22,6 @@ def plan_with_a_cheat(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, 
 
 
 if __name__ == "__main__":
-    supervise.plan_processes = plan_with_a_cheat
+    keeper.plan_processes = plan_with_a_cheat
     watch.BEHIND_SECONDS = PATIENCE_SECONDS  # type: ignore[misc]
     sys.exit(supervise.main())
