@@ -14,14 +14,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from node.domain.errors import Retryable, Unusable
-from node.network.launch import PROJECT, check_tools
+from node.network.launch import PROJECT
 from node.network.links import is_syncing, missing_peers
-from node.network.mend import check_secrets
 from node.network.plan import NetworkPlan
-from node.network.ports import check_ports
+from node.network.prepare import prepare
 from node.network.processes import is_alive, read_state, send, stop_all
 from node.network.rpc import NoAnswer
-from node.network.settings import write_settings
 from node.network.status import NetworkStatus, network_status
 
 POLL_SECONDS: Final = 0.2
@@ -46,11 +44,7 @@ def start(plan: NetworkPlan) -> bool:
             return False
         if state is not None:
             stop_all(state.all(), patience=LEFTOVER_SECONDS)
-        check_tools()
-        check_ports(plan)
-        for validator in plan.validators:
-            check_secrets(plan, validator)
-            write_settings(plan, validator)
+        prepare(plan)
         with plan.supervisor_log.open("ab") as file:
             supervisor = subprocess.Popen(
                 [sys.executable, "-m", "node.network.supervise", str(plan.folder)],

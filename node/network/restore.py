@@ -21,7 +21,7 @@ from node.network.archive import MANIFEST, SECRETS, decrypt, unpack
 from node.network.backup import FORMAT
 from node.network.hold import held
 from node.network.keys import write_jwt_secret
-from node.network.plan import NetworkPlan, ValidatorPlan
+from node.network.plan import NetworkPlan, ValidatorPlan, peer_url
 from node.network.rpc import NoAnswer, call
 from node.network.signstate import NOTHING_SIGNED, SignState, beyond, put_sign_state, read_sign_state
 
@@ -123,7 +123,9 @@ def _sign_state(
         if chosen < saved:
             raise Unusable(f"it had signed {saved} when the backup was made, {signed_up_to} is too low")
         return chosen
-    heights = [height for other in plan.validators if other != validator and (height := _height(plan, other)) >= 0]
+    urls = [plan.rpc_url(other) for other in plan.validators if other != validator]
+    urls += [url for peer in plan.others if (url := peer_url(peer)) is not None]
+    heights = [height for url in urls if (height := _height(url)) >= 0]
     if not heights:
         what = "is lost" if there is None else f"({there}) is older than the backup's ({saved})"
         raise Unusable(
@@ -133,9 +135,9 @@ def _sign_state(
     return max(saved, beyond(max(heights) + MARGIN))
 
 
-def _height(plan: NetworkPlan, validator: ValidatorPlan) -> int:
+def _height(url: str) -> int:
     try:
-        return int(call(plan.rpc_url(validator), "eth_blockNumber", []), 16)
+        return int(call(url, "eth_blockNumber", []), 16)
     except (NoAnswer, ValueError, TypeError):
         return -1
 

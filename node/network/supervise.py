@@ -20,6 +20,7 @@ from node.network.keeper import HOLD_SECONDS, ValidatorKeeper
 from node.network.launch import COMETBFT
 from node.network.peers import Doorman
 from node.network.plan import NetworkPlan, read_plan
+from node.network.prepare import prepare
 from node.network.processes import RunState, note, write_state
 from node.network.watch import Watch, trim_logs
 
@@ -91,7 +92,10 @@ def main() -> int:
     """Returns the process's exit code."""
     configure_logs()
     try:
-        asyncio.run(supervise(read_plan(Path(sys.argv[1]))))
+        plan = read_plan(Path(sys.argv[1]))
+        # systemd starts it without a `till net up` before
+        prepare(plan)
+        asyncio.run(supervise(plan))
     except (TillnetError, OSError) as failure:
         log.error("supervisor.unusable", reason=str(failure))
         return 1

@@ -21,7 +21,7 @@ from node.network.doctor.finding import Finding, Level, Limits, Patient
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import find_engine
-from node.network.plan import NetworkPlan, ValidatorPlan
+from node.network.plan import NetworkPlan, ValidatorPlan, as_peer
 from node.network.processes import Running, RunState, note, write_state
 from node.network.signstate import STATE_PATH, SignState, put_sign_state
 from tests.network.chain import Chain
@@ -121,6 +121,18 @@ def test_the_kernel_is_asked_about_its_clock(plan: NetworkPlan, monkeypatch: pyt
         assert levels(machine.check_time_service(Patient(plan=plan)))[level]
 
 
+def test_links_to_other_hosts_that_heal_late_are_told(
+    plan: NetworkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retries = tmp_path / "tcp_retries2"
+    monkeypatch.setattr(machine, "RETRIES", retries)
+    spread = replace(plan, others=(as_peer(plan.validators[1]),))
+    for count, level in ((15, Level.WARNING), (6, Level.OK)):
+        retries.write_text(f"{count}\n")
+        assert levels(machine.check_tcp_retries(Patient(plan=spread)))[level]
+    assert list(machine.check_tcp_retries(Patient(plan=plan))) == []
+
+
 def test_genesis_documents_that_differ_are_told(plan: NetworkPlan) -> None:
     path = plan.home("v2") / GENESIS
     text = path.read_text()
@@ -151,6 +163,9 @@ def test_keys_that_others_can_read_or_that_are_anothers_are_told(plan: NetworkPl
     (one / KEY).chmod(0o640)
     assert "mode 640" in wrongs(files.check_keys(Patient(plan=plan)))
     (one / KEY).chmod(0o600)
+    (one / "access.json").touch(mode=0o644)
+    assert "access.json can be read by others" in wrongs(files.check_keys(Patient(plan=plan)))
+    (one / "access.json").unlink()
     for name, words in ((KEY, "signs with key"), (NODE_KEY, "has node id")):
         mine = (one / name).read_bytes()
         (one / name).write_bytes((two / name).read_bytes())

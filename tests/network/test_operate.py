@@ -114,6 +114,14 @@ def test_units_are_what_systemd_takes(plan: NetworkPlan, tmp_path: Path) -> None
     assert complaints == [] and done.returncode == 0, done.stderr
 
 
+def test_supervisor_that_systemd_starts_refuses_what_up_refuses(plan: NetworkPlan) -> None:
+    (plan.home("v2") / "jwt.hex").unlink()
+    command = [sys.executable, "-m", "node.network.supervise", str(plan.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "jwt.hex is missing" in done.stdout + done.stderr
+
+
 def test_units_are_refused_for_what_they_could_not_say(plan: NetworkPlan, tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="user"):
         write_units(UnitOrder(plan=plan, user="a; b", backups=tmp_path / "backups"), tmp_path / "units")

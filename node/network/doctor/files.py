@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node.consensus.access_files import ACCESS_FILE, COOKIE_FILE
 from node.consensus.rules import ChainRules
 from node.network.doctor.comet import geth_takes, last_signed
 from node.network.doctor.finding import Finding, Patient, ok, warning, wrong
@@ -150,7 +151,7 @@ def check_run_state(patient: Patient) -> Iterator[Finding]:
 
 
 def _open_files(home: Path) -> Iterator[Finding]:
-    paths = [KEY_FILE, NODE_KEY, STATE_PATH, Path("jwt.hex")]
+    paths = [KEY_FILE, NODE_KEY, STATE_PATH, Path("jwt.hex"), Path(ACCESS_FILE), Path(COOKIE_FILE)]
     for path in (home / name for name in paths):
         if path.exists() and path.stat().st_mode & 0o077:
             text = f"{path} can be read by others (mode {path.stat().st_mode & 0o777:o})"

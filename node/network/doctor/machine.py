@@ -23,6 +23,9 @@ STATUS_OFFSET: Final = 40
 """Of `status` in struct timex on 64-bit Linux: modes, offset, freq, maxerror, esterror come before it."""
 UNSYNCHRONISED: Final = 0x40
 MEGABYTE: Final = 1_000_000
+RETRIES: Final = Path("/proc/sys/net/ipv4/tcp_retries2")
+MOST_RETRIES: Final = 6
+"""Measured in docs/hosts.md: with Linux's 15, a link that was cut for half a minute takes as long again to heal."""
 
 
 def check_engines(_: Patient) -> Iterator[Finding]:
@@ -106,6 +109,16 @@ def check_time_service(_: Patient) -> Iterator[Finding]:
         yield warning("time service", "nothing keeps this clock right", "run chrony or systemd-timesyncd")
 
 
+def check_tcp_retries(patient: Patient) -> Iterator[Finding]:
+    """Links to other hosts heal soon after they were cut."""
+    if not patient.plan.others or not RETRIES.exists():
+        return
+    found = int(RETRIES.read_text())
+    text = f"net.ipv4.tcp_retries2 is {found}"
+    remedy = f"sysctl net.ipv4.tcp_retries2={MOST_RETRIES}, and a line in /etc/sysctl.d/ (docs/hosts.md)"
+    yield ok("tcp retries", text) if found <= MOST_RETRIES else warning("tcp retries", text, remedy)
+
+
 def pinned_version(go_mod: Path, module: str) -> str:
     """The version that one of node/network/engines requires of a module. Raises Unusable."""
     found = re.search(rf"^\s*(?:require )?{re.escape(module)} (v\S+)", go_mod.read_text(), re.M)
@@ -142,4 +155,5 @@ CHECKS: Final = (
     check_file_handles,
     check_ports,
     check_time_service,
+    check_tcp_retries,
 )
