@@ -1,10 +1,13 @@
 """A validator's backup: what is in it, what a restore refuses, and a wiped validator that follows again."""
 
+import http.server
 import json
 import shutil
 import stat
 import tarfile
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +18,7 @@ from node.network.archive import decrypt, encrypt, pack, unpack
 from node.network.backup import back_up, keep_newest
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
-from node.network.plan import NetworkPlan
+from node.network.plan import NetworkPlan, as_peer
 from node.network.processes import is_alive, read_state
 from node.network.restore import MARGIN, restore
 from node.network.signstate import LAST_ROUND, SignState, beyond, put_sign_state, read_sign_state, write_sign_state
@@ -120,6 +123,33 @@ def test_restore_refuses_an_older_sign_state_when_nobody_can_be_asked(resting: N
             restore(resting, file, signed_up_to=49)
     restored = restore(resting, file, signed_up_to=60)
     assert restored.sign_state == read_sign_state(resting.home("v1")) == beyond(60)
+
+
+def test_restore_asks_the_hosts_elsewhere_how_far_the_chain_is(resting: NetworkPlan, tmp_path: Path) -> None:
+    file = back_up(resting, "v1", tmp_path / "v1.tar.gz")
+    (resting.home("v1") / STATE).unlink()
+    one, two = resting.validators
+
+    class Gateway(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": hex(300)}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with http.server.HTTPServer((resting.host, two.ports.gateway), Gateway) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            spread = replace(resting, validators=(one,), others=(as_peer(two),))
+            assert restore(spread, file).sign_state == beyond(300 + MARGIN)
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_restore_refuses_when_the_key_is_lost_and_not_in_the_file(resting: NetworkPlan, tmp_path: Path) -> None:
