@@ -18,6 +18,7 @@ from node.consensus.account import ACCOUNT_FILE, read_account
 from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
+from node.consensus.engine_metrics import EngineMetrics
 from node.consensus.evidence import Evidence
 from node.consensus.failpoints import FailPoints, clock_of
 from node.consensus.gateway import Gateway
@@ -57,6 +58,8 @@ class Settings:
     gateway_port: int
     engine_port: int
     geth_port: int
+    geth_metrics_port: int
+    comet_metrics_port: int
     jwt_file: Path
     genesis_file: Path
     keep_blocks: int
@@ -180,6 +183,7 @@ async def open_gateway(
         budget=budget,
         door=door,
         metrics=metrics,
+        engine_metrics=EngineMetrics(settings.host, settings.geth_metrics_port, settings.comet_metrics_port),
         head=application.current_head,
     )
     clients = LimitedServer(gateway.handle)

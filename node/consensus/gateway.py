@@ -19,6 +19,7 @@ from aiohttp import web
 
 from node.consensus.admission import Admission
 from node.consensus.engine import Engine
+from node.consensus.engine_metrics import SOURCES, EngineMetrics
 from node.consensus.errors import (
     AnswerTooLarge,
     EngineFailed,
@@ -70,6 +71,7 @@ class Gateway:
         budget: Budget,
         door: Door,
         metrics: Metrics,
+        engine_metrics: EngineMetrics,
         head: Callable[[], Awaitable[Head]],
     ) -> None:
         self._engine = engine
@@ -78,20 +80,21 @@ class Gateway:
         self._budget = budget
         self._door = door
         self._metrics = metrics
+        self._engine_metrics = engine_metrics
         self._head = head
         self._filters = Filters(time.monotonic)
         self._slots = Slots()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One HTTP request: POST for calls, GET with an upgrade for a WebSocket, GET /metrics for the operator."""
+        """One HTTP request: POST for calls, GET with an upgrade for a WebSocket, GET /metrics.. for the operator."""
         try:
             if request.method == "OPTIONS":
                 return self._door.preflight(request)
             caller = self._door.admit(request)
             if request.method == "GET" and request.headers.get("Upgrade", "").lower() == "websocket":
                 return await self._sockets.serve(request, caller, self._answer_on_socket)
-            if request.method == "GET" and request.path == METRICS_PATH:
-                return self._show_metrics(caller)
+            if request.method == "GET" and request.path.startswith(METRICS_PATH):
+                return await self._show_metrics(request.path.removeprefix(METRICS_PATH), caller)
             if request.method != "POST":
                 return web.Response(status=405, headers={"Allow": "POST"}, text="JSON-RPC calls are POSTed.\n")
             with self._budget.lease() as lease:
@@ -151,10 +154,17 @@ class Gateway:
             await response.write_eof()
         return response
 
-    def _show_metrics(self, caller: Caller) -> web.Response:
+    async def _show_metrics(self, of: str, caller: Caller) -> web.Response:
         if caller.grant.role is not Role.OPERATOR:
             raise Rejected(403, "metrics are for the operator", NOT_KNOWN)
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        if of == "":
+            return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        if of not in SOURCES:
+            return web.Response(status=404, text=f"metrics are at {METRICS_PATH}{{{','.join(('', *SOURCES))}}}\n")
+        try:
+            return web.Response(body=await self._engine_metrics.read(of), headers={"Content-Type": CONTENT_TYPE})
+        except EngineUnreachable as failure:
+            return web.Response(status=502, text=f"{failure}\n")
 
     async def _admit(self, call: Call, caller: Caller) -> Call:
         """The call, or one with a refusal for its answer."""

@@ -95,8 +95,9 @@ def geth_command(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[str, ...]
     flags = {**_chain_flags(plan, validator), **_listener_flags(plan, validator), **_pool_flags(plan)}
     # ipc: clients go through the gateway, and its path may be too long for a socket; locals: the bridge's journal and
     # gossip send again what is not final
-    switches = ("--nodiscover", "--maxpeers=0", "--http", "--ws", "--ipcdisable", "--txpool.nolocals", "--nat=none")
-    return (find_engine("geth"), *(f"--{name}={value}" for name, value in flags.items()), *switches)
+    switches = ("nodiscover", "maxpeers=0", "http", "ws", "metrics", "ipcdisable", "txpool.nolocals", "nat=none")
+    settings = (*(f"{name}={value}" for name, value in flags.items()), *switches)
+    return (find_engine("geth"), *(f"--{setting}" for setting in settings))
 
 
 def _chain_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, object]:
@@ -127,6 +128,8 @@ def _listener_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ob
         "ws.addr": plan.host,
         "ws.port": ports.geth,
         "ws.api": "eth,net,web3",
+        "metrics.addr": plan.host,
+        "metrics.port": ports.geth_metrics,
         "rpc.http-body-limit": 64 * 1024 * 1024,
         "rpc.batch-request-limit": 1000,
         "rpc.batch-response-max-size": 25_000_000,

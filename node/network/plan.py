@@ -31,6 +31,8 @@ class Ports:
     geth: int
     engine: int
     comet_rpc: int
+    geth_metrics: int
+    comet_metrics: int
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
         return ((field.name, getattr(self, field.name)) for field in fields(self))

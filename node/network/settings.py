@@ -29,6 +29,8 @@ def write_settings(plan: NetworkPlan, validator: ValidatorPlan) -> None:
         "gateway_port": validator.ports.gateway,
         "engine_port": validator.ports.engine,
         "geth_port": validator.ports.geth,
+        "geth_metrics_port": validator.ports.geth_metrics,
+        "comet_metrics_port": validator.ports.comet_metrics,
         # relative to this file, so that the folder can be moved
         "jwt_file": "jwt.hex",
         "genesis_file": COMET_GENESIS,
@@ -94,5 +96,6 @@ discard_abci_responses = true
 indexer = "null"
 
 [instrumentation]
-prometheus = false
+prometheus = true
+prometheus_listen_addr = "{plan.host}:{ports.comet_metrics}"
 """

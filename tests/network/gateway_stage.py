@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp import web
 
 from node.consensus.engine import Engine
+from node.consensus.engine_metrics import EngineMetrics
 from node.consensus.gateway import Gateway
 from node.consensus.gateway_budget import Budget
 from node.consensus.gateway_door import Door
@@ -74,6 +75,7 @@ class Stage:
             budget=budget,
             door=self.door,
             metrics=self.metrics,
+            engine_metrics=EngineMetrics(self.host, geth_port, geth_port),
             head=self._head,
         )
         self.server = LimitedServer(front.handle)

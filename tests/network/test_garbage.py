@@ -15,7 +15,7 @@ from tests.network.chain import Chain, wait_until
 pytestmark = pytest.mark.chain
 
 TARGET = "v3"
-PORTS = ("abci", "comet_rpc", "p2p", "engine", "geth", "gateway")
+PORTS = ("abci", "comet_rpc", "p2p", "engine", "geth", "gateway", "geth_metrics", "comet_metrics")
 MEGABYTE = 1_000_000
 GROWTH_BYTES = 150 * MEGABYTE
 """What a process may grow by while it is pelted; its pool and caches move by tens of megabytes of themselves."""

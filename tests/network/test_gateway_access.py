@@ -227,6 +227,16 @@ async def test_metrics_are_for_the_operator(stage: Stage) -> None:
     assert not any(key in text for key in KEYS.values())
 
 
+async def test_engines_metrics_are_for_the_operator_and_say_when_an_engine_does_not_answer(stage: Stage) -> None:
+    async with aiohttp.ClientSession() as session:
+        headers = {"X-API-Key": KEYS[Role.AUDITOR]}
+        for path, status, stranger in (("geth", 502, 403), ("cometbft", 502, 403), ("nobody", 404, 403)):
+            async with session.get(f"{stage.url}/metrics/{path}", headers=headers) as response:
+                assert response.status == stranger
+            async with session.get(f"{stage.url}/metrics/{path}") as response:
+                assert response.status == status, await response.text()
+
+
 async def test_websockets_and_subscriptions_are_bounded_by_the_role(stage: Stage) -> None:
     most = LIMITS[Role.PUBLIC]
     headers = {"Authorization": f"Bearer {KEYS[Role.PUBLIC]}"}

@@ -196,3 +196,16 @@ def test_metrics_tell_height_blocks_and_calls(chain: Chain) -> None:
         assert values[f'till_step_seconds_count{{step="{step}"}}'] >= 2
     assert values['till_proposals_total{outcome="accepted"}'] >= 2
     assert values['till_gateway_calls_total{kind="light",outcome="ok",role="operator"}'] > 0
+
+
+@pytest.mark.parametrize(
+    ("engine", "names"),
+    [
+        ("cometbft", {"cometbft_consensus_height", "cometbft_consensus_rounds", "cometbft_p2p_peers"}),
+        ("geth", {"chain_head_block", "txpool_pending", "system_memory_used"}),
+    ],
+)
+def test_metrics_of_the_engines_come_through_the_gateway(chain: Chain, engine: str, names: set[str]) -> None:
+    with urllib.request.urlopen(f"{chain.url(AT)}/metrics/{engine}", timeout=10) as response:
+        text = response.read().decode()
+    assert names <= {line.partition(" ")[0].partition("{")[0] for line in text.splitlines() if line[:1] != "#"}

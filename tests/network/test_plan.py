@@ -17,7 +17,7 @@ from tests.network.test_proposal_check import RULES
 
 def write_plan_for_ports(folder: Path, **ports: int) -> NetworkPlan:
     """A network of one validator in `folder`, of which there is nothing but network.json."""
-    chosen = Ports(**{"gateway": 1, "p2p": 2, "abci": 3, "geth": 4, "engine": 5, "comet_rpc": 6, **ports})
+    chosen = Ports(**{name: place for place, name in enumerate(Ports.__slots__, 1)} | ports)
     validator = ValidatorPlan(
         name="v1",
         node_id="aa" * 20,
