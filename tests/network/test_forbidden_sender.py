@@ -15,7 +15,7 @@ import pytest
 from node.network.control import start, stop
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import APP, PROJECT, START_ORDER, plan_processes
-from node.network.plan import NetworkPlan, write_plan
+from node.network.plan import NetworkPlan, as_peer, write_plan
 from tests.network.chain import Chain, Sender, wait_until
 from tests.network.test_governance import refusal, till
 
@@ -47,10 +47,11 @@ def net(tmp_path: Path) -> Iterator[Chain]:
     """Three validators under a supervisor, and the fourth, which is changed."""
     folder = tmp_path / "net"
     plan = init_network(NetworkOrder(folder=folder, validators=4, accounts=2), now=datetime.now(UTC))
-    write_plan(replace(plan, validators=plan.validators[:3]))
+    honest = replace(plan, validators=plan.validators[:3], others=(as_peer(plan.validators[3]),))
+    write_plan(honest)
     changed: list[subprocess.Popen[bytes]] = []
     try:
-        start(replace(plan, validators=plan.validators[:3]))
+        start(honest)
         changed = run_changed(plan)
         chain = Chain(plan)
         chain.wait_for_height(2, seconds=120)
