@@ -1,6 +1,6 @@
 """How programs on this host reach the gateways of a network's folder: their addresses, keys and certificates.
 
-Used by `till payment` and its kin. Whoever can read a validator's folder has its cookie.
+Used by `till payment`, `till validator` and their kin. Whoever can read a validator's folder has its cookie.
 """
 
 from urllib.parse import quote

@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from node.network.clocks import VoteClock, vote_clocks
 from node.network.plan import NetworkPlan, PeerPlan, peer_url, read_plan
+from node.network.rpc import call
 from tests.network.chain import Chain, wait_until
 from tests.network.machines import Machines
 
@@ -35,6 +36,10 @@ class HostNetwork(Chain):
         url = peer_url(self.peer(name))
         assert url is not None
         return url
+
+    def ask(self, method: str, *params: Any, at: str = "v1") -> Any:
+        # as the owner of the folder: a gateway with an address lets strangers only read
+        return call(self.url(at), method, list(params), home=self.host_plan(at).home(at))
 
     def peer(self, name: str) -> PeerPlan:
         (found,) = (peer for peer in self.plan.others if peer.name == name)
