@@ -8,9 +8,10 @@ from benchmarks.breakage import Repaired
 from benchmarks.traffic import Traffic
 from node.domain.errors import TillnetError
 from node.network.agreement import Forked, compare_chains
+from node.network.control import wait_until
 from node.network.plan import NetworkPlan
 from node.network.processes import memory_bytes, open_files, read_state
-from node.network.rpc import NoAnswer, call_many
+from node.network.rpc import NoAnswer, call, call_many
 
 MEGABYTE: Final = 1_000_000
 BACK_SECONDS: Final = 30.0
@@ -70,11 +71,24 @@ def judge(plan: NetworkPlan, traffic: Traffic, repaired: Sequence[Repaired], sam
 
 
 def _one_chain(plan: NetworkPlan, traffic: Traffic) -> None:
-    last = min(traffic.heights.values())
+    last = traffic.top
+    if last < 1:
+        raise BrokenPromise("no block was ever seen")
+    for validator in plan.validators:
+        # what was seen final on one is final on all, as soon as they have it
+        if not wait_until(lambda url=plan.rpc_url(validator): _height(url) >= last, BACK_SECONDS):
+            raise BrokenPromise(f"{validator.name} has no block {last} after {BACK_SECONDS:.0f} s")
     common = compare_chains(plan, last=last)
     for height, seen in traffic.hashes.items():
-        if height <= last and common[height - 1] != seen:
+        if common[height - 1] != seen:
             raise BrokenPromise(f"block {height} was final as {seen}, and is {common[height - 1]} now")
+
+
+def _height(url: str) -> int:
+    try:
+        return int(call(url, "eth_blockNumber", []), 16)
+    except NoAnswer:
+        return -1
 
 
 def _nothing_lost(plan: NetworkPlan, traffic: Traffic) -> None:
