@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from benchmarks.breakage import Repaired
@@ -76,7 +77,7 @@ def _one_chain(plan: NetworkPlan, traffic: Traffic) -> None:
         raise BrokenPromise("no block was ever seen")
     for validator in plan.validators:
         # what was seen final on one is final on all, as soon as they have it
-        if not wait_until(lambda url=plan.rpc_url(validator): _height(url) >= last, BACK_SECONDS):
+        if not wait_until(partial(_has, plan.rpc_url(validator), last), BACK_SECONDS):
             raise BrokenPromise(f"{validator.name} has no block {last} after {BACK_SECONDS:.0f} s")
     common = compare_chains(plan, last=last)
     for height, seen in traffic.hashes.items():
@@ -84,11 +85,11 @@ def _one_chain(plan: NetworkPlan, traffic: Traffic) -> None:
             raise BrokenPromise(f"block {height} was final as {seen}, and is {common[height - 1]} now")
 
 
-def _height(url: str) -> int:
+def _has(url: str, height: int) -> bool:
     try:
-        return int(call(url, "eth_blockNumber", []), 16)
+        return int(call(url, "eth_blockNumber", []), 16) >= height
     except NoAnswer:
-        return -1
+        return False
 
 
 def _nothing_lost(plan: NetworkPlan, traffic: Traffic) -> None:
