@@ -99,6 +99,20 @@ class MerchantAnswer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EvidenceAnswer:
+    """What a transaction says of a validator that signed two blocks at `height`.
+
+    `culprit` is its consensus address. `reporter` says so, None once more than a third of the power has: then its key
+    is banned, and `removed` whether it validated with that key.
+    """
+
+    culprit: str
+    height: int
+    reporter: str | None
+    removed: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BlockAnswer:
     """A block; `payments` and `refunds` are how many entries its batches looked at, by stream."""
 
@@ -112,3 +126,4 @@ class BlockAnswer:
     payments: Mapping[int, int]
     refunds: Mapping[int, int]
     skipped: int
+    evidence: tuple[EvidenceAnswer, ...]

@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
 from node.domain.act import UNDO, ActKind
-from node.explorer.answers import BlockAnswer, MemberAnswer, MerchantAnswer, PaymentAnswer
+from node.explorer.answers import BlockAnswer, EvidenceAnswer, MemberAnswer, MerchantAnswer, PaymentAnswer
 
 WIDTH: Final = 110
 
@@ -158,8 +158,16 @@ def block_table(answer: BlockAnswer) -> RenderableType:
             ("transactions", "\n".join(answer.transactions) or "none"),
             *entries,
             ("skipped", f"{answer.skipped:,}"),
+            *(("signed twice", _told(each)) for each in answer.evidence),
         ],
     )
+
+
+def _told(evidence: EvidenceAnswer) -> str:
+    what = f"{evidence.culprit} at height {evidence.height}"
+    if evidence.reporter is not None:
+        return f"{what}, says {evidence.reporter}"
+    return f"{what}, say more than a third: {'removed' if evidence.removed else 'the key is banned'}"
 
 
 def _facts(title: str, rows: Iterable[tuple[str, str]]) -> Table:
