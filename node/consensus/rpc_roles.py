@@ -50,7 +50,8 @@ class Limits:
 
 KIB: Final = 1024
 LOG_RANGE_BLOCKS: Final = 100_000
-"""How many blocks one eth_getLogs may span for anybody; geth gets the same limit (node/network/launch.py)."""
+"""How many blocks one eth_getLogs may span for anybody. geth's own limit (`--rpc.rangelimit`, v1.17.8) is not set: it
+takes "latest" for a number, and refuses every range from a number to there."""
 LIMITS: Final[Mapping[Role, Limits]] = MappingProxyType(
     {
         Role.PUBLIC: Limits(rate=50, burst=200, body=256 * KIB, batch=20, log_blocks=1_000, sockets=4, subscriptions=4),

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 import node
-from node.consensus.rpc_roles import LOG_RANGE_BLOCKS
 from node.consensus.wire_build import ABCI_FOLDER, STAMP
 from node.domain.errors import Unusable
 from node.network.plan import NetworkPlan, ValidatorPlan
@@ -133,7 +132,6 @@ def _listener_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ob
         "rpc.http-body-limit": 64 * 1024 * 1024,
         "rpc.batch-request-limit": 1000,
         "rpc.batch-response-max-size": 25_000_000,
-        "rpc.rangelimit": LOG_RANGE_BLOCKS,
         "rpc.gascap": plan.rules.gas_limit,
         "rpc.txfeecap": 0,
     }

@@ -218,3 +218,20 @@ def test_gateway_gossips_a_transaction_again_when_its_sender_asks_again(whole: C
     whole.wait_for_receipt(first_hash)
     whole.wait_for_receipt(tx_hash)
     wait_until(lambda: whole.ask("txpool_status")["pending"] == "0x0", seconds=10, what="the pool is empty")
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        {},
+        {"fromBlock": "0x0"},
+        {"fromBlock": "earliest", "toBlock": "latest"},
+        {"fromBlock": "0x1", "toBlock": "latest"},
+        {"fromBlock": "0x0", "toBlock": "finalized"},
+        {"fromBlock": "0x0", "toBlock": "0x1"},
+        {"toBlock": "latest"},
+    ],
+)
+def test_logs_are_searched_in_every_form_of_a_range(chain: Chain, blocks: dict[str, str]) -> None:
+    status, answer = post(chain.url(), one("eth_getLogs", {**blocks, "address": "0x" + "77" * 20}))
+    assert (status, answer.get("result")) == (200, []), answer
