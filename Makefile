@@ -17,9 +17,9 @@ setup: ## install and build everything under this folder (.venv, node_modules, .
 demo: setup ## replay a real day of shop payments on four validators (DEMO_DAYS=7 for a week)
 	@$(PY) -m node.demo
 
-test: lint ## lint, then every test: the fast ones first and side by side, then real networks; ends at the third failure
-	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile tests/offchain tests/contracts tests/scripts
-	@$(PY) -m pytest --maxfail=3 tests/network tests/e2e
+test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
+	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone"
+	@$(PY) -m pytest --maxfail=3 -m alone
 
 lint: setup ## formatting, types, dependency rule, Solidity style
 	@.venv/bin/ruff check --quiet .

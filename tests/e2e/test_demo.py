@@ -12,7 +12,7 @@ import pytest
 
 from node.demo.stand import PROJECT, TILL
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow]
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
 
 NAMES = {
     "validators",

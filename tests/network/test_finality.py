@@ -13,7 +13,7 @@ from node.network.launch import APP, COMETBFT, GETH
 from node.network.processes import is_alive, read_state, send
 from tests.network.chain import Chain, Sender, wait_until
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.alone]
 
 
 def test_validators_agree_on_every_block(whole: Chain) -> None:

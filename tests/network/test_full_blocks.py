@@ -14,7 +14,7 @@ from node.network.keys import read_account
 from node.network.rpc import NoAnswer, call_many
 from tests.network.chain import GAS_PRICE, NOBODY, Chain, Sender, wait_until
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow]
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
 
 SENDERS = (1, 2, 3, 4)
 MANY = 10_000

@@ -14,7 +14,7 @@ import pytest
 from node.network.processes import memory_bytes, read_state
 from tests.network.chain import Chain, wait_until
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow]
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
 AT: Final = "v2"
 IDLE: Final = 1_000
 SLOW: Final = 300

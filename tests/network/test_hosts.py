@@ -30,8 +30,9 @@ from tests.network.chain import Sender, wait_until
 from tests.network.fault_proxy import FaultProxy
 from tests.network.host_network import COMMAND_SECONDS, HostNetwork, finish
 from tests.network.machines import Machines, NoMachines, address, listeners_beside, run_ip, seconds_to_first_byte
+from tests.network.steady_load import SteadyLoad
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.alone]
 
 HOSTS = "ada,bob,cyd,dee"
 FIRST_PORT = 8545
@@ -89,13 +90,16 @@ def fault_tools() -> Path:
 
 @pytest.fixture
 def whole(network: HostNetwork) -> Iterator[HostNetwork]:
-    """The network, which has to be whole again after the test: all advance on one chain, the same at every height."""
+    """The network under a little load. It has to be whole again after the test: all advance on one chain, the same at
+    every height, and nothing that was final is lost."""
     with network.machines.inside():
         network.wait_for_blocks(1)
         try:
-            yield network
+            with SteadyLoad(network, 2) as load:
+                yield network
             network.wait_for_blocks(2, seconds=90)
             network.assert_no_fork()
+            load.assert_nothing_lost()
         except BaseException:
             for name in network.names:
                 print(*finish([network.till(name, "logs", "-n", "15")]))

@@ -28,6 +28,7 @@ def transfers(chain: Chain) -> Transfers:
 
 
 @pytest.mark.chain
+@pytest.mark.alone
 @pytest.mark.slow
 def test_promises_are_kept_when_processes_are_killed_under_load(whole: Chain) -> None:
     order = Order(seconds=0, pause=0, rounds=ROUNDS, seed=SEED, rate=RATE)
@@ -41,6 +42,7 @@ def test_promises_are_kept_when_processes_are_killed_under_load(whole: Chain) ->
 
 
 @pytest.mark.chain
+@pytest.mark.alone
 def test_judge_names_each_promise_that_is_broken(whole: Chain) -> None:
     height = whole.wait_for_blocks(1)
     traffic = Traffic(whole.plan, transfers(whole), rate=RATE, in_flight=1)
@@ -68,6 +70,7 @@ def test_judge_names_each_promise_that_is_broken(whole: Chain) -> None:
 
 
 @pytest.mark.chain
+@pytest.mark.alone
 def test_traffic_sees_it_when_a_final_block_changes(whole: Chain) -> None:
     traffic = Traffic(whole.plan, transfers(whole), rate=RATE, in_flight=1)
     traffic._see("v1", 7, {"hash": "0xaa", "transactions": []})
@@ -77,6 +80,7 @@ def test_traffic_sees_it_when_a_final_block_changes(whole: Chain) -> None:
 
 
 @pytest.mark.chain
+@pytest.mark.alone
 def test_draw_faults_repeats_itself_for_a_seed_and_reaches_every_process(whole: Chain) -> None:
     first, second = (draw_faults(whole.plan, KILLS, random.Random(5)) for _ in range(2))
     drawn = [next(first) for _ in range(len(KILLS))]

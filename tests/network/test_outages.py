@@ -8,7 +8,7 @@ import pytest
 from node.network.faults import down
 from tests.network.chain import Chain, Sender, wait_until
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow]
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
 
 STANDSTILL_SECONDS = 8
 BACK_SECONDS = 30
