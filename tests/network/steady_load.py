@@ -53,23 +53,26 @@ class SteadyLoad:
 
     def _run(self) -> None:
         try:
-            while not self._stop.wait(PAUSE_SECONDS):
+            while True:
                 self._look()
                 if len(self._waiting) < MOST_WAITING:
                     self._send()
+                if self._stop.wait(PAUSE_SECONDS):
+                    return
         except BaseException as failure:
             self._failure = failure
 
     def _send(self) -> None:
         raw, tx_hash = self._sender.sign()
-        while True:
+
+        def taken() -> bool:
             try:
-                self._chain.send(raw, at=self._at)
-                break
+                return self._chain.send(raw, at=self._at) == tx_hash
             except NoAnswer:
-                # it may have come in all the same; then it is known
-                if self._chain.receipt(tx_hash, at=self._at) is not None or self._stop.wait(PAUSE_SECONDS):
-                    break
+                # it may have come in all the same; then it is known, and refused
+                return self._chain.receipt(tx_hash, at=self._at) is not None
+
+        wait_until(taken, seconds=FINAL_SECONDS, what=f"{self._at} takes {tx_hash}")
         self._waiting.append(tx_hash)
 
     def _look(self) -> None:
