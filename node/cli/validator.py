@@ -19,13 +19,14 @@ from node.network.governance_acts import (
     Act,
     Card,
     Kind,
+    Reach,
     read_address,
     read_bytes,
     read_card,
     read_name,
 )
 from node.network.keys import checksum_address
-from node.network.plan import NetworkPlan, read_plan
+from node.network.plan import NetworkPlan, as_peer, read_plan
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 CARD = click.argument("card", metavar="CARD", type=click.Path(path_type=Path))
@@ -64,11 +65,13 @@ def card(folder: Path, name: str | None) -> None:
     if name is None and len(plan.validators) != 1:
         raise Unusable(f"several validators are in this folder; say which: --as {plan.validators[0].name}")
     each = plan.validator(name) if name else plan.validators[0]
+    peer = as_peer(each)
     made = Card(
         name=each.name,
         account=read_address(each.account),
         key=bytes.fromhex(each.public_key),
         node_id=bytes.fromhex(each.node_id),
+        reach=Reach(host=peer.host, p2p=peer.p2p, gateway=peer.gateway, keeps_all=peer.keeps_all),
     )
     click.echo(made.to_json())
 

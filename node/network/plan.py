@@ -5,6 +5,7 @@ writing that file.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -170,7 +171,7 @@ def _serves_tls(home: Path) -> bool:
 
 
 def write_plan(plan: NetworkPlan) -> None:
-    """Writes DIR/network.json. No secrets stand in it."""
+    """Writes DIR/network.json, whole or not at all: a running supervisor reads it. No secrets stand in it."""
     text = {
         "format": FORMAT,
         "chain_id": plan.chain_id,
@@ -180,7 +181,9 @@ def write_plan(plan: NetworkPlan) -> None:
         "validators": [asdict(validator) for validator in plan.validators],
         "others": [asdict(peer) for peer in plan.others],
     }
-    (plan.folder / PLAN_FILE).write_text(json.dumps(text, indent=2) + "\n")
+    fresh = plan.folder / f".{PLAN_FILE}.{os.getpid()}"
+    fresh.write_text(json.dumps(text, indent=2) + "\n")
+    fresh.replace(plan.folder / PLAN_FILE)
 
 
 def read_plan(folder: Path) -> NetworkPlan:
