@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from node.chain.rpc import Rpc, RpcRefused, SendResult
 from node.chain.signer import Call, Signer, load_signer
+from node.config import rpc_access
 from node.consensus.registry import (
     ACCOUNT_REGISTRY,
     VALIDATOR_REGISTRY,
@@ -28,6 +29,7 @@ from node.consensus.registry import (
 )
 from node.domain.errors import Unusable
 from node.domain.ids import Address
+from node.network.clients import gateways_of
 from node.network.governance_acts import PROPOSE, Act, Proposal, read_proposal, refusal_of
 from node.network.plan import NetworkPlan
 
@@ -228,7 +230,8 @@ def with_registries(plan: NetworkPlan, work: Callable[[Registries], Any]) -> Any
     """Runs `work` (a coroutine function) with the registries of a running network."""
 
     async def run() -> Any:
-        async with Rpc(plan.rpc_urls(), attempts=1) as rpc:
+        urls, access = gateways_of(plan, rpc_access())
+        async with Rpc(urls, attempts=1, access=access) as rpc:
             return await work(Registries(rpc, plan))
 
     return asyncio.run(run())
