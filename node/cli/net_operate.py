@@ -24,7 +24,8 @@ from node.network.live import Live
 from node.network.plan import NetworkPlan, read_plan
 from node.network.proofs import extend_archive
 from node.network.restore import restore
-from node.network.signer import make_next_key, sign_here, swap_key, take_back_old_key, use_signer
+from node.network.rotate import make_next_key, swap_key, take_back_old_key, write_next_card
+from node.network.signer import sign_here, use_signer
 from node.network.units import UnitOrder, write_units
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -157,8 +158,11 @@ def rotate_key(folder: Path, validator: str, switch: bool, take_back: str | None
         return
     key, now = make_next_key(plan, validator), plan.validator(validator)
     click.echo(f"The next key of {validator} has the public key {key.public_key} (address {key.address}).")
-    click.echo(f"Propose and vote that {validator} signs with it, from node {now.node_id}, instead of {now.address}.")
-    click.echo(f"When it is done: till net rotate-key {folder} {validator} --switch")
+    card = write_next_card(plan, validator)
+    click.echo(f"Its card is {card}; nothing in it is secret. Have it take the place of {now.address}:")
+    click.echo(f"  propose   till validator propose rotate {folder} {validator} {card}   (or another validator does)")
+    click.echo("  vote      till validator vote DIR NUMBER, by the others")
+    click.echo(f"  then      till net rotate-key {folder} {validator} --switch")
 
 
 @click.command()

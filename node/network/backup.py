@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +40,8 @@ from node.network.signstate import STATE_PATH, read_sign_state
 FORMAT: Final = 1
 LEFT_OUT: Final = ("logs", "fail_points", "geth/geth/LOCK", "geth/geth/nodekey", STATE_PATH.as_posix())
 """The sign state stands in the manifest as numbers only: as a file it would be put back by hand."""
+OLD_STATES: Final = "cometbft/config/old-state-*.json"
+"""Those of keys that were rotated away, for the same reason."""
 DATABASES: Final = ("geth/", "cometbft/data/")
 ROOM: Final = 2.2
 """Free space that is asked for, in sizes of the data: the copy, and the file made of it."""
@@ -125,7 +128,7 @@ def _copy(home: Path, copy: Path) -> dict[str, bytes]:
     secrets: dict[str, bytes] = {}
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home).as_posix()
-        if not path.is_file() or any(name == left or name.startswith(left + "/") for left in LEFT_OUT):
+        if not path.is_file() or _is_left_out(name):
             continue
         if not name.startswith(DATABASES) and path.stat().st_mode & 0o077 == 0:
             secrets[name] = path.read_bytes()
@@ -133,6 +136,10 @@ def _copy(home: Path, copy: Path) -> dict[str, bytes]:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy / name)
     return secrets
+
+
+def _is_left_out(name: str) -> bool:
+    return fnmatch(name, OLD_STATES) or any(name == left or name.startswith(left + "/") for left in LEFT_OUT)
 
 
 def _check_room(home: Path, folder: Path) -> None:

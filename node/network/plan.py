@@ -181,7 +181,7 @@ def write_plan(plan: NetworkPlan) -> None:
         "validators": [asdict(validator) for validator in plan.validators],
         "others": [asdict(peer) for peer in plan.others],
     }
-    fresh = plan.folder / f".{PLAN_FILE}.{os.getpid()}"
+    fresh = plan.folder / f"{PLAN_FILE}.{os.getpid()}"
     fresh.write_text(json.dumps(text, indent=2) + "\n")
     fresh.replace(plan.folder / PLAN_FILE)
 

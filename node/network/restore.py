@@ -30,7 +30,7 @@ from node.network.signstate import (
     beyond,
     put_sign_state,
     read_sign_state,
-    read_state_file,
+    state_in,
 )
 
 DATABASES: Final = ("geth", "cometbft/data")
@@ -149,7 +149,7 @@ def _end_cut_swap(home: Path) -> None:
         if not (home / database).exists():
             old.rename(home / database)
             continue
-        aside, there = read_state_file(old / STATE_PATH.name), read_sign_state(home)
+        aside, there = state_in(old / STATE_PATH.name), read_sign_state(home)
         if aside is not None and (there is None or aside > there):
             put_sign_state(home / STATE_PATH, aside)
         shutil.rmtree(old)

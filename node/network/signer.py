@@ -1,38 +1,26 @@
-"""Whose key a validator signs with: its own file, another one after a rotation, or a remote signer's.
+"""Whose key a validator signs with: its own file, or a remote signer's.
 
-The old key and the new one never sign at the same time: the validator is stopped, the files are swapped, and it starts
-again; and it swaps only once the chain's validator set has the new key and not the old one. A remote signer is a
-program that dials CometBFT and speaks its socket protocol (docs/runbook.md).
+A remote signer is a program that dials CometBFT and speaks its socket protocol (docs/runbook.md). Another key for the
+own file is the work of node/network/rotate.py.
 """
 
 import base64
 import json
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.request import ProxyHandler, build_opener
 
-from node.domain.errors import Retryable, Unusable
+from node.domain.errors import Unusable
 from node.network.hold import held
-from node.network.keys import make_signing_key
-from node.network.plan import NetworkPlan, write_plan
-from node.network.rpc import CALL_SECONDS
+from node.network.plan import NetworkPlan
 from node.network.settings import SIGNER_FILE, comet_config
-from node.network.signstate import NOTHING_SIGNED, STATE_PATH, put_sign_state
+from node.network.signstate import STATE_PATH
 
 KEY_FILE: Final = Path("cometbft/config/priv_validator_key.json")
-NEXT_KEY_FILE: Final = KEY_FILE.with_name("priv_validator_key.next.json")
 CONFIG_FILE: Final = Path("cometbft/config/config.toml")
 SIGNER_ADDRESS: Final = re.compile(r"tcp://[A-Za-z0-9.-]+:[0-9]{1,5}")
-PER_PAGE: Final = 100
-OPENER: Final = build_opener(ProxyHandler({}))
-
-
-class NotInTheSet(Retryable):
-    """The chain's validators are not yet those that this key change waits for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,75 +29,6 @@ class PublicKey:
 
     public_key: str
     address: str
-
-
-def current_validators(plan: NetworkPlan) -> set[str]:
-    """Public keys (hex) of the chain's validators, as the first of this folder's CometBFTs says. Raises NotInTheSet."""
-    for validator in plan.validators:
-        url = f"http://{plan.host}:{validator.ports.comet_rpc}/validators?per_page={PER_PAGE}"
-        try:
-            with OPENER.open(url, timeout=CALL_SECONDS) as response:
-                entries = json.loads(response.read())["result"]["validators"]
-            return {base64.b64decode(entry["pub_key"]["value"]).hex() for entry in entries}
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
-    raise NotInTheSet("no validator of this folder answers; start the network")
-
-
-def make_next_key(plan: NetworkPlan, name: str) -> PublicKey:
-    """Makes the key that a validator will sign with next, beside its own; the same again if it is there already."""
-    plan.validator(name)
-    path = plan.home(name) / NEXT_KEY_FILE
-    if not path.exists():
-        make_signing_key(path)
-    return read_public_key(path)
-
-
-def swap_key(
-    plan: NetworkPlan, name: str, *, validators: Callable[[NetworkPlan], set[str]] = current_validators
-) -> NetworkPlan:
-    """Has a validator sign with its next key. Its old key and sign state stay beside, named after its address.
-
-    Raises NotInTheSet while the chain's set has the old key or lacks the new one, Unusable without a next key.
-    """
-    validator, home = plan.validator(name), plan.home(name)
-    if not (home / NEXT_KEY_FILE).exists():
-        raise Unusable(f"{name} has no next key; make one with: till net rotate-key {plan.folder} {name}")
-    if (home / SIGNER_FILE).exists():
-        raise Unusable(f"the key of {name} is with a remote signer; rotate it there")
-    fresh = read_public_key(home / NEXT_KEY_FILE)
-    if fresh.public_key == validator.public_key:
-        raise Unusable(f"the next key of {name} is the one it has")
-    with held(plan, name):
-        # asked when it is stopped already, so that nothing is signed in between
-        known = validators(_without(plan, name))
-        if fresh.public_key not in known or validator.public_key in known:
-            raise NotInTheSet(f"{fresh.address} has to be in it and {validator.address} not; vote first")
-        kept = f"{validator.address}.json"
-        for path, name_kept in ((KEY_FILE, f"old-key-{kept}"), (STATE_PATH, f"old-state-{kept}")):
-            # a key that was lost is out of the set for good
-            if (home / path).exists():
-                _move(home / path, (home / path).with_name(name_kept))
-        # a key that never signed anything begins at nothing; one that comes back goes on where it was
-        before = home / STATE_PATH.with_name(f"old-state-{fresh.address}.json")
-        if before.exists():
-            _move(before, home / STATE_PATH)
-        else:
-            put_sign_state(home / STATE_PATH, NOTHING_SIGNED)
-        _move(home / NEXT_KEY_FILE, home / KEY_FILE)
-        changed = replace(validator, public_key=fresh.public_key, address=fresh.address)
-        swapped = replace(plan, validators=tuple(changed if each == validator else each for each in plan.validators))
-        write_plan(swapped)
-    return swapped
-
-
-def take_back_old_key(plan: NetworkPlan, name: str, address: str) -> None:
-    """Makes an old key of a validator its next one, with the sign state that it had. Raises Unusable without it."""
-    home = plan.home(name)
-    old = home / KEY_FILE.with_name(f"old-key-{address}.json")
-    if not old.exists() or (home / NEXT_KEY_FILE).exists():
-        raise Unusable(f"{name} has no old key {address}, or has a next one already")
-    _move(old, home / NEXT_KEY_FILE)
 
 
 def use_signer(plan: NetworkPlan, name: str, address: str, safe: Path) -> None:
@@ -160,11 +79,6 @@ def read_public_key(path: Path) -> PublicKey:
         return PublicKey(public_key=base64.b64decode(text["pub_key"]["value"]).hex(), address=str(text["address"]))
     except (OSError, ValueError, KeyError, TypeError) as failure:
         raise Unusable(f"the key file {path} cannot be read: {failure}") from None
-
-
-def _without(plan: NetworkPlan, name: str) -> NetworkPlan:
-    others = tuple(each for each in plan.validators if each.name != name)
-    return replace(plan, validators=others) if others else plan
 
 
 def _move(source: Path, target: Path) -> None:

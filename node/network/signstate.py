@@ -36,11 +36,11 @@ NOTHING_SIGNED: Final = SignState(height=0, round=0, step=0)
 
 def read_sign_state(home: Path) -> SignState | None:
     """The sign state in a validator's folder, None without one. Raises Unusable when it cannot be read."""
-    return read_state_file(home / STATE_PATH)
+    return state_in(home / STATE_PATH)
 
 
-def read_state_file(path: Path) -> SignState | None:
-    """The same of one file."""
+def state_in(path: Path) -> SignState | None:
+    """The sign state in a file, None without it. Raises Unusable when it cannot be read."""
     try:
         text = json.loads(path.read_text())
         return SignState(height=int(text["height"]), round=int(text["round"]), step=int(text["step"]))

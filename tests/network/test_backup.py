@@ -52,10 +52,14 @@ def _names(file: Path, folder: Path) -> set[str]:
 def test_backup_leaves_secrets_and_the_sign_state_out(resting: NetworkPlan, tmp_path: Path, suffix: str) -> None:
     if suffix.endswith("zst") and shutil.which("zstd") is None:
         pytest.skip("zstd is not installed (apt install zstd)")
-    file = back_up(resting, "v1", tmp_path / f"v1{suffix}")
+    old = resting.home("v1") / "cometbft/config/old-state-AB.json"
+    put_sign_state(old, SignState(height=7, round=0, step=3))
+    file = back_up(resting, "v1", tmp_path / f"v1{suffix}", passphrase=PASSPHRASE)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     names = _names(file, tmp_path / "out")
-    assert not names & {STATE, KEY, "jwt.hex", "cometbft/config/node_key.json", "secrets.enc"}
+    assert not names & {STATE, KEY, "jwt.hex", "cometbft/config/node_key.json"} and "secrets.enc" in names
+    sealed = decrypt((tmp_path / "out" / "secrets.enc").read_bytes(), PASSPHRASE)
+    assert KEY in sealed and not {STATE, old.relative_to(resting.home("v1")).as_posix()} & set(sealed)
     assert {"app.json", "cometbft/config/config.toml", "cometbft/config/genesis.json"} <= names
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["height"] == 0 and manifest["hash"] == "0x" + resting.rules.genesis_hash.hex()

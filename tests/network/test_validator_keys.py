@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,26 +15,23 @@ import pytest
 from node.domain.errors import Unusable
 from node.network.doctor import files
 from node.network.doctor.finding import Patient
+from node.network.governance_acts import read_card
 from node.network.init import NetworkOrder, init_network
-from node.network.keys import make_signing_key
+from node.network.keys import checksum_address, make_signing_key
 from node.network.launch import PROJECT
 from node.network.plan import NetworkPlan, read_plan
 from node.network.ports import free_ports
-from node.network.signer import (
-    CONFIG_FILE,
-    KEY_FILE,
+from node.network.rotate import (
     NEXT_KEY_FILE,
-    SIGNER_FILE,
     NotInTheSet,
-    current_validators,
     make_next_key,
-    read_public_key,
-    sign_here,
+    next_sets,
     swap_key,
     take_back_old_key,
-    use_signer,
+    write_next_card,
 )
-from node.network.signstate import STATE_PATH, read_sign_state
+from node.network.signer import CONFIG_FILE, KEY_FILE, SIGNER_FILE, PublicKey, read_public_key, sign_here, use_signer
+from node.network.signstate import STATE_PATH, SignState, put_sign_state, read_sign_state, state_in
 from tests.network.chain import Chain, wait_until
 from tests.network.test_doctor import wrongs
 
@@ -50,40 +47,115 @@ def plan(tmp_path: Path) -> Iterator[NetworkPlan]:
 
 
 def test_next_key_is_made_once_and_the_swap_waits_for_the_set(plan: NetworkPlan) -> None:
-    key = make_next_key(plan, "v2")
+    key, old = make_next_key(plan, "v2"), plan.validator("v2")
     assert make_next_key(plan, "v2") == key
     assert stat.S_IMODE((plan.home("v2") / NEXT_KEY_FILE).stat().st_mode) == 0o600
-    old = plan.validator("v2")
-    for known in (set(), {old.public_key}, {old.public_key, key.public_key}):
+    new_set, old_set = {key.public_key}, {old.public_key}
+    for sets in ([set()], [old_set], [old_set | new_set], [old_set, new_set], [new_set, set()], [new_set, old_set]):
         with pytest.raises(NotInTheSet):
-            swap_key(plan, "v2", validators=lambda _, known=known: known)
+            swap_key(plan, "v2", sets=lambda _, sets=sets: sets)
+    with pytest.raises(NotInTheSet, match="nobody says"):
+        swap_key(plan, "v2")
     with pytest.raises(Unusable, match="no next key"):
-        swap_key(plan, "v3", validators=lambda _: set())
+        swap_key(plan, "v3", sets=lambda _: [set()])
     assert read_public_key(plan.home("v2") / KEY_FILE).public_key == old.public_key
+
+
+def test_card_of_the_next_key_has_all_that_is_voted_on(plan: NetworkPlan) -> None:
+    path, key, now = write_next_card(plan, "v2"), make_next_key(plan, "v2"), plan.validator("v2")
+    card = read_card(path)
+    assert card.key.hex() == key.public_key and card.node_id.hex() == now.node_id
+    assert checksum_address(card.account) == now.account and card.name == "v2"
+    swap_key(plan, "v2", sets=lambda _: [{key.public_key}])
+    assert not path.exists()
+
+
+def test_sign_state_only_rises_when_keys_come_and_go(plan: NetworkPlan) -> None:
+    home, first = plan.home("v2"), plan.validator("v2")
+    put_sign_state(home / STATE_PATH, SignState(height=70, round=1, step=3))
+    second = make_next_key(plan, "v2")
+    swapped = swap_key(plan, "v2", sets=lambda _: [{second.public_key}])
+    assert read_sign_state(home) == SignState(height=70, round=1, step=3)
+    kept = home / KEY_FILE.with_name(f"old-state-{first.address}.json")
+    assert state_in(kept) == SignState(height=70, round=1, step=3) and stat.S_IMODE(kept.stat().st_mode) == 0o600
+    # lost with cometbft/data, say
+    put_sign_state(home / STATE_PATH, SignState(height=9, round=0, step=1))
+    take_back_old_key(swapped, "v2", first.address)
+    assert swap_key(swapped, "v2", sets=lambda _: [{first.public_key}]) == plan
+    assert read_sign_state(home) == SignState(height=70, round=1, step=3) and not kept.exists()
+
+
+def test_old_key_does_not_come_back_when_its_sign_state_is_lost(plan: NetworkPlan) -> None:
+    home, first, second = plan.home("v2"), plan.validator("v2"), make_next_key(plan, "v2")
+    swapped = swap_key(plan, "v2", sets=lambda _: [{second.public_key}])
+    (home / KEY_FILE.with_name(f"old-state-{first.address}.json")).unlink()
+    with pytest.raises(Unusable, match="could vote twice"):
+        take_back_old_key(swapped, "v2", first.address)
+    assert (home / KEY_FILE.with_name(f"old-key-{first.address}.json")).exists()
+
+
+class Crash(BaseException):
+    """Stands for a SIGKILL."""
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_swap_that_was_killed_is_ended_by_the_same_command(
+    plan: NetworkPlan, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Dies before each write in turn: there is a key and its sign state at any time, and one that is late enough."""
+    home, first, second = plan.home("v2"), plan.validator("v2"), make_next_key(plan, "v2")
+    signed = SignState(height=70, round=0, step=3)
+    put_sign_state(home / STATE_PATH, signed)
+    left = step
+
+    def dying(self: Path, target: Path, *, real: Callable[[Path, Path], Path] = Path.replace) -> Path:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Crash
+        return real(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", dying)
+        try:
+            swap_key(plan, "v2", sets=lambda _: [{second.public_key}])
+            assert left == 0, "no more writes than these"
+        except Crash:
+            assert left == -1
+    assert read_public_key(home / KEY_FILE) in (second, PublicKey(public_key=first.public_key, address=first.address))
+    assert read_sign_state(home) == signed
+    now = read_plan(plan.folder)
+    if now.validator("v2") == first:
+        if not (home / NEXT_KEY_FILE).exists():
+            with pytest.raises(Unusable, match="interrupted"):
+                make_next_key(now, "v2")
+        now = swap_key(now, "v2", sets=lambda _: [{second.public_key}])
+    assert now == read_plan(plan.folder) and now.validator("v2").address == second.address
+    assert read_public_key(home / KEY_FILE) == second and read_sign_state(home) == signed
+    take_back_old_key(now, "v2", first.address)
 
 
 @pytest.mark.chain
 def test_validator_changes_its_key_and_back_without_ever_signing_with_both(whole: Chain) -> None:
     """Nothing votes here: the set is said to have the new key, so v2 signs with one that does not count."""
     plan, old = whole.plan, whole.plan.validator("v2")
-    assert current_validators(plan) == {validator.public_key for validator in plan.validators}
+    assert next_sets(plan) == ({validator.public_key for validator in plan.validators},) * 2
     key = make_next_key(plan, "v2")
     with pytest.raises(NotInTheSet):
         swap_key(plan, "v2")
-    swapped = swap_key(plan, "v2", validators=lambda _: {key.public_key})
+    swapped = swap_key(plan, "v2", sets=lambda _: [{key.public_key}])
     try:
         signed = read_sign_state(plan.home("v2"))
         assert read_plan(plan.folder).validator("v2").address == key.address != old.address
         assert read_public_key(plan.home("v2") / KEY_FILE) == key
-        assert signed is not None and signed.height == 0
+        assert signed is not None and signed.height > 0
         whole.wait_for_blocks(3, seconds=90)
+        assert read_sign_state(plan.home("v2")) == signed
     finally:
         take_back_old_key(swapped, "v2", old.address)
-        swap_key(swapped, "v2", validators=lambda _: {old.public_key})
+        swap_key(swapped, "v2", sets=lambda _: [{old.public_key}])
     assert read_plan(plan.folder).validator("v2") == old
-    before = read_sign_state(plan.home("v2"))
-    assert before is not None and before.height > 0
-    wait_until(lambda: _signed_beyond(plan, "v2", before.height), seconds=90, what="v2 votes with its old key again")
+    wait_until(lambda: _signed_beyond(plan, "v2", signed.height), seconds=90, what="v2 votes with its old key again")
 
 
 @pytest.mark.chain
