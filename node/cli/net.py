@@ -10,6 +10,7 @@ import click
 
 from node.cli import net_operate
 from node.cli.net_access import cert, key
+from node.cli.net_peers import peers
 from node.domain.errors import Unusable
 from node.network.control import start, stop, wait_until_final
 from node.network.hosts import FIRST_PORT, parse_host, parse_hosts
@@ -37,6 +38,7 @@ def net() -> None:
 
 net.add_command(key)
 net.add_command(cert)
+net.add_command(peers)
 for each_command in net_operate.COMMANDS:
     net.add_command(each_command)
 

@@ -73,7 +73,7 @@ def cert(folder: Path, hosts: tuple[str, ...], days: int, only: tuple[str, ...])
 
     plan = read_plan(folder)
     for name in _chosen(plan, only):
-        names = list(dict.fromkeys((plan.host, *hosts, "localhost")))
+        names = list(dict.fromkeys((plan.host, plan.validator(name).host, *hosts, "localhost")))
         click.echo(make_certificate(plan.home(name), names, days=days, now=datetime.now(UTC)))
 
 

@@ -21,6 +21,9 @@ SEND, DEPLOY = 1, 2
 """Permissions of an account, bits."""
 ALL_PERMISSIONS: Final = SEND | DEPLOY
 MOST_VALIDATORS: Final = 64
+MOST_OBSERVERS: Final = 256
+MOST_PEERS: Final = MOST_VALIDATORS + MOST_OBSERVERS
+"""Nodes that the registry lets connect."""
 MOST_POWER: Final = 1_000_000
 KEY_BYTES: Final = 32
 NODE_ID_BYTES: Final = 20

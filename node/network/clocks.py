@@ -29,13 +29,16 @@ class VoteClock:
     is_slow: bool
 
 
-def vote_clocks(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[VoteClock, ...]:
-    """The clock of every validator of the plan, by the newest votes that one of this folder knows. Raises NoAnswer."""
+def vote_clocks(plan: NetworkPlan, validator: ValidatorPlan, *, back: int = 1) -> tuple[VoteClock, ...]:
+    """The clock of every validator of the plan, by votes that one of this folder knows: those of `back` blocks ago.
+
+    The newest commit (0) is the first three votes of four; the one before it is what the next block carries: all.
+    Raises NoAnswer.
+    """
     url = f"http://{plan.host}:{validator.ports.comet_rpc}"
     try:
         height = int(call(url, "status", [])["sync_info"]["latest_block_height"])
-        # the newest commit is the first three votes of four; the one before it is what the next block carries: all
-        answer = call(url, "commit", [str(height - 1)])
+        answer = call(url, "commit", [str(height - back)])
         signed = answer["signed_header"]
         block_time = _time(signed["header"]["time"])
         votes = {

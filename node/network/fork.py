@@ -152,7 +152,9 @@ def _newest(plan: NetworkPlan) -> int:
     heights = [0]
     for validator in plan.validators:
         try:
-            heights.append(int(call(plan.rpc_url(validator), "eth_blockNumber", []), 16))
+            heights.append(
+                int(call(plan.rpc_url(validator), "eth_blockNumber", [], home=plan.home(validator.name)), 16)
+            )
         except (NoAnswer, ValueError, TypeError):
             continue
     return max(heights)

@@ -4,7 +4,7 @@ Pure. Used by node/network/governance.py and node/cli/validator.py.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
@@ -79,13 +79,27 @@ class Proposal:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reach:
+    """Where a node is dialed: `host` and the port `p2p`; `gateway` and `keeps_all` as in a PeerPlan."""
+
+    host: str
+    p2p: int
+    gateway: int | None
+    keeps_all: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Card:
-    """What others have to know of a validator or an observer before they vote for it. Nothing in it is secret."""
+    """What others have to know of a validator or an observer before they vote for it, and to dial it.
+
+    Nothing in it is secret. Without `reach` it does not say where the node is.
+    """
 
     name: str
     account: Address
     key: bytes
     node_id: bytes
+    reach: Reach | None = None
 
     def to_json(self) -> str:
         """What read_card reads."""
@@ -95,6 +109,7 @@ class Card:
                 "account": checksum_address(self.account),
                 "public_key": self.key.hex(),
                 "node_id": self.node_id.hex(),
+                **({"reach": asdict(self.reach)} if self.reach is not None else {}),
             },
             indent=2,
         )
@@ -109,6 +124,7 @@ def read_card(path: Path) -> Card:
             account=Address(read_bytes(text["account"], len(NOBODY), "an account")),
             key=read_bytes(text["public_key"], KEY_BYTES, "a public key"),
             node_id=read_bytes(text["node_id"], NODE_ID_BYTES, "a node id"),
+            reach=Reach(**text["reach"]) if "reach" in text else None,
         )
     except FileNotFoundError:
         raise Unusable(f"there is no file {path}") from None

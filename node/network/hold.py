@@ -75,7 +75,9 @@ def wait_until_it_follows(plan: NetworkPlan, validator: ValidatorPlan, *, height
 
     def reached() -> bool:
         try:
-            return int(call(plan.rpc_url(validator), "eth_blockNumber", []), 16) >= height
+            return (
+                int(call(plan.rpc_url(validator), "eth_blockNumber", [], home=plan.home(validator.name)), 16) >= height
+            )
         except (NoAnswer, ValueError, TypeError):
             return False
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -19,7 +20,7 @@ from node.network.hold import hold_file, is_held, stopped_file
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
 from node.network.links import dial_missing
 from node.network.mend import must_renew, prepare_geth, renew_geth
-from node.network.plan import NetworkPlan, ValidatorPlan
+from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, note
 from node.network.room import has_room
 
@@ -59,14 +60,22 @@ class ValidatorKeeper:
 
     async def run(self) -> None:
         """Starts what is missing, waits until something ends, and so on, with a growing pause between failures."""
+        try:
+            await self._keep_running()
+        finally:
+            # also when this very task fails or is cancelled: nobody else would end what it started
+            await self._end(START_ORDER)
+
+    async def _keep_running(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
-            await self._stay_away()
-            await self._wait_for_room()
-            if self._stopping.is_set():
-                break
             started = time.monotonic()
             try:
+                await self._stay_away()
+                await self._wait_for_room()
+                if self._stopping.is_set():
+                    break
+                started = time.monotonic()
                 await self._start_missing()
                 await self._wait_for_an_end()
             except (TimeoutError, TillnetError, OSError) as failure:
@@ -79,7 +88,6 @@ class ValidatorKeeper:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        await self._end(START_ORDER)
 
     def stop(self) -> None:
         """Ends the validator gracefully: CometBFT first, geth (which writes its state down) last."""
@@ -91,10 +99,15 @@ class ValidatorKeeper:
         self._restart.set()
 
     async def keep_linked(self) -> None:
-        """Has CometBFT dial whoever it is not connected to, every few seconds."""
+        """Has CometBFT dial whoever it is not connected to, every few seconds; `till net peer` may change who is."""
         before: list[str] = []
+        plan = self._plan
         while not self._stopping.is_set():
-            names = await asyncio.to_thread(dial_missing, self._plan, self._validator)
+            try:
+                plan = replace(plan, others=(await asyncio.to_thread(read_plan, plan.folder)).others)
+            except TillnetError as failure:
+                log.warning("peers.not_read", validator=self.name, reason=str(failure))
+            names = await asyncio.to_thread(dial_missing, plan, self._validator)
             if names is not None and names != before:
                 log.info("peers.missing", validator=self.name, peers=names)
                 before = names
@@ -129,8 +142,12 @@ class ValidatorKeeper:
         log.info("validator.released", validator=self.name)
 
     def lacks_room(self) -> bool:
-        """Whether it runs and the disk is so full that it should not."""
-        return bool(self.running) and not has_room(self._home, running=True)
+        """Whether it runs and the disk is so full that it should not; not, if the disk does not say."""
+        try:
+            return bool(self.running) and not has_room(self._home, running=True)
+        except OSError as failure:
+            log.error("room.unknown", validator=self.name, reason=str(failure))
+            return False
 
     async def _wait_for_room(self) -> None:
         told = False

@@ -5,18 +5,33 @@ p2p/switch.go). It dials them for two minutes, then after 3, 9, 27 .. seconds an
 others refuse it dials 300 times a second without end; and a name that cannot be resolved at its start it forgets.
 """
 
+from typing import Final
+
 from node.network.plan import NetworkPlan, PeerPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
+
+NANOSECONDS: Final = 10**9
 
 
 def missing_peers(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[PeerPlan, ...]:
     """The others that a validator of this folder is not connected to. Raises NoAnswer when its CometBFT is silent."""
+    connected = silences(plan, validator)
+    return tuple(peer for peer in plan.peers_of(validator) if peer.node_id not in connected)
+
+
+def silences(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, float]:
+    """By the node id of each connected peer, the seconds since it was heard last. Raises NoAnswer.
+
+    A link that was cut ends no connection: CometBFT goes on counting such a peer for one to two minutes.
+    """
     answer = call(_url(plan, validator), "net_info", [])
     try:
-        connected = {peer["node_info"]["id"] for peer in answer["peers"]}
-    except (KeyError, TypeError) as failure:
+        return {
+            str(peer["node_info"]["id"]): int(peer["connection_status"]["RecvMonitor"]["Idle"]) / NANOSECONDS
+            for peer in answer["peers"]
+        }
+    except (KeyError, TypeError, ValueError) as failure:
         raise NoAnswer(f"{validator.name} does not say who its peers are: {failure}") from None
-    return tuple(peer for peer in plan.peers_of(validator) if peer.node_id not in connected)
 
 
 def dial_missing(plan: NetworkPlan, validator: ValidatorPlan) -> list[str] | None:
@@ -25,22 +40,31 @@ def dial_missing(plan: NetworkPlan, validator: ValidatorPlan) -> list[str] | Non
         missing = missing_peers(plan, validator)
         if missing:
             addresses = [f"{peer.node_id}@{peer.host}:{peer.p2p}" for peer in missing]
-            # it dials each after up to three seconds, by chance, so that two seldom dial each other at once
-            call(_url(plan, validator), "dial_peers", [addresses, False, True, False])
+            # it dials each after up to three seconds, by chance, so that two seldom dial each other at once. Not
+            # persistent, not unconditional: that writes a map which the accepting of peers reads without a lock
+            call(_url(plan, validator), "dial_peers", [addresses, False, False, False])
     except NoAnswer:
         return None
     return [peer.name for peer in missing]
 
 
 def height_of_peers(plan: NetworkPlan, validator: ValidatorPlan) -> int:
-    """The height of the furthest peer, as a validator's CometBFT heard from it; raises NoAnswer.
+    """The height of the furthest peer, as a validator's CometBFT heard from it; raises NoAnswer."""
+    return max(heights_of_peers(plan, validator).values(), default=0)
+
+
+def heights_of_peers(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, int]:
+    """The height of each connected peer by its node id, as a validator's CometBFT heard from it; raises NoAnswer.
 
     CometBFT goes on hearing of it after its own consensus has failed.
     """
     answer = call(_url(plan, validator), "dump_consensus_state", [])
     try:
         # the height that a peer works on
-        return max((int(peer["peer_state"]["round_state"]["height"]) - 1 for peer in answer["peers"]), default=0)
+        return {
+            str(peer["node_address"]).partition("@")[0]: int(peer["peer_state"]["round_state"]["height"]) - 1
+            for peer in answer["peers"]
+        }
     except (KeyError, TypeError, ValueError) as failure:
         raise NoAnswer(f"{validator.name} does not say how far its peers are: {failure}") from None
 

@@ -11,15 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from node.consensus.registry import VALIDATOR_REGISTRY, NodeStatus, call_data, read_number, read_validators
+from node.consensus.registry import (
+    MOST_PEERS,
+    VALIDATOR_REGISTRY,
+    NodeStatus,
+    call_data,
+    read_number,
+    read_validators,
+)
 from node.domain.errors import TillnetError
 from node.network.plan import NetworkPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
 
 TURN_BLOCKS: Final = 20
 """A turn; CometBFT is back after two or three, and starts only in a turn's first half."""
-MOST_PEERS: Final = 320
-"""Validators and observers that the registry can hold."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -171,7 +171,7 @@ def _serves_tls(home: Path) -> bool:
 
 
 def write_plan(plan: NetworkPlan) -> None:
-    """Writes DIR/network.json, whole or not at all. No secrets stand in it."""
+    """Writes DIR/network.json, whole or not at all: a running supervisor reads it. No secrets stand in it."""
     text = {
         "format": FORMAT,
         "chain_id": plan.chain_id,

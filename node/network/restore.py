@@ -1,8 +1,8 @@
 """`till net restore`: puts a backup's data into a validator's folder, and never lets the validator vote twice.
 
 What the validator has signed since the backup is not in it. Where the folder still has its sign state, that one stays.
-Where it is lost, the others are asked for the chain's height, and the validator signs nothing up to two blocks beyond
-it: it may have signed there before it was lost. If nobody can be asked, the operator has to say a height.
+Where it is lost, the others are asked how far the chain is (node/network/farthest.py), and the validator signs nothing
+up to where it may have signed before it was lost. If too few can be asked, the operator has to say a height.
 Before it node/network/backup.py.
 """
 
@@ -19,18 +19,23 @@ from typing import Any, Final
 from node.domain.errors import Unusable
 from node.network.archive import MANIFEST, SECRETS, decrypt, unpack
 from node.network.backup import FORMAT
+from node.network.farthest import HeightUnknown, farthest_signed
 from node.network.fork import tell_validator
 from node.network.hold import held
 from node.network.keys import write_jwt_secret
-from node.network.plan import NetworkPlan, ValidatorPlan, peer_url
-from node.network.rpc import NoAnswer, call
-from node.network.signstate import NOTHING_SIGNED, SignState, beyond, put_sign_state, read_sign_state
+from node.network.plan import NetworkPlan, ValidatorPlan
+from node.network.signstate import (
+    NOTHING_SIGNED,
+    STATE_PATH,
+    SignState,
+    beyond,
+    put_sign_state,
+    read_sign_state,
+    state_in,
+)
 
 DATABASES: Final = ("geth", "cometbft/data")
 KEY: Final = "cometbft/config/priv_validator_key.json"
-MARGIN: Final = 2
-"""Blocks beyond the others' height that a lost validator may have signed: it can be one ahead of all who answer, and
-votes on the one after."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +58,8 @@ def restore(
 ) -> Restored:
     """Puts a backup into the folder of a validator (None: the one that it was made of).
 
-    `signed_up_to` is the height that the operator answers for when the sign state is lost and no other validator can
-    be asked. Raises Unusable when the file is damaged, of another network, or the sign state cannot be known.
+    `signed_up_to` is the height that the operator answers for when the sign state is lost and too few of the others
+    can be asked. Raises Unusable when the file is damaged, of another network, or the sign state cannot be known.
     """
     with tempfile.TemporaryDirectory(prefix=".till-restore-", dir=plan.folder) as place:
         files = Path(place)
@@ -70,13 +75,14 @@ def restore(
         if same and not (home / KEY).exists() and KEY not in secrets:
             raise Unusable(f"the key of {validator.name} is lost and not in the backup; give it a new one")
         with held(plan, validator.name):
+            _end_cut_swap(home)
             state = _sign_state(plan, validator, manifest if same else None, signed_up_to)
             _swap(home, files)
             _fill_gaps(home, files, secrets if same else {}, plan)
             if plan.rules.prague_time is not None:
                 tell_validator(plan, validator)
             if state != read_sign_state(home):
-                put_sign_state(home / "cometbft/data/priv_validator_state.json", state)
+                put_sign_state(home / STATE_PATH, state)
     tell(f"{validator.name} has block {manifest['height']}, and signs after {state}")
     return Restored(height=manifest["height"], hash=manifest["hash"], sign_state=state)
 
@@ -129,33 +135,38 @@ def _sign_state(
         if chosen < saved:
             raise Unusable(f"it had signed {saved} when the backup was made, {signed_up_to} is too low")
         return chosen
-    urls = [plan.rpc_url(other) for other in plan.validators if other != validator]
-    urls += [url for peer in plan.others if (url := peer_url(peer)) is not None]
-    heights = [height for url in urls if (height := _height(url)) >= 0]
-    if not heights:
+    try:
+        return max(saved, beyond(farthest_signed(plan, validator)))
+    except HeightUnknown as unknown:
         what = "is lost" if there is None else f"({there}) is older than the backup's ({saved})"
         raise Unusable(
-            f"the sign state of {validator.name} {what}, and no other validator says how far the chain is; "
-            "start them first, or name a height that it has certainly not signed beyond: --signed-up-to HEIGHT"
-        )
-    return max(saved, beyond(max(heights) + MARGIN))
+            f"the sign state of {validator.name} {what}, and the other validators do not say how far the chain is "
+            f"({unknown.detail}); start them first, or name a height that it has certainly not signed beyond: "
+            "--signed-up-to HEIGHT"
+        ) from None
 
 
-def _height(url: str) -> int:
-    try:
-        return int(call(url, "eth_blockNumber", []), 16)
-    except (NoAnswer, ValueError, TypeError):
-        return -1
+def _end_cut_swap(home: Path) -> None:
+    """Ends what a crash in `_swap` has left: the folder that was put aside may hold the only sign state."""
+    for database in DATABASES:
+        old = home / f"{database}.old"
+        if not old.exists():
+            continue
+        if not (home / database).exists():
+            old.rename(home / database)
+            continue
+        aside, there = state_in(old / STATE_PATH.name), read_sign_state(home)
+        if aside is not None and (there is None or aside > there):
+            put_sign_state(home / STATE_PATH, aside)
+        shutil.rmtree(old)
 
 
 def _swap(home: Path, files: Path) -> None:
     """Puts the databases in their places, and keeps the sign state that is there."""
     for database in DATABASES:
         old = home / f"{database}.old"
-        shutil.rmtree(old, ignore_errors=True)
-        state = None
         if (home / database).exists():
-            state = home / database / "priv_validator_state.json"
+            state = home / database / STATE_PATH.name
             if state.exists():
                 # first, so that a crash in between leaves it where it is looked for
                 shutil.copy2(state, files / database / state.name)

@@ -15,6 +15,8 @@ from node.domain.errors import Retryable
 CALL_SECONDS: Final = 3.0
 NO_PROXY: Final = urllib.request.ProxyHandler({})
 OPENER: Final = urllib.request.build_opener(NO_PROXY)
+LARGEST_REFUSAL: Final = 100_000
+LONGEST_REFUSAL: Final = 500
 
 
 class NoAnswer(Retryable):
@@ -30,7 +32,7 @@ def call(url: str, method: str, params: list[Any], *, seconds: float = CALL_SECO
     try:
         return answer["result"]
     except (KeyError, TypeError) as failure:
-        raise NoAnswer(f"{url}: {failure}") from None
+        raise NoAnswer(f"{url}: {_refusal(answer) or failure}") from None
 
 
 def call_many(url: str, calls: list[tuple[str, list[Any]]], *, seconds: float = CALL_SECONDS) -> list[Any]:
@@ -43,19 +45,46 @@ def call_many(url: str, calls: list[tuple[str, list[Any]]], *, seconds: float = 
         results = {answer["id"]: answer["result"] for answer in answers}
         return [results[number] for number in range(len(calls))]
     except (KeyError, TypeError) as failure:
-        raise NoAnswer(f"{url}: {failure}") from None
+        refusals = map(_refusal, answers if isinstance(answers, list) else [answers])
+        raise NoAnswer(f"{url}: {next(filter(None, refusals), failure)}") from None
+
+
+def _refusal(answer: Any) -> str | None:
+    """The message of an error object (JSON-RPC 2.0, 5.1), with CometBFT's details; None when there is none."""
+    try:
+        error = answer["error"]
+        return " ".join(str(error[part])[:LONGEST_REFUSAL] for part in ("message", "data") if error.get(part))
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 def _exchange(url: str, body: Any, seconds: float, home: Path | None) -> Any:
     try:
         headers = {"Content-Type": "application/json", **_cookie_header(home)}
         request = urllib.request.Request(url, data=json.dumps(body).encode(), headers=headers)
-        opener = _opener_for(home) if home is not None and url.startswith("https:") else OPENER
-        with opener.open(request, timeout=seconds) as response:
+        with opener_for(url, home).open(request, timeout=seconds) as response:
             return json.loads(response.read())
+    except urllib.error.HTTPError as refused:
+        with refused:
+            raise NoAnswer(f"{url}: {_refusal_in(refused) or refused}") from None
     except (OSError, http.client.HTTPException, ValueError) as failure:
         # HTTPException: it was killed in the middle of its answer
         raise NoAnswer(f"{url}: {failure}") from None
+
+
+def _refusal_in(refused: urllib.error.HTTPError) -> str | None:
+    try:
+        return _refusal(json.loads(refused.read(LARGEST_REFUSAL)))
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+
+
+def opener_for(url: str, home: Path | None) -> urllib.request.OpenerDirector:
+    """What opens a URL of a gateway: with `home`, its validator's folder, it trusts the certificate in there."""
+    certificate = certificate_of(home) if home is not None and url.startswith("https:") else None
+    if certificate is None:
+        return OPENER
+    return urllib.request.build_opener(NO_PROXY, urllib.request.HTTPSHandler(context=pinned_context(certificate)))
 
 
 def read_cookie(home: Path) -> str | None:
@@ -86,10 +115,3 @@ def pinned_context(certificate: Path) -> ssl.SSLContext:
 def _cookie_header(home: Path | None) -> Mapping[str, str]:
     cookie = read_cookie(home) if home is not None else None
     return {"Authorization": f"Bearer {cookie}"} if cookie else {}
-
-
-def _opener_for(home: Path) -> urllib.request.OpenerDirector:
-    certificate = certificate_of(home)
-    if certificate is None:
-        return OPENER
-    return urllib.request.build_opener(NO_PROXY, urllib.request.HTTPSHandler(context=pinned_context(certificate)))

@@ -7,6 +7,7 @@ settings of CometBFT were measured; the reason stands beside each.
 import json
 from typing import Final
 
+from node.consensus.registry import MOST_PEERS
 from node.network.plan import NetworkPlan, ValidatorPlan
 
 FAIL_POINTS: Final = "fail_points"
@@ -64,6 +65,8 @@ unsafe = true
 [p2p]
 laddr = "tcp://{validator.listen}:{ports.p2p}"
 external_address = "{validator.host}:{ports.p2p}"
+# all that the registry can list; whoever is not in it is refused before it is counted
+max_num_inbound_peers = {MOST_PEERS}
 unconditional_peer_ids = "{others}"
 addr_book_strict = false
 allow_duplicate_ip = true

@@ -65,7 +65,10 @@ async def _watch_holds(keepers: list[ValidatorKeeper]) -> None:
     while True:
         await asyncio.sleep(HOLD_SECONDS)
         for keeper in keepers:
-            keeper.look_for_a_hold()
+            try:
+                keeper.look_for_a_hold()
+            except OSError as failure:
+                log.error("hold.not_read", validator=keeper.name, reason=str(failure))
 
 
 async def _watch(plan: NetworkPlan, keepers: list[ValidatorKeeper]) -> None:
@@ -98,6 +101,10 @@ def main() -> int:
         asyncio.run(supervise(plan))
     except (TillnetError, OSError) as failure:
         log.error("supervisor.unusable", reason=str(failure))
+        return 1
+    except ExceptionGroup as failures:
+        # by now each keeper has ended what it had started; systemd, or till net up, starts all anew
+        log.error("supervisor.failed", reasons=[repr(each) for each in failures.exceptions], exc_info=failures)
         return 1
     return 0
 

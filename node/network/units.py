@@ -123,6 +123,8 @@ def write_units(order: UnitOrder, output: Path) -> list[Path]:
     plan = order.plan
     if not USER.fullmatch(order.user):
         raise Unusable(f"{order.user!r} is no user's name")
+    if not plan.validators:
+        raise Unusable(f"nothing runs from {plan.folder}; write the units of each host's own folder on that host")
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise Unusable(f"{output} is not an empty folder")
     validator = plan.validator(order.backed_up) if order.backed_up else plan.validators[0]

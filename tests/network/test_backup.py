@@ -1,11 +1,9 @@
 """A validator's backup: what is in it, what a restore refuses, and a wiped validator that follows again."""
 
-import http.server
 import json
 import shutil
 import stat
 import tarfile
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,13 +14,15 @@ import pytest
 from node.domain.errors import Unusable
 from node.network.archive import decrypt, encrypt, pack, unpack
 from node.network.backup import back_up, keep_newest
+from node.network.farthest import GETH_REWIND, MARGIN
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
 from node.network.plan import NetworkPlan, as_peer
 from node.network.processes import is_alive, read_state
-from node.network.restore import MARGIN, restore
+from node.network.restore import restore
 from node.network.signstate import LAST_ROUND, SignState, beyond, put_sign_state, read_sign_state, write_sign_state
 from tests.network.chain import Chain, wait_until
+from tests.network.fake_gateway import fake_gateway, registry_answer
 
 PASSPHRASE = b"the operator's"
 STATE = "cometbft/data/priv_validator_state.json"
@@ -134,26 +134,25 @@ def test_restore_asks_the_hosts_elsewhere_how_far_the_chain_is(resting: NetworkP
     (resting.home("v1") / STATE).unlink()
     one, two = resting.validators
 
-    class Gateway(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            answer = json.dumps({"jsonrpc": "2.0", "id": 1, "result": hex(300)}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    spread = replace(resting, validators=(one,), others=(as_peer(two),))
+    with fake_gateway(two, 300, registry_answer(resting.validators, (10, 10))):
+        assert restore(spread, file).sign_state == beyond(300 + GETH_REWIND + MARGIN)
 
-        def log_message(self, *_: object) -> None:
-            return
 
-    with http.server.HTTPServer((resting.host, two.ports.gateway), Gateway) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            spread = replace(resting, validators=(one,), others=(as_peer(two),))
-            assert restore(spread, file).sign_state == beyond(300 + MARGIN)
-        finally:
-            server.shutdown()
-            thread.join()
+@pytest.mark.parametrize("renamed", [1, 2])
+def test_restore_takes_up_the_sign_state_that_a_crash_has_left_aside(
+    resting: NetworkPlan, tmp_path: Path, renamed: int
+) -> None:
+    file = back_up(resting, "v1", tmp_path / "v1.tar.gz")
+    _sign(resting, "v1", 80)
+    data = resting.home("v1") / "cometbft" / "data"
+    data.rename(data.with_name("data.old"))
+    if renamed == 2:
+        # what CometBFT makes of a folder that is not there, or the next one without its sign state
+        data.mkdir()
+    assert restore(resting, file).sign_state == SignState(height=80, round=0, step=3)
+    assert read_sign_state(resting.home("v1")) == SignState(height=80, round=0, step=3)
+    assert not data.with_name("data.old").exists()
 
 
 def test_restore_refuses_when_the_key_is_lost_and_not_in_the_file(resting: NetworkPlan, tmp_path: Path) -> None:

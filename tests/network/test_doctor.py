@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from node.network.doctor import CHECKS, chain, examine, files, machine
+from node.network.doctor import CHECKS, chain, examine, files, machine, times
 from node.network.doctor.finding import Finding, Level, Limits, Patient
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
@@ -208,7 +208,7 @@ def test_a_clock_elsewhere_is_told_by_its_date_header(plan: NetworkPlan) -> None
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            text = wrongs(chain.check_clocks(Patient(plan=plan)))
+            text = wrongs(times.check_clocks(Patient(plan=plan)))
         finally:
             server.shutdown()
             thread.join()
@@ -226,13 +226,13 @@ def test_a_running_network_has_nothing_wrong(whole: Chain) -> None:
 @pytest.mark.chain
 def test_wrong_clocks_are_told_by_the_chain(whole: Chain) -> None:
     slow = Patient(plan=whole.plan, clock=lambda: time.time() - 600)
-    assert "ahead of this clock" in wrongs(chain.check_block_age(slow))
-    assert wrongs(chain.check_clocks(slow)).count("ahead of this machine") == 4
+    assert "ahead of this clock" in wrongs(times.check_block_age(slow))
+    assert wrongs(times.check_clocks(slow)).count("ahead of this machine") == 4
     fast = Patient(plan=whole.plan, clock=lambda: time.time() + 600)
-    assert "s old" in wrongs(chain.check_block_age(fast))
-    assert wrongs(chain.check_clocks(fast)).count("behind this machine") == 4
+    assert "s old" in wrongs(times.check_block_age(fast))
+    assert wrongs(times.check_clocks(fast)).count("behind this machine") == 4
     off = Patient(plan=whole.plan, clock=lambda: time.time() + 6)
-    assert len(levels(chain.check_clocks(off))[Level.WARNING]) == 4
+    assert len(levels(times.check_clocks(off))[Level.WARNING]) == 4
 
 
 @pytest.mark.chain

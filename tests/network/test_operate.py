@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import PROJECT
 from node.network.live import Live
-from node.network.plan import NetworkPlan
+from node.network.plan import NetworkPlan, as_peer
 from node.network.units import UnitOrder, write_units
 from tests.network.chain import Chain
 
@@ -128,6 +129,13 @@ def test_units_are_refused_for_what_they_could_not_say(plan: NetworkPlan, tmp_pa
     with pytest.raises(Unusable, match="spaces"):
         write_units(UnitOrder(plan=plan, user="till", backups=tmp_path / "my backups"), tmp_path / "units")
     assert not (tmp_path / "units").exists()
+
+
+def test_units_of_a_folder_from_which_nothing_runs_are_refused(plan: NetworkPlan, tmp_path: Path) -> None:
+    nothing = replace(plan, validators=(), others=tuple(map(as_peer, plan.validators)))
+    with pytest.raises(Unusable, match=r"(?i)nothing runs from"):
+        write_units(UnitOrder(plan=nothing, user="till", backups=tmp_path / "backups"), tmp_path / "units")
+    assert not (tmp_path / "units").exists() and not (tmp_path / "backups").exists()
 
 
 def test_units_run_what_they_name(plan: NetworkPlan, tmp_path: Path) -> None:

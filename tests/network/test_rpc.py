@@ -42,6 +42,21 @@ def test_call_raises_no_answer_when_the_answer_is_cut_short(reply: bytes) -> Non
         call(f"http://127.0.0.1:{port}", "eth_blockNumber", [])
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        ("200 OK", '{"id": 1, "error": {"code": -32000, "message": "no such block"}}', "no such block"),
+        ("200 OK", '{"error": {"code": -32603, "message": "Internal error", "data": "height 9"}}', "error height 9"),
+        ("401 Unauthorized", '{"error": {"code": -32001, "message": "this gateway knows you not"}}', "knows you not"),
+        ("503 Service Unavailable", "later", "503"),
+    ],
+)
+def test_call_says_what_the_error_in_an_answer_says(status: str, body: str, message: str) -> None:
+    reply = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    with answering(reply) as port, pytest.raises(NoAnswer, match=message):
+        call(f"http://127.0.0.1:{port}", "eth_blockNumber", [])
+
+
 @pytest.mark.parametrize("reply", [CUT_SHORT, NO_NUMBER])
 def test_look_goes_on_when_a_validator_dies_while_it_answers(tmp_path: Path, reply: bytes) -> None:
     with answering(reply) as port:

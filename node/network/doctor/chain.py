@@ -1,31 +1,35 @@
-"""What `till net doctor` asks of a running chain: heights, peers, signatures, and what time it is elsewhere."""
+"""What `till net doctor` asks of a running chain: heights, peers, signatures. What time it is elsewhere: times.py."""
 
-import http.client
-import urllib.error
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from email.message import Message
-from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Final
 
-from node.network.doctor.comet import ask_comet, commits
+from node.network.doctor.comet import commits, follows_only, members
 from node.network.doctor.finding import Finding, Patient, ok, warning, wrong
-from node.network.plan import ValidatorPlan
-from node.network.rpc import CALL_SECONDS, OPENER, NoAnswer, call
+from node.network.links import heights_of_peers, silences
+from node.network.plan import PeerPlan, ValidatorPlan, peer_url
+from node.network.rpc import NoAnswer, call
+
+MOST_AT_ONCE: Final = 16
+ON_ITS_HOST: Final = "see there: till net doctor on its host"
 
 
 def check_heights(patient: Patient) -> Iterator[Finding]:
-    """Every validator answers, and none is far behind."""
-    if not patient.runs:
+    """Every validator answers, and none is far behind, by what is known of those elsewhere too."""
+    plan = patient.plan
+    if plan.validators and not patient.runs:
         yield ok("heights", "the network does not run")
         return
-    plan = patient.plan
-    with ThreadPoolExecutor(max_workers=max(len(plan.validators), 1)) as pool:
-        heights = dict(
-            zip(plan.validators, pool.map(lambda each: _height(patient, each), plan.validators), strict=True)
-        )
-    highest = max(heights.values(), default=0)
-    for validator, height in heights.items():
+    heard = _heard(patient)
+    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
+        here = dict(zip(plan.validators, pool.map(lambda each: _height(patient, each), plan.validators), strict=True))
+        asked = pool.map(lambda peer: _height_at(peer_url(peer), None), plan.others)
+        elsewhere = {
+            peer: max(height, heard.get(peer.node_id, -1)) for peer, height in zip(plan.others, asked, strict=True)
+        }
+    highest = max((*here.values(), *elsewhere.values()), default=-1)
+    for validator, height in here.items():
         lag = highest - height
         logs = f"till net logs {plan.folder} --validator {validator.name}"
         if height < 0:
@@ -36,58 +40,43 @@ def check_heights(patient: Patient) -> Iterator[Finding]:
             yield warning("heights", f"{validator.name} is {lag} blocks behind", "look again in a minute")
         else:
             yield ok("heights", f"{validator.name} has block {height}")
-
-
-def check_block_age(patient: Patient) -> Iterator[Finding]:
-    """There was a block a moment ago, by this machine's clock: neither does the chain stand nor the clock go wrong."""
-    ages = [patient.clock() - time for validator in patient.plan.validators if (time := _newest(patient, validator))]
-    if not patient.runs or not ages:
-        yield ok("block age", "no block to look at")
-        return
-    age, limits = min(ages), patient.limits
-    if age < -limits.skew_wrong:
-        text = f"the newest block is {-age:.0f} s ahead of this clock"
-        yield wrong("block age", text, "this clock is slow, and a validator 60 s slow stops: set the clock")
-    elif age > limits.block_age:
-        text = f"the newest block is {age:.0f} s old"
-        yield wrong("block age", text, "more than two thirds have to run, or this clock is fast: see the other lines")
-    else:
-        yield ok("block age", f"{age:.0f} s")
-
-
-def check_clocks(patient: Patient) -> Iterator[Finding]:
-    """The other validators' gateways have this machine's time."""
-    for validator in patient.plan.validators:
-        theirs = date_of(patient.plan.rpc_url(validator))
-        if theirs is None:
-            continue
-        # the header has whole seconds
-        skew = theirs + 0.5 - patient.clock()
-        text = f"{validator.name} is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} this machine"
-        if abs(skew) > patient.limits.skew_wrong:
-            yield wrong("clocks", text, "set the one that is wrong (compare with a third); keep it right with chrony")
-        elif abs(skew) > patient.limits.skew_warning:
-            yield warning("clocks", text, "keep both right with chrony or systemd-timesyncd")
-        else:
-            yield ok("clocks", f"{validator.name} has this machine's time")
+    if not here and highest < 0:
+        yield wrong("heights", "nobody of the network answers here", "see whether their gateways can be reached")
+    for peer, height in elsewhere.items():
+        if height >= 0 and highest - height <= patient.limits.lag_wrong:
+            yield ok("heights", f"{peer.name} at {peer.host} has block {height}")
+        elif height >= 0:
+            yield warning("heights", f"{peer.name} at {peer.host} is {highest - height} blocks behind", ON_ITS_HOST)
+        elif peer.gateway is not None:
+            yield warning("heights", f"{peer.name} at {peer.host} does not answer here", ON_ITS_HOST)
 
 
 def check_peers(patient: Patient) -> Iterator[Finding]:
-    """Every validator is connected to every other."""
-    plan = patient.plan
-    for validator in plan.validators:
-        if "cometbft" not in patient.processes(validator):
-            continue
-        connected = {peer["node_info"]["id"] for peer in ask_comet(patient, validator, "net_info")["peers"]}
-        missing = [other.name for other in plan.validators if other != validator and other.node_id not in connected]
-        if not missing:
-            yield ok("peers", f"{validator.name} has all {len(plan.validators) - 1}")
-        elif len(missing) < len(plan.validators) - 1:
-            text = f"{validator.name} is not connected to {', '.join(missing)}"
-            yield warning("peers", text, "see whether those run, and whether the p2p ports can be reached")
-        else:
-            text = f"{validator.name} is connected to nobody"
-            yield wrong("peers", text, "see whether its p2p port can be reached, and whether it is still registered")
+    """Every validator is connected to every other, wherever it runs, and hears of it."""
+    for validator in patient.plan.validators:
+        if "cometbft" in patient.processes(validator):
+            peers = patient.plan.peers_of(validator)
+            yield _peers(patient, validator, peers, silences(patient.plan, validator))
+
+
+def _peers(patient: Patient, validator: ValidatorPlan, peers: tuple[PeerPlan, ...], heard: dict[str, float]) -> Finding:
+    gone = [peer.name for peer in peers if peer.node_id not in heard]
+    silent = [peer for peer in peers if heard.get(peer.node_id, 0.0) > patient.limits.silence]
+    quiet = min((heard[peer.node_id] for peer in silent), default=0.0)
+    name, remedy = validator.name, "see whether those run, and whether the p2p ports can be reached"
+    if not gone and not silent:
+        return ok("peers", f"{name} has all {len(peers)}")
+    if len(gone) == len(peers):
+        text = f"{name} is connected to nobody"
+    elif len(gone) + len(silent) == len(peers):
+        text = f"{name} is cut off: it has heard of nobody for {quiet:.0f} s"
+    else:
+        parts = [f"is not connected to {', '.join(gone)}"] * bool(gone)
+        names = ", ".join(peer.name for peer in silent)
+        parts += [f"has heard nothing of {names} for {quiet:.0f} s"] * bool(silent)
+        return warning("peers", f"{name} {' and '.join(parts)}", remedy)
+    remedy = "see whether its p2p port can be reached, whether the others have moved (till net peer), and whether "
+    return wrong("peers", text, remedy + "it is still registered")
 
 
 def check_signatures(patient: Patient) -> Iterator[Finding]:
@@ -99,51 +88,44 @@ def check_signatures(patient: Patient) -> Iterator[Finding]:
     for validator in patient.plan.validators:
         count = sum(1 for by in signed.values() if validator.address in by)
         text = f"{validator.name} signed {count} of the newest {len(signed)} blocks"
-        if not count:
+        if not count and follows_only(patient, validator):
+            yield ok("signatures", f"{validator.name} is an observer, and signs none")
+        elif not count:
             remedy = "see whether it runs, is registered, has its key, and its clock is right"
             yield wrong("signatures", text, remedy)
         elif count * 2 < len(signed):
             yield warning("signatures", text, "it is slow, or was away; look again in a minute")
         else:
             yield ok("signatures", text)
+    voting = members(patient)
+    for peer in patient.plan.others:
+        if peer.address in voting and not any(peer.address in by for by in signed.values()):
+            text = f"{peer.name} at {peer.host} signed none of the newest {len(signed)} blocks"
+            yield warning("signatures", text, ON_ITS_HOST)
 
 
-def date_of(url: str) -> float | None:
-    """The time of an HTTP server by its Date header (RFC 9110, 6.6.1), in seconds since 1970; None without one."""
-    try:
-        with OPENER.open(url, timeout=CALL_SECONDS) as response:
-            headers: Message = response.headers
-    except urllib.error.HTTPError as refusal:
-        # it does not matter what it says to a request without a body
-        headers = refusal.headers
-        refusal.close()
-    except (OSError, http.client.HTTPException):
-        return None
-    try:
-        return parsedate_to_datetime(headers["Date"]).timestamp()
-    except (TypeError, ValueError):
-        return None
+def _heard(patient: Patient) -> dict[str, int]:
+    """By node id, the heights of those elsewhere, as the validators of this folder hear from them."""
+    found: dict[str, int] = {}
+    for validator in patient.plan.validators:
+        try:
+            for node_id, height in heights_of_peers(patient.plan, validator).items():
+                found[node_id] = max(height, found.get(node_id, -1))
+        except NoAnswer:
+            continue  # its own line says that it does not answer
+    return found
 
 
 def _height(patient: Patient, validator: ValidatorPlan) -> int:
+    return _height_at(patient.plan.rpc_url(validator), patient.plan.home(validator.name))
+
+
+def _height_at(url: str | None, home: Path | None) -> int:
+    """-1 without an answer."""
     try:
-        return int(call(patient.plan.rpc_url(validator), "eth_blockNumber", []), 16)
+        return int(call(url, "eth_blockNumber", [], home=home), 16) if url is not None else -1
     except (NoAnswer, ValueError, TypeError):
         return -1
 
 
-def _newest(patient: Patient, validator: ValidatorPlan) -> int:
-    """The newest block's time in seconds since 1970; 0 without one, or at block 0."""
-    try:
-        block = call(
-            patient.plan.rpc_url(validator),
-            "eth_getBlockByNumber",
-            ["latest", False],
-            home=patient.plan.home(validator.name),
-        )
-        return int(block["timestamp"], 16)
-    except (NoAnswer, ValueError, TypeError, KeyError):
-        return 0
-
-
-CHECKS: Final = (check_heights, check_block_age, check_clocks, check_peers, check_signatures)
+CHECKS: Final = (check_heights, check_peers, check_signatures)

@@ -6,9 +6,10 @@ import urllib.request
 from typing import Any, Final
 
 from node.consensus.engine import make_token
+from node.consensus.registry import MOST_VALIDATORS, VALIDATOR_REGISTRY, NodeStatus, call_data, read_number
 from node.network.doctor.finding import Patient
 from node.network.plan import ValidatorPlan
-from node.network.rpc import CALL_SECONDS, OPENER, NoAnswer
+from node.network.rpc import CALL_SECONDS, OPENER, NoAnswer, call
 
 UNAUTHORISED: Final = 401
 ABSENT: Final = 1
@@ -30,7 +31,7 @@ def commits(patient: Patient) -> dict[int, set[str]]:
     """Of the newest commits, by height, the addresses of those that signed; empty when nobody answers."""
     for validator in patient.plan.validators:
         try:
-            newest = int(ask_comet(patient, validator, "status")["sync_info"]["latest_block_height"])
+            newest = newest_height(patient, validator)
             heights = range(max(newest - patient.limits.commits, 0) + 1, newest + 1)
             found = [ask_comet(patient, validator, f"commit?height={height}") for height in heights]
         except NoAnswer:
@@ -45,6 +46,30 @@ def commits(patient: Patient) -> dict[int, set[str]]:
             for commit in each
         }
     return {}
+
+
+def newest_height(patient: Patient, validator: ValidatorPlan) -> int:
+    """The height of a validator's CometBFT. Raises NoAnswer."""
+    return int(ask_comet(patient, validator, "status")["sync_info"]["latest_block_height"])
+
+
+def members(patient: Patient) -> set[str]:
+    """The addresses of those who validate, as the first who answers has it; empty when nobody answers."""
+    for validator in patient.plan.validators:
+        try:
+            answer = ask_comet(patient, validator, f"validators?per_page={MOST_VALIDATORS}")
+        except NoAnswer:
+            continue
+        return {str(member["address"]) for member in answer["validators"]}
+    return set()
+
+
+def follows_only(patient: Patient, validator: ValidatorPlan) -> bool:
+    """Whether the registry lists this node as an observer. Raises NoAnswer."""
+    data = call_data("nodeStatus(bytes20)", bytes.fromhex(validator.node_id))
+    message = {"to": "0x" + VALIDATOR_REGISTRY.hex(), "data": "0x" + data.hex()}
+    answer = str(call(f"http://{patient.plan.host}:{validator.ports.geth}", "eth_call", [message, "latest"]))
+    return read_number(bytes.fromhex(answer[2:])) == NodeStatus.OF_OBSERVER
 
 
 def last_signed(patient: Patient, validator: ValidatorPlan) -> int | None:

@@ -70,6 +70,7 @@ class Limits:
     lag_warning: int = 5
     lag_wrong: int = 30
     block_age: float = 30.0
+    silence: float = 10.0
     commits: int = 20
 
 

@@ -1,0 +1,60 @@
+"""`till net peer`: whom a folder's validators dial. Click wiring only; the work is in node/network/known_peers.py."""
+
+from pathlib import Path
+
+import click
+
+from node.network.known_peers import move_peer, peer_of_card, put_peer, remove_peer
+from node.network.plan import NetworkPlan, peer_url, read_plan
+
+FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+PORT = click.IntRange(1, 65_535)
+
+
+@click.group("peer")
+def peers() -> None:
+    """See and change whom the validators of a folder dial; running ones do so within seconds."""
+
+
+@peers.command()
+@FOLDER
+@click.argument("card", metavar="CARD", type=click.Path(path_type=Path))
+@click.option("--host", help="Where it is found from here, if not where its card says.")
+def add(folder: Path, card: Path, host: str | None) -> None:
+    """Have the node of a CARD (till validator card) dialed, in the place of a peer of its name."""
+    made = peer_of_card(card, host)
+    _tell(put_peer(folder, made), made.name)
+
+
+@peers.command()
+@FOLDER
+@click.argument("name")
+@click.option("--host", required=True, help="Its name or address now.")
+@click.option("--p2p", type=PORT, help="Its port for other validators, if that changed.")
+@click.option("--gateway", type=PORT, help="Its port for clients, if that changed.")
+def move(folder: Path, name: str, host: str, p2p: int | None, gateway: int | None) -> None:
+    """Have the peer NAME dialed at another address."""
+    _tell(move_peer(folder, name, host, p2p, gateway), name)
+
+
+@peers.command()
+@FOLDER
+@click.argument("name")
+def remove(folder: Path, name: str) -> None:
+    """Have the peer NAME dialed no more. What connects by itself is judged by the registry alone."""
+    remove_peer(folder, name)
+    click.echo(f"{name} is dialed no more, and no newcomer is told of it.")
+
+
+@peers.command("list")
+@FOLDER
+def list_(folder: Path) -> None:
+    """Show the peers of DIR that run elsewhere."""
+    click.echo(f"{'name':16}{'dialed at':32}{'gateway':32}node id")
+    for each in read_plan(folder).others:
+        click.echo(f"{each.name:16}{f'{each.host}:{each.p2p}':32}{peer_url(each) or 'private':32}{each.node_id}")
+
+
+def _tell(plan: NetworkPlan, name: str) -> None:
+    (found,) = (each for each in plan.others if each.name == name)
+    click.echo(f"{name} is dialed at {found.host}:{found.p2p}; {plan.folder}/join.json tells newcomers so.")

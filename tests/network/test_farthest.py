@@ -1,0 +1,79 @@
+"""How far a validator may have signed that has lost its sign state: whose word is taken, and whose does not suffice."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from node.network.farthest import GETH_REWIND, MARGIN, HeightUnknown, farthest_signed
+from node.network.init import NetworkOrder, init_network
+from node.network.plan import NetworkPlan, as_peer
+from tests.network.fake_gateway import fake_gateway, registry_answer
+
+EQUAL = (10, 10, 10, 10)
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NetworkPlan]:
+    """A network of four that was never started."""
+    folder = tmp_path_factory.mktemp("farthest") / "net"
+    yield init_network(NetworkOrder(folder=folder, validators=4), now=datetime.now(UTC))
+    shutil.rmtree(folder)
+
+
+def ask(four: NetworkPlan, heights: dict[str, int], powers: tuple[int, ...] = EQUAL) -> int:
+    """What v1 learns that runs alone from its folder, when these gateways elsewhere answer."""
+    lost, *others = four.validators
+    spread = replace(four, validators=(lost,), others=tuple(as_peer(each) for each in others))
+    with ExitStack() as gateways:
+        for name, height in heights.items():
+            gateways.enter_context(fake_gateway(four.validator(name), height, registry_answer(four.validators, powers)))
+        return farthest_signed(spread, lost)
+
+
+def test_highest_counts_when_half_of_the_power_answers(four: NetworkPlan) -> None:
+    assert ask(four, {"v2": 290, "v4": 300}) == 300 + GETH_REWIND + MARGIN
+
+
+def test_one_of_four_does_not_suffice_since_it_may_be_behind(four: NetworkPlan) -> None:
+    with pytest.raises(HeightUnknown, match="v3 have 10 of 40"):
+        ask(four, {"v3": 300})
+    with pytest.raises(HeightUnknown, match="none"):
+        ask(four, {})
+
+
+def test_one_that_is_far_behind_does_not_count_since_it_may_sync_anew(four: NetworkPlan) -> None:
+    with pytest.raises(HeightUnknown, match="v3 have 10 of 40"):
+        ask(four, {"v2": 5, "v3": 300})
+    assert ask(four, {"v2": 5, "v3": 300, "v4": 299}) == 300 + GETH_REWIND + MARGIN
+
+
+def test_power_counts_not_heads(four: NetworkPlan) -> None:
+    assert ask(four, {"v2": 300}, (10, 30, 10, 10)) == 300 + GETH_REWIND + MARGIN
+    # exactly a third is not more than a third
+    with pytest.raises(HeightUnknown, match="10 of 30"):
+        ask(four, {"v2": 300}, (10, 10, 5, 5))
+
+
+def test_the_lost_ones_own_power_and_a_strangers_word_do_not_count(four: NetworkPlan) -> None:
+    lost, second, third, _ = four.validators
+    strangers = [as_peer(replace(each, public_key="ab" * 32, node_id=digit * 40)) for each, digit in ((second, "c"),)]
+    registry = registry_answer(four.validators, EQUAL)
+    with fake_gateway(second, 900, registry), fake_gateway(third, 900, registry):
+        spread = replace(four, validators=(lost,), others=(*strangers, as_peer(third)))
+        with pytest.raises(HeightUnknown, match="10 of 40"):
+            farthest_signed(spread, lost)
+        # a key that was rotated is known by its node
+        rotated = replace(as_peer(second), public_key="ab" * 32)
+        spread = replace(spread, others=(rotated, as_peer(third)))
+        assert farthest_signed(spread, lost) == 900 + GETH_REWIND + MARGIN
+
+
+def test_who_has_its_gateway_for_itself_cannot_be_asked(four: NetworkPlan) -> None:
+    lost, *others = four.validators
+    private = replace(four, validators=(lost,), others=tuple(replace(as_peer(each), gateway=None) for each in others))
+    with pytest.raises(HeightUnknown):
+        farthest_signed(private, lost)
