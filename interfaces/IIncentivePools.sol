@@ -127,7 +127,7 @@ interface IIncentivePools {
     error TooLate(uint96 use);
     /// @notice Nothing is owed for this use.
     error NotOwed(uint96 use);
-    /// @notice The merchant still cannot pay it.
+    /// @notice The merchant still cannot pay it; `held` of a payable is what it does not owe the guarantee fund.
     error StillUnfunded(uint32 merchant, uint256 held, uint256 units);
 
     /// @notice Serves the sender and nobody else, for good. The coupons' contract calls it as it is made: the money here

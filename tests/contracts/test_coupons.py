@@ -492,24 +492,6 @@ def test_data_scheme_rewards_the_member_that_consented_and_the_merchant_that_pai
     assert desk.refused("Consents", "consentFor", 99, True) == ("UnknownMember", (99,))
 
 
-def test_sale_is_not_declined_when_the_merchant_cannot_pay(desk: Desk) -> None:
-    coupon = desk.given(ANN)
-    desk.write_off(coupon, POOR)
-    use = lone_use_id(coupon, 0)
-    assert desk.statistics.view("poolOf", coupon)["owed"] == 4_500_000
-    assert desk.statistics.view("ofMerchant", POOR)["points"]["owed"] == 4_500_000
-    assert desk.refused("IncentivePools", "claim", ANN, [coupon]) == ("NothingToClaim", ())
-    desk.twin.now = desk.twin.chain.now()
-    desk.twin.buy_points(POOR, 449)
-    assert desk.refused("IncentivePools", "settle", use) == ("StillUnfunded", (POOR, 4_490_000, 4_500_000))
-    desk.twin.buy_points(POOR, 1)
-    desk.pools.send("settle", use, sender=desk.world.stranger)
-    assert desk.refused("IncentivePools", "settle", use) == ("NotOwed", (use,))
-    assert desk.refused("IncentivePools", "settle", 5) == ("UnknownUse", (5,))
-    assert desk.claim(ANN, coupon) == (1_350_000, 0)
-    assert desk.statistics.view("ofMerchant", POOR)["points"]["owed"] == 0
-
-
 def test_cash_incentive_comes_from_payable_and_goes_to_value_and_payable(desk: Desk) -> None:
     desk.operator("IncentivePools", "setTreasury", desk.world.holder)
     desk.twin.recharge(BOB, 5_000)
