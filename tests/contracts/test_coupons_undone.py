@@ -26,7 +26,7 @@ from tests.contracts.twin import AUTHORISATION, ONE, Twin, stored
 pytestmark = pytest.mark.anvil
 PLATFORM, MERCHANT, MEMBER = 0, 1, 2
 TRAIL = [MerchantId(number) for number in range(1, 16)]
-FIRST_SHOP, SECOND_SHOP = MerchantId(16), MerchantId(17)
+FIRST_SHOP, SECOND_SHOP, DATA_USER = MerchantId(16), MerchantId(17), MerchantId(18)
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,15 @@ def owed(desk: Desk, kind: int, number: int, *, cash: bool = False) -> int:
     return int(desk.pools.view("toSetOff", desk.pools.view("subjectOf", kind, number, cash)))
 
 
-def test_undo_at_a_till_fits_its_gas_when_fifteen_merchants_claimed_and_owe_others(desk: Desk) -> None:
+def test_undo_at_a_till_fits_its_gas_when_all_that_can_be_in_it_claimed_and_owe_others(desk: Desk) -> None:
     """Anybody claims for anybody, so this must not be in anybody's way."""
-    for _ in range(len(TRAIL) + 2 - 3):
+    for _ in range(len(TRAIL) + 3 - 3):
         desk.twin.base(desk.twin.onboard(prepaid=10**6))
-    number = desk.campaign(face=Face.GIFT, first=2_000, distributors=5_000, member=3_000, max_uses=9)
+    desk.operator("Consents", "consentFor", ANN, True)
+    number = desk.campaign(
+        face=Face.GIFT, first=2_000, distributors=4_000, member=3_000, data_owner=500, data_user_bps=500,
+        data_user=DATA_USER, max_uses=9,
+    )  # fmt: skip
     coupon = coupon_id(number, 0, 0)
     for holder, receiver in pairwise(TRAIL):
         desk.coupons.send("handOn", holder, [coupon], receiver, sender=desk.merchant)
@@ -74,7 +78,7 @@ def test_undo_at_a_till_fits_its_gas_when_fifteen_merchants_claimed_and_owe_othe
         data = WriteOff(coupon=coupon, discount=MinorUnits(0), sale=1 + shop, amount=MinorUnits(sale)).act().data
         sold = acting(desk, shop, data)
         assert posted(desk, sold) == []
-        for merchant in TRAIL:
+        for merchant in (*TRAIL, DATA_USER):
             desk.pools.send("claimMerchant", merchant, False, sender=desk.world.stranger)
         desk.pools.send("claimPlatform", [SHOP], False, sender=desk.world.stranger)
         desk.claim(ANN, coupon)
@@ -82,8 +86,9 @@ def test_undo_at_a_till_fits_its_gas_when_fifteen_merchants_claimed_and_owe_othe
         assert posted(desk, undo) == []
         assert desk.coupons.view("couponOf", coupon)["live"] == 0
     # each owes what the first sale gave it, less what the second paid of that, and what the second gave
-    assert owed(desk, MEMBER, ANN) == 9_000 * 500 * 3_000 // 10_000
-    assert owed(desk, MERCHANT, TRAIL[1]) == 9_000 * 500 * 5_000 // (14 * 10_000)
+    assert owed(desk, MEMBER, ANN) == 9_000 * 500 * 3_500 // 10_000
+    assert owed(desk, MERCHANT, TRAIL[1]) == 9_000 * 500 * 4_000 // (14 * 10_000)
+    assert owed(desk, MERCHANT, DATA_USER) == 9_000 * 500 * 500 // 10_000
 
 
 def sold_for_cash(desk: Desk, coupon: int) -> Leaf:
