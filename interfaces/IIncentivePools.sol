@@ -147,10 +147,9 @@ interface IIncentivePools {
     function settle(uint96 use) external;
     /// @notice Undoes the incentive of what was refunded of a line of the sale. Open to all; in parts as at once.
     function unwind(ILedgerDoors.ProvenLeaf calldata leaf) external;
-    /// @notice Undoes a write-off that came alone, on its day or the next. The merchant's clerks that cancel.
+    /// @notice Undoes a write-off: the merchant's clerks that cancel one that came alone, on its day or the next; the
+    /// coupons' contract, for a till, any.
     function cancel(uint96 use) external;
-    /// @notice Undoes a write-off. The coupons' contract only.
-    function undo(uint96 use) external;
     /// @notice Sets where the platform's share goes. Admin only.
     function setTreasury(address treasury) external;
 
