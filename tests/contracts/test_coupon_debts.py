@@ -1,36 +1,18 @@
 """Incentive that a merchant cannot pay when a coupon is written off: a debt, never a declined sale."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from benchmarks.devchain import Chain
-from benchmarks.suite import Suite
-from benchmarks.world import Terms
 from node.domain.acts.coupon import WriteOff
 from node.domain.coupons import lone_use_id, use_id
 from node.domain.ids import MinorUnits
 from node.domain.ids import Sequence as SequenceNumber
 from tests.contracts.test_coupons import ANN, BOB, OFF, OTHER, PAID, POOR, Desk
 from tests.contracts.test_coupons_undone import acting, posted
-from tests.contracts.twin import STREAM, Twin, stored
+from tests.contracts.twin import STREAM, stored
 
 pytestmark = pytest.mark.anvil
 DOOR_TAKE_PAYABLE = 32
 DEBT, PAYABLE = 600, 1_000  # minor units
-
-
-@pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Iterator[Desk]:
-    mark = chain.snapshot()
-    yield Desk(Twin(chain, terms, Suite))
-    chain.revert(mark)
-
-
-@pytest.fixture
-def desk(opened: Desk) -> Iterator[Desk]:
-    with opened.twin.forgotten():
-        yield opened
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Coupons: who may do what with them, every refusal by its name, signatures, and what their incentive adds up to."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.devchain import Chain, Contract, Receipt, Reverted
+from benchmarks.devchain import Contract, Receipt, Reverted
 from benchmarks.suite import Suite
-from benchmarks.world import STREAM, Terms
+from benchmarks.world import STREAM
 from node.domain.acts.coupon import Face, WriteOff
 from node.domain.coupons import coupon_id, lone_use_id, member_owner, merchant_account, use_id
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits
@@ -118,20 +118,6 @@ class Desk:
 
     def prepaid(self, merchant: int) -> int:
         return int(self.world.ledger.view("merchant", merchant)["prepaid"])
-
-
-@pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Iterator[Desk]:
-    mark = chain.snapshot()
-    yield Desk(Twin(chain, terms, Suite))
-    chain.revert(mark)
-
-
-@pytest.fixture
-def desk(opened: Desk) -> Iterator[Desk]:
-    """The same desk for every test, which forgets what happened to it."""
-    with opened.twin.forgotten():
-        yield opened
 
 
 # --- campaigns and issue ---

@@ -1,6 +1,5 @@
 """Write-offs that are undone: the longest trails, parts that grow by rounding, and whose numbers and pools they are."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -8,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.devchain import Chain, Reverted
-from benchmarks.suite import Suite
-from benchmarks.world import STREAM, Terms
+from benchmarks.devchain import Reverted
+from benchmarks.world import STREAM
 from node.domain.act import ActKind, undoing
 from node.domain.acts.coupon import Face, WriteOff
 from node.domain.batch_format import BatchPayment, make_batch
@@ -21,7 +19,7 @@ from node.domain.leaf import Leaf
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.proofs import proven
 from tests.contracts.test_coupons import ANN, BOB, OTHER, PAID, SHOP, Desk
-from tests.contracts.twin import AUTHORISATION, ONE, Twin, stored
+from tests.contracts.twin import AUTHORISATION, ONE, stored
 
 pytestmark = pytest.mark.anvil
 PLATFORM, MERCHANT, MEMBER = 0, 1, 2
@@ -30,18 +28,9 @@ FIRST_SHOP, SECOND_SHOP, DATA_USER = MerchantId(16), MerchantId(17), MerchantId(
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Iterator[Desk]:
-    mark = chain.snapshot()
-    desk = Desk(Twin(chain, terms, Suite))
-    desk.operator("IncentivePools", "setTreasury", desk.world.holder)
-    yield desk
-    chain.revert(mark)
-
-
-@pytest.fixture
-def desk(opened: Desk) -> Iterator[Desk]:
-    with opened.twin.forgotten():
-        yield opened
+def opened(opened: Desk) -> Desk:
+    opened.operator("IncentivePools", "setTreasury", opened.world.holder)
+    return opened
 
 
 def posted(desk: Desk, *payments: BatchPayment) -> list[int]:
