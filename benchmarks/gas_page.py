@@ -28,7 +28,9 @@ publish, all others are measured in the same run. Each should be below its yards
 """
 NOTES: Final = {
     "coupons": "A hand-over writes who had the coupon into its trail, by which incentive is shared later; ERC-721 only "
-    "moves it. A lot that is issued or handed over is one word, so its coupons cost next to nothing until they move.",
+    "moves it. A lot that is issued or handed over is one word, so its coupons cost next to nothing until they move. "
+    "The last row is the undo that costs most: 15 merchants, the member and the data user have claimed, and each owes "
+    "somebody else already. An act at a till has 900,000.",
     "escrow": "Published: base/commerce-payments, gas of the call alone, as its benchmark counts it (no 21,000, no "
     "calldata), from a caller that reads the payment's terms from its own storage. The first six are counted the same "
     "way, of a merchant that is settled by batch; what ends in `transaction` is a whole one of a person. At once means "

@@ -10,9 +10,11 @@ from typing import Final
 from benchmarks.devchain import Chain, Receipt
 from benchmarks.suite import Suite
 from benchmarks.world import STREAM
+from node.domain.act import ActKind, undoing
 from node.domain.acts.coupon import WriteOff
 from node.domain.coupons import coupon_id
 from node.domain.ids import MinorUnits
+from node.domain.ids import Sequence as SequenceNumber
 
 BATCH: Final = 100
 TRAILS: Final = (4, 8, 16)
@@ -28,6 +30,9 @@ BESIDE: Final = {
 }
 # a tenth off, once, 5 % of what is paid as points: a fifth to the first merchant, the rest among all
 TERMS: Final = (0, 0, 0, 0, 1_000, 1, True, False, True, 500, 2_000, 3_000, 3_000, 0, 0, 0, bytes(32))
+
+# a gift, often, with a share for everybody who can have one, and so for whose data led to it
+REWARDING_DATA: Final = (0, 0, 0, 2, 1_000, 9, True, False, True, 500, 2_000, 4_000, 2_000, 500, 500)
 
 
 def measure(chain: Chain) -> dict[str, int]:
@@ -48,7 +53,8 @@ def measure(chain: Chain) -> dict[str, int]:
     gas["coupon_give_1"] = _give(suite, shop, lot[:1], members[:1]).gas
     gas["coupon_give_of_50"] = _give(suite, shop, lot[1:51], members[1:51]).gas // 50
     gas["coupon_pass_on_1"] = suite.as_operator(coupons, "passOnFor", lot[1], members[1], members[2]).gas
-    return gas | _write_offs(suite, members, other)
+    gas |= _write_offs(suite, members, other)
+    return gas | {"coupon_undo_16_at_till_all_owing": _worst_undo(suite, members[0])}
 
 
 def _write_offs(suite: Suite, members: list[int], other: int) -> dict[str, int]:
@@ -76,6 +82,39 @@ def _write_offs(suite: Suite, members: list[int], other: int) -> dict[str, int]:
         claimed = pools.send("claim", holder, [coupon], sender=suite.stranger)
         gas[f"coupon_claim_{length}"] = claimed.gas
         gas[f"coupon_claim_merchant_{length}"] = pools.send("claimMerchant", merchant, False, sender=suite.stranger).gas
+    return gas
+
+
+def _worst_undo(suite: Suite, member: int) -> int:
+    """Undoing at a till costs most when the trail's merchants, its member and the data user have claimed their parts,
+    owe them to one merchant since that undid its sale, and come to owe another one by this.
+    """
+    trail = [suite.onboard() for _ in range(TRAILS[-1] - 1)]
+    data_user, first, second = (suite.onboard() for _ in range(3))
+    coupons, pools = suite["Coupons"], suite["IncentivePools"]
+    ledger = suite.chain.impersonate(suite.ledger.address)
+    suite.as_operator(suite["Consents"], "consentFor", member, True)
+    suite.as_operator(pools, "setTreasury", suite.holder)
+    suite.as_operator(coupons, "defineCampaign", (*REWARDING_DATA, data_user, bytes(32)), "")
+    campaign = int(coupons.view("campaignCount"))
+    suite.as_operator(coupons, "issue", campaign, 1)
+    suite.as_operator(coupons, "handLot", campaign, 0, trail[0])
+    coupon = coupon_id(campaign, 0, 0)
+    for holder, receiver in pairwise(trail):
+        coupons.send("handOn", holder, [coupon], receiver, sender=suite.merchant)
+    _give(suite, trail[-1], [coupon], [member])
+    gas = 0
+    for sale, (shop, amount) in enumerate(((first, BASKET), (second, BASKET // 3)), 1_000):
+        suite.fund(shop, FUNDED)
+        act = (STREAM, sale, shop, 0, member, suite.chain.now(), amount, 0, 0, b"\1" * 32)
+        data = WriteOff(coupon=coupon, discount=MinorUnits(0)).act().data
+        coupons.send("applyAct", act, data, sender=ledger)
+        for merchant in (*trail, data_user):
+            pools.send("claimMerchant", merchant, False, sender=suite.stranger)
+        pools.send("claimPlatform", trail[:1], False, sender=suite.stranger)
+        pools.send("claim", member, [coupon], sender=suite.stranger)
+        undo = undoing(ActKind.COUPON, SequenceNumber(sale)).data
+        gas = coupons.send("applyAct", act, undo, sender=ledger).gas
     return gas
 
 

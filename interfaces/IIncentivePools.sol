@@ -127,7 +127,7 @@ interface IIncentivePools {
     error TooLate(uint96 use);
     /// @notice Nothing is owed for this use.
     error NotOwed(uint96 use);
-    /// @notice The merchant still cannot pay it.
+    /// @notice The merchant still cannot pay it; `held` of a payable is what it does not owe the guarantee fund.
     error StillUnfunded(uint32 merchant, uint256 held, uint256 units);
 
     /// @notice Serves the sender and nobody else, for good. The coupons' contract calls it as it is made: the money here
@@ -147,10 +147,9 @@ interface IIncentivePools {
     function settle(uint96 use) external;
     /// @notice Undoes the incentive of what was refunded of a line of the sale. Open to all; in parts as at once.
     function unwind(ILedgerDoors.ProvenLeaf calldata leaf) external;
-    /// @notice Undoes a write-off that came alone, on its day or the next. The merchant's clerks that cancel.
+    /// @notice Undoes a write-off: the merchant's clerks that cancel one that came alone, on its day or the next; the
+    /// coupons' contract, for a till, any.
     function cancel(uint96 use) external;
-    /// @notice Undoes a write-off. The coupons' contract only.
-    function undo(uint96 use) external;
     /// @notice Sets where the platform's share goes. Admin only.
     function setTreasury(address treasury) external;
 

@@ -9,7 +9,7 @@ import {IMemberSigned} from "./IMemberSigned.sol";
 /// @notice A member names its referrer once. A merchant sponsors a programme: the referrer gets so many points on what
 /// the referred member pays from outside, net of refunds, some days later. Anybody brings the proofs; the sponsor's
 /// prepaid points pay, as far as they, the budget and the caps reach; the rest stays claimable.
-/// @dev What a merged member (IMemberCards.survivorOf) would get or owe, the other does. Net new value only: external lines count, and no others. Coins and stored value may have come from rewards,
+/// @dev What a merged member (ILedgerDoors.survivorOf) would get or owe, the other does. Net new value only: external lines count, and no others. Coins and stored value may have come from rewards,
 /// rebates and referrals themselves, and the chain cannot tell them apart. One level: nobody gets points on what a
 /// friend's friend spends. There are no cycles, since a member that referred somebody may no longer get a referrer,
 /// in the same scope or over a merchant's and scope 0 (of two merchants' records no programme uses both).

@@ -7,8 +7,8 @@ import {IMemberSigned} from "./IMemberSigned.sol";
 
 /// @title Stored value: recharges, rebates, starting values, pay-outs
 /// @notice Money comes onto a member's card from finance, or over a merchant's counter: then the merchant keeps the cash
-/// it took and pays the same from its payable, and then its deposit, in the ledger (never from the guarantee fund), within
-/// its limit. Money goes back out only when a member gives up its last card, and then only what was not given: rebates
+/// it took and pays the same from its payable, and then its deposit, in the ledger (never from the guarantee fund, nor
+/// from what it owes that), within its limit. Money goes back out only when a member gives up its last card, and then only what was not given: rebates
 /// and starting values can be spent but not cashed. Money in minor units.
 /// @dev An act (kind 2) is `0x02 | op 1 | amount 6 | atLeast 6`, big-endian; op 0 recharges (refused when less than `atLeast`
 /// would be promised), op 1 undoes the member's last recharge, whose amount it repeats: a debit. Kind 130 is
@@ -51,7 +51,7 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
     event CardPaidOut(
         uint64 indexed card, uint64 indexed member, address indexed to, uint32 counter, uint64 amount, bytes32 consent
     );
-    /// @notice The merchant's payable and deposit together hold less.
+    /// @notice The merchant's payable and deposit together, less what it owes the guarantee fund, hold less.
     error MerchantShort(uint32 merchant, uint256 held, uint256 amount);
     /// @notice The member's last recharge was not at this merchant, was undone, or something came after it.
     error NothingToUndo(uint32 merchant, uint64 member);

@@ -123,7 +123,7 @@ def compiled(target: Target, text: str) -> dict[str, Any] | None:
         "language": "Solidity",
         "sources": sources,
         "settings": {
-            "optimizer": {"enabled": True, "runs": 800},
+            "optimizer": {"enabled": True, "runs": 1},  # for size: without Yul code is larger
             "evmVersion": "cancun",
             "metadata": {"appendCBOR": False},
             "remappings": ["@openzeppelin=node_modules/@openzeppelin"],

@@ -303,16 +303,4 @@ abstract contract LedgerBase {
         uint256 used = uint16(word >> 40) == day ? uint40(word) : 0;
         return limit > used ? limit - used : 0;
     }
-
-    /// @dev Runs the same call in other code of the ledger, and ends with what it returns or reverts with.
-    function _handOver(address code) internal {
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            calldatacopy(free, 0, calldatasize())
-            let done := delegatecall(gas(), code, free, calldatasize(), 0, 0)
-            returndatacopy(free, 0, returndatasize())
-            if iszero(done) { revert(free, returndatasize()) }
-            return(free, returndatasize())
-        }
-    }
 }

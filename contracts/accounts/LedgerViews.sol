@@ -233,6 +233,11 @@ abstract contract LedgerViews is LedgerBase {
         return uint16(_day());
     }
 
+    /// @notice ILedgerDoors.survivorOf
+    function survivorOf(uint64 member) external view returns (uint64) {
+        return _survivor(member);
+    }
+
     /// @notice ILedgerDoors.doorsOf
     function doorsOf(address part) external view returns (uint256) {
         return load(DOORS | uint160(part));

@@ -5,6 +5,7 @@ import {ILedger} from "../../interfaces/ILedger.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPaymentProcessor} from "../../interfaces/IPaymentProcessor.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {handOver} from "../libraries/HandOver.sol";
 import {SUPPLY, store} from "../libraries/Slots.sol";
 import {Words} from "../libraries/Words.sol";
 import {PaymentProcessor} from "../rewards/PaymentProcessor.sol";
@@ -37,7 +38,7 @@ contract RewardToken is AuthoritySlot, Coin, PaymentProcessor {
 
     /// @dev Everything else that the ledger does (ILedger).
     fallback() external {
-        _handOver(_undoes(msg.sig) ? _refunds : _doors);
+        handOver(_undoes(msg.sig) ? _refunds : _doors);
     }
 
     /// @dev Of what Refunds has only these two are the ledger's.

@@ -172,7 +172,7 @@ contract Coupons is CouponRecords {
         if (_words[it.coupon].holder != act.member) revert ActRefused(ACT_MEMBER);
         if (it.givenBack) revert ActRefused(ACT_STATE);
         if (it.day != ledger.currentDay()) revert ActRefused(ACT_TIME);
-        IIncentivePools(pools).undo(use);
+        IIncentivePools(pools).cancel(use);
     }
 
     function _checkCoupon(uint64 coupon, Word memory word, Terms memory terms, WriteOff memory it) private view {

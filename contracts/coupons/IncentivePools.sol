@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ICoupons} from "../../interfaces/ICoupons.sol";
 import {IIncentivePools} from "../../interfaces/IIncentivePools.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
@@ -205,13 +206,15 @@ contract IncentivePools is PoolUndoing {
         revert NotInTrail(coupon, member);
     }
 
-    /// @dev What a merchant can pay incentive from.
+    /// @dev What a merchant can pay incentive from. Of a payable only what it does not owe the guarantee fund: that is
+    /// repaid before anything leaves, and a write-off is never declined for it.
     function _heldBy(uint32 merchant, bool cash) private view returns (uint256 held, bool active) {
         IRewardToken.Merchant memory it = ledger.merchant(merchant);
-        return (cash ? it.payable_ : it.prepaid, it.flags & ACTIVE != 0);
+        held = cash ? Math.saturatingSub(it.payable_, ledger.guaranteed(merchant)) : it.prepaid;
+        return (held, it.flags & ACTIVE != 0);
     }
 
-    /// @dev The merchant has it: _heldBy was asked.
+    /// @dev The merchant has it and may pay it: _heldBy was asked.
     function _take(uint32 merchant, bool cash, uint64 units) private {
         if (units == 0) return;
         if (cash) ledger.takePayable(merchant, units, address(this));

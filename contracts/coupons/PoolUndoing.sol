@@ -42,15 +42,12 @@ abstract contract PoolUndoing is PoolBase {
     /// @inheritdoc IIncentivePools
     function cancel(uint96 use) external {
         Use memory it = _known(use);
-        _requireGroup(it.merchant, msg.sender, CANCEL);
-        if (!it.alone) revert NotAlone(use);
-        if (it.givenBack || ledger.currentDay() > uint256(it.day) + 1) revert TooLate(use);
+        if (msg.sender != servedCoupons) {
+            _requireGroup(it.merchant, msg.sender, CANCEL);
+            if (!it.alone) revert NotAlone(use);
+            if (it.givenBack || ledger.currentDay() > uint256(it.day) + 1) revert TooLate(use);
+        }
         _leave(use, it, 0);
-    }
-
-    /// @inheritdoc IIncentivePools
-    function undo(uint96 use) external onlyCoupons {
-        _leave(use, _known(use), 0);
     }
 
     /// @dev Leaves `basis` of the sale.

@@ -8,11 +8,10 @@ import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import "../libraries/ActReasons.sol" as R;
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
-import {Survivors} from "./Survivors.sol";
 
 /// @title How gift certificates are kept
 /// @notice Each change of a certificate's value comes with the same change of the sum and of the cash held.
-abstract contract Certificates is MemberSigned, Survivors, ICashHolder, IGiftCertificates {
+abstract contract Certificates is MemberSigned, ICashHolder, IGiftCertificates {
     uint16 private constant REGISTERED = 1;
     uint16 private constant LOCKED_OR_FROZEN = 6;
     uint8 private constant ACTIVE = 1;
@@ -30,10 +29,9 @@ abstract contract Certificates is MemberSigned, Survivors, ICashHolder, IGiftCer
     /// @inheritdoc IGiftCertificates
     mapping(address code => uint64) public certificateOf;
 
-    constructor(address authority_, address ledger_, address registry_, address cards_, uint32 shortest, uint32 longest)
+    constructor(address authority_, address ledger_, address registry_, uint32 shortest, uint32 longest)
         SuitePart(authority_, ledger_, registry_)
         MemberSigned("Tillnet GiftCertificates")
-        Survivors(cards_)
     {
         if (longest < shortest) revert BadUntil(0, shortest, longest);
         (_shortest, _longest) = (shortest, longest);
@@ -125,7 +123,7 @@ abstract contract Certificates is MemberSigned, Survivors, ICashHolder, IGiftCer
         outstanding -= it.value;
         emit CertificateExpired(id, it.buyerKind, it.buyer, it.value);
         if (it.buyerKind == BuyerKind.Account) _payCash(address(it.buyer), it.value);
-        else if (it.buyerKind == BuyerKind.Member) ledger.creditValue(_survivor(uint64(it.buyer)), it.value);
+        else if (it.buyerKind == BuyerKind.Member) ledger.creditValue(ledger.survivorOf(uint64(it.buyer)), it.value);
         else ledger.creditPayable(uint32(it.buyer), it.value);
     }
 
@@ -166,7 +164,7 @@ abstract contract Certificates is MemberSigned, Survivors, ICashHolder, IGiftCer
     function _heldByMember(uint64 id) internal view returns (Certificate memory it) {
         it = _existing(id);
         if (it.member == 0) revert HeldByCode(id);
-        it.member = _survivor(it.member);
+        it.member = ledger.survivorOf(it.member);
     }
 
     function _registered(uint64 member) internal view returns (uint64) {

@@ -26,8 +26,8 @@ contract GiftCertificates is Certificates {
     bytes32 private constant CLAIM = keccak256("Claim(uint64 certificate,uint64 member,uint32 uses)");
     bytes32 private constant REDEEM = keccak256("Redeem(uint64 certificate,uint32 merchant,uint64 amount,uint32 uses)");
 
-    constructor(address authority_, address ledger_, address registry_, address cards_, uint32 shortest, uint32 longest)
-        Certificates(authority_, ledger_, registry_, cards_, shortest, longest)
+    constructor(address authority_, address ledger_, address registry_, uint32 shortest, uint32 longest)
+        Certificates(authority_, ledger_, registry_, shortest, longest)
     {}
 
     // --- buying ---------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ contract GiftCertificates is Certificates {
         view
         returns (uint256 debited)
     {
-        if (it.member == 0 || _survivor(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
+        if (it.member == 0 || ledger.survivorOf(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
         if (_isLocked(act.member)) revert ActRefused(R.LOCKED);
         if (act.authorisation == 0) revert ActRefused(R.AUTHORISATION);
         if (amount > act.debitLeft) revert ActRefused(R.STREAM_LIMIT);

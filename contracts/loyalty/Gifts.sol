@@ -13,10 +13,9 @@ import {CoinHolder} from "../suite/CoinHolder.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {GiftCatalogue} from "./GiftCatalogue.sol";
-import {Survivors} from "./Survivors.sol";
 
 /// @title Gifts that members take for their coins
-contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolder {
+contract Gifts is GiftCatalogue, MemberSigned, CoinHolder, ICashHolder {
     bytes32 private constant RESERVE = keccak256("Reserve(uint64 member,uint64 gift,uint256 nonce,uint256 deadline)");
     bytes32 private constant CANCEL_TERMS =
         keccak256("Cancel(uint64 member,uint128 reservation,uint256 nonce,uint256 deadline)");
@@ -35,10 +34,9 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
     /// @inheritdoc IGifts
     mapping(uint64 gift => mapping(uint64 member => uint256)) public takenBy;
 
-    constructor(address authority_, address ledger_, address registry_, address cards_)
+    constructor(address authority_, address ledger_, address registry_)
         SuitePart(authority_, ledger_, registry_)
         MemberSigned("Tillnet Gifts")
-        Survivors(cards_)
     {
         _epochStart = IRewardToken(ledger_).epochStart();
         _epochLength = IRewardToken(ledger_).epochLength();
@@ -72,7 +70,7 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
     /// @inheritdoc IGifts
     function cancel(uint128 id, uint256 deadline, bytes calldata signature) external {
         Reservation memory it = _inState(id, State.Reserved);
-        uint64 member = _survivor(it.member);
+        uint64 member = ledger.survivorOf(it.member);
         bytes32 terms = keccak256(abi.encode(CANCEL_TERMS, member, id, nonceOf[member], deadline));
         _requireMember(member, terms, deadline, signature);
         _release(id, it);
@@ -123,7 +121,7 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
         Reservation memory it = _reservations[id];
         if (it.state == State.None) revert ActRefused(R.ACT_UNKNOWN);
         if (_merchantOf(it.gift) != act.merchant) revert ActRefused(R.ACT_SCOPE);
-        if (_survivor(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
+        if (ledger.survivorOf(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
         if (it.state != State.Reserved) revert ActRefused(R.ACT_STATE);
         if (block.timestamp >= it.expires) revert ActRefused(R.ACT_TIME);
         _handOver(id, it);
@@ -133,7 +131,7 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
         Reservation memory it = _reservations[id];
         if (it.state == State.None) revert ActRefused(R.ACT_UNKNOWN);
         if (_merchantOf(it.gift) != act.merchant) revert ActRefused(R.ACT_SCOPE);
-        if (_survivor(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
+        if (ledger.survivorOf(it.member) != act.member) revert ActRefused(R.ACT_MEMBER);
         if (it.state != State.HandedOver) revert ActRefused(R.ACT_STATE);
         if (it.day != ledger.currentDay()) revert ActRefused(R.ACT_TIME);
         if (_paidFor(it) > _fundsOf(act.merchant)) revert ActRefused(R.ACT_STOCK);
@@ -229,9 +227,9 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
         _clear(coins, cashPart);
         emit GiftReleased(id, it.gift, it.member, coins.current, coins.previous, cashPart);
         if (coins.total() != 0) {
-            ledger.moveCoins(ledger.memberAccount(_survivor(it.member)), coins.current, coins.previous);
+            ledger.moveCoins(ledger.memberAccount(ledger.survivorOf(it.member)), coins.current, coins.previous);
         }
-        if (cashPart != 0) ledger.creditValue(_survivor(it.member), cashPart);
+        if (cashPart != 0) ledger.creditValue(ledger.survivorOf(it.member), cashPart);
     }
 
     function _takeBack(uint128 id, Reservation memory it) private {
@@ -243,7 +241,7 @@ contract Gifts is GiftCatalogue, MemberSigned, Survivors, CoinHolder, ICashHolde
         _putBack(it);
         emit GiftTakenBack(id, it.gift, it.member, coins.current, coins.previous, cashPart);
         ledger.drawOn(merchant, amount, address(this));
-        uint64 member = _survivor(it.member);
+        uint64 member = ledger.survivorOf(it.member);
         if (coins.total() != 0) ledger.restore(member, coins.current, coins.previous);
         if (cashPart != 0) ledger.creditValue(member, cashPart);
     }

@@ -4,11 +4,11 @@ pragma solidity 0.8.30;
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {ILineClaims} from "../../interfaces/ILineClaims.sol";
 import {Receipts} from "../libraries/Receipts.sol";
-import {Survivors} from "./Survivors.sol";
+import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title What follows from proven lines of payments
 /// @dev Days are the network's, of the block that stored the line's root: a terminal's clock decides nothing here.
-abstract contract LineClaims is Survivors, ILineClaims {
+abstract contract LineClaims is SuitePart, ILineClaims {
     uint8 internal constant COIN = 1;
     uint8 internal constant EXTERNAL = 0;
     uint16 internal constant REGISTERED = 1;

@@ -6,10 +6,9 @@ import {IRewardRules} from "../../interfaces/IRewardRules.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {FINANCE, OWNER, RECONCILE} from "../libraries/Groups.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
-import {Survivors} from "./Survivors.sol";
 
 /// @title A claim for points that a till did not give
-contract MissingPoints is Survivors, IMissingPoints {
+contract MissingPoints is SuitePart, IMissingPoints {
     uint16 private constant REGISTERED = 1;
     uint256 private constant RATE_SCALE = 1e8;
     uint256 private constant WHOLE = 10_000;
@@ -29,15 +28,9 @@ contract MissingPoints is Survivors, IMissingPoints {
     mapping(bytes32 id => Claim) private _claims;
     mapping(uint32 merchant => mapping(uint64 member => Day)) private _days;
 
-    constructor(
-        address authority_,
-        address ledger_,
-        address registry_,
-        address cards_,
-        address rules_,
-        uint32 longest,
-        uint16 perDay
-    ) SuitePart(authority_, ledger_, registry_) Survivors(cards_) {
+    constructor(address authority_, address ledger_, address registry_, address rules_, uint32 longest, uint16 perDay)
+        SuitePart(authority_, ledger_, registry_)
+    {
         (_rules, _longest, _perDay) = (IRewardRules(rules_), longest, perDay);
         _maxAmount = IRewardToken(ledger_).maxLineAmount();
         _utcOffset = IRewardToken(ledger_).utcOffset();
@@ -74,7 +67,7 @@ contract MissingPoints is Survivors, IMissingPoints {
         Claim memory it = _inState(id, State.Attested);
         _requireGroup(it.merchant, msg.sender, FINANCE | OWNER);
         if (msg.sender == it.attester) revert SamePerson(msg.sender);
-        it.member = _survivor(it.member);
+        it.member = ledger.survivorOf(it.member);
         units = _earnedDown(it);
         if (units == 0) revert NothingEarned(id);
         uint256 prepaid = ledger.merchant(it.merchant).prepaid;
@@ -97,7 +90,7 @@ contract MissingPoints is Survivors, IMissingPoints {
     function revoke(bytes32 id) external {
         Claim memory it = _inState(id, State.Approved);
         _requireGroup(it.merchant, msg.sender, FINANCE | OWNER);
-        it.member = _survivor(it.member);
+        it.member = ledger.survivorOf(it.member);
         _claims[id].state = State.Revoked;
         uint64 back = 0;
         if (_epoch() <= it.epoch + 1) back = ledger.clawBack(it.merchant, it.member, it.units);

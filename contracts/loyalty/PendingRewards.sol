@@ -7,7 +7,6 @@ import {OFFERS} from "../libraries/Groups.sol";
 import {Receipts} from "../libraries/Receipts.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {LineClaims} from "./LineClaims.sol";
-import {Survivors} from "./Survivors.sol";
 
 /// @title Points that wait until goods can no longer be returned
 contract PendingRewards is LineClaims, IPendingRewards {
@@ -16,10 +15,7 @@ contract PendingRewards is LineClaims, IPendingRewards {
     mapping(uint32 merchant => mapping(uint16 version => Terms)) private _terms;
     mapping(bytes32 leaf => Given) private _given;
 
-    constructor(address authority_, address ledger_, address registry_, address cards_)
-        SuitePart(authority_, ledger_, registry_)
-        Survivors(cards_)
-    {}
+    constructor(address authority_, address ledger_, address registry_) SuitePart(authority_, ledger_, registry_) {}
 
     /// @inheritdoc IPendingRewards
     function set(uint32 merchant, Terms calldata terms) external onlyGroup(merchant, OFFERS) returns (uint16 version) {
@@ -69,7 +65,7 @@ contract PendingRewards is LineClaims, IPendingRewards {
             Receipts.Line memory line = _ripe(leaves[i], terms.fromDay, terms.untilDay, terms.window);
             if (line.merchant != merchant || line.tender == COIN) revert LineDoesNotCount(line.leaf);
             uint56 due = _entitledDown(line, terms.rate);
-            line.member = _survivor(line.member);
+            line.member = ledger.survivorOf(line.member);
             Given memory before = _given[line.leaf];
             if (due < before.units) unwound += _unwind(line, version, due, before);
             else if (due > before.units) given += _give(line, version, due, before);

@@ -8,7 +8,6 @@ import {Receipts} from "../libraries/Receipts.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {LineClaims} from "./LineClaims.sol";
-import {Survivors} from "./Survivors.sol";
 
 /// @title Points back from a friend's spending
 contract Referrals is LineClaims, MemberSigned, IReferrals {
@@ -23,10 +22,9 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     mapping(uint32 programme => mapping(uint64 member => uint56)) public broughtBy;
     mapping(uint32 programme => mapping(uint64 referrer => Earnings)) private _earnings;
 
-    constructor(address authority_, address ledger_, address registry_, address cards_)
+    constructor(address authority_, address ledger_, address registry_)
         SuitePart(authority_, ledger_, registry_)
         MemberSigned("Tillnet Referrals")
-        Survivors(cards_)
     {}
 
     // --- who referred whom ----------------------------------------------------------------------------------------
@@ -105,7 +103,7 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
 
     /// @inheritdoc IReferrals
     function carryDebt(uint32 id, uint64 from) external {
-        uint64 into = _survivor(from);
+        uint64 into = ledger.survivorOf(from);
         uint56 debt = _earnings[id][from].debt;
         if (into == from || debt == 0) revert NothingToGive();
         _earnings[id][from].debt = 0;
@@ -140,7 +138,7 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     function _name(uint32 scope, uint64 member, uint64 referrer) private {
         if (_flagsOf(member) & REGISTERED == 0) revert NoSuchMember(member);
         if (_flagsOf(referrer) & REGISTERED == 0) revert NoSuchMember(referrer);
-        if (_survivor(member) == _survivor(referrer)) revert SelfReferral(member);
+        if (ledger.survivorOf(member) == ledger.survivorOf(referrer)) revert SelfReferral(member);
         Referral storage own = _referrals[scope][member];
         if (own.referrer != 0) revert AlreadyReferred(scope, member, own.referrer);
         if (own.refers) revert ReferrerAlready(scope, member);
@@ -157,8 +155,8 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     function _referrerOf(uint32 sponsor, Receipts.Line memory line) private view returns (uint64 referrer) {
         Referral memory it = _referrals[sponsor][line.member];
         if (it.referrer == 0 || it.since > line.blockNumber) it = _referrals[0][line.member];
-        referrer = _survivor(it.referrer);
-        bool counts = it.referrer != 0 && it.since <= line.blockNumber && referrer != _survivor(line.member);
+        referrer = ledger.survivorOf(it.referrer);
+        bool counts = it.referrer != 0 && it.since <= line.blockNumber && referrer != ledger.survivorOf(line.member);
         if (!counts) revert NotReferred(line.leaf, line.member);
     }
 
@@ -184,7 +182,7 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
 
     function _unwind(uint32 id, Receipts.Line memory line, uint56 units) private returns (uint56) {
         Given storage place = _given[id][line.leaf];
-        uint64 referrer = _survivor(place.referrer);
+        uint64 referrer = ledger.survivorOf(place.referrer);
         place.units -= units;
         broughtBy[id][line.member] -= units;
         _earnings[id][referrer].debt += units;

@@ -6,6 +6,7 @@ import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {ISettlementEscrow} from "../../interfaces/ISettlementEscrow.sol";
 import {AgedCoins} from "../libraries/AgedCoins.sol";
 import {CANCEL, CONSUME} from "../libraries/Groups.sol";
+import {handOver} from "../libraries/HandOver.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {EscrowCore} from "./EscrowCore.sol";
 import {EscrowTill} from "./EscrowTill.sol";
@@ -37,15 +38,7 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
 
     /// @inheritdoc IActTarget
     function applyAct(Act calldata, bytes calldata) external returns (uint256) {
-        address code = till;
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            calldatacopy(free, 0, calldatasize())
-            let done := delegatecall(gas(), code, free, calldatasize(), 0, 0)
-            returndatacopy(free, 0, returndatasize())
-            if iszero(done) { revert(free, returndatasize()) }
-            return(free, returndatasize())
-        }
+        handOver(till);
     }
 
     /// @inheritdoc ISettlementEscrow

@@ -25,24 +25,20 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 
-def _with_cards(addresses: Addresses, settings: Settings) -> Sequence[Any]:
-    return (*usual(addresses, settings), addresses["MemberCards"])
-
-
 def _certificates(addresses: Addresses, settings: Settings) -> Sequence[Any]:
-    return (*_with_cards(addresses, settings), settings["shortest_certificate"], settings["longest_certificate"])
+    return (*usual(addresses, settings), settings["shortest_certificate"], settings["longest_certificate"])
 
 
 def _missing(addresses: Addresses, settings: Settings) -> Sequence[Any]:
     rules = addresses["RewardRules"]
-    return (*_with_cards(addresses, settings), rules, settings["longest_receipt"], settings["claims_per_day"])
+    return (*usual(addresses, settings), rules, settings["longest_receipt"], settings["claims_per_day"])
 
 
 PARTS: Final = (
     Part(
         name="Gifts",
         section="loyalty",
-        arguments=_with_cards,
+        arguments=usual,
         doors=TAKE_COINS | REDEEM | TAKE_VALUE | CREDIT_VALUE | TAKE_PAYABLE,
         acts=(6, 134),
     ),
@@ -56,10 +52,10 @@ PARTS: Final = (
     Part(
         name="Referrals",
         section="loyalty",
-        arguments=_with_cards,
+        arguments=usual,
         roles={"enrolReferred": OPERATOR},
         doors=ISSUE,
     ),
-    Part(name="PendingRewards", section="loyalty", arguments=_with_cards, doors=ISSUE),
+    Part(name="PendingRewards", section="loyalty", arguments=usual, doors=ISSUE),
     Part(name="MissingPoints", section="loyalty", arguments=_missing, doors=ISSUE),
 )

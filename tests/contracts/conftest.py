@@ -1,12 +1,14 @@
 """One development chain for all contract tests; each test starts from the same deployed world."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 pytest.register_assert_rewrite("tests.contracts.twin", "tests.contracts.suite", "tests.contracts.council")
 
 from benchmarks.devchain import Chain, anvil  # noqa: E402
+from benchmarks.suite import Suite  # noqa: E402
 from benchmarks.world import Terms  # noqa: E402
 from tests.contracts.suite.machine import EPOCH, START, TERMS  # noqa: E402
 from tests.contracts.twin import Twin  # noqa: E402
@@ -39,3 +41,29 @@ def twin(chain: Chain, terms: Terms) -> Iterator[Twin]:
     mark = chain.snapshot()
     yield Twin(chain, terms)
     chain.revert(mark)
+
+
+@pytest.fixture(scope="module")
+def counter(request: pytest.FixtureRequest, chain: Chain, terms: Terms) -> Any:
+    """The `Counter` that the module names, in a whole suite of contracts, for all its tests."""
+    return request.module.Counter(Twin(chain, terms, Suite))
+
+
+@pytest.fixture(scope="module")
+def opened(request: pytest.FixtureRequest, chain: Chain, terms: Terms) -> Any:
+    """The `Desk` that the module names, likewise."""
+    return request.module.Desk(Twin(chain, terms, Suite))
+
+
+@pytest.fixture
+def forgotten(counter: Any) -> Iterator[None]:
+    """The counter forgets what happened to it in the test."""
+    with counter.twin.forgotten():
+        yield
+
+
+@pytest.fixture
+def desk(opened: Any) -> Iterator[Any]:
+    """The same desk for every test, which forgets what happened to it."""
+    with opened.twin.forgotten():
+        yield opened

@@ -339,7 +339,8 @@ class Model:
         payable = min(part, word.payable)
         deposit = min(part - payable, self.deposits.get(leaf.merchant, 0))
         fund = part - payable - deposit
-        if fund > self.deposits.get(0, 0):
+        full = leaf.tender == COIN and (self.book.totals.reserve + part) * self.par > MAX_56
+        if full or fund > self.deposits.get(0, 0):
             raise Declined(Reason.FUNDS)
         self.book.merchants[leaf.merchant] = replace(word, payable=word.payable - payable)
         self.deposits[leaf.merchant] = self.deposits.get(leaf.merchant, 0) - deposit

@@ -1,6 +1,6 @@
 """Acts in a batch: what they may do, what of a refused one stays (nothing), and how a bad target is met."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from node.domain.ids import MemberId, MerchantId, TerminalNumber
 from node.domain.ids import Sequence as SequenceNumber
 from node.domain.ledger import Reason
 from node.domain.rewards import post_batch
+from tests.contracts.model import Refused
 from tests.contracts.probe import (
     BURN_GAS,
     CALLS,
@@ -28,7 +29,7 @@ from tests.contracts.twin import AUTHORISATION, ONE, STREAM, Twin, coins, extern
 
 pytestmark = pytest.mark.anvil
 SHOP, OTHER = MerchantId(1), MerchantId(2)
-ANN, BOB, NEW = MemberId(1), MemberId(2), MemberId(99)
+ANN, BOB, EMPTY, NEW = MemberId(1), MemberId(2), MemberId(3), MemberId(99)
 
 
 @pytest.fixture
@@ -81,6 +82,17 @@ def _issue(probe: Probe, merchant: MerchantId, to: MemberId, units: int) -> Any:
     return probe.call(
         "issue", merchant, member_address(to), units, model=lambda _: probe.model.issue(merchant, to, units) and None
     )
+
+
+def _alone_only(effect: Callable[[], None]) -> Callable[[BatchPayment], None]:
+    """What a payment that has lines of its own refuses."""
+
+    def apply(payment: BatchPayment) -> None:
+        if payment.lines:
+            raise Refused("InAct")
+        effect()
+
+    return apply
 
 
 # --- what the target is told ---
@@ -347,8 +359,15 @@ def test_prepaid_that_an_act_uses_up_is_owed_by_later_lines(probe: Probe) -> Non
     assert probe.model.book.owed
 
 
+def test_value_and_coins_of_the_same_amount_are_booked_before_an_act(probe: Probe) -> None:
+    act = probe.act(_take(probe, BOB, 1), debited=1)
+    payments = [probe.twin.payment(SHOP, ANN, stored(30), coins(30)), _alone(probe, act, BOB)]
+    assert _reasons(probe, *payments) == []
+
+
 def test_act_of_a_payment_with_lines_may_not_touch_its_member(probe: Probe) -> None:
     model, twin = probe.model, probe.twin
+    twin.enrol(EMPTY)
     touching = [
         _recharge(probe, ANN, 5),
         _take(probe, ANN, 5),
@@ -356,6 +375,9 @@ def test_act_of_a_payment_with_lines_may_not_touch_its_member(probe: Probe) -> N
         _issue(probe, SHOP, ANN, 5),
         probe.call("clawBack", SHOP, ANN, 5, model=lambda _: model.claw_back(SHOP, ANN, 5) and None),
         probe.call("mergeMembers", BOB, ANN, [], model=lambda _: model.merge_members(BOB, ANN, [])),
+        # of these nothing would be seen in the account
+        probe.call("mergeMembers", EMPTY, ANN, [], model=_alone_only(lambda: model.merge_members(EMPTY, ANN, []))),
+        probe.call("takeCoins", ANN, 0, probe.address, model=_alone_only(lambda: None)),
         probe.call("mergeMembers", ANN, BOB, [], model=lambda _: model.merge_members(ANN, BOB, [])),
     ]
     for call in touching:

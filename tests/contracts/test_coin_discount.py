@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.devchain import Chain, Reverted
+from benchmarks.devchain import Reverted
 from benchmarks.suite import Suite
-from benchmarks.world import STREAM, Terms
+from benchmarks.world import STREAM
 from node.domain.ids import MemberId, MerchantId
 from node.domain.leaf import Leaf
 from node.domain.merkle import proof_of
@@ -16,7 +16,7 @@ from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.people import wait
 from tests.contracts.twin import Twin, coins, external
 
-pytestmark = pytest.mark.anvil
+pytestmark = [pytest.mark.anvil, pytest.mark.usefixtures("forgotten")]
 SHOP, ANN = MerchantId(1), MemberId(1)
 NOBODY, MERCHANT, PLATFORM = 0, 1, 2
 SEQUENCE = 7_000
@@ -73,17 +73,6 @@ class Counter:
         # the model knows what the act put there
         self.twin.now = self.world.chain.now()
         return self.twin.pay(SHOP, ANN, *map(coins, amounts))
-
-
-@pytest.fixture(scope="module")
-def counter(chain: Chain, terms: Terms) -> Counter:
-    return Counter(Twin(chain, terms, Suite))
-
-
-@pytest.fixture(autouse=True)
-def forgotten(counter: Counter) -> Any:
-    with counter.twin.forgotten():
-        yield
 
 
 def test_platform_tops_up_what_the_member_saves(counter: Counter) -> None:

@@ -143,3 +143,13 @@ def test_rule_events_carry_all_terms(shop: Twin) -> None:
     assert (event.args["rate"], event.args["baseRate"]) == (7_000_000, 1_000_000)
     assert tuple(event.args["offer"].values()) == terms
     assert RuleVersion(event.args["version"]) == 2
+
+
+def test_rate_of_an_offer_fits_forty_bits_and_no_more(shop: Twin) -> None:
+    most, multiplier = 2**40 - 1, 61_681
+    shop.base(SHOP, most // multiplier)
+    offer = shop.offer(SHOP, coefficient=most // multiplier, multiplier_bps=multiplier)
+    assert earn(shop, 1, offer) == most // 10_000
+    with pytest.raises(Reverted) as caught:
+        shop.world.offer(SHOP, multiplier_bps=multiplier + 1)
+    assert (caught.value.error, caught.value.values) == ("BadRate", (most // multiplier * (multiplier + 1),))

@@ -8,25 +8,10 @@ import pytest
 from benchmarks.devchain import Chain
 from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, payer_of, permitted
 from benchmarks.escrow import Terms as Agreed
-from benchmarks.suite import Suite
-from benchmarks.world import Terms
 from tests.contracts.conftest import EPOCH
 from tests.contracts.suite.settlement_counter import ANN, BOB, DAY, FEE_BPS, OTHER, SHOP, UNKNOWN, Counter, refused
-from tests.contracts.twin import Twin
 
-pytestmark = pytest.mark.anvil
-
-
-@pytest.fixture(scope="module")
-def counter(chain: Chain, terms: Terms) -> Counter:
-    return Counter(Twin(chain, terms, Suite))
-
-
-@pytest.fixture(autouse=True)
-def forgotten(counter: Counter) -> Any:
-    mark = counter.world.chain.snapshot()
-    yield
-    counter.world.chain.revert(mark)
+pytestmark = [pytest.mark.anvil, pytest.mark.usefixtures("forgotten")]
 
 
 def test_payment_goes_to_merchant_and_receivers_of_its_fee(counter: Counter) -> None:

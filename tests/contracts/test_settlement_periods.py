@@ -6,26 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.devchain import Chain
 from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, terms_now
-from benchmarks.suite import Suite
-from benchmarks.world import Terms
 from tests.contracts.suite.settlement_counter import ANN, DAY, OTHER, SHOP, UNKNOWN, Counter, refused
-from tests.contracts.twin import Twin
 
-pytestmark = pytest.mark.anvil
-
-
-@pytest.fixture(scope="module")
-def counter(chain: Chain, terms: Terms) -> Counter:
-    return Counter(Twin(chain, terms, Suite))
-
-
-@pytest.fixture(autouse=True)
-def forgotten(counter: Counter) -> Any:
-    mark = counter.world.chain.snapshot()
-    yield
-    counter.world.chain.revert(mark)
+pytestmark = [pytest.mark.anvil, pytest.mark.usefixtures("forgotten")]
 
 
 def test_refund_beyond_held_money_is_carried_forward_until_the_deposit_is_whole(counter: Counter) -> None:

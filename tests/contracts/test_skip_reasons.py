@@ -9,7 +9,7 @@ from node.domain.batch_format import BatchPayment, encode_batch, make_batch
 from node.domain.ids import Hash32, MemberId, MerchantId, TerminalNumber
 from node.domain.ids import Sequence as SequenceNumber
 from node.domain.ledger import Reason
-from tests.contracts.model import Refund, Undo
+from tests.contracts.model import MAX_56, Refund, Undo
 from tests.contracts.twin import ONE, STREAM, Twin, coins, external, stored
 
 pytestmark = pytest.mark.anvil
@@ -197,4 +197,12 @@ def test_post_refunds_skips_for_funds_until_guarantee_fund_covers(shop: Twin) ->
     assert shop.ledger.view("guaranteed", 1) == 0
     assert shop.ledger.view("deposits", 0) == 60
     assert shop.ledger.view("deposits", 1) == 40
+    shop.compare()
+
+
+def test_post_refunds_skips_for_funds_when_the_reserve_holds_no_more(shop: Twin) -> None:
+    leaf = shop.pay(MerchantId(1), SHOPPER, coins(10))[0]
+    shop.buy_points(MerchantId(1), MAX_56 // shop.model.par - shop.model.book.totals.reserve - 4)
+    assert _refund(shop, Undo(leaf=leaf, amount=5)) == [Reason.FUNDS]
+    assert _refund(shop, Undo(leaf=leaf, amount=4)) == []
     shop.compare()

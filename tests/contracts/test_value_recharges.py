@@ -304,6 +304,20 @@ def test_recharge_never_draws_on_the_guarantee_fund(till: Till) -> None:
     assert till.value_of(ADA) == 500_000
 
 
+def test_recharge_leaves_what_the_merchant_owes_the_guarantee_fund(till: Till) -> None:
+    part = till.world.stranger
+    till.operate(till.ledger, "setDoors", part, 32)
+    till.send(till.ledger, "drawOn", till.shop, 500_100, part, sender=part)
+    assert till.ledger.view("guaranteed", till.shop) == 100
+    merchant = till.world.merchant
+    for payable, held in ((100, 0), (200, 200)):
+        till.operate(till.ledger, "creditPayable", till.shop, payable)
+        error = refusal(till.value, "rechargeAt", till.shop, ADA, held + 1, 0, sender=merchant)
+        assert error == ("MerchantShort", (till.shop, held, held + 1))
+    till.counter(ADA, 200)
+    assert till.ledger.view("merchant", till.shop)["payable_"] == 100 == till.ledger.view("guaranteed", till.shop)
+
+
 @pytest.mark.parametrize(
     ("contract", "name", "arguments", "error"),
     [

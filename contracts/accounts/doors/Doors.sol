@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IRewardToken} from "../../../interfaces/IRewardToken.sol";
+import {handOver} from "../../libraries/HandOver.sol";
 import {LedgerBase} from "../LedgerBase.sol";
 import {LedgerViews} from "../LedgerViews.sol";
 import {ActDoors} from "./ActDoors.sol";
@@ -27,6 +28,6 @@ contract Doors is ControlDoors, PointDoors, MoneyDoors, ActDoors, LedgerViews {
 
     /// @dev What is not said here is what a ledger and its successor ask of each other (ISuccession).
     fallback() external {
-        _handOver(succession);
+        handOver(succession);
     }
 }

@@ -205,12 +205,6 @@ contract Succession is DoorBase {
         return address(uint160(load(SUCCESSOR)));
     }
 
-    /// @notice ILedgerDoors.survivorOf
-    /// @dev Here, where there is room, since it is seldom asked.
-    function survivorOf(uint64 member) external view returns (uint64) {
-        return _survivor(member);
-    }
-
     /// @notice ISuccession.mergedInto
     function mergedInto(uint64 member) public view returns (uint256 word) {
         word = load(MERGED | member);

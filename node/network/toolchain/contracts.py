@@ -6,7 +6,9 @@ node/artifacts/contracts/NAME.json, so that the node never reads brownie's files
 
 import json
 import os
+import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ from node.network.toolchain.work import Work
 CODE_LIMIT: Final = 24_576  # bytes of deployed code, EIP-170
 GENESIS_CONTRACTS: Final = frozenset({"AccountRegistry", "ValidatorRegistry"})
 """Those that stand in block 0: their artifact holds the deployed code too."""
+IMPORTED: Final = re.compile(r'^(?:import|.* from|\} from) "(\.[^"]+)"', re.MULTILINE)
 
 
 def build_wire(work: Work) -> None:
@@ -38,11 +41,31 @@ def compile_contracts(work: Work) -> None:
 
 
 def forget_stale_builds(layout: Layout) -> None:
-    """Removes brownie's output of contracts that were built from a file that is gone: brownie stumbles over them."""
+    """Removes brownie's output of contracts that were built from a file that is gone or has changed since.
+
+    Brownie stumbles over the first. Of the second it sees a contract's own source and those that it names, but neither
+    what a contract that it creates is made of nor files without a contract: it would leave their old code in place.
+    """
     for file in (layout.root / "build" / "contracts").glob("*.json"):
         paths = json.loads(file.read_text()).get("allSourcePaths", {}).values()
-        if not all((layout.root / path).exists() for path in paths):
+        made_of = with_imports(layout.root / path for path in paths)
+        built = file.stat().st_mtime_ns
+        if not all(path.exists() and path.stat().st_mtime_ns <= built for path in made_of):
             file.unlink()
+
+
+def with_imports(files: Iterable[Path]) -> set[Path]:
+    """These sources and all that they import by a relative path, directly or not."""
+    found: set[Path] = set()
+    left = [file.resolve() for file in files]
+    while left:
+        file = left.pop()
+        if file in found:
+            continue
+        found.add(file)
+        if file.exists():
+            left += [(file.parent / name).resolve() for name in IMPORTED.findall(file.read_text())]
+    return found
 
 
 def write_artifacts(layout: Layout) -> None:

@@ -407,8 +407,6 @@ class CouponsModel:
         funded = units <= self._funds(merchant, cash)
         if funded and units and not cash and self.ledger.book.supply.flags & PAUSED:
             raise Refused("EarningPaused")
-        if funded and units and cash and units > self._funds(merchant, cash) - self.ledger.guaranteed.get(merchant, 0):
-            raise Refused("InsufficientPayable")
         it.uses.append(use)
         it.live += 1
         self.uses[use] = Use(
@@ -534,8 +532,9 @@ class CouponsModel:
         return 0 if cash else self.ledger.epoch
 
     def _funds(self, merchant: int, cash: bool) -> int:
+        """What the merchant can pay from; of its payable what it owes the guarantee fund is not its own."""
         word = self.ledger.book.merchants[MerchantId(merchant)]
-        return word.payable if cash else word.prepaid
+        return max(word.payable - self.ledger.guaranteed.get(merchant, 0), 0) if cash else word.prepaid
 
     def _terms(self, coupon: int) -> Terms:
         return self.campaigns[coupon >> 32]

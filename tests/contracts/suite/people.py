@@ -1,7 +1,6 @@
 """Members' keys, as the Registry has them, and time that passes."""
 
 from benchmarks.devchain import Contract
-from benchmarks.suite import Suite
 from node.domain.ids import MemberId
 from node.domain.merkle import keccak
 from tests.contracts.twin import Twin
@@ -20,10 +19,8 @@ def key_of(twin: Twin, member: MemberId) -> str:
 
 
 def survivor_of(twin: Twin, member: int) -> int:
-    """Who has what this member had, as MemberCards says."""
-    world = twin.world
-    assert isinstance(world, Suite)
-    return int(world["MemberCards"].view("survivorOf", member))
+    """Who has what this member had, as the ledger says."""
+    return int(twin.ledger.view("survivorOf", member))
 
 
 def wait(twin: Twin, seconds: int) -> None:

@@ -257,9 +257,8 @@ class ValueModel(Part):
         self.limits.spend(merchant, amount, self.ledger.day, store=store, terminal=terminal, needed=True)
         repaid = min(self.arrears.get((merchant, member), 0), amount)
         self._owe(merchant, member, -repaid)
-        word = self.ledger.book.merchants.get(MerchantId(merchant))
-        held = (word.payable if word else 0) + self.ledger.deposits.get(merchant, 0)
-        if held < amount - repaid:
+        held = self.ledger.own_funds(MerchantId(merchant)) - self.ledger.guaranteed.get(merchant, 0)
+        if max(held, 0) < amount - repaid:
             raise Refused("MerchantShort")
         base, promise = self._take_in(merchant, member, amount, at_least)
         version = self.limits.versions[merchant]

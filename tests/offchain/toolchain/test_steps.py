@@ -1,6 +1,8 @@
 """The setup as a whole: steps run once, a failure is told and retried, Ctrl-C and two setups at once are survived."""
 
 import io
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -117,6 +119,24 @@ def test_forget_stale_builds_removes_what_was_built_from_a_file_that_is_gone(lay
     (build / "B.json").write_text('{"allSourcePaths": {"0": "A.sol", "1": "Gone.sol"}}')
     forget_stale_builds(layout)
     assert [file.name for file in build.iterdir()] == ["A.json"]
+
+
+def test_forget_stale_builds_removes_what_is_made_of_a_file_that_has_changed_since(layout: Layout) -> None:
+    build, root = layout.root / "build" / "contracts", layout.root
+    build.mkdir(parents=True)
+    (root / "Maker.sol").write_text('import {Made} from "./Made.sol";\n')
+    (root / "Made.sol").write_text('import "./Words.sol" as W;\nimport {\n    A,\n    B\n} from "./Parts.sol";\n')
+    for name in ("Words.sol", "Parts.sol", "Other.sol"):
+        (root / name).write_text("")
+    for changed in ("Words.sol", "Parts.sol", "Made.sol", "Maker.sol"):
+        for name in ("Maker", "Other"):
+            (build / f"{name}.json").write_text(json.dumps({"allSourcePaths": {"0": f"{name}.sol"}}))
+        forget_stale_builds(layout)
+        assert len(list(build.iterdir())) == 2
+        later = (build / "Maker.json").stat().st_mtime_ns + 1
+        os.utime(root / changed, ns=(later, later))
+        forget_stale_builds(layout)
+        assert [file.name for file in build.iterdir()] == ["Other.json"]
 
 
 def test_is_ours_leaves_libraries_out() -> None:
