@@ -70,6 +70,14 @@ class HostNetwork(Chain):
     def down(self, *names: str) -> None:
         finish([self.till(name, "down") for name in names or self.names])
 
+    def wrongs(self, name: str) -> str:
+        """What `till net doctor` calls wrong on a validator's own machine, a line each; it ends with 1 if it does."""
+        asked = self.till(name, "doctor", "--json")
+        said, _ = asked.communicate(timeout=COMMAND_SECONDS)
+        found = [f"{each['check']}: {each['text']}" for each in json.loads(said) if each["level"] == "wrong"]
+        assert asked.returncode == bool(found), said
+        return "\n".join(found)
+
     def seen_at_home(self, name: str) -> int:
         """A validator's height, asked on its own machine; -1 when it does not answer."""
         (said,) = finish([self.till(name, "status", "--json")])

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import random
+import re
 import shutil
 import socket
 import time
@@ -206,6 +207,9 @@ def test_three_go_on_and_the_fourth_catches_up_when_it_was_cut_off(whole: HostNe
     try:
         reached = whole.wait_for_blocks(6, "v1", "v2", "v3")
         assert whole.seen_at_home("v4") < reached - 3
+        # its connections look whole for one to two minutes
+        wait_until(lambda: "v4 is cut off" in whole.wrongs("v4"), seconds=40, what="the doctor of v4 says so")
+        assert "v1 is cut off" not in whole.wrongs("v1")
     finally:
         whole.machines.heal("port4")
     healed = time.monotonic()
@@ -277,6 +281,10 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_fast(proxy: FaultProxy, who
         whole.wait_for_blocks(6)
         newest = whole.ask("eth_getBlockByNumber", "latest", False)
         assert abs(time.time() - int(newest["timestamp"], 16)) < 10
+        fast = re.compile(r"vote clocks: the votes of v4 are (59\d|60\d) s ahead")
+        wait_until(
+            lambda: all(fast.search(whole.wrongs(name)) for name in ("v1", "v4")), seconds=40, what="doctors say so"
+        )
         others = [whole.clock(name) for name in ("v1", "v2", "v3")]
         assert not any(clock.is_slow or abs(clock.seconds_ahead or 0) > 5 for clock in others)
     finally:
@@ -287,10 +295,13 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, who
     try:
         set_clock(whole.host_plan("v4"), "v4", -30)
         wait_until(lambda: whole.clock("v4").is_slow, seconds=20, what="v4's votes are slow")
+        slow = "vote clocks: the votes of v4 bear the earliest time"
+        wait_until(lambda: all(slow in whole.wrongs(name) for name in ("v1", "v4")), seconds=40, what="doctors say so")
         set_clock(whole.host_plan("v4"), "v4", -WRONG_SECONDS)
         reached = whole.wait_for_blocks(8, "v1", "v2", "v3")
         print(json.dumps({"slow": whole.height("v4"), "others": reached}))
         assert whole.height("v4") < reached - 2
+        assert "v4" in whole.wrongs("v4")
     finally:
         set_clock(whole.host_plan("v4"), "v4", 0)
     right = time.monotonic()
