@@ -11,6 +11,7 @@ from typing import Final
 
 from node.network.clocks import VoteClock, vote_clocks
 from node.network.plan import NetworkPlan, PeerPlan, peer_url, read_plan
+from node.network.rpc import call
 from tests.network.chain import Chain, wait_until
 from tests.network.machines import Machines
 
@@ -69,6 +70,10 @@ class HostNetwork(Chain):
 
     def down(self, *names: str) -> None:
         finish([self.till(name, "down") for name in names or self.names])
+
+    def send(self, raw: str, *, at: str = "v1") -> str:
+        """As its owner: others may only read from a gateway that does not listen on loopback."""
+        return str(call(self.url(at), "eth_sendRawTransaction", [raw], home=self.host_plan(at).home(at)))
 
     def wrongs(self, name: str) -> str:
         """What `till net doctor` calls wrong on a validator's own machine, a line each; it ends with 1 if it does."""
