@@ -68,6 +68,8 @@ def test_host_that_was_not_told_stands_at_the_fork_and_is_told_afterwards(hosts:
     for name in TOLD:
         tell(hosts, name, hosts.at)
     assert time.time() < hosts.at
+    hosts.till("net", "fork", hosts.plan.folder, "prague", "--at", str(hosts.at))
+    assert read_ticket(hosts.plan.folder / TICKET_FILE).rules().prague_time == hosts.at
     assert "too near" in tell(hosts, "v4", int(time.time()) + 3, code=1)
     wait_until(lambda: timestamp(hosts, "v1") >= hosts.at + 3, seconds=180, what="the three have forked")
     log = hosts.host_plan("v4").log("v4", "app")
