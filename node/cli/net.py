@@ -100,10 +100,23 @@ def init(
     "--host", default=LOOPBACK, show_default=True, help="This machine, as the others find it: name or address."
 )
 @click.option("--keep-all", is_flag=True, help="Keep every block, so that others can sync from this node.")
+@click.option(
+    "--prague",
+    "prague_time",
+    type=click.IntRange(1),
+    help="The timestamp of the network's Prague fork, if the join.json is older than that decision.",
+)
 @FIRST
 @PRIVATE
 def join(
-    folder: Path, ticket: Path, name: str, host: str, keep_all: bool, first_port: int, private_gateways: bool
+    folder: Path,
+    ticket: Path,
+    name: str,
+    host: str,
+    keep_all: bool,
+    prague_time: int | None,
+    first_port: int,
+    private_gateways: bool,
 ) -> None:
     """Make a newcomer to a network in the empty folder DIR; it follows the chain, and validates once it is voted in."""
     order = JoinOrder(
@@ -114,6 +127,7 @@ def join(
         first_port=first_port,
         private_gateway=private_gateways,
         keep_all=keep_all,
+        prague_time=prague_time,
     )
     plan = join_network(order, tell=lambda step: click.echo(f"  {step}"))
     (validator,) = plan.validators

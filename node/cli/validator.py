@@ -27,6 +27,7 @@ from node.network.governance_acts import (
 )
 from node.network.keys import checksum_address
 from node.network.plan import NetworkPlan, as_peer, read_plan
+from node.network.voter import take_account
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 CARD = click.argument("card", metavar="CARD", type=click.Path(path_type=Path))
@@ -62,9 +63,7 @@ def list_all(folder: Path, as_json: bool) -> None:
 def card(folder: Path, name: str | None) -> None:
     """Print what others need to know of a validator of DIR before they vote for it; nothing in it is secret."""
     plan = read_plan(folder)
-    if name is None and len(plan.validators) != 1:
-        raise Unusable(f"several validators are in this folder; say which: --as {plan.validators[0].name}")
-    each = plan.validator(name) if name else plan.validators[0]
+    each = plan.validator(_one(plan, name))
     peer = as_peer(each)
     made = Card(
         name=each.name,
@@ -74,6 +73,21 @@ def card(folder: Path, name: str | None) -> None:
         reach=Reach(host=peer.host, p2p=peer.p2p, gateway=peer.gateway, keeps_all=peer.keeps_all),
     )
     click.echo(made.to_json())
+
+
+@validator.command("take-account")
+@FOLDER
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--as", "name", metavar="NAME", help="Which one, where DIR has several.")
+def take_account_command(folder: Path, file: Path, name: str | None) -> None:
+    """Have a validator of DIR vote with the account in FILE, the account.json of the machine that it came from.
+
+    It is stopped for some seconds. The account that it had stays beside it.
+    """
+    plan = read_plan(folder)
+    chosen = _one(plan, name)
+    taken = take_account(plan, chosen, file)
+    click.echo(f"{chosen} votes and reports with {taken.validator(chosen).account}.")
 
 
 @propose.command("add")
@@ -187,6 +201,15 @@ def leave(folder: Path, names: tuple[str, ...]) -> None:
             click.echo(f"{name} is no validator any more.")
 
     with_registries(plan, work)
+
+
+def _one(plan: NetworkPlan, name: str | None) -> str:
+    if name is not None:
+        return name
+    if len(plan.validators) != 1:
+        known = ", ".join(each.name for each in plan.validators) or "none runs from it"
+        raise Unusable(f"say which validator of this folder: --as NAME, one of {known}")
+    return plan.validators[0].name
 
 
 def _propose(

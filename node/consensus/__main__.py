@@ -19,7 +19,7 @@ from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine
 from node.consensus.engine_metrics import EngineMetrics
-from node.consensus.evidence import Evidence
+from node.consensus.evidence import EVIDENCE_FILE, Evidence
 from node.consensus.failpoints import FailPoints, clock_of
 from node.consensus.gateway import Gateway
 from node.consensus.gateway_budget import Budget
@@ -140,6 +140,7 @@ async def run(settings: Settings) -> None:
             account=read_account(settings.account_file) if settings.account_file else None,
             chain_id=rules.chain_id,
             clock=clock,
+            file=settings.folder / EVIDENCE_FILE,
         ),
         keep_blocks=settings.keep_blocks,
         clock=clock,

@@ -17,10 +17,11 @@ from typing import Any, Final
 from node.domain.errors import Retryable, Unusable
 from node.network.genesis import NO_REQUESTS, SYSTEM_CONTRACTS
 from node.network.hold import held, wait_until_it_follows
-from node.network.init import init_geth
+from node.network.init import GETH_GENESIS, init_geth
 from node.network.plan import NetworkPlan, ValidatorPlan, write_plan
 from node.network.processes import is_alive, read_state
 from node.network.rpc import NoAnswer, call
+from node.network.ticket import TICKET_FILE, read_ticket, with_prague, write_ticket
 
 PRAGUE: Final = "prague"
 FORKS: Final = (PRAGUE,)
@@ -44,32 +45,39 @@ def schedule_fork(
 ) -> NetworkPlan:
     """Gives every validator of the folder Prague's rules from timestamp `at` (seconds since 1970) on.
 
-    May be given again with the same time, to end what was interrupted. Raises Unusable when the time is too near,
-    another one is set, or the genesis has contracts that Prague would wake up; NotForked when one does not follow.
+    May be given again with the same time, to end what was interrupted; and afterwards, to a folder whose validators
+    stand before the fork because they were not told. Raises Unusable when the time is too near, this folder's chain
+    went beyond it, another one is set, or the genesis has contracts that Prague would wake up; NotForked when a
+    validator does not follow.
     """
     running = (state := read_state(plan.run_folder)) is not None and is_alive(state.supervisor)
     known = plan.rules.prague_time
     if known is not None and known != at:
         raise Unusable(f"Prague is set for {known} here, and a fork that validators know of is not moved")
-    genesis = json.loads((plan.folder / "genesis.json").read_text())
-    _check_contracts(genesis)
-    lead = LEAD_SECONDS_EACH * len(plan.validators) if running else 0
-    if known is None and at < clock() + lead:
-        raise Unusable(f"{at} is too near; {len(plan.validators)} validators need {lead} s until they all have it")
-    genesis["config"]["pragueTime"] = at
-    _write(plan.folder / "genesis.json", genesis)
+    check_contracts(json.loads((plan.folder / GETH_GENESIS).read_text()))
+    if known is None and running:
+        _check_time(plan, at, clock())
     forked = replace(plan, rules=replace(plan.rules, prague_time=at))
-    write_plan(forked)
+    _write_down(forked)
     for validator in forked.validators:
         if was_told(forked, validator):
             tell(f"{validator.name} has it already")
             continue
         height = _newest(forked)
         with held(forked, validator.name):
-            tell_validator(forked, validator)
+            try:
+                tell_validator(forked, validator)
+            except Unusable:
+                if known is None and not any(was_told(forked, each) for each in forked.validators):
+                    # nobody knows of it, so it may have been a wrong time
+                    _write_down(plan)
+                raise
         # the next one only when this one votes again: with two away at a time the chain would stand
         if running and not wait_until_it_follows(forked, validator, height=height + 1, seconds=FOLLOW_SECONDS):
-            raise NotForked(f"{validator.name} does not follow after {FOLLOW_SECONDS:.0f} s")
+            raise NotForked(
+                f"{validator.name} has it, and has no new block after {FOLLOW_SECONDS:.0f} s: more than two thirds of "
+                "the power have to have it; give this again, here and on the other hosts"
+            )
         tell(f"{validator.name} has it")
     return forked
 
@@ -77,11 +85,16 @@ def schedule_fork(
 def tell_validator(plan: NetworkPlan, validator: ValidatorPlan) -> None:
     """Writes the fork into a stopped validator's geth and application. Raises Unusable when geth refuses."""
     home = plan.home(validator.name)
-    if init_geth(home / "geth", plan.folder / "genesis.json") != plan.rules.genesis_hash:
+    if init_geth(home / "geth", plan.folder / GETH_GENESIS) != plan.rules.genesis_hash:
         raise Unusable(f"geth of {validator.name} has another genesis block")
     settings = json.loads((home / "app.json").read_text())
     _write(home / "app.json", {**settings, "prague_time": plan.rules.prague_time})
-    _write(home / TOLD_FILE, {PRAGUE: plan.rules.prague_time})
+    note_told(plan, validator)
+
+
+def note_told(plan: NetworkPlan, validator: ValidatorPlan) -> None:
+    """Notes that a validator's geth was initialized with the plan's fork."""
+    _write(plan.home(validator.name) / TOLD_FILE, {PRAGUE: plan.rules.prague_time})
 
 
 def geth_schedule(plan: NetworkPlan, validator: ValidatorPlan) -> set[int]:
@@ -90,7 +103,7 @@ def geth_schedule(plan: NetworkPlan, validator: ValidatorPlan) -> set[int]:
     return {int(part["activationTime"]) for part in (answer["current"], answer["next"]) if part}
 
 
-def _check_contracts(genesis: dict[str, Any]) -> None:
+def check_contracts(genesis: dict[str, Any]) -> None:
     """Raises Unusable when whoever pays 1 wei could make execution requests, which no validator accepts."""
     codes = {address.lower().removeprefix("0x"): entry.get("code") for address, entry in genesis["alloc"].items()}
     for address, code in SYSTEM_CONTRACTS.items():
@@ -105,6 +118,34 @@ def was_told(plan: NetworkPlan, validator: ValidatorPlan) -> bool:
     except FileNotFoundError:
         return False
     return bool(told.get(PRAGUE) == plan.rules.prague_time)
+
+
+def _check_time(plan: NetworkPlan, at: int, now: float) -> None:
+    """Raises Unusable when a running network could go beyond `at` before all of it is told, or has."""
+    lead = LEAD_SECONDS_EACH * len(plan.validators)
+    if at >= now + lead:
+        return
+    if at > now - lead:
+        raise Unusable(
+            f"{at} is too near; {len(plan.validators)} validators need {lead} s until they all have it. If the others "
+            f"have it, give this again {lead} s after that time: these stand there until then"
+        )
+    # the engine itself: the gateway of a validator that stands at the fork does not answer
+    for validator in plan.validators:
+        head = call(f"http://{plan.host}:{validator.ports.geth}", "eth_getBlockByNumber", ["latest", False])
+        if int(head["timestamp"], 16) >= at:
+            raise Unusable(f"the chain went beyond {at} without Prague: {validator.name} has a block that is later")
+
+
+def _write_down(plan: NetworkPlan) -> None:
+    """Has the folder's documents name the plan's fork, or none: also what newcomers get."""
+    genesis = plan.folder / GETH_GENESIS
+    _write(genesis, with_prague(json.loads(genesis.read_text()), plan.rules.prague_time))
+    if (plan.folder / TICKET_FILE).exists():
+        ticket = read_ticket(plan.folder / TICKET_FILE)
+        forked = replace(ticket, geth_genesis=with_prague(ticket.geth_genesis, plan.rules.prague_time))
+        write_ticket(plan.folder, forked)
+    write_plan(plan)
 
 
 def _newest(plan: NetworkPlan) -> int:

@@ -262,4 +262,6 @@ def init_geth(home: Path, genesis: Path) -> Hash32:
             continue
         if record.get("msg") == "Successfully wrote genesis state":
             return Hash32(bytes.fromhex(record["hash"].removeprefix("0x")))
-    raise Unusable(f"geth did not take the genesis block: {answer.stderr.strip()[-500:]}")
+    # what ends geth is the one line that is no record
+    said = [line for line in answer.stderr.splitlines() if not line.startswith("{")]
+    raise Unusable(f"geth did not take the genesis block: {' '.join(said or [answer.stderr])[-500:].strip()}")

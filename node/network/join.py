@@ -6,17 +6,18 @@ leaves behind. Before the others let it connect, one of them has to propose it.
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from node.domain.errors import Unusable
+from node.network.fork import check_contracts, note_told
 from node.network.genesis import KEEP_BLOCKS
 from node.network.hosts import FIRST_PORT, NAME, Host, host_sites
 from node.network.init import check_empty, empty, fill_folder, make_block_0, make_validator
 from node.network.launch import check_tools
 from node.network.plan import LOOPBACK, NetworkPlan
-from node.network.ticket import Ticket, read_ticket
+from node.network.ticket import Ticket, read_ticket, with_prague
 
 LONGEST_NAME: Final = 32
 """Bytes of a name in the ValidatorRegistry."""
@@ -26,7 +27,8 @@ LONGEST_NAME: Final = 32
 class JoinOrder:
     """What is asked for: a node called `name` on `host`, its ports from `first_port` on.
 
-    With `keep_all` it keeps every block, so that others can sync from it.
+    With `keep_all` it keeps every block, so that others can sync from it. `prague_time` (seconds since 1970) is for a
+    ticket that was made before the fork was scheduled.
     """
 
     folder: Path
@@ -36,6 +38,7 @@ class JoinOrder:
     first_port: int = FIRST_PORT
     private_gateway: bool = False
     keep_all: bool = False
+    prague_time: int | None = None
 
 
 def join_network(order: JoinOrder, *, tell: Callable[[str], None] = lambda _: None) -> NetworkPlan:
@@ -46,7 +49,7 @@ def join_network(order: JoinOrder, *, tell: Callable[[str], None] = lambda _: No
     folder = order.folder.resolve()
     check_empty(folder)
     check_tools()
-    ticket = read_ticket(order.ticket)
+    ticket = _with_fork(read_ticket(order.ticket), order.prague_time)
     _check(order, ticket)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -54,6 +57,17 @@ def join_network(order: JoinOrder, *, tell: Callable[[str], None] = lambda _: No
     except BaseException:
         empty(folder)
         raise
+
+
+def _with_fork(ticket: Ticket, at: int | None) -> Ticket:
+    known = ticket.rules().prague_time
+    if at is not None and known not in (None, at):
+        raise Unusable(f"the network goes over to Prague at {known}, as the ticket says, not at {at}")
+    if at is not None:
+        ticket = replace(ticket, geth_genesis=with_prague(ticket.geth_genesis, at))
+    if at is not None or known is not None:
+        check_contracts(ticket.geth_genesis)
+    return ticket
 
 
 def _check(order: JoinOrder, ticket: Ticket) -> None:
@@ -87,6 +101,8 @@ def _fill(folder: Path, order: JoinOrder, ticket: Ticket, tell: Callable[[str], 
         validators=(validator,),
         others=ticket.peers,
     )
+    if rules.prague_time is not None:
+        note_told(plan, validator)
     fill_folder(plan, ticket, block_0)
     shutil.rmtree(block_0)
     return plan

@@ -20,6 +20,7 @@ from node.domain.errors import Unusable
 from node.network.archive import MANIFEST, SECRETS, decrypt, unpack
 from node.network.backup import FORMAT
 from node.network.farthest import HeightUnknown, farthest_signed
+from node.network.fork import tell_validator
 from node.network.hold import held
 from node.network.keys import write_jwt_secret
 from node.network.plan import NetworkPlan, ValidatorPlan
@@ -78,6 +79,8 @@ def restore(
             state = _sign_state(plan, validator, manifest if same else None, signed_up_to)
             _swap(home, files)
             _fill_gaps(home, files, secrets if same else {}, plan)
+            if plan.rules.prague_time is not None:
+                tell_validator(plan, validator)
             if state != read_sign_state(home):
                 put_sign_state(home / STATE_PATH, state)
     tell(f"{validator.name} has block {manifest['height']}, and signs after {state}")
@@ -90,7 +93,6 @@ def _check_manifest(plan: NetworkPlan, validator: ValidatorPlan, manifest: dict[
     expected = {
         "genesis_hash": "0x" + plan.rules.genesis_hash.hex(),
         "chain_id": plan.chain_id,
-        "prague_time": plan.rules.prague_time,
     }
     genesis = plan.home(validator.name) / "cometbft/config/genesis.json"
     if genesis.exists():
@@ -98,6 +100,10 @@ def _check_manifest(plan: NetworkPlan, validator: ValidatorPlan, manifest: dict[
     for field, wanted in expected.items():
         if manifest.get(field) != wanted:
             raise Unusable(f"the backup is of another network: its {field} is {manifest.get(field)}, not {wanted}")
+    fork = manifest.get("prague_time")
+    # one that was made before the fork was scheduled is told of it
+    if fork not in (None, plan.rules.prague_time):
+        raise Unusable(f"the backup's chain goes over to Prague at {fork}; first: till net fork DIR prague --at {fork}")
     for database in DATABASES:
         # before the first block there is nothing of CometBFT's
         if not (files / database).is_dir() and (manifest["height"] or database == DATABASES[0]):

@@ -120,6 +120,17 @@ def take_back_old_key(plan: NetworkPlan, name: str, address: str) -> None:
     old.rename(home / NEXT_KEY_FILE)
 
 
+def copy_secret(source: Path, target: Path) -> None:
+    """Copies a file to one that only its owner reads, whole or not at all."""
+    fresh = target.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(source.read_bytes())
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(target)
+
+
 def _keys_at(url: str, number: int) -> set[str]:
     message = {"to": "0x" + VALIDATOR_REGISTRY.hex(), "data": "0x" + call_data("validators()").hex()}
     answer = call(url, "eth_call", [message, hex(number)])
@@ -141,7 +152,7 @@ def _keep_present_key(home: Path, fresh: PublicKey) -> None:
     present = read_public_key(home / KEY_FILE).address
     if present == fresh.address:
         return
-    _write_secret(_old(home, OLD_KEY, present), (home / KEY_FILE).read_bytes())
+    copy_secret(home / KEY_FILE, _old(home, OLD_KEY, present))
     state = read_sign_state(home)
     if state is not None:
         before = state_in(_old(home, OLD_STATE, present))
@@ -172,14 +183,3 @@ def _old(home: Path, name: str, address: str) -> Path:
 
 def _card_file(plan: NetworkPlan, name: str) -> Path:
     return plan.folder / f"{name}.next.json"
-
-
-def _write_secret(path: Path, data: bytes) -> None:
-    """Writes a file that only its owner reads, whole or not at all."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

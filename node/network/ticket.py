@@ -4,7 +4,8 @@ Written beside every network.json; read by node/network/join.py.
 """
 
 import json
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,33 +16,53 @@ from node.network.plan import PeerPlan
 TICKET_FILE: Final = "join.json"
 FORMAT: Final = 1
 LARGEST_BYTES: Final = 16_000_000
+PRAGUE_FIELD: Final = "pragueTime"
+"""In the `config` of geth's genesis document."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ticket:
-    """Both genesis documents, and the validators that a newcomer dials."""
+    """Both genesis documents, and the validators that a newcomer dials.
+
+    A fork that was scheduled later stands in geth's genesis document only: everybody's CometBFT keeps the first one.
+    """
 
     geth_genesis: dict[str, Any]
     comet_genesis: dict[str, Any]
     peers: tuple[PeerPlan, ...]
 
     def rules(self) -> ChainRules:
-        """The rules that the genesis document names. Raises Unusable when it names none."""
+        """The rules that the genesis documents name. Raises Unusable when they name none."""
         try:
-            return ChainRules.from_json(self.comet_genesis["app_state"]["rules"])
+            rules = ChainRules.from_json(self.comet_genesis["app_state"]["rules"])
+            prague = self.geth_genesis["config"].get(PRAGUE_FIELD)
+            return rules if prague is None else replace(rules, prague_time=int(prague))
         except (KeyError, TypeError, ValueError, AttributeError) as failure:
             raise Unusable(f"the genesis document names no rules: {failure}") from None
 
 
+def with_prague(geth_genesis: dict[str, Any], at: int | None) -> dict[str, Any]:
+    """geth's genesis document with Prague from timestamp `at` on (seconds since 1970), or without it.
+
+    The hash of block 0 is the same.
+    """
+    config = {name: value for name, value in geth_genesis["config"].items() if name != PRAGUE_FIELD}
+    if at is not None:
+        config[PRAGUE_FIELD] = at
+    return {**geth_genesis, "config": config}
+
+
 def write_ticket(folder: Path, ticket: Ticket) -> None:
-    """Writes join.json."""
+    """Writes join.json, whole or not at all."""
     text = {
         "format": FORMAT,
         "peers": [asdict(peer) for peer in ticket.peers],
         "geth_genesis": ticket.geth_genesis,
         "comet_genesis": ticket.comet_genesis,
     }
-    (folder / TICKET_FILE).write_text(json.dumps(text, indent=2) + "\n")
+    fresh = folder / f"{TICKET_FILE}.{os.getpid()}"
+    fresh.write_text(json.dumps(text, indent=2) + "\n")
+    fresh.replace(folder / TICKET_FILE)
 
 
 def read_ticket(path: Path) -> Ticket:

@@ -83,6 +83,7 @@ class Stage:
         policy: EveryoneMaySend | None = None,
         account: Account | None = None,
         geth: Any = None,
+        evidence_file: Path | None = None,
     ) -> None:
         async def no_wait(_: float) -> None:
             return None
@@ -101,7 +102,12 @@ class Stage:
             head=lambda: engine.head(),
         )
         self.evidence = Evidence(
-            engine=engine, admission=reporting, account=account, chain_id=RULES.chain_id, clock=lambda: 2000.0
+            engine=engine,
+            admission=reporting,
+            account=account,
+            chain_id=RULES.chain_id,
+            clock=lambda: 2000.0,
+            file=evidence_file,
         )
         self.application = Application(
             engine=engine,

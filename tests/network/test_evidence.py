@@ -1,10 +1,13 @@
 """Double signers that CometBFT names are reported from the validator's account; no process is started."""
 
 import asyncio
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from node.consensus.account import Account
 from node.consensus.errors import EngineFailed
@@ -86,13 +89,65 @@ async def test_evidence_is_tried_a_bounded_number_of_times() -> None:
     assert tries == ATTEMPTS
 
 
-@pytest.mark.parametrize("state", [{"banned": True}, {"reported": True}, {"validating": False}])
+@pytest.mark.parametrize("state", [{"banned": True}, {"reported": True}])
 async def test_evidence_is_not_reported_when_there_is_nothing_to_say(state: dict[str, bool]) -> None:
     geth = ReportingGeth()
     vars(geth).update(state)
     stage = Stage(account=ME, geth=geth)
     await live(stage, 12, evidence=True)
     assert geth.pool == []
+
+
+async def test_evidence_waits_until_the_account_is_a_validators() -> None:
+    geth = ReportingGeth()
+    geth.validating = False
+    stage = Stage(account=ME, geth=geth)
+    with capture_logs() as logs:
+        await live(stage, 12, evidence=True)
+        assert geth.pool == []
+        names = {each["event"] for each in logs if each["event"].startswith("evidence")}
+        assert names == {"evidence.seen", "evidence.not_a_validator"}
+        geth.validating = True
+        await live(stage, 5)
+    assert len(geth.pool) == 1
+
+
+async def test_evidence_says_that_it_was_not_reported_when_the_account_is_never_a_validators() -> None:
+    geth = ReportingGeth()
+    geth.validating = False
+    stage = Stage(account=ME, geth=geth)
+    with capture_logs() as logs:
+        await live(stage, 300, evidence=True)
+    (done,) = (each for each in logs if each["event"] == "evidence.done")
+    assert done["outcome"] == "the account is not a validator's" and done["attempts"] == ATTEMPTS
+    assert geth.pool == []
+
+
+async def test_evidence_is_reported_after_a_new_start_when_the_application_died_before(tmp_path: Path) -> None:
+    file, geth = tmp_path / "evidence.json", ReportingGeth()
+    before = Stage(account=ME, geth=geth, evidence_file=file)
+    # replayed, so not reported yet; then it dies
+    await live(before, 1, timestamp=1500, evidence=True)
+    assert geth.pool == []
+    after = Stage(account=ME, geth=geth, evidence_file=file)
+    await live(after, 1)
+    (raw,) = geth.pool
+    assert call_data("reportEvidence(bytes20,uint64,uint8)", CULPRIT, 7, 1) in raw
+    geth.reported = True
+    await live(after, 5)
+    assert json.loads(file.read_text()) == []
+    await live(Stage(account=ME, geth=geth, evidence_file=file), 10)
+    assert len(geth.pool) == 1
+
+
+async def test_evidence_starts_with_nothing_when_its_file_is_damaged(tmp_path: Path) -> None:
+    file, geth = tmp_path / "evidence.json", ReportingGeth()
+    file.write_text("[[")
+    with capture_logs() as logs:
+        stage = Stage(account=ME, geth=geth, evidence_file=file)
+    assert [each["event"] for each in logs] == ["evidence.lost"]
+    await live(stage, 1, evidence=True)
+    assert len(geth.pool) == 1 and len(json.loads(file.read_text())) == 1
 
 
 async def test_evidence_waits_while_old_blocks_are_replayed() -> None:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from node.network.keys import read_account
-from node.network.plan import read_plan
+from node.network.plan import Ports, read_plan
 from node.network.processes import read_state
 from node.network.watch import BEHIND_SECONDS, STALL_SECONDS, Watch, trim_log
 from tests.network.chain import Chain
@@ -57,7 +57,7 @@ def test_init_leaves_a_folder_whose_secrets_only_the_owner_reads(folder: Path) -
     assert int(genesis["alloc"][operator.address]["balance"], 16) > 0
     plan = read_plan(folder)
     ports = [port for validator in plan.validators for _, port in validator.ports]
-    assert len(set(ports)) == len(ports) == 18
+    assert len(set(ports)) == len(ports) == 3 * len(Ports.__slots__)
     private_key = operator.private_key.hex()
     assert private_key not in done.stdout + done.stderr
     assert private_key not in repr(operator)
