@@ -19,7 +19,7 @@ from node.network.faults import set_clock
 from node.network.hosts import parse_hosts
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import COMETBFT
-from node.network.plan import read_plan, write_plan
+from node.network.plan import Ports, read_plan, write_plan
 from node.network.processes import read_state
 from node.network.rpc import call
 from node.network.settings import FAIL_POINTS
@@ -112,7 +112,7 @@ def test_transfer_is_final_on_all_hosts_when_sent_to_one(whole: HostNetwork) -> 
 def test_only_p2p_and_gateway_listen_on_a_hosts_address(whole: HostNetwork) -> None:
     state = read_state(whole.folders["v1"] / "run")
     assert state is not None
-    loopback = {("127.0.0.1", port) for port in range(P2P_PORT + 1, FIRST_PORT + 6)}
+    loopback = {("127.0.0.1", port) for port in range(P2P_PORT + 1, FIRST_PORT + len(Ports.__slots__))}
     assert listeners_beside(state.supervisor.pid) == {(address(1), FIRST_PORT), (address(1), P2P_PORT)} | loopback
 
 
