@@ -1,6 +1,7 @@
 """A network with a folder for each host, as its operators and its clients see it."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -82,6 +83,11 @@ class HostNetwork(Chain):
         found = [f"{each['check']}: {each['text']}" for each in json.loads(said) if each["level"] == "wrong"]
         assert asked.returncode == bool(found), said
         return "\n".join(found)
+
+    def wait_for_wrong(self, pattern: str, *names: str) -> None:
+        """Waits until the doctor on each of these machines calls something wrong with words like these."""
+        for name in names:
+            wait_until(lambda name=name: re.search(pattern, self.wrongs(name)), seconds=40, what=f"{name}: {pattern}")
 
     def seen_at_home(self, name: str) -> int:
         """A validator's height, asked on its own machine; -1 when it does not answer."""

@@ -65,7 +65,16 @@ def test_doctor_tells_on_one_host_that_another_is_away_and_that_all_are(hosts: L
     assert told(findings, Level.WARNING, "peers") == "v1 is not connected to v4"
     assert told(findings, Level.WARNING, "heights") == "v4 at 127.0.0.1 does not answer here"
     assert "v4 at 127.0.0.1 signed none of the newest 20" in told(findings, Level.WARNING, "signatures")
-    hosts.down("v2", "v3")
+    hosts.down("v3")
+    # those two stand, and have nothing to say to each other: nobody is cut off
+    plan = hosts.host_plan("v1")
+    wait_until(
+        lambda: min(silences(plan, plan.validators[0]).values()) > Limits().silence, seconds=60, what="v2 is silent"
+    )
+    findings = look(hosts, "v1")
+    assert told(findings, Level.WRONG, "peers") == ""
+    assert "though v2 can be reached" in told(findings, Level.WARNING, "peers")
+    hosts.down("v2")
     try:
         hosts.till("net", "doctor", hosts.folders["v1"], "--quiet", code=1)
         assert told(look(hosts, "v1"), Level.WRONG, "peers") == "v1 is connected to nobody"
