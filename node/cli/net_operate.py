@@ -69,7 +69,12 @@ def fork(folder: Path, name: str, at: int | None, after: int | None) -> None:
         raise click.UsageError("say when, with either --at or --in")
     when = at if at is not None else int(time.time()) + (after or 0)
     plan = schedule_fork(read_plan(folder), at=when, tell=_tell)
-    click.echo(f"All {len(plan.validators)} validators go over to {name} at timestamp {when}.")
+    who = (
+        f"All {len(plan.validators)} validators of {folder} go over"
+        if plan.validators
+        else f"Newcomers by {folder} go over"
+    )
+    click.echo(f"{who} to {name} at timestamp {when}.")
     click.echo(f"Validators in other folders need the same: till net fork DIR {name} --at {when}")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from node.network.known_peers import move_peer, peer_of_card, put_peer, remove_peer
+from node.network.known_peers import move_own, move_peer, peer_of_card, put_peer, remove_peer
 from node.network.plan import NetworkPlan, peer_url, read_plan
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -33,7 +33,13 @@ def add(folder: Path, card: Path, host: str | None) -> None:
 @click.option("--p2p", type=PORT, help="Its port for other validators, if that changed.")
 @click.option("--gateway", type=PORT, help="Its port for clients, if that changed.")
 def move(folder: Path, name: str, host: str, p2p: int | None, gateway: int | None) -> None:
-    """Have the peer NAME dialed at another address."""
+    """Have NAME dialed at another address; if it runs from DIR, have it listen there from its next start on."""
+    if any(own.name == name for own in read_plan(folder).validators):
+        if p2p is not None or gateway is not None:
+            raise click.UsageError(f"{name} runs from {folder}: its ports stand in network.json")
+        move_own(folder, name, host)
+        click.echo(f"{name} is at {host} from its next start on (till net down, up); tell the other hosts.")
+        return
     _tell(move_peer(folder, name, host, p2p, gateway), name)
 
 

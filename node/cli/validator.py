@@ -17,16 +17,15 @@ from node.network.governance import Council, OpenProposal, Registries, validator
 from node.network.governance_acts import (
     NOBODY,
     Act,
-    Card,
     Kind,
-    Reach,
+    card_of,
     read_address,
     read_bytes,
     read_card,
     read_name,
 )
 from node.network.keys import checksum_address
-from node.network.plan import NetworkPlan, as_peer, read_plan
+from node.network.plan import NetworkPlan, read_plan
 from node.network.voter import take_account
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -63,16 +62,7 @@ def list_all(folder: Path, as_json: bool) -> None:
 def card(folder: Path, name: str | None) -> None:
     """Print what others need to know of a validator of DIR before they vote for it; nothing in it is secret."""
     plan = read_plan(folder)
-    each = plan.validator(_one(plan, name))
-    peer = as_peer(each)
-    made = Card(
-        name=each.name,
-        account=read_address(each.account),
-        key=bytes.fromhex(each.public_key),
-        node_id=bytes.fromhex(each.node_id),
-        reach=Reach(host=peer.host, p2p=peer.p2p, gateway=peer.gateway, keeps_all=peer.keeps_all),
-    )
-    click.echo(made.to_json())
+    click.echo(card_of(plan.validator(_one(plan, name))).to_json())
 
 
 @validator.command("take-account")

@@ -14,6 +14,7 @@ from node.consensus.registry import KEY_BYTES, NODE_ID_BYTES, WORD, BadAnswer, s
 from node.domain.errors import Unusable
 from node.domain.ids import Address
 from node.network.keys import checksum_address
+from node.network.plan import ValidatorPlan, as_peer
 
 PROPOSE: Final = "propose((uint8,address,uint64,bytes32,bytes20,bytes32),bool)"
 NOBODY: Final = Address(bytes(20))
@@ -113,6 +114,18 @@ class Card:
             },
             indent=2,
         )
+
+
+def card_of(validator: ValidatorPlan) -> Card:
+    """The card of a validator as its folder has it."""
+    peer = as_peer(validator)
+    return Card(
+        name=validator.name,
+        account=read_address(validator.account),
+        key=bytes.fromhex(validator.public_key),
+        node_id=bytes.fromhex(validator.node_id),
+        reach=Reach(host=peer.host, p2p=peer.p2p, gateway=peer.gateway, keeps_all=peer.keeps_all),
+    )
 
 
 def read_card(path: Path) -> Card:

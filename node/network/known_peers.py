@@ -15,7 +15,7 @@ from node.domain.errors import Unusable
 from node.network.control import one_at_a_time
 from node.network.governance_acts import read_card
 from node.network.hosts import parse_host
-from node.network.plan import NetworkPlan, PeerPlan, read_plan, write_plan
+from node.network.plan import NetworkPlan, PeerPlan, as_peer, read_plan, write_plan
 from node.network.ticket import TICKET_FILE, read_ticket, write_ticket
 
 LAST_PORT: Final = 65_535
@@ -67,6 +67,25 @@ def move_peer(folder: Path, name: str, host: str, p2p: int | None = None, gatewa
     return put_peer(folder, _checked(moved))
 
 
+def move_own(folder: Path, name: str, host: str) -> NetworkPlan:
+    """Says where a validator of this folder is dialed, as this host moves; from its next start on it listens there.
+
+    Where it listens on every address, or apart from its old one, that stays. Raises Unusable when it is not from here.
+    """
+    with one_at_a_time(read_plan(folder)):
+        plan = read_plan(folder)
+        own = plan.validator(name)
+        address = parse_host(name, host).address
+        listen, gateway = (address if each == own.host else each for each in (own.listen, own.gateway_listen))
+        moved = replace(own, host=address, listen=listen, gateway_listen=gateway)
+        changed = replace(plan, validators=tuple(moved if each == own else each for each in plan.validators))
+        ticket = read_ticket(plan.folder / TICKET_FILE)
+        peers = tuple(as_peer(moved) if each.node_id == own.node_id else each for each in ticket.peers)
+        write_ticket(plan.folder, replace(ticket, peers=peers))
+        write_plan(changed)
+    return changed
+
+
 def remove_peer(folder: Path, name: str) -> NetworkPlan:
     """Forgets a peer: it is dialed no more. Raises Unusable when nobody is called so, or nobody would be left."""
     gone = _known(read_plan(folder), name)
@@ -85,7 +104,7 @@ def _change(folder: Path, change: Callable[[Peers], Peers], whose: PeerPlan) -> 
         # only now: another command may have changed it
         plan = read_plan(folder)
         if any(own.name == whose.name or own.node_id == whose.node_id for own in plan.validators):
-            raise Unusable(f"{whose.name} runs from this folder; its own addresses stand in {plan.folder}/network.json")
+            raise Unusable(f"{whose.name} runs from this folder; where it listens stands in {plan.folder}/network.json")
         changed = replace(plan, others=change(plan.others))
         ticket = read_ticket(plan.folder / TICKET_FILE)
         # the ticket first: what a crash leaves undone there shows in network.json, and the command can be given again

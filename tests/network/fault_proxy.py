@@ -9,9 +9,29 @@ from pathlib import Path
 from typing import Any, Final
 
 from node.network.rpc import OPENER
+from node.network.toolchain.failures import SetupError
+from node.network.toolchain.faults import steps
+from node.network.toolchain.layout import Layout
+from node.network.toolchain.steps import set_up
 
 PORT: Final = 8474
 """Its own interface's, on loopback of the namespace that it runs in."""
+
+
+class NoTools(Exception):
+    """The programs for faults are not built, and cannot be built here."""
+
+
+def built_tools() -> Path:
+    """The folder of the programs for faults, which are built if they are not there yet. Raises NoTools."""
+    layout = Layout.here()
+    try:
+        set_up(layout, steps(layout))
+    except SetupError as failure:
+        if "registry" not in str(failure):
+            raise
+        raise NoTools(str(failure)) from None
+    return layout.bin
 
 
 class FaultProxy:

@@ -1,6 +1,7 @@
 """A network with a folder for each host, as its operators and its clients see it."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -74,6 +75,23 @@ class HostNetwork(Chain):
 
     def down(self, *names: str) -> None:
         finish([self.till(name, "down") for name in names or self.names])
+
+    def send(self, raw: str, *, at: str = "v1") -> str:
+        """As its owner: others may only read from a gateway that does not listen on loopback."""
+        return str(call(self.url(at), "eth_sendRawTransaction", [raw], home=self.host_plan(at).home(at)))
+
+    def wrongs(self, name: str) -> str:
+        """What `till net doctor` calls wrong on a validator's own machine, a line each; it ends with 1 if it does."""
+        asked = self.till(name, "doctor", "--json")
+        said, _ = asked.communicate(timeout=COMMAND_SECONDS)
+        found = [f"{each['check']}: {each['text']}" for each in json.loads(said) if each["level"] == "wrong"]
+        assert asked.returncode == bool(found), said
+        return "\n".join(found)
+
+    def wait_for_wrong(self, pattern: str, *names: str) -> None:
+        """Waits until the doctor on each of these machines calls something wrong with words like these."""
+        for name in names:
+            wait_until(lambda name=name: re.search(pattern, self.wrongs(name)), seconds=40, what=f"{name}: {pattern}")
 
     def seen_at_home(self, name: str) -> int:
         """A validator's height, asked on its own machine; -1 when it does not answer."""

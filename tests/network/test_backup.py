@@ -15,6 +15,7 @@ from node.domain.errors import Unusable
 from node.network.archive import decrypt, encrypt, pack, unpack
 from node.network.backup import back_up, keep_newest
 from node.network.farthest import GETH_REWIND, MARGIN
+from node.network.fork import schedule_fork, was_told
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
 from node.network.plan import NetworkPlan, as_peer
@@ -184,6 +185,23 @@ def test_restore_refuses_another_networks_backup(resting: NetworkPlan, tmp_path:
     other = init_network(NetworkOrder(folder=tmp_path / "other", validators=1, chain_id=7), now=datetime.now(UTC))
     with pytest.raises(Unusable, match="another network"):
         restore(resting, back_up(other, "v1", tmp_path / "other.tar.gz"))
+
+
+def test_restore_takes_a_backup_of_before_the_fork_and_refuses_one_that_knows_of_another(
+    resting: NetworkPlan, tmp_path: Path
+) -> None:
+    before = back_up(resting, "v1", tmp_path / "before.tar.gz")
+    at = 4_000_000_000
+    forked = schedule_fork(resting, at=at)
+    after = back_up(forked, "v1", tmp_path / "after.tar.gz")
+    (forked.home("v1") / "forks.json").unlink()
+    restore(forked, before)
+    assert was_told(forked, forked.validator("v1"))
+    assert json.loads((forked.home("v1") / "app.json").read_text())["prague_time"] == at
+    restore(forked, after)
+    for other in (None, at + 1):
+        with pytest.raises(Unusable, match=f"--at {at}"):
+            restore(replace(forked, rules=replace(forked.rules, prague_time=other)), after)
 
 
 def test_sign_state_never_goes_back(resting: NetworkPlan) -> None:

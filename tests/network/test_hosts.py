@@ -22,12 +22,9 @@ from node.network.plan import Ports, read_plan, write_plan
 from node.network.processes import read_state
 from node.network.rpc import call
 from node.network.settings import FAIL_POINTS
-from node.network.toolchain.failures import SetupError
-from node.network.toolchain.faults import PROXY, SKEWED, steps
-from node.network.toolchain.layout import Layout
-from node.network.toolchain.steps import set_up
+from node.network.toolchain.faults import PROXY, SKEWED
 from tests.network.chain import Sender, wait_until
-from tests.network.fault_proxy import FaultProxy
+from tests.network.fault_proxy import FaultProxy, NoTools, built_tools
 from tests.network.host_network import COMMAND_SECONDS, HostNetwork, finish
 from tests.network.machines import Machines, NoMachines, address, listeners_beside, run_ip, seconds_to_first_byte
 from tests.network.steady_load import SteadyLoad
@@ -78,14 +75,10 @@ def network(machines: Machines, tmp_path_factory: pytest.TempPathFactory) -> Ite
 @pytest.fixture(scope="module")
 def fault_tools() -> Path:
     """The folder of the programs that only these tests use, built if they are not there yet."""
-    layout = Layout.here()
     try:
-        set_up(layout, steps(layout))
-    except SetupError as failure:
-        if "registry" not in str(failure):
-            raise
-        pytest.skip(f"the tools for faults are not built yet, and that needs a network: {failure}")
-    return layout.bin
+        return built_tools()
+    except NoTools as reason:
+        pytest.skip(f"the tools for faults are not built yet, and that needs a network: {reason}")
 
 
 @pytest.fixture
@@ -210,6 +203,9 @@ def test_three_go_on_and_the_fourth_catches_up_when_it_was_cut_off(whole: HostNe
     try:
         reached = whole.wait_for_blocks(6, "v1", "v2", "v3")
         assert whole.seen_at_home("v4") < reached - 3
+        # its connections look whole for one to two minutes
+        whole.wait_for_wrong("v4 is cut off", "v4")
+        assert "v1 is cut off" not in whole.wrongs("v1")
     finally:
         whole.machines.heal("port4")
     healed = time.monotonic()
@@ -281,6 +277,7 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_fast(proxy: FaultProxy, who
         whole.wait_for_blocks(6)
         newest = whole.ask("eth_getBlockByNumber", "latest", False)
         assert abs(time.time() - int(newest["timestamp"], 16)) < 10
+        whole.wait_for_wrong(r"vote clocks: the votes of v4 are (59|60)\d s ahead", "v1", "v4")
         others = [whole.clock(name) for name in ("v1", "v2", "v3")]
         assert not any(clock.is_slow or abs(clock.seconds_ahead or 0) > 5 for clock in others)
     finally:
@@ -291,10 +288,12 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, who
     try:
         set_clock(whole.host_plan("v4"), "v4", -30)
         wait_until(lambda: whole.clock("v4").is_slow, seconds=20, what="v4's votes are slow")
+        whole.wait_for_wrong("vote clocks: the votes of v4 bear the earliest time", "v1", "v4")
         set_clock(whole.host_plan("v4"), "v4", -WRONG_SECONDS)
         reached = whole.wait_for_blocks(8, "v1", "v2", "v3")
         print(json.dumps({"slow": whole.height("v4"), "others": reached}))
         assert whole.height("v4") < reached - 2
+        assert "v4" in whole.wrongs("v4")
     finally:
         set_clock(whole.host_plan("v4"), "v4", 0)
     right = time.monotonic()

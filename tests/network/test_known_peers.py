@@ -17,7 +17,7 @@ from node.network.control import one_at_a_time
 from node.network.hosts import parse_host, parse_hosts
 from node.network.init import NetworkOrder, init_network
 from node.network.join import JoinOrder, join_network
-from node.network.known_peers import move_peer, peer_of_card, put_peer, remove_peer
+from node.network.known_peers import move_own, move_peer, peer_of_card, put_peer, remove_peer
 from node.network.launch import PROJECT
 from node.network.plan import as_peer, read_plan, write_plan
 from node.network.ticket import read_ticket
@@ -73,6 +73,20 @@ def test_peer_that_moved_keeps_its_ports_and_place(ada: Path) -> None:
     assert read_ticket(ada / "join.json").peers[1] == moved and other.host == "10.0.0.3"
     till("net", "peer", "move", ada, "v2", "--host", "bob.example", "--p2p", "9001", "--gateway", "9002")
     assert (read_plan(ada).others[0].p2p, read_plan(ada).others[0].gateway) == (9001, 9002)
+
+
+def test_own_validator_that_moves_listens_there_and_newcomers_are_told(ada: Path) -> None:
+    assert "next start" in till("net", "peer", "move", ada, "v1", "--host", "10.6.0.1")
+    (own,) = read_plan(ada).validators
+    assert (own.host, own.listen, own.gateway_listen) == ("10.6.0.1", "10.6.0.1", "10.6.0.1")
+    assert read_ticket(ada / "join.json").peers[0] == as_peer(own)
+    assert "ports stand in" in till("net", "peer", "move", ada, "v1", "--host", "10.6.0.1", "--p2p", "9", code=2)
+    # called by name it listens on every address, and a private gateway stays private
+    plan = read_plan(ada)
+    write_plan(replace(plan, validators=(replace(own, host="ada", listen="0.0.0.0", gateway_listen="127.0.0.1"),)))
+    move_own(ada, "v1", "ada.example")
+    (own,) = read_plan(ada).validators
+    assert (own.host, own.listen, own.gateway_listen) == ("ada.example", "0.0.0.0", "127.0.0.1")
 
 
 def test_operators_folder_is_told_of_moves_too(ada: Path) -> None:

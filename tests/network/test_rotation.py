@@ -82,13 +82,24 @@ def test_validator_signs_with_its_next_key_once_the_others_have_voted_for_it(hos
     hosts.assert_same_chain(height)
 
 
-def test_those_elsewhere_say_who_validates_when_a_host_is_down(hosts: LoopbackHosts) -> None:
-    """A validator whose key was lost cannot be started before it has the new one."""
+def test_lost_key_is_replaced_while_the_validator_is_down(hosts: LoopbackHosts) -> None:
+    """It cannot be started without a key, so the gateways elsewhere say who validates."""
+    folder, old = hosts.folders["v3"], hosts.host_plan("v3").validator("v3")
     before = next_sets(hosts.host_plan("v3"))
     hosts.down("v3")
-    assert next_sets(hosts.host_plan("v3")) == before
-    assert hosts.host_plan("v2").validator("v2").public_key in before[0] and len(before[0]) == 4
+    (hosts.home("v3") / KEY_FILE).unlink()
+    assert "is missing" in hosts.till("net", "up", folder, code=1)
+    assert next_sets(hosts.host_plan("v3")) == before and len(before[0]) == 4
+    hosts.till("net", "rotate-key", folder, "v3")
+    assert "vote first" in hosts.till("net", "rotate-key", folder, "v3", "--switch", code=1)
+    hosts.vote("rotate", "v3", folder / "v3.next.json", by=("v1", "v2", "v4"))
+    hosts.wait_for_blocks(2, "v1", "v2", "v4")
+    hosts.till("net", "rotate-key", folder, "v3", "--switch")
     hosts.up("v3")
+    now = hosts.host_plan("v3").validator("v3")
+    assert now.address != old.address
+    wait_for_signature(hosts, now.address, at="v1")
+    hosts.assert_same_chain(hosts.wait_for_blocks(1))
 
 
 def test_rotation_to_a_new_machine_keeps_the_account_when_it_is_taken_along(

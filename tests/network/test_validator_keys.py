@@ -94,6 +94,21 @@ def test_old_key_does_not_come_back_when_its_sign_state_is_lost(plan: NetworkPla
     assert (home / KEY_FILE.with_name(f"old-key-{first.address}.json")).exists()
 
 
+def test_next_key_takes_the_place_of_one_that_was_lost_or_that_cometbft_made(plan: NetworkPlan) -> None:
+    home, signed = plan.home("v2"), SignState(height=70, round=0, step=3)
+    put_sign_state(home / STATE_PATH, signed)
+    (home / KEY_FILE).unlink()
+    key = make_next_key(plan, "v2")
+    plan = swap_key(plan, "v2", sets=lambda _: [{key.public_key}])
+    assert read_public_key(home / KEY_FILE) == key and read_sign_state(home) == signed
+    (home / KEY_FILE).unlink()
+    make_signing_key(home / KEY_FILE)
+    stranger, key = read_public_key(home / KEY_FILE), make_next_key(plan, "v2")
+    swap_key(plan, "v2", sets=lambda _: [{key.public_key}])
+    assert read_public_key(home / KEY_FILE) == key
+    assert read_public_key(home / KEY_FILE.with_name(f"old-key-{stranger.address}.json")) == stranger
+
+
 class Crash(BaseException):
     """Stands for a SIGKILL."""
 

@@ -1,5 +1,6 @@
 """What `till net doctor` asks of a running chain: heights, peers, signatures. What time it is elsewhere: times.py."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from node.network.plan import PeerPlan, ValidatorPlan, peer_url
 from node.network.rpc import NoAnswer, call
 
 MOST_AT_ONCE: Final = 16
+CONNECT_SECONDS: Final = 2.0
 ON_ITS_HOST: Final = "see there: till net doctor on its host"
 
 
@@ -68,6 +70,9 @@ def _peers(patient: Patient, validator: ValidatorPlan, peers: tuple[PeerPlan, ..
         return ok("peers", f"{name} has all {len(peers)}")
     if len(gone) == len(peers):
         text = f"{name} is connected to nobody"
+    elif len(gone) + len(silent) == len(peers) and (reached := _reached(silent)):
+        text = f"{name} has heard of nobody for {quiet:.0f} s, though {', '.join(reached)} can be reached"
+        return warning("peers", text, "nobody has anything to say when the chain stands: see the other lines")
     elif len(gone) + len(silent) == len(peers):
         text = f"{name} is cut off: it has heard of nobody for {quiet:.0f} s"
     else:
@@ -77,6 +82,20 @@ def _peers(patient: Patient, validator: ValidatorPlan, peers: tuple[PeerPlan, ..
         return warning("peers", f"{name} {' and '.join(parts)}", remedy)
     remedy = "see whether its p2p port can be reached, whether the others have moved (till net peer), and whether "
     return wrong("peers", text, remedy + "it is still registered")
+
+
+def _reached(peers: list[PeerPlan]) -> list[str]:
+    """The names of those whose p2p port takes a connection."""
+
+    def reached(peer: PeerPlan) -> bool:
+        try:
+            socket.create_connection((peer.host, peer.p2p), CONNECT_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(max_workers=MOST_AT_ONCE) as pool:
+        return [peer.name for peer, there in zip(peers, pool.map(reached, peers), strict=True) if there]
 
 
 def check_signatures(patient: Patient) -> Iterator[Finding]:
