@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 
 from node.network.control import start, stop, wait_until_final
 from node.network.init import NetworkOrder, init_network
@@ -58,6 +59,13 @@ def pytest_runtest_makereport(
     item.stash.setdefault(FAILED, False)
     item.stash[FAILED] |= report.failed
     return report
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """What a program's `main` configures is for its own process; here its stream is closed after the test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ async def test_keeper_takes_up_who_its_peers_are_while_it_runs(tmp_path: Path, m
     assert seen == [[], ["v2"], ["v2"]]
 
 
+@pytest.mark.usefixtures("logs_as_before")
 def test_supervisor_says_so_and_ends_with_1_when_one_of_its_tasks_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
