@@ -126,7 +126,7 @@ def backup(folder: Path, validator: str, output: Path, keep: int | None, passphr
 @click.option(
     "--signed-up-to",
     type=click.IntRange(0),
-    help="If its sign state is lost and no other validator runs: a height that it has certainly not signed beyond.",
+    help="If its sign state is lost and too few others can be asked: a height that it has certainly not signed beyond.",
 )
 @PASSPHRASE
 def restore_command(

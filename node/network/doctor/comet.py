@@ -65,10 +65,13 @@ def members(patient: Patient) -> set[str]:
 
 
 def follows_only(patient: Patient, validator: ValidatorPlan) -> bool:
-    """Whether the registry lists this node as an observer. Raises NoAnswer."""
+    """Whether the registry lists this node as an observer; not, when its geth does not answer."""
     data = call_data("nodeStatus(bytes20)", bytes.fromhex(validator.node_id))
     message = {"to": "0x" + VALIDATOR_REGISTRY.hex(), "data": "0x" + data.hex()}
-    answer = str(call(f"http://{patient.plan.host}:{validator.ports.geth}", "eth_call", [message, "latest"]))
+    try:
+        answer = str(call(f"http://{patient.plan.host}:{validator.ports.geth}", "eth_call", [message, "latest"]))
+    except NoAnswer:
+        return False
     return read_number(bytes.fromhex(answer[2:])) == NodeStatus.OF_OBSERVER
 
 
