@@ -184,6 +184,8 @@ def write_plan(plan: NetworkPlan) -> None:
     fresh = plan.folder / f"{PLAN_FILE}.{os.getpid()}"
     fresh.write_text(json.dumps(text, indent=2) + "\n")
     fresh.replace(plan.folder / PLAN_FILE)
+    # keys lie beside it, and the folder may be in somebody's checkout
+    (plan.folder / ".gitignore").write_text("*\n")
 
 
 def read_plan(folder: Path) -> NetworkPlan:

@@ -46,6 +46,7 @@ def files_with(folder: Path, text: str) -> set[Path]:
 def test_init_gives_each_host_its_own_secrets_and_no_others(made: Path) -> None:
     folders = {path.name: path for path in made.iterdir()}
     assert set(folders) == {"ada", "bob", "cyd", "operator"}
+    assert all((folder / ".gitignore").read_text() == "*\n" for folder in folders.values())
     for name in ("ada", "bob", "cyd"):
         secrets = [path for path in folders[name].rglob("*") if path.name.endswith(SECRET_NAMES)]
         assert len(secrets) == 5 and {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}

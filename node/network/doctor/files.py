@@ -147,7 +147,7 @@ def check_run_state(patient: Patient) -> Iterator[Finding]:
         text = f"the supervisor is gone, and {len(left)} processes run without it"
         yield wrong("run state", text, f"till net up {folder} ends them and starts anew")
     else:
-        yield ok("run state", "it does not run")
+        yield warning("run state", "it does not run", f"till net up {folder}")
 
 
 def _open_files(home: Path) -> Iterator[Finding]:
