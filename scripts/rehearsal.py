@@ -81,7 +81,8 @@ class Rehearsal(Pipeline):
             }
             for place, part in enumerate(_by_block(requests, head["gasLimit"]), start=1)
         ]
-        asked = [{"blockStateCalls": blocks}, "latest"]
+        # by its number: a block that came meanwhile would be the latest, and these no longer after it
+        asked = [{"blockStateCalls": blocks}, hex(head["number"])]
         try:
             answer: Any = self.web3.provider.make_request("eth_simulateV1", asked)  # type: ignore[arg-type]
         except (ValueError, OSError) as failure:
