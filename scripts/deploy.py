@@ -61,6 +61,8 @@ def main(values: str = str(VALUES)) -> None:
     rows = [(name, entry["address"], str(entry["block"])) for name, entry in deployment["contracts"].items()]
     show("Deployed", ("contract", "address", "block"), rows)
     print(f"Written to {session.deployment_file}")
+    if not session.lasts:
+        print("This was an anvil that ends with this script; name a network to keep it: --network FOLDER.")
 
 
 def deploy(session: Session, values: dict[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,9 @@ class Rehearsal(Pipeline):
         raise Rehearsed
 
     def _request(self, *, to: str | None, data: str) -> TxParams:
-        request: TxParams = {"from": self.account.address, "data": data}  # type: ignore[typeddict-item]
+        # brownie writes a contract's creation without 0x, and geth wants it
+        whole = "0x" + data.removeprefix("0x")
+        request: TxParams = {"from": self.account.address, "data": whole}  # type: ignore[typeddict-item]
         if to is not None:
             request["to"] = to
         return request
@@ -67,22 +69,41 @@ class Rehearsal(Pipeline):
         return [sent.request for sent in self._noted]
 
     def _simulate(self, requests: list[TxParams]) -> list[dict[str, Any]]:
-        """What each call does after those before it, in a block after the newest one."""
+        """What each call does after those before it, in as few blocks after the newest one as hold them."""
         head = self.web3.eth.get_block("latest")
-        overrides = {"number": hex(head["number"] + 1), "time": hex(head["timestamp"] + 1)}
-        calls = [
-            {key: hex(value) if isinstance(value, int) else value for key, value in request.items()}
-            for request in requests
+        blocks = [
+            {
+                "blockOverrides": {"number": hex(head["number"] + place), "time": hex(head["timestamp"] + place)},
+                "calls": [
+                    {key: hex(value) if isinstance(value, int) else value for key, value in request.items()}
+                    for request in part
+                ],
+            }
+            for place, part in enumerate(_by_block(requests, head["gasLimit"]), start=1)
         ]
-        asked = [{"blockStateCalls": [{"blockOverrides": overrides, "calls": calls}]}, "latest"]
+        # by its number: a block that came meanwhile would be the latest, and these no longer after it
+        asked = [{"blockStateCalls": blocks}, hex(head["number"])]
         try:
             answer: Any = self.web3.provider.make_request("eth_simulateV1", asked)  # type: ignore[arg-type]
         except (ValueError, OSError) as failure:
             raise Trouble(f"this node cannot try a transaction out: {message_of(failure)}") from None
         if "error" in answer:
             raise Trouble(f"this node cannot try a transaction out: {answer['error'].get('message')}")
-        results: list[dict[str, Any]] = answer["result"][0]["calls"]
-        return results
+        return [call for block in answer["result"] for call in block["calls"]]
+
+
+def _by_block(requests: list[TxParams], limit: int) -> list[list[TxParams]]:
+    """The requests in blocks whose gas does not exceed the limit; one without gas takes a block's."""
+    blocks: list[list[TxParams]] = [[]]
+    left = limit
+    for request in requests:
+        gas = request.get("gas", limit)
+        if gas > left and blocks[-1]:
+            blocks.append([])
+            left = limit
+        blocks[-1].append(request)
+        left -= gas
+    return blocks
 
 
 def _reason(result: dict[str, Any]) -> str:

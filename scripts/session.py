@@ -35,12 +35,16 @@ DEVELOPMENT_COIN: Final = 10**24  # wei
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """A connected chain, who signs there, and the folder that holds its deployment.json."""
+    """A connected chain, who signs there, and the folder that holds its deployment.json.
+
+    `lasts` is whether the chain outlives the script: brownie's own anvil, the default, does not.
+    """
 
     web3: Web3
     project: Any
     folder: Path
     operator: LocalAccount
+    lasts: bool
 
     @cached_property
     def contracts(self) -> dict[str, Any]:
@@ -134,6 +138,7 @@ def open_session() -> Session:
         project=project.get_loaded_projects()[0],
         folder=folder,
         operator=_operator(web3, folder),
+        lasts=live,
     )
 
 

@@ -78,6 +78,15 @@ def test_deploy_sends_nothing_when_its_folder_cannot_be_written(chain: Chain, tm
         assert web3_of(chain).eth.block_number == before
 
 
+def test_deploy_can_be_tried_out_first(chain: Chain) -> None:
+    if chain.network.startswith("http"):  # anvil's eth_simulateV1 takes no creation
+        assert "cannot try a transaction out" in told(chain, "deploy", "main", "--dry-run")
+    else:
+        dry = shown(chain, "deploy", "main", "--dry-run")
+        assert "deploy RewardToken" in dry and "Nothing was sent" in dry
+    assert not (chain.folder / "deployment.json").exists()
+
+
 def test_deploy_writes_where_everything_is(chain: Chain) -> None:
     out = shown(chain, "deploy")
     deployment = json.loads((chain.folder / "deployment.json").read_text())
@@ -97,7 +106,7 @@ def test_deploy_works_again_when_anvil_has_forgotten_everything(tmp_path: Path) 
     # brownie's own anvil lives as long as the script
     forgetful = Chain(network="development", folder=tmp_path)
     first = shown(forgetful, "deploy")
-    assert "Written to" in first
+    assert "Written to" in first and "name a network to keep it" in first
     assert "Written to" in shown(forgetful, "deploy")
 
 
