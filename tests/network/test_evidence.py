@@ -17,8 +17,8 @@ from node.consensus.registry import VALIDATOR_REGISTRY, call_data
 from node.consensus.transactions import decode_transaction, recover_sender
 from node.consensus.wire import abci
 from node.domain.ids import Address, Hash32
-from tests.network.test_application import MemoryGeth, Stage
-from tests.network.test_proposal_check import GOOD, RULES
+from tests.network.application_stage import MemoryGeth, Stage
+from tests.network.proposal_stage import GOOD, RULES
 
 CULPRIT = b"\x0c" * 20
 ME = Account(b"\x77" * 32)

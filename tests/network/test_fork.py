@@ -20,9 +20,9 @@ from node.network.hold import held
 from node.network.init import init_geth
 from node.network.plan import read_plan
 from node.network.rpc import NoAnswer
+from tests.network.application_stage import Stage
 from tests.network.chain import Chain, Sender, wait_until
-from tests.network.test_application import Stage
-from tests.network.test_proposal_check import BLOCK_TIME, GOOD, HEIGHT, PARENT, RULES, FakeEngine, judge, transfer
+from tests.network.proposal_stage import BLOCK_TIME, GOOD, HEIGHT, PARENT, RULES, FakeEngine, judge, transfer
 
 FORKED = replace(RULES, prague_time=BLOCK_TIME)
 LATER = replace(RULES, prague_time=BLOCK_TIME + 1)

@@ -12,7 +12,7 @@ from node.domain.errors import Unusable
 from node.network.launch import GETH
 from node.network.plan import LOOPBACK, PLAN_FILE, NetworkPlan, Ports, ValidatorPlan, read_plan, write_plan
 from node.network.watch import trim_logs
-from tests.network.test_proposal_check import RULES
+from tests.network.proposal_stage import RULES
 
 
 def write_plan_for_ports(folder: Path, **ports: int) -> NetworkPlan:
