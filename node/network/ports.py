@@ -7,6 +7,7 @@ that the system gives to outgoing connections: one of those could sit on it at t
 import errno
 import random
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,9 @@ EPHEMERAL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_EPHEMERAL_START: Final = 32_768
 LOWEST: Final = 10_000
 ATTEMPTS: Final = 10_000
+LETTING_GO: Final = 5.0
+"""Seconds that a port may still be held: a killed geth is a zombie already while its last threads free its memory."""
+PAUSE: Final = 0.1
 
 
 class PortInUse(Unusable):
@@ -48,18 +52,19 @@ def ports_from(first: int) -> Ports:
 
 
 def check_ports(plan: NetworkPlan) -> None:
-    """Raises PortInUse for the first port of the network that cannot be listened on here.
+    """Raises PortInUse for the first port of the network that cannot be listened on here, also some seconds later.
 
     Raises Unusable for an address that is not of this machine.
     """
+    deadline = time.monotonic() + LETTING_GO
     for validator in plan.validators:
         addresses = {"gateway": validator.gateway_listen, "p2p": validator.listen}
         for purpose, port in validator.ports:
             address = addresses.get(purpose, plan.host)
-            listener = _try_to_bind(address, port)
-            if listener is None:
-                raise PortInUse(f"{address}:{port} ({purpose} of {validator.name})")
-            listener.close()
+            while not is_free(address, port):
+                if time.monotonic() > deadline:
+                    raise PortInUse(f"{address}:{port} ({purpose} of {validator.name})")
+                time.sleep(PAUSE)
 
 
 def is_free(host: str, port: int) -> bool:

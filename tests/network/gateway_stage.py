@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 from aiohttp import web
 
+from node.consensus.access import Access, digest_of, parse_access
 from node.consensus.engine import Engine
 from node.consensus.engine_metrics import EngineMetrics
 from node.consensus.gateway import Gateway
@@ -25,6 +27,13 @@ from node.domain.ids import Hash32
 CALL = b'{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}'
 LIMIT = 40 * 2**20
 OPERATOR = grant(Role.OPERATOR)
+KEYS = {role: f"till_key-of-{role}" for role in Role}
+
+
+def access_by_role(**more: Any) -> Access:
+    """An access file with one key a role, those of KEYS."""
+    keys = [{"id": f"my-{role}", "role": role, "sha256": digest_of(key).hex()} for role, key in KEYS.items()]
+    return parse_access({"keys": keys, **more}, Path())
 
 
 class SmallGeth:

@@ -3,32 +3,22 @@
 import base64
 import json
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from node.consensus.access import Access, digest_of, parse_access
 from node.consensus.rpc_policy import LIMIT_EXCEEDED, METHOD_NOT_FOUND, NOT_KNOWN
 from node.consensus.rpc_roles import LIMITS, Role
-from tests.network.gateway_stage import CALL, Stage, on_stage, until
+from tests.network.gateway_stage import CALL, KEYS, Stage, access_by_role, on_stage
 
-KEYS = {role: f"till_key-of-{role}" for role in Role}
 TRACE = ("debug_traceTransaction", "0x01", {"tracer": "callTracer"})
-
-
-def settings(**more: Any) -> Access:
-    keys = [{"id": f"my-{role}", "role": role, "sha256": digest_of(key).hex()} for role, key in KEYS.items()]
-    return parse_access({"keys": keys, **more}, Path())
 
 
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     async with on_stage() as each:
-        each.door.access = settings()
+        each.door.access = access_by_role()
         yield each
 
 
@@ -36,7 +26,7 @@ async def stage() -> AsyncIterator[Stage]:
 async def public_stage() -> AsyncIterator[Stage]:
     """A gateway that does not listen on loopback, as far as it knows."""
     async with on_stage(on_loopback=False) as each:
-        each.door.access = settings()
+        each.door.access = access_by_role()
         yield each
 
 
@@ -111,14 +101,14 @@ async def test_a_key_in_another_header_or_in_the_address_is_not_seen(public_stag
 
 
 async def test_nobody_is_let_in_without_a_key_when_the_settings_say_so(stage: Stage) -> None:
-    stage.door.access = settings(anonymous="nobody")
+    stage.door.access = access_by_role(anonymous="nobody")
     status, answer = await stage.post(CALL)
     assert (status, answer["error"]["code"]) == (401, NOT_KNOWN)
     assert await stage.ask("eth_chainId", key=KEYS[Role.PUBLIC]) == "0x1"
 
 
 async def test_an_anonymous_callers_role_is_what_the_settings_say(public_stage: Stage) -> None:
-    public_stage.door.access = settings(anonymous="bridge")
+    public_stage.door.access = access_by_role(anonymous="bridge")
     assert await public_stage.ask("txpool_status") == "0x1"
     assert await public_stage.ask(*TRACE) == METHOD_NOT_FOUND
 
@@ -130,7 +120,7 @@ async def test_an_anonymous_caller_on_loopback_has_to_know_the_hosts_name(stage:
     assert (await stage.post(CALL, {"Host": host}))[0] == 403
     assert (await stage.post(CALL, {"Host": host, "X-API-Key": KEYS[Role.PUBLIC]}))[0] == 200
     for good in ("localhost", "LOCALHOST:1", "127.0.0.1", "127.9.9.9:80", "[::1]:8545", "till.internal:80"):
-        stage.door.access = settings(hosts=["till.internal"])
+        stage.door.access = access_by_role(hosts=["till.internal"])
         assert (await stage.post(CALL, {"Host": good}))[0] == 200, good
 
 
@@ -138,7 +128,11 @@ async def test_a_page_may_ask_only_when_its_origin_is_listed(stage: Stage) -> No
     page = "https://shop.example"
     preflight = {"Origin": page, "Access-Control-Request-Method": "POST"}
     async with aiohttp.ClientSession() as session:
-        for access, allowed in ((settings(), False), (settings(origins=[page]), True), (settings(origins=["*"]), True)):
+        for access, allowed in (
+            (access_by_role(), False),
+            (access_by_role(origins=[page]), True),
+            (access_by_role(origins=["*"]), True),
+        ):
             stage.door.access = access
             async with session.post(stage.url, data=CALL, headers={"Origin": page}) as response:
                 assert response.status == (200 if allowed else 403)
@@ -146,7 +140,7 @@ async def test_a_page_may_ask_only_when_its_origin_is_listed(stage: Stage) -> No
             async with session.options(stage.url, headers=preflight) as response:
                 assert response.status == (204 if allowed else 403)
                 assert ("Authorization" in response.headers.get("Access-Control-Allow-Headers", "")) == allowed
-        stage.door.access = settings(origins=[page])
+        stage.door.access = access_by_role(origins=[page])
         for other in ("null", "https://shop.example.evil", "http://shop.example", "https://SHOP.example"):
             assert (await stage.post(CALL, {"Origin": other, "X-API-Key": KEYS[Role.OPERATOR]}))[0] == 403
             with pytest.raises(aiohttp.WSServerHandshakeError):
@@ -154,7 +148,7 @@ async def test_a_page_may_ask_only_when_its_origin_is_listed(stage: Stage) -> No
 
 
 async def test_a_caller_beyond_its_rate_is_told_when_to_come_back_and_then_served(stage: Stage) -> None:
-    stage.door.access = settings(limits={"public": {"rate": 2, "burst": 10}, "bridge": {"rate": 2, "burst": 10}})
+    stage.door.access = access_by_role(limits={"public": {"rate": 2, "burst": 10}, "bridge": {"rate": 2, "burst": 10}})
     async with aiohttp.ClientSession(headers={"X-API-Key": KEYS[Role.PUBLIC]}) as session:
         for _ in range(10):
             async with session.post(stage.url, data=CALL) as response:
@@ -175,7 +169,7 @@ async def test_a_caller_beyond_its_rate_is_told_when_to_come_back_and_then_serve
 
 
 async def test_heavy_calls_and_batches_cost_more(stage: Stage) -> None:
-    stage.door.access = settings(limits={"public": {"rate": 1, "burst": 12}})
+    stage.door.access = access_by_role(limits={"public": {"rate": 1, "burst": 12}})
     assert await stage.ask("eth_call", key=KEYS[Role.PUBLIC]) == "0x1"  # 5
     batch = json.dumps([json.loads(CALL)] * 6).encode()
     assert isinstance((await stage.post(batch, {"X-API-Key": KEYS[Role.PUBLIC]}))[1], list)  # 6
@@ -235,76 +229,3 @@ async def test_engines_metrics_are_for_the_operator_and_say_when_an_engine_does_
                 assert response.status == stranger
             async with session.get(f"{stage.url}/metrics/{path}") as response:
                 assert response.status == status, await response.text()
-
-
-async def test_websockets_and_subscriptions_are_bounded_by_the_role(stage: Stage) -> None:
-    most = LIMITS[Role.PUBLIC]
-    headers = {"Authorization": f"Bearer {KEYS[Role.PUBLIC]}"}
-    async with aiohttp.ClientSession() as session:
-        sockets = [await session.ws_connect(stage.url, headers=headers) for _ in range(most.sockets)]
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
-            await session.ws_connect(stage.url, headers=headers)
-        assert refusal.value.status == 503
-        other = await session.ws_connect(stage.url)
-        await other.close()
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
-            await session.ws_connect(stage.url, headers={"X-API-Key": "wrong"})
-        assert refusal.value.status == 401
-        await sockets[0].send_json({"id": 1, "method": "eth_subscribe", "params": ["newPendingTransactions"]})
-        assert (await sockets[0].receive_json(timeout=5))["error"]["code"] == -32602
-        await sockets[0].send_json({"id": 2, "method": "eth_sendRawTransaction", "params": ["0x00"]})
-        assert (await sockets[0].receive_json(timeout=5))["error"]["code"] == METHOD_NOT_FOUND
-        for socket in sockets:
-            await socket.close()
-        await until(lambda: not stage.clients())
-        again = await session.ws_connect(stage.url, headers=headers)
-        await again.close()
-
-
-async def test_a_websocket_is_held_to_the_rate_and_ends_with_its_key(stage: Stage) -> None:
-    stage.door.access = settings(limits={"public": {"rate": 1, "burst": 5}})
-    async with aiohttp.ClientSession() as session:
-        socket = await session.ws_connect(stage.url, headers={"X-API-Key": KEYS[Role.PUBLIC]})
-        codes = []
-        for _ in range(8):
-            await socket.send_str(CALL.decode())
-            codes.append((await socket.receive_json(timeout=5)).get("error", {}).get("code"))
-        assert codes == [None] * 4 + [LIMIT_EXCEEDED] * 4
-        await socket.send_json({"id": 1, "method": "eth_subscribe", "params": ["newHeads"]})
-        assert (await socket.receive_json(timeout=5))["error"]["code"] == LIMIT_EXCEEDED
-        keys = {digest: key for digest, key in stage.door.access.keys.items() if key.id != "my-public"}
-        stage.door.access = Access(**{**stage.door.access.__dict__, "keys": keys})
-        await socket.send_str(CALL.decode())
-        closing = await socket.receive(timeout=5)
-        assert (closing.type, closing.data) == (aiohttp.WSMsgType.CLOSE, 1008)
-
-
-async def test_a_websocket_ends_when_its_key_expires(stage: Stage) -> None:
-    access = stage.door.access
-    keys = {digest: replace(key, expires=stage.now + 10) for digest, key in access.keys.items()}
-    stage.door.access = Access(**{**access.__dict__, "keys": keys})
-    async with aiohttp.ClientSession() as session:
-        socket = await session.ws_connect(stage.url, headers={"X-API-Key": KEYS[Role.BRIDGE]})
-        await socket.send_str(CALL.decode())
-        assert (await socket.receive_json(timeout=5))["result"] == "0x1"
-        stage.now += 10
-        await socket.send_str(CALL.decode())
-        assert (await socket.receive(timeout=5)).data == 1008
-
-
-async def test_a_websocket_ends_when_its_caller_would_come_in_as_somebody_else(stage: Stage) -> None:
-    async with aiohttp.ClientSession() as session:
-        by_key = await session.ws_connect(stage.url, headers={"X-API-Key": KEYS[Role.OPERATOR]})
-        nobody = await session.ws_connect(stage.url)
-        same = await session.ws_connect(stage.url, headers={"X-API-Key": KEYS[Role.BRIDGE]})
-        access = settings(anonymous="public")
-        keys = {
-            digest: replace(key, grant=access.grants[Role.PUBLIC]) if key.id == "my-operator" else key
-            for digest, key in access.keys.items()
-        }
-        stage.door.access = Access(**{**access.__dict__, "keys": keys})
-        for socket in (by_key, nobody, same):
-            await socket.send_str(CALL.decode())
-        assert (await by_key.receive(timeout=5)).data == 1008
-        assert (await nobody.receive(timeout=5)).data == 1008
-        assert (await same.receive_json(timeout=5))["result"] == "0x1"

@@ -1,6 +1,7 @@
 """The folders of a network of several hosts, and a newcomer's: what is in them, and what is refused."""
 
 import json
+import socket
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,7 @@ from node.network.hosts import Host, parse_host, parse_hosts
 from node.network.init import NetworkOrder, init_network
 from node.network.join import JoinOrder, join_network
 from node.network.plan import EVERY_ADDRESS, LOOPBACK, NetworkPlan, Ports, read_plan, write_plan
-from node.network.ports import check_ports
+from node.network.ports import PortInUse, check_ports, free_ports
 from node.network.settings import comet_config
 from node.network.watch import BEHIND_SECONDS, Watch
 
@@ -83,6 +84,23 @@ def test_check_ports_tells_when_the_address_is_of_another_machine(made: Path) ->
     elsewhere = replace(plan.validators[0], gateway_listen="192.0.2.1")
     with pytest.raises(Unusable, match=r"192\.0\.2\.1 is no address of this machine"):
         check_ports(replace(plan, validators=(elsewhere,)))
+
+
+def test_check_ports_waits_for_a_program_that_is_just_ending(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = read_plan(made / "ada")
+    (port,) = free_ports(1, LOOPBACK)
+    ports = replace(plan.validators[0].ports, gateway=port)
+    here = replace(
+        plan, validators=(replace(plan.validators[0], gateway_listen=LOOPBACK, listen=LOOPBACK, ports=ports),)
+    )
+    with socket.create_server((LOOPBACK, port)) as held:
+        monkeypatch.setattr("node.network.ports.time.sleep", lambda _: held.close())
+        check_ports(here)
+    with socket.create_server((LOOPBACK, port)):
+        monkeypatch.setattr("node.network.ports.LETTING_GO", 0.0)
+        monkeypatch.setattr("node.network.ports.time.sleep", lambda _: None)
+        with pytest.raises(PortInUse, match=rf"127\.0\.0\.1:{port} \(gateway of v1\)"):
+            check_ports(here)
 
 
 @pytest.mark.parametrize(
