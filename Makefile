@@ -18,8 +18,8 @@ demo: setup ## replay a real day of shop payments on four validators (DEMO_DAYS=
 	@$(PY) -m node.demo
 
 test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
-	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone"
-	@$(PY) -m pytest --maxfail=3 -m alone
+	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone" --durations=20
+	@$(PY) -m pytest --maxfail=3 -m alone --durations=10
 
 lint: setup ## formatting, types, dependency rule, Solidity style
 	@.venv/bin/ruff check --quiet .

@@ -180,7 +180,7 @@ class ValidatorKeeper:
             await self._start(self._plans[COMETBFT])
 
     async def _start(self, plan: ProcessPlan) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
+        environment = {**plan.environment, **os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
         with plan.log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
                 *plan.command,

@@ -6,7 +6,8 @@ node/network/settings.py writes. geth's settings here were measured; the reason 
 
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,8 @@ GETH_CONFIG: Final = Path(__file__).with_name("geth.toml")
 GETH, APP, COMETBFT = "geth", "app", "cometbft"
 START_ORDER: Final = (GETH, APP, COMETBFT)
 """Each needs the one before it; they are stopped in the opposite order."""
+GETH_MEMORY: Final = {"GOMEMLIMIT": "640MiB"}
+"""Full blocks leave some 350 MB alive in geth; without a limit Go lets as much again pile up before it collects."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +36,8 @@ class ProcessPlan:
     log: Path
     ready_port: int
     stop_seconds: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it has in its environment unless the supervisor's own says otherwise."""
 
 
 def find_engine(name: str) -> str:
@@ -65,6 +70,7 @@ def plan_processes(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, Pro
             log=plan.log(validator.name, GETH),
             ready_port=ports.geth,
             stop_seconds=30,
+            environment=GETH_MEMORY,
         ),
         APP: ProcessPlan(
             kind=APP,

@@ -36,7 +36,7 @@ from node.pos.rpc import RpcConnection, RpcReply, RpcTerminal
 from tests.e2e.signing_chain import SigningChain
 from tests.offchain.bridge_out.offers import EURO_OFF, GIFT_PRICE, PRODUCTS, TENTH_OFF, Offers
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
 CURRENCY = "840"
 COEFFICIENT, PAR = 100, 10_000
 ANNA, BERT = 1, 2

@@ -27,7 +27,7 @@ from node.pos.messages import PosTerminal
 from tests.e2e.test_payment_over_tcp import AMOUNT, ANNA, BASKET, CURRENCY, POINTS, small_plan, until_coins
 from tests.scripts.conftest import BIN, DEADLINE, listening
 
-pytestmark = [pytest.mark.anvil, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 
 CHAIN_ID = 424_242
 COIN = 10**24  # wei

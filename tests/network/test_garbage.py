@@ -5,10 +5,12 @@ import random
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
 from node.network.faults import processes_of
+from node.network.launch import GETH, GETH_MEMORY
 from node.network.processes import is_alive, memory_bytes
 from tests.network.chain import Chain, wait_until
 
@@ -95,3 +97,10 @@ def test_validator_goes_on_when_a_thousand_connections_say_nothing(whole: Chain)
         assert max(grown.values()) < GROWTH_BYTES, grown
     assert processes_of(whole.plan, TARGET) == before
     wait_until(lambda: whole.height(TARGET) > 0, seconds=20, what="its gateway answers again")
+
+
+def test_geth_is_told_how_much_memory_it_may_take(chain: Chain) -> None:
+    for name in chain.names:
+        running = processes_of(chain.plan, name)[GETH]
+        told = Path(f"/proc/{running.pid}/environ").read_text().split("\0")
+        assert {f"{name}={value}" for name, value in GETH_MEMORY.items()} < set(told)
