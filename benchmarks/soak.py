@@ -1,9 +1,10 @@
 """`make soak`: a network under load and under random faults, and whether it keeps its promises.
 
 Payments at half of the chain's ceiling, in batches packed here (the bridge is not what is tested), and a random fault
-every minute; or, with `--rounds`, so many kills, each as soon as the last one is mended. Prints heights, memory, file
-handles and the verdict, writes out/bench/soak.json, and ends with 1 when a promise is broken: no fork, nothing final
-lost, every validator that was hit follows again within 30 s. `--seed` repeats a run's faults.
+every minute; or, with `--rounds`, at an eighth, so many kills, each as soon as the last one is mended. Prints heights,
+memory, file handles and the verdict, writes out/bench/soak.json, and ends with 1 when a promise is broken: no fork,
+nothing final lost, every validator that was hit follows again in time (benchmarks/audit.py). `--seed` repeats a run's
+faults.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -41,6 +43,9 @@ VALIDATORS: Final = 4
 ACCOUNTS: Final = 4
 USUAL_CEILING: Final = 5_915
 """Payments a second over four validators on two cores, where `make bench` has not measured this machine's."""
+SOAK_SHARE: Final = 1 / 2
+ROUNDS_SHARE: Final = 1 / 8
+"""Of the ceiling. At a half, a killed geth has more to execute again than 30 s hold (docs/network.md)."""
 BATCH: Final = 250
 TRANSFERS_A_SECOND: Final = 30
 IN_FLIGHT: Final = 200
@@ -89,7 +94,8 @@ async def soak(plan: NetworkPlan, source: Source, order: Order, tell: Callable[[
         finally:
             watching.cancel()
         run.seconds = time.monotonic() - began
-        run.broken += await asyncio.to_thread(judge, plan, traffic, run.repaired, run.samples)
+        verdict = partial(judge, plan, traffic, run.repaired, run.samples, full_blocks=not order.rounds)
+        run.broken += await asyncio.to_thread(verdict)
     return run, traffic
 
 
@@ -184,12 +190,12 @@ def print_figures(figures: dict[str, Any], console: Console) -> None:
     )
 
 
-def payments_a_second() -> float:
-    """Half of the chain's ceiling: as `make bench` measured it here, or as it was where this was written."""
+def ceiling() -> float:
+    """Payments a second: as `make bench` measured it here, or as it was where this was written."""
     try:
-        return float(json.loads(CEILING.read_text())["ceiling_per_second"]) / 2
+        return float(json.loads(CEILING.read_text())["ceiling_per_second"])
     except (OSError, ValueError, KeyError):
-        return USUAL_CEILING / 2
+        return USUAL_CEILING
 
 
 def prepare(stand: Stand, order: Order, load: str, tell: Callable[[str], None]) -> tuple[NetworkPlan, Source, Order]:
@@ -202,7 +208,7 @@ def prepare(stand: Stand, order: Order, load: str, tell: Callable[[str], None]) 
     if load == "payments":
         tell("deploying and onboarding")
         source: Source = deploy_for_payments(stand, plan, size=BATCH, dice=random.Random(order.seed))
-        rate = order.rate or payments_a_second()
+        rate = order.rate or ceiling() * (ROUNDS_SHARE if order.rounds else SOAK_SHARE)
         return plan, source, Order(**{**_fields(order), "rate": rate / BATCH})
     keys = [read_account(plan.folder / "keys" / "accounts" / f"{n}.json") for n in range(1, ACCOUNTS + 1)]
     source = Transfers(plan.chain_id, [Signer(key.private_key) for key in keys], [0] * len(keys))
@@ -219,7 +225,11 @@ def _fields(order: Order) -> dict[str, Any]:
 @click.option("--rounds", default=0, help="So many kills instead, each as soon as the last one is mended.")
 @click.option("--seed", default=0, help="Repeats the faults of the run that printed it.")
 @click.option("--load", type=click.Choice(["payments", "transfers"]), default="payments", show_default=True)
-@click.option("--rate", default=0.0, help="Payments or transfers a second; half of the ceiling, or 30, without.")
+@click.option(
+    "--rate",
+    default=0.0,
+    help="Payments or transfers a second; 0: half of the ceiling (with --rounds an eighth), or 30.",
+)
 def main(minutes: float, every: float, rounds: int, seed: int, load: str, rate: float) -> None:
     """A network under load and random faults; ends with 1 when it breaks a promise."""
     console = wide_console()

@@ -12,6 +12,8 @@ from benchmarks.soak import Order, figures_of, soak
 from benchmarks.sources import Transfers
 from benchmarks.traffic import ChainChanged, Entry, Traffic
 from node.chain.signer import Signer
+from node.network.agreement import compare_chains
+from node.network.plan import NetworkPlan
 from tests.network.chain import Chain, Sender
 
 ROUNDS = 8
@@ -49,7 +51,7 @@ def test_judge_names_each_promise_that_is_broken(whole: Chain) -> None:
     traffic.heights = dict.fromkeys(whole.names, height)
     traffic.hashes = {height: "0x" + "66" * 32}
     traffic.entries[b"\x01" * 32] = Entry(raw=b"", sent_at=0, tried_at=0, final_at=1, height=height)
-    late = Fault(kind=ONE, validators=("v1",), process="geth")
+    late = Fault(kind=ONE, validators=("v1",), process="app")
     slow = [Repaired(fault=late, seconds={"v1": BACK_SECONDS + 1})]
     greedy = [Sample(at_s=1, validator="v1", memory_mb=5_000, handles=5_000)]
     traffic.waiting[b"\x02" * 32] = Entry(raw=b"", sent_at=0, tried_at=0)
@@ -67,6 +69,24 @@ def test_judge_names_each_promise_that_is_broken(whole: Chain) -> None:
     assert len(broken) == len(words)
     for word, sentence in zip(words, broken, strict=True):
         assert word in sentence
+
+
+@pytest.mark.chain
+@pytest.mark.alone
+def test_judge_takes_no_harm_when_blocks_go_on_while_it_reads(whole: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    height = whole.wait_for_blocks(1)
+    traffic = Traffic(whole.plan, transfers(whole), rate=RATE, in_flight=1)
+    traffic.heights = dict.fromkeys(whole.names, height)
+    traffic.hashes = {height: whole.ask("eth_getBlockByNumber", hex(height), False)["hash"]}
+
+    def compare(plan: NetworkPlan, *, last: int) -> list[str]:
+        traffic.hashes[last + 1] = "0x" + "66" * 32
+        return compare_chains(plan, last=last)
+
+    monkeypatch.setattr("benchmarks.audit.compare_chains", compare)
+    assert judge(whole.plan, traffic, [], []) == []
+    monkeypatch.undo()
+    assert any("is 0x" in sentence or "has no block" in sentence for sentence in judge(whole.plan, traffic, [], []))
 
 
 @pytest.mark.chain
