@@ -18,7 +18,7 @@ from node.domain.errors import Retryable, Unusable
 from node.network.genesis import NO_REQUESTS, SYSTEM_CONTRACTS
 from node.network.hold import held, wait_until_it_follows
 from node.network.init import GETH_GENESIS, init_geth
-from node.network.plan import NetworkPlan, ValidatorPlan, write_plan
+from node.network.plan import NetworkPlan, ValidatorPlan, changing, write_plan
 from node.network.processes import is_alive, read_state
 from node.network.rpc import NoAnswer, call
 from node.network.ticket import TICKET_FILE, read_ticket, with_prague, write_ticket
@@ -57,8 +57,7 @@ def schedule_fork(
     check_contracts(json.loads((plan.folder / GETH_GENESIS).read_text()))
     if known is None and running:
         _check_time(plan, at, clock())
-    forked = replace(plan, rules=replace(plan.rules, prague_time=at))
-    _write_down(forked)
+    forked = _write_down(plan.folder, at)
     for validator in forked.validators:
         if was_told(forked, validator):
             tell(f"{validator.name} has it already")
@@ -70,7 +69,7 @@ def schedule_fork(
             except Unusable:
                 if known is None and not any(was_told(forked, each) for each in forked.validators):
                     # nobody knows of it, so it may have been a wrong time
-                    _write_down(plan)
+                    _write_down(plan.folder, known)
                 raise
         # the next one only when this one votes again: with two away at a time the chain would stand
         if running and not wait_until_it_follows(forked, validator, height=height + 1, seconds=FOLLOW_SECONDS):
@@ -137,15 +136,17 @@ def _check_time(plan: NetworkPlan, at: int, now: float) -> None:
             raise Unusable(f"the chain went beyond {at} without Prague: {validator.name} has a block that is later")
 
 
-def _write_down(plan: NetworkPlan) -> None:
-    """Has the folder's documents name the plan's fork, or none: also what newcomers get."""
-    genesis = plan.folder / GETH_GENESIS
-    _write(genesis, with_prague(json.loads(genesis.read_text()), plan.rules.prague_time))
-    if (plan.folder / TICKET_FILE).exists():
-        ticket = read_ticket(plan.folder / TICKET_FILE)
-        forked = replace(ticket, geth_genesis=with_prague(ticket.geth_genesis, plan.rules.prague_time))
-        write_ticket(plan.folder, forked)
-    write_plan(plan)
+def _write_down(folder: Path, at: int | None) -> NetworkPlan:
+    """Has the folder's documents name the fork's time, or none: also what newcomers get."""
+    with changing(folder) as now:
+        genesis = now.folder / GETH_GENESIS
+        _write(genesis, with_prague(json.loads(genesis.read_text()), at))
+        if (now.folder / TICKET_FILE).exists():
+            ticket = read_ticket(now.folder / TICKET_FILE)
+            write_ticket(now.folder, replace(ticket, geth_genesis=with_prague(ticket.geth_genesis, at)))
+        plan = replace(now, rules=replace(now.rules, prague_time=at))
+        write_plan(plan)
+    return plan
 
 
 def _newest(plan: NetworkPlan) -> int:

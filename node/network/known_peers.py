@@ -15,7 +15,7 @@ from node.domain.errors import Unusable
 from node.network.control import one_at_a_time
 from node.network.governance_acts import read_card
 from node.network.hosts import parse_host
-from node.network.plan import NetworkPlan, PeerPlan, as_peer, read_plan, write_plan
+from node.network.plan import NetworkPlan, PeerPlan, as_peer, changing, read_plan, with_validator, write_plan
 from node.network.ticket import TICKET_FILE, read_ticket, write_ticket
 
 LAST_PORT: Final = 65_535
@@ -72,13 +72,12 @@ def move_own(folder: Path, name: str, host: str) -> NetworkPlan:
 
     Where it listens on every address, or apart from its old one, that stays. Raises Unusable when it is not from here.
     """
-    with one_at_a_time(read_plan(folder)):
-        plan = read_plan(folder)
+    with one_at_a_time(read_plan(folder)), changing(folder) as plan:
         own = plan.validator(name)
         address = parse_host(name, host).address
         listen, gateway = (address if each == own.host else each for each in (own.listen, own.gateway_listen))
-        moved = replace(own, host=address, listen=listen, gateway_listen=gateway)
-        changed = replace(plan, validators=tuple(moved if each == own else each for each in plan.validators))
+        changed = with_validator(plan, name, host=address, listen=listen, gateway_listen=gateway)
+        moved = changed.validator(name)
         ticket = read_ticket(plan.folder / TICKET_FILE)
         peers = tuple(as_peer(moved) if each.node_id == own.node_id else each for each in ticket.peers)
         write_ticket(plan.folder, replace(ticket, peers=peers))
@@ -100,9 +99,7 @@ def remove_peer(folder: Path, name: str) -> NetworkPlan:
 
 
 def _change(folder: Path, change: Callable[[Peers], Peers], whose: PeerPlan) -> NetworkPlan:
-    with one_at_a_time(read_plan(folder)):
-        # only now: another command may have changed it
-        plan = read_plan(folder)
+    with one_at_a_time(read_plan(folder)), changing(folder) as plan:
         if any(own.name == whose.name or own.node_id == whose.node_id for own in plan.validators):
             raise Unusable(f"{whose.name} runs from this folder; where it listens stands in {plan.folder}/network.json")
         changed = replace(plan, others=change(plan.others))

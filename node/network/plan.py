@@ -4,10 +4,12 @@ Written once by `till net init` (or `join`) as DIR/network.json; read by everyth
 writing that file.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -168,6 +170,25 @@ def _serves_tls(home: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(settings, dict) and settings.get("tls") is not None
+
+
+def with_validator(plan: NetworkPlan, name: str, **changes: Any) -> NetworkPlan:
+    """The plan with one of its own validators changed."""
+    changed = replace(plan.validator(name), **changes)
+    return replace(plan, validators=tuple(changed if each.name == name else each for each in plan.validators))
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[NetworkPlan]:
+    """The plan as it is on the disk now: inside the block nobody else who asks for it changes it, or the join ticket.
+
+    Keep the block short: another command waits for its end.
+    """
+    run_folder = read_plan(folder).run_folder
+    run_folder.mkdir(parents=True, exist_ok=True)
+    with (run_folder / "plan.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield read_plan(folder)
 
 
 def write_plan(plan: NetworkPlan) -> None:

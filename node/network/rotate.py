@@ -8,7 +8,6 @@ the same command ends it. Before it `till net rotate-key`; after it node/network
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ from node.domain.errors import Retryable, Unusable
 from node.network.governance_acts import Card, read_address
 from node.network.hold import held
 from node.network.keys import make_signing_key
-from node.network.plan import NetworkPlan, ValidatorPlan, peer_url, write_plan
+from node.network.plan import NetworkPlan, ValidatorPlan, changing, peer_url, with_validator, write_plan
 from node.network.rpc import NoAnswer, call
 from node.network.settings import SIGNER_FILE
 from node.network.signer import KEY_FILE, PublicKey, read_public_key
@@ -169,9 +168,9 @@ def _note_key(plan: NetworkPlan, validator: ValidatorPlan) -> NetworkPlan:
     """Has the plan name the key that is there now."""
     home = plan.home(validator.name)
     now = read_public_key(home / KEY_FILE)
-    changed = replace(validator, public_key=now.public_key, address=now.address)
-    swapped = replace(plan, validators=tuple(changed if each == validator else each for each in plan.validators))
-    write_plan(swapped)
+    with changing(plan.folder) as present:
+        swapped = with_validator(present, validator.name, public_key=now.public_key, address=now.address)
+        write_plan(swapped)
     _old(home, OLD_STATE, now.address).unlink(missing_ok=True)
     _card_file(plan, validator.name).unlink(missing_ok=True)
     return swapped

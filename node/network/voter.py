@@ -4,14 +4,13 @@ A rotation to a new machine leaves the account on the chain as it was, so the ac
 `till validator take-account`; the application reads the file at its next start.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from node.consensus.account import read_account
 from node.domain.errors import Unusable
 from node.network.hold import held
 from node.network.keys import checksum_address
-from node.network.plan import NetworkPlan, write_plan
+from node.network.plan import NetworkPlan, changing, with_validator, write_plan
 from node.network.rotate import copy_secret
 
 
@@ -31,7 +30,7 @@ def take_account(plan: NetworkPlan, name: str, source: Path) -> NetworkPlan:
             if present != address:
                 copy_secret(own, own.with_name(f"old-account-{present}.json"))
         copy_secret(source, own)
-        changed = replace(validator, account=address)
-        taken = replace(plan, validators=tuple(changed if each == validator else each for each in plan.validators))
-        write_plan(taken)
+        with changing(plan.folder) as now:
+            taken = with_validator(now, name, account=address)
+            write_plan(taken)
     return taken

@@ -4,7 +4,9 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,13 +16,15 @@ import pytest
 
 from node.domain.errors import Unusable
 from node.network.control import one_at_a_time
+from node.network.fork import schedule_fork
 from node.network.hosts import parse_host, parse_hosts
 from node.network.init import NetworkOrder, init_network
 from node.network.join import JoinOrder, join_network
 from node.network.known_peers import move_own, move_peer, peer_of_card, put_peer, remove_peer
 from node.network.launch import PROJECT
-from node.network.plan import as_peer, read_plan, write_plan
+from node.network.plan import as_peer, changing, read_plan, write_plan
 from node.network.ticket import read_ticket
+from node.network.voter import take_account
 
 
 @pytest.fixture
@@ -157,3 +161,28 @@ def test_no_more_peers_than_the_registry_can_list(ada: Path) -> None:
 def test_peers_are_left_alone_while_another_command_works(ada: Path) -> None:
     with one_at_a_time(read_plan(ada)), pytest.raises(Unusable, match=r"(?i)another till net command"):
         remove_peer(ada, "v2")
+
+
+def test_commands_that_began_before_a_move_do_not_undo_it(ada: Path, tmp_path: Path) -> None:
+    stale = read_plan(ada)
+    move_peer(ada, "v2", "10.9.9.9")
+    taken = take_account(stale, "v1", ada.parent / "bob" / "validators" / "v2" / "account.json")
+    forked = schedule_fork(stale, at=int(datetime.now(UTC).timestamp()) + 3600)
+    now = read_plan(ada)
+    assert now == forked and now.others[0].host == "10.9.9.9" and now.rules.prague_time is not None
+    assert now.validator("v1").account == taken.validator("v1").account != stale.validator("v1").account
+    assert next(peer for peer in read_ticket(ada / "join.json").peers if peer.name == "v2").host == "10.9.9.9"
+
+
+def test_changes_at_the_same_time_are_all_kept(ada: Path) -> None:
+    people, start = 8, threading.Barrier(8)
+
+    def add(number: int) -> None:
+        start.wait()
+        with changing(ada) as plan:
+            peer = replace(plan.others[0], name=f"n{number}", node_id=f"{number:040x}")
+            write_plan(replace(plan, others=(*plan.others, peer)))
+
+    with ThreadPoolExecutor(people) as pool:
+        list(pool.map(add, range(people)))
+    assert {peer.name for peer in read_plan(ada).others} == {"v2", "v3", *(f"n{number}" for number in range(people))}
