@@ -56,7 +56,7 @@ def test_role_that_is_missing_is_named(shop: Chain, buyer: Path, monkeypatch: py
     # NetworkAccess says the role's number itself
     assert "which needs the role of keeper" in told(shop, "set_role", "give", "auditor", OPERATOR)
     # not of the network, but of the merchant
-    assert "NotInGroup" in told(shop, "set_rule", "main", "1", "1%")
+    assert "NotInOffersGroup" in told(shop, "set_rule", "main", "1", "1%")
 
 
 def test_deposit_payable_and_guarantee_fund_are_paid_in(shop: Chain) -> None:
