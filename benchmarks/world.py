@@ -18,6 +18,7 @@ MAX_LINE: Final = 100_000_000
 TOLERANCE: Final = 259_200
 DAILY_LIMIT: Final = 10**9
 FINANCE: Final = "0x" + "f1" * 20
+PATIENCE: Final = 7 * 86_400  # seconds that proposed keys and groups wait for their second person
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ class World:
         at = self.access.address
         self.cash = deploy(chain, "CashToken", at, "Till Cash", "TCASH", "USD", sender=self.operator)
         self.ledger = self.deploy_ledger()
-        self.registry = deploy(chain, "Registry", at, self.ledger.address, sender=self.operator)
+        self.registry = deploy(chain, "Registry", at, self.ledger.address, PATIENCE, sender=self.operator)
         self.rules = deploy(chain, "RewardRules", at, self.ledger.address, self.registry.address, sender=self.operator)
         # a contract hands on the errors of those it calls
         suite = (self.access, self.cash, self.ledger, self.registry, self.rules)

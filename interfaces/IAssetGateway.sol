@@ -110,6 +110,7 @@ interface IAssetGateway {
     error NotAccepted(uint32 merchant, address asset);
     /// @notice Merchant's terms are 0, 1 or 2.
     error BadTerms(uint8 refunds);
+    /// @notice An amount of 0.
     error NothingToDo();
     /// @notice More than one payment in this asset may be.
     error OverPaymentLimit(address asset, uint256 amount, uint256 limit);
@@ -129,6 +130,7 @@ interface IAssetGateway {
     error TooManyLocks(address payer, uint8 bound);
     /// @notice Neither sent nor signed by the payer.
     error NotPayer(address payer);
+    /// @notice The signature's deadline is over.
     error SignatureExpired(uint256 deadline);
     /// @notice The sale is not in the state that this asks for.
     error WrongStatus(uint64 id, uint8 status);
@@ -167,7 +169,8 @@ interface IAssetGateway {
     function pay(Terms calldata terms, uint256 deadline, bytes calldata signature) external returns (Sale memory);
     /// @notice Ends a lock that was not used in time: the cash is free again, the deposit is the operator's. Open to all.
     function lapse(Sale calldata sale) external;
-    /// @notice Gives back `amount` minor units of a sale. The merchant's finance or cancel group.
+    /// @notice Gives back `amount` minor units of a sale, from the merchant's payable and deposit, less what it owes the
+    /// guarantee fund. The merchant's finance or cancel group.
     /// @return assetAmount Base units that went to the payer
     function refund(Sale calldata sale, uint48 amount) external returns (uint128 assetAmount);
     /// @notice Sends what could not be sent to the caller before.

@@ -87,7 +87,8 @@ interface ICoinDiscount {
     function fillFund(uint64 amount) external;
     /// @notice Takes cash out of the fund. Operator only.
     function withdrawFund(address to, uint64 amount) external;
-    /// @notice Takes the platform's share of a refunded payment back from the merchant: its payable, its deposit. `leaves` are the payment's coin lines in rising order, with their proofs. Anybody.
+    /// @notice Takes the platform's share of a refunded payment back from the merchant: its payable, its deposit, less what
+    /// it owes the guarantee fund. `leaves` are the payment's coin lines in rising order, with their proofs. Anybody.
     function takeBack(ILedgerDoors.ProvenLeaf[] calldata leaves) external returns (uint64 amount);
 
     /// @notice The most that a member's `coinAmount` may have been discounted by, rounded down.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ITwoPeople} from "./ITwoPeople.sol";
+
 /// @title Points and value by hand, with a second approver
 /// @notice What no payment and no rule gave is given or taken here, by two people: one proposes with the hash of a
 /// reason, another approves before the proposal expires, within a limit a day. Points in units, value in minor units.
@@ -14,7 +16,7 @@ pragma solidity 0.8.30;
 ///
 /// @dev Trust: nobody approves what it proposed, and a merchant's money is spent only with the merchant's approval. The
 /// limits a day are finance's to set, so the operator cannot raise what it proposes under. Cash held = fund.
-interface ICorrections {
+interface ICorrections is ITwoPeople {
     /// @notice What a proposal does.
     enum Kind {
         None,
@@ -79,10 +81,6 @@ interface ICorrections {
     error NoReason();
     /// @notice No such proposal, or it was done or cancelled.
     error NotOpen(uint64 id, Status status);
-    /// @notice It was not approved in time.
-    error ProposalExpired(uint64 id, uint40 expires);
-    /// @notice Who proposes does not approve.
-    error SamePerson(uint64 id, address approver);
     /// @notice More than today's limit leaves.
     error DayLimitUsedUp(uint32 merchant, Kind kind, uint256 left, uint256 amount);
     /// @notice The fund holds less.
@@ -127,6 +125,4 @@ interface ICorrections {
     function proposalCount() external view returns (uint64);
     /// @notice What value is given from.
     function fund() external view returns (uint64);
-    /// @notice How long a proposal may wait, seconds.
-    function patience() external view returns (uint32);
 }

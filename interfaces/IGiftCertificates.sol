@@ -135,7 +135,8 @@ interface IGiftCertificates is IActTarget, IMemberSigned {
     /// where `uses` is the certificate's before, so each signature works once, whatever is given back later.
     function redeemByCode(uint64 certificate, uint32 merchant, uint64 amount, bytes calldata signature) external;
     /// @notice Gives back a part of what was spent, from the merchant's payable, then its deposit, never from the
-    /// guarantee fund (InsufficientFunds); the certificate never holds more than its face. The merchant's cancel group.
+    /// guarantee fund nor from what it owes that (InsufficientFunds); the certificate never holds more than its face. The
+    /// merchant's cancel group.
     function giveBack(uint64 certificate, uint32 merchant, uint64 amount) external;
     /// @notice Pays what is left of a certificate that ended to its buyer. Anybody.
     function expire(uint64 certificate) external;

@@ -141,8 +141,8 @@ interface IGifts is IActTarget, IMemberSigned {
     /// @notice Ends a reservation. The merchant's consume group, or anybody when the hold is over.
     function release(uint128 reservation) external;
     /// @notice Takes back a gift that was handed over: the merchant pays price and cash part from its payable, then
-    /// its deposit, never from the guarantee fund (InsufficientFunds). Coins come back in the age that they have now; those of a closed epoch as current. The
-    /// merchant's cancel group.
+    /// its deposit, never from the guarantee fund nor from what it owes that (InsufficientFunds). Coins come back in the
+    /// age that they have now; those of a closed epoch as current. The merchant's cancel group.
     function takeBack(uint128 reservation) external;
 
     /// @notice A gift.

@@ -100,7 +100,8 @@ interface IInstalmentPlans {
     /// itself, or the member's key by sender or signature (`PayOff(bytes32 id,uint256 nonce,uint256 deadline)`).
     function payOff(Plan calldata plan, uint256 deadline, bytes calldata signature) external returns (uint64 amount);
     /// @notice Gives back a part of the price: first it is owed no more (the merchant gives the funder what it had
-    /// advanced for it), the rest goes to the payer; from the merchant's payable and its deposit. CANCEL group.
+    /// advanced for it), the rest goes to the payer; from the merchant's payable and its deposit, less what it owes the
+    /// guarantee fund. CANCEL group.
     function refund(Plan calldata plan, uint64 amount) external;
     /// @notice Gives up what is left, after three missed periods in a row: the funder, or the merchant's FINANCE group.
     /// Goods may still be given back: what was written off first, then what was paid.

@@ -83,7 +83,7 @@ interface ILedgerDoors {
     error InsufficientValue(uint64 member, uint256 held, uint256 amount);
     /// @notice The holder has fewer coins of this age.
     error InsufficientCoins(address holder, uint256 current, uint256 previous);
-    /// @notice The merchant is owed less.
+    /// @notice The merchant's payable holds less, when the guarantee fund has got back what the merchant owes it.
     error InsufficientPayable(uint32 merchant, uint256 held, uint256 amount);
     /// @notice The merchant's payable, its deposit and the guarantee fund together hold less.
     error InsufficientFunds(uint32 merchant, uint256 amount);

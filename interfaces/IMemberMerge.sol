@@ -2,13 +2,14 @@
 pragma solidity 0.8.30;
 
 import {IMemberSigned} from "./IMemberSigned.sol";
+import {ITwoPeople} from "./ITwoPeople.sol";
 
 /// @title Two members become one
 /// @notice Somebody has two numbers: what the first has in the ledger (coins, stored value, points owed both ways), its
 /// cards, its rebates and what it paid in go to the second, for good; the first is frozen. Both members' keys consent,
 /// or the operator proposes with the hash of their consent and finance approves.
 /// @dev Trust: the operator alone cannot merge; nor can two members without the operator.
-interface IMemberMerge is IMemberSigned {
+interface IMemberMerge is IMemberSigned, ITwoPeople {
     /// @notice Merchants to whom a merge without keys was proposed. `consent` is the hash of the members' consent.
     struct Proposal {
         address proposer;
@@ -21,10 +22,6 @@ interface IMemberMerge is IMemberSigned {
     /// @notice `from` is `into` now. `consent` is 0 if both keys signed.
     event Merged(uint64 indexed from, uint64 indexed into, address indexed by, bytes32 consent);
 
-    /// @notice Nothing was proposed, or it expired.
-    error NotProposed(uint64 from, uint64 into);
-    /// @notice Who proposes does not approve.
-    error SamePerson(address approver);
     /// @notice A consent on paper is hashed.
     error NoConsent();
 
@@ -46,6 +43,4 @@ interface IMemberMerge is IMemberSigned {
 
     /// @notice What was proposed.
     function proposalOf(uint64 from, uint64 into) external view returns (Proposal memory);
-    /// @notice How long a proposal may wait, seconds.
-    function patience() external view returns (uint32);
 }

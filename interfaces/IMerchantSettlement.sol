@@ -44,7 +44,8 @@ interface IMerchantSettlement {
 
     /// @notice The operator agreed a fee and a way of settlement with a merchant.
     event MerchantTermsSet(uint32 indexed merchant, uint16 feeBps, bool atOnce, FeeShare[] shares);
-    /// @notice A period was closed; `net` went to `to` (0: to the merchant's payable).
+    /// @notice A period was closed; `net` went to `to` (0: to the merchant's payable, as always when the merchant owes the
+    /// guarantee fund).
     event Settled(uint32 indexed merchant, address indexed to, uint16 day, Statement statement);
     /// @notice A receiver may claim its share of a period's fees.
     event FeeCredited(uint32 indexed merchant, address indexed receiver, uint64 amount);
@@ -69,7 +70,8 @@ interface IMerchantSettlement {
     /// @notice Agrees fee, way of settlement and fee receivers with a merchant; closes the period that is open.
     /// Operator only. Its first period begins now.
     function setMerchantTerms(uint32 merchant, uint16 feeBps, bool atOnce, FeeShare[] calldata shares) external;
-    /// @notice Closes a merchant's period and pays the net. Anybody, from the settlement day on.
+    /// @notice Closes a merchant's period and pays the net; into the payable of one that owes the guarantee fund, which is
+    /// repaid there before anything leaves. Anybody, from the settlement day on.
     function settle(uint32 merchant) external returns (Statement memory statement);
     /// @notice Takes all that the sender may claim, to an address of its choice.
     function claimFees(address to) external returns (uint256 amount);

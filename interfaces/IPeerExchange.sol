@@ -48,13 +48,17 @@ interface IPeerExchange {
     error UnknownOffer(uint64 id);
     /// @notice Amounts of 0, the same token on both sides, coins beyond 56 bits, or an end that is not ahead.
     error BadOffer();
+    /// @notice This token is not traded here.
     error NotListed(address token);
     /// @notice The cash and the coin are always listed.
     error AlwaysListed(address token);
     /// @notice 0.1 % is the most.
     error FeeTooHigh(uint16 feeBps);
+    /// @notice The offer has ended.
     error OfferExpired(uint64 id, uint32 expiry);
+    /// @notice The offer is for another account.
     error NotCounterparty(uint64 id, address taker);
+    /// @notice Only who made the offer cancels it before it ends.
     error NotMaker(uint64 id, address sender);
     /// @notice More than is left, or nothing.
     error BadAmount(uint64 id, uint256 amount, uint256 left);
@@ -64,7 +68,9 @@ interface IPeerExchange {
     error BadReceiver(address receiver);
     /// @notice A member's account pays in coins only.
     error NotForCoins(uint64 id);
+    /// @notice Nothing of this token waits for the account.
     error NothingToClaim(address token, address owner);
+    /// @notice Another amount arrived than was sent: the token takes a fee or lies.
     error NotReceived(address token, uint256 expected, uint256 received);
 
     /// @notice Lists a token, or takes no new offers and trades in it; what is in offers can be cancelled. Operator only.

@@ -82,8 +82,8 @@ interface IPointSale is ILimits {
     function settle(uint32 merchant, uint64 amount) external;
     /// @notice The same from the merchant's payable, by its finance group.
     function settleFromPayable(uint32 merchant, uint64 amount) external;
-    /// @notice Collects what is overdue from the merchant's payable, then its deposit (never the guarantee fund), as far
-    /// as they reach. Open to all: the effect is the same whoever asks.
+    /// @notice Collects what is overdue from the merchant's payable, then its deposit (never the guarantee fund, nor what
+    /// it owes that), as far as they reach. Open to all: the effect is the same whoever asks.
     function collect(uint32 merchant) external returns (uint64 amount);
 
     /// @notice The steps.

@@ -81,10 +81,13 @@ interface IReceiptMarket {
     error BadOffer();
     /// @notice The listing is not in the state that this asks for.
     error WrongStatus(uint256 token, uint8 status);
+    /// @notice The offer has ended.
     error OfferOver(uint256 token, uint256 until);
     /// @notice The price is above what the buyer allows.
     error PriceAbove(uint256 price, uint256 allowed);
+    /// @notice Only who offered it does this.
     error NotSeller(uint256 token, address sender);
+    /// @notice Only who paid for it does this.
     error NotBuyer(uint256 token, address sender);
     /// @notice The seller does not buy its own.
     error OwnReceipt(uint256 token);
@@ -100,6 +103,7 @@ interface IReceiptMarket {
     error ForSale(uint256 token);
     /// @notice Disputes and decisions say why.
     error NoReason();
+    /// @notice The time for disputes is an hour to 90 days.
     error BadWindow(uint32 disputeWindow);
 
     /// @notice Offers an item: the member's key, or its signature (OfferReceipt).

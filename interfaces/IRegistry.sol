@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {ITwoPeople} from "./ITwoPeople.sol";
+
 /// @title Merchants, stores, terminals and members
 /// @notice Who takes part. Merchants are numbered from 1, stores and terminals from 0 inside their merchant. No
 /// personal data: member ids are random numbers.
 /// @dev Trust: the operator (AccessManager role) onboards, hands terminals over and locks members; a merchant's own
 /// groups manage what is inside the merchant. Keys that move what somebody owns are given by two: the operator proposes,
 /// finance approves. The Registry writes into the ledger through its door alone.
-interface IRegistry {
+interface IRegistry is ITwoPeople {
     /// @notice A terminal to add. `id` is DE41, ASCII, padded with zero bytes; `signer` 0 if it only speaks ISO 8583.
     struct NewTerminal {
         bytes8 id;
@@ -91,10 +93,6 @@ interface IRegistry {
     error SameKey(bytes8 id);
     /// @notice This gives power over what somebody owns: the operator proposes it, and finance approves.
     error NeedsApproval();
-    /// @notice Exactly this was not proposed, or it waited too long.
-    error NotProposed();
-    /// @notice Who proposes does not approve.
-    error SamePerson(address approver);
     /// @notice The sender is not the member's key.
     error NotMemberKey(uint64 member, address account);
 
@@ -146,8 +144,6 @@ interface IRegistry {
     /// @notice Registers the key that was proposed. Finance only, and not who proposed.
     function approveMemberKey(uint64 member, address key) external;
 
-    /// @notice How long a proposal may wait, seconds.
-    function PATIENCE() external view returns (uint40);
     /// @notice The ledger that this registry writes into.
     function ledger() external view returns (address);
     /// @notice Merchants are numbered 1 to this.

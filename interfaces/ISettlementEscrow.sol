@@ -35,8 +35,9 @@ interface ISettlementEscrow is IEscrowPayment {
     function void(Terms calldata terms) external;
     /// @notice Gives back all that was not captured, from `captureBy` on. Anybody: it goes to the payer.
     function reclaim(Terms calldata terms) external;
-    /// @notice Gives back a captured part: from money held for the merchant, then from its payable and its deposit. Points that were given for it go back, those of a member that spent them become arrears; expired
-    /// ones do not. The fee is not given back. CANCEL group.
+    /// @notice Gives back a captured part: from money held for the merchant, then from its payable and its deposit, less
+    /// what it owes the guarantee fund. Points that were given for it go back, those of a member that spent them become
+    /// arrears; expired ones do not. The fee is not given back. CANCEL group.
     function refund(Terms calldata terms, uint64 amount) external;
     /// @notice The same against the merchant's will, within `chargebackWindow` of the last capture; the guarantee fund
     /// pays what the merchant has not got. Operator only.
@@ -49,7 +50,7 @@ interface ISettlementEscrow is IEscrowPayment {
     /// @notice Coins held for a payment, rolled to now.
     function coinsOf(bytes32 id) external view returns (uint56 current, uint56 previous);
     /// @notice What a refund of all that is left would give back and take: money, until when, points to be taken, and
-    /// whether the merchant's own money reaches for it without the guarantee fund.
+    /// whether the merchant's own money reaches for it: what is held, and what it does not owe the guarantee fund.
     function expectedRefund(Terms calldata terms)
         external
         view

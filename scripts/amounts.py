@@ -94,7 +94,9 @@ def _between(text: str, number: int, what: str) -> int:
 
 def _scaled(text: str, digits: int, what: str) -> int:
     scaled = _decimal(text, what) * 10**digits
-    if scaled != int(scaled) or scaled <= 0:
+    if scaled == 0:
+        raise Trouble(f"{text} is nothing: it must be more than zero")
+    if scaled != int(scaled) or scaled < 0:
         raise Trouble(f"{text!r} is not {what}")
     return int(scaled)
 

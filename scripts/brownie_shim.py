@@ -141,7 +141,6 @@ def register_network(where: str) -> str:
     elif (Path(where) / "network.json").is_file():
         folder = Path(where).resolve()
         url = rpc_of_folder(folder)
-        take_access_of(folder)
     elif os.sep in where or Path(where).is_dir():
         sys.exit(f"{where} is not a network's folder: it has no network.json (make one with till net init).")
     else:
@@ -170,24 +169,31 @@ def check_known(where: str) -> None:
 
 
 def rpc_of_folder(folder: Path) -> str:
-    """The JSON-RPC address of the first validator of a network folder. Ends the process when it cannot be read."""
+    """The JSON-RPC address of the validator of a network folder that has the highest block.
+
+    Names its cookie and its certificate for this process, unless the user did. Ends the process when the folder cannot
+    be read.
+    """
     from node.domain.errors import TillnetError
+    from node.network.clients import farthest_of
     from node.network.plan import read_plan
 
     try:
-        return read_plan(folder).rpc_urls()[0]
+        network = read_plan(folder)
+        validator = farthest_of(network)
+        if validator is None:
+            return network.rpc_urls()[0]
     except TillnetError as failure:
         sys.exit(str(failure))
+    take_access_of(network.home(validator.name))
+    return network.rpc_url(validator)
 
 
-def take_access_of(folder: Path) -> None:
-    """Names the cookie and the certificate of a folder's first validator for this process, unless the user did."""
+def take_access_of(home: Path) -> None:
+    """Names the cookie and the certificate of a validator's folder for this process, unless the user did."""
     from node.config import RPC_CA_VARIABLE, RPC_KEY_VARIABLE
-    from node.network.plan import read_plan
     from node.network.rpc import certificate_of, read_cookie
 
-    network = read_plan(folder)
-    home = network.home(network.validators[0].name)
     cookie, certificate = read_cookie(home), certificate_of(home)
     if cookie is not None:
         os.environ.setdefault(RPC_KEY_VARIABLE, cookie)

@@ -7,11 +7,15 @@ with its own usage.
 import ast
 import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
 SCRIPTS: Final = Path(__file__).resolve().parent
 VALUED: Final = "--network"  # the only option of `brownie run` that takes a value
+# what `brownie run` takes beside it, and what this project's command adds (scripts/brownie_shim.py)
+FLAGS: Final = ("--silent", "--interactive", "--raise", "--gas", "--tb", "--help", "--dry-run")
+SHORT: Final = "Irgth"  # the same by a letter, together too: -It
 DECORATOR: Final = "told"
 
 
@@ -22,6 +26,7 @@ def check_run(arguments: list[str]) -> None:
     """
     if arguments[:1] != ["run"]:
         return
+    check_options(arguments[1:])
     typed = positional(arguments[1:])
     if not typed or Path(typed[0]).parent not in (Path(), Path("scripts")):
         return
@@ -45,6 +50,21 @@ def check_run(arguments: list[str]) -> None:
             f"{script} {name} takes {words or 'no arguments'}, not {len(given)} "
             f"argument{'' if len(given) == 1 else 's'} (brownie run {script} --help tells more)."
         )
+
+
+def check_options(arguments: list[str]) -> None:
+    """Ends the process with a sentence for an option that there is not: brownie only warns, and goes on without it."""
+    for place, argument in enumerate(arguments):
+        if place and arguments[place - 1] == VALUED:
+            continue
+        name = argument.partition("=")[0]
+        known = name in (VALUED, *FLAGS) or re.match(r"-[0-9.]", argument)
+        if argument.startswith("-") and not known and not set(argument[1:]) <= set(SHORT):
+            near = get_close_matches(name, (VALUED, *FLAGS), n=1)
+            meant = f"; is it {near[0]}?" if near else f"; there are {', '.join((VALUED, *FLAGS))}."
+            sys.exit(f"{name} is no option{meant}")
+    if arguments[-1:] == [VALUED]:
+        sys.exit(f"{VALUED} takes a folder, a URL or a name.")
 
 
 def positional(arguments: list[str]) -> list[str]:

@@ -48,6 +48,7 @@ FOR_EVER: Final = 2**32 - 1  # seconds: an admin with this delay can cancel, and
 CREATION_GAS: Final = 16_000_000  # the ledger is three contracts in one creation, up to 48 KiB: 200 gas a byte
 CALL_GAS: Final = 3_000_000
 YEAR: Final = 365 * 86_400
+PATIENCE: Final = 7 * 86_400  # seconds that a key or a group that was proposed waits for its second person
 
 
 @told
@@ -138,7 +139,7 @@ def create_ledger(
     access, money = kept["NetworkAccess"], kept["CashToken"]
     succession = make("Succession", money, terms)
     coin = make("RewardToken", access, money, *named, terms, succession)
-    registry = make("Registry", access, coin)
+    registry = make("Registry", access, coin, values.get("registry", {}).get("patience", PATIENCE))
     make("RewardRules", access, coin, registry)
     settings = settings_of(values)
     for part in PARTS:

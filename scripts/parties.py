@@ -68,7 +68,9 @@ def bring_cash(pipeline: Pipeline, session: Session, spender: Any, amount: int) 
     cash, account = session["CashToken"], pipeline.account.address
     missing = amount - int(cash.balanceOf(account))
     if missing > 0:
-        pipeline.call("deposit cash", cash.deposit, (account, missing, text32("value")), gas=DEPOSIT_GAS)
+        arguments = (account, missing, text32("value"))
+        pipeline.check(f"deposit the {money(missing)} of cash that {account} lacks", cash.deposit, arguments)
+        pipeline.call("deposit cash", cash.deposit, arguments, gas=DEPOSIT_GAS)
     pipeline.call("approve the contract", cash.approve, (spender.address, amount), gas=ALLOWANCE_GAS)
 
 

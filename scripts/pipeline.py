@@ -14,7 +14,8 @@ from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
 from web3.types import TxParams, TxReceipt
 
-from scripts.revert_reason import explain_revert
+from scripts.missing_role import role_missing
+from scripts.revert_reason import as_bytes, explain_revert
 from scripts.trouble import Trouble
 
 WINDOW: Final = 48  # transactions on their way at once; geth's pool takes 64 an account without objection
@@ -143,8 +144,18 @@ class Pipeline:
             self.web3.eth.call(request, block)
         except (ContractLogicError, Web3RPCError, ValueError) as refusal:
             data = error_of(refusal).get("data") or getattr(refusal, "data", None)
-            return explain_revert(data) if data else message_of(refusal)
+            return self._explained(request, data) if data else message_of(refusal)
         return None
+
+    def _explained(self, request: TxParams, revert: Any) -> str:
+        """The contract's reason, and the role that is missing if it is that."""
+        raw = as_bytes(revert)
+        target = request.get("to")
+        role = ""
+        if target is not None:
+            call = as_bytes(request["data"])
+            role = role_missing(self.web3, caller=self.account.address, target=str(target), call=call, revert=raw)
+        return explain_revert(raw) + role
 
 
 def encoded(what: str, method: Any, arguments: Sequence[Any]) -> str:

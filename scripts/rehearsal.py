@@ -13,7 +13,6 @@ from web3.types import TxParams, TxReceipt
 
 from scripts.event_log import described
 from scripts.pipeline import Pipeline, Sent, created_address, encoded, message_of
-from scripts.revert_reason import explain_revert
 from scripts.tables import show
 from scripts.trouble import Rehearsed, Trouble
 
@@ -33,7 +32,7 @@ class Rehearsal(Pipeline):
         request = self._request(to=method._address, data=encoded(what, method, arguments))
         result = self._simulate([*self._requests(), request])[-1]
         if result["status"] != "0x1":
-            raise Trouble(f"could not {what}: {_reason(result)}")
+            raise Trouble(f"could not {what}: {self._reason_of(request, result)}")
 
     def send(self, what: str, *, to: str | None, data: str, gas: int, value: int = 0) -> Sent:
         """Notes a transaction."""
@@ -50,12 +49,22 @@ class Rehearsal(Pipeline):
         rows = []
         for sent, result in zip(self._noted, self._simulate(self._requests()), strict=True):
             if result["status"] != "0x1":
-                raise Trouble(f"could not {sent.what}: {_reason(result)} (a dry run; nothing was sent)")
+                reason = self._reason_of(sent.request, result)
+                raise Trouble(f"could not {sent.what}: {reason} (a dry run; nothing was sent)")
             events = [described(log) for log in result["logs"]]
             more = [f"and {len(events) - SHOWN_EVENTS} more"] if len(events) > SHOWN_EVENTS else []
             rows.append((sent.what, f"{int(result['gasUsed'], 16):,}", "\n".join([*events[:SHOWN_EVENTS], *more])))
         show("Dry run: what would happen. Nothing was sent.", ("act", "gas", "events"), rows)
         raise Rehearsed
+
+    def _reason_of(self, request: TxParams, result: dict[str, Any]) -> str:
+        """Why a simulated call failed."""
+        data = result.get("returnData", "0x")
+        if data in ("", "0x"):
+            data = result.get("error", {}).get("data") or "0x"
+        if data not in ("", "0x"):
+            return self._explained(request, data)
+        return str(result.get("error", {}).get("message", "it gave no reason"))
 
     def _request(self, *, to: str | None, data: str) -> TxParams:
         # brownie writes a contract's creation without 0x, and geth wants it
@@ -104,13 +113,3 @@ def _by_block(requests: list[TxParams], limit: int) -> list[list[TxParams]]:
         blocks[-1].append(request)
         left -= gas
     return blocks
-
-
-def _reason(result: dict[str, Any]) -> str:
-    """Why a simulated call failed."""
-    data = result.get("returnData", "0x")
-    if data in ("", "0x"):
-        data = result.get("error", {}).get("data") or "0x"
-    if data not in ("", "0x"):
-        return explain_revert(data)
-    return str(result.get("error", {}).get("message", "it gave no reason"))

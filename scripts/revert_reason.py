@@ -13,7 +13,7 @@ PANIC: Final = Web3.keccak(text="Panic(uint256)")[:4]
 
 def explain_revert(data: Any) -> str:
     """The sentence for a call's revert data (bytes or 0x-hex), for instance `UnknownMerchant(merchant=7)`."""
-    raw = bytes.fromhex(data.removeprefix("0x")) if isinstance(data, str) else bytes(data or b"")
+    raw = as_bytes(data)
     selector, values = raw[:4], raw[4:]
     try:
         if selector == ERROR:
@@ -28,6 +28,11 @@ def explain_revert(data: Any) -> str:
     except (DecodingError, OverflowError):
         pass
     return f"0x{raw.hex()}" if raw else "it gave no reason"
+
+
+def as_bytes(data: Any) -> bytes:
+    """Bytes of what a node gives as bytes or as 0x-hex; none of nothing."""
+    return bytes.fromhex(data.removeprefix("0x")) if isinstance(data, str) else bytes(data or b"")
 
 
 @cache
@@ -54,7 +59,10 @@ def canonical(item: dict[str, Any]) -> str:
 
 
 def in_words(value: Any) -> str:
-    """A value as people read it: text where bytes are text, else hex."""
+    """A value as people read it: text where bytes are text, else hex; the same inside lists and structs."""
+    if isinstance(value, list | tuple):
+        inside = ", ".join(map(in_words, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     if not isinstance(value, bytes):
         return str(value)
     text = value.rstrip(b"\0")

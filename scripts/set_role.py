@@ -17,20 +17,11 @@ from typing import Any, Final
 from scripts.open_stream import read_poster
 from scripts.past_events import ranges
 from scripts.session import Session, open_session
-from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, MEMBERS, OPERATOR, REPORTER
+from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, OPERATOR, REPORTER, ROLE_NAMES
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
-PEOPLE: Final = {
-    "operator": OPERATOR,
-    "finance": FINANCE,
-    "auditor": AUDITOR,
-    "reporter": REPORTER,
-    "bridge": BRIDGE,
-    "keeper": KEEPER,
-    "admin": ADMIN,
-}
-CONTRACTS: Final = {"registry": 3, "rules": 4, "members": MEMBERS}
+PEOPLE: Final = {ROLE_NAMES[role]: role for role in (OPERATOR, FINANCE, AUDITOR, REPORTER, BRIDGE, KEEPER, ADMIN)}
 GAS: Final = 200_000
 
 
@@ -38,10 +29,9 @@ GAS: Final = 200_000
 def main() -> None:
     """Shows who has which role."""
     session = open_session()
-    names = {number: name for name, number in (PEOPLE | CONTRACTS).items()}
     known = {entry.address: name for name, entry in session.contracts.items()}
     rows = [
-        (names.get(role, str(role)), known.get(holder, holder), _since(session, role, holder))
+        (ROLE_NAMES.get(role, str(role)), known.get(holder, holder), _since(session, role, holder))
         for role, holder in holders(session)
     ]
     show("Roles", ("role", "holder", "since"), rows)

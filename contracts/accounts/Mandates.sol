@@ -4,15 +4,13 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IRegistry} from "../../interfaces/IRegistry.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {TwoPeople} from "../governance/TwoPeople.sol";
 import {OWNER} from "../libraries/Groups.sol";
 
 /// @title Who acts for a merchant, and by which key a member signs
 /// @notice Whoever holds these keys moves all that the merchant or the member owns, so the operator alone only gives a
 /// key where nothing can be taken with it, and takes powers away; anything else needs finance to say yes as well.
-abstract contract Mandates is AccessManaged, IRegistry {
-    /// @inheritdoc IRegistry
-    uint40 public constant PATIENCE = 7 days;
-
+abstract contract Mandates is AccessManaged, TwoPeople, IRegistry {
     /// @inheritdoc IRegistry
     address public immutable ledger;
     /// @inheritdoc IRegistry
@@ -106,14 +104,13 @@ abstract contract Mandates is AccessManaged, IRegistry {
 
     /// @dev What a change is agreed on; a proposal ends with its approval, and by itself when its time is over.
     function _propose(bytes32 change) private returns (uint40 expires) {
-        expires = uint40(block.timestamp) + PATIENCE;
+        expires = _untilWhen();
         _proposals[change] = Proposal(msg.sender, expires);
     }
 
     function _approve(bytes32 change) private {
         Proposal memory its = _proposals[change];
-        if (block.timestamp >= its.expires) revert NotProposed();
-        if (its.proposer == msg.sender) revert SamePerson(msg.sender);
+        _requireSecond(its.proposer, its.expires);
         delete _proposals[change];
     }
 

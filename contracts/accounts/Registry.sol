@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IRegistry} from "../../interfaces/IRegistry.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
+import {TwoPeople} from "../governance/TwoPeople.sol";
 import {ALL_GROUPS, TERMINAL_KEYS} from "../libraries/Groups.sol";
 import {Mandates} from "./Mandates.sol";
 
@@ -30,7 +31,11 @@ contract Registry is Mandates {
         _;
     }
 
-    constructor(address authority_, address ledger_) AccessManaged(authority_) Mandates(ledger_) {}
+    constructor(address authority_, address ledger_, uint40 patience_)
+        AccessManaged(authority_)
+        TwoPeople(patience_)
+        Mandates(ledger_)
+    {}
 
     // --- merchants ------------------------------------------------------------------------------------------------
 

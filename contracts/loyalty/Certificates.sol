@@ -3,7 +3,6 @@ pragma solidity 0.8.30;
 
 import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IGiftCertificates} from "../../interfaces/IGiftCertificates.sol";
-import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import "../libraries/ActReasons.sol" as R;
 import {MemberSigned} from "../suite/MemberSigned.sol";
@@ -108,9 +107,9 @@ abstract contract Certificates is MemberSigned, ICashHolder, IGiftCertificates {
         ledger.creditPayable(merchant, amount);
     }
 
-    /// @dev The merchant pays of its own, the face bounds it. What was signed with the code before does not count again.
+    /// @dev The merchant pays of its own (the callers asked), the face bounds it. What was signed with the code before does
+    /// not count again.
     function _giveBack(uint64 id, Certificate memory it, uint32 merchant, uint48 amount) internal {
-        if (amount > _fundsOf(merchant)) revert ILedgerDoors.InsufficientFunds(merchant, amount);
         (_certificates[id].value, _certificates[id].uses) = (it.value + amount, it.uses + 1);
         outstanding += amount;
         emit CertificateRestored(id, merchant, amount, it.value + amount);

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {IGiftCertificates} from "../../interfaces/IGiftCertificates.sol";
+import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import "../libraries/ActReasons.sol" as R;
 import {CANCEL, FINANCE} from "../libraries/Groups.sol";
 import {Certificates} from "./Certificates.sol";
@@ -136,6 +137,7 @@ contract GiftCertificates is Certificates {
         if (it.merchant != 0 && it.merchant != merchant) revert WrongMerchant(id, merchant);
         uint256 most = it.face - it.value;
         if (amount == 0 || amount > most) revert BadAmount(amount, most);
+        if (amount > _ownFundsOf(merchant)) revert ILedgerDoors.InsufficientFunds(merchant, amount);
         _giveBack(id, it, merchant, uint48(amount));
     }
 

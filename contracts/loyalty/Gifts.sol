@@ -86,7 +86,10 @@ contract Gifts is GiftCatalogue, MemberSigned, CoinHolder, ICashHolder {
     /// @inheritdoc IGifts
     function takeBack(uint128 id) external {
         Reservation memory it = _inState(id, State.HandedOver);
-        _requireGroup(_merchantOf(it.gift), msg.sender, CANCEL);
+        uint32 merchant = _merchantOf(it.gift);
+        _requireGroup(merchant, msg.sender, CANCEL);
+        uint64 amount = _paidFor(it);
+        if (amount > _ownFundsOf(merchant)) revert ILedgerDoors.InsufficientFunds(merchant, amount);
         _takeBack(id, it);
     }
 
@@ -232,15 +235,14 @@ contract Gifts is GiftCatalogue, MemberSigned, CoinHolder, ICashHolder {
         if (cashPart != 0) ledger.creditValue(ledger.survivorOf(it.member), cashPart);
     }
 
+    /// @dev The merchant has it: the callers asked.
     function _takeBack(uint128 id, Reservation memory it) private {
         AgedCoins memory coins = _now(it.coins);
         uint48 cashPart = _gifts[it.gift].cashPart;
-        (uint32 merchant, uint64 amount) = (_merchantOf(it.gift), _paidFor(it));
-        if (amount > _fundsOf(merchant)) revert ILedgerDoors.InsufficientFunds(merchant, amount);
         _reservations[id].state = State.TakenBack;
         _putBack(it);
         emit GiftTakenBack(id, it.gift, it.member, coins.current, coins.previous, cashPart);
-        ledger.drawOn(merchant, amount, address(this));
+        ledger.drawOn(_merchantOf(it.gift), _paidFor(it), address(this));
         uint64 member = ledger.survivorOf(it.member);
         if (coins.total() != 0) ledger.restore(member, coins.current, coins.previous);
         if (cashPart != 0) ledger.creditValue(member, cashPart);

@@ -227,7 +227,7 @@ contract AssetGateway is GatewayVault, EIP712 {
 
     /// @dev A merchant refunds out of what is its own; the guarantee fund is not for refunds that it makes of itself.
     function _requireFunds(uint32 merchant, uint256 amount) private view {
-        uint256 funds = ledger.merchant(merchant).payable_ + ledger.deposits(merchant);
+        uint256 funds = _ownFundsOf(merchant);
         if (amount > funds) revert MerchantShort(merchant, amount, funds);
     }
 

@@ -103,7 +103,7 @@ contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
         uint256 due = (given.discount * undone) / given.coinAmount;
         if (due <= given.takenBack) revert NothingToTakeBack(stream, sequence);
         amount = uint64(due - given.takenBack);
-        if (amount > _fundsOf(given.merchant)) revert ILedgerDoors.InsufficientFunds(given.merchant, amount);
+        if (amount > _ownFundsOf(given.merchant)) revert ILedgerDoors.InsufficientFunds(given.merchant, amount);
         given.takenBack = uint48(due);
         _return(given, stream, sequence, amount);
     }

@@ -68,9 +68,9 @@ abstract contract EscrowCore is EscrowTenders {
         expired = _release(id, terms, amount);
     }
 
-    /// @param guaranteed Whether the guarantee fund pays what the merchant has not got
+    /// @param reach Who pays what the merchant has not got
     /// @return taken Units that the payer's reward is smaller now
-    function _refund(bytes32 id, Terms memory terms, uint256 amount, bool guaranteed) internal returns (uint256 taken) {
+    function _refund(bytes32 id, Terms memory terms, uint256 amount, Reach reach) internal returns (uint256 taken) {
         if (amount == 0) revert ZeroAmount();
         Payment memory it = _known(id);
         uint256 left = it.captured - it.refunded;
@@ -79,7 +79,7 @@ abstract contract EscrowCore is EscrowTenders {
         it.refunded += uint48(amount);
         taken = _hasExpired(it.rewardEpoch) ? 0 : before - _keptDown(it);
         _payments[id] = it.pack();
-        _drawOnMerchant(terms.merchant, amount, guaranteed);
+        _drawOnMerchant(terms.merchant, amount, reach);
         if (taken != 0) ledger.clawBack(terms.merchant, terms.member, uint64(taken));
         _giveBack(id, terms, amount);
     }

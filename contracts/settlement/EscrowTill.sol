@@ -127,7 +127,7 @@ contract EscrowTill is EscrowCore, IActTarget {
         (uint256 amount, uint256 fee) = (uint48(word >> 64), uint48(word >> 16));
         Payment memory it = _payment(id);
         if (it.captured - it.refunded < amount) revert ActRefused(ACT_STATE);
-        if (_ownMoney(terms.merchant) < amount - fee) revert ActRefused(ACT_STOCK);
+        if (_heldFor(terms.merchant) + _fundsOf(terms.merchant) < amount - fee) revert ActRefused(ACT_STOCK);
         _acts[key] = word | UNDONE;
         _undo(id, terms, amount, fee);
     }

@@ -133,9 +133,7 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
         emit PlanRefunded(id, plan.merchant, credited, returned);
         uint64 drawn = returned + (plan.funder == address(0) ? 0 : credited);
         // the guarantee fund pays for what tills and the operator undo, not for what a merchant does
-        if (drawn > ledger.merchant(plan.merchant).payable_ + ledger.deposits(plan.merchant)) {
-            revert ILedgerDoors.InsufficientFunds(plan.merchant, drawn);
-        }
+        if (drawn > _ownFundsOf(plan.merchant)) revert ILedgerDoors.InsufficientFunds(plan.merchant, drawn);
         if (drawn > returned) ledger.drawOn(plan.merchant, credited, plan.funder);
         if (returned == 0) return;
         if (plan.payer != address(0)) {

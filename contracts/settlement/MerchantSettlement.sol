@@ -18,6 +18,15 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
     uint256 private constant MAX_56 = type(uint56).max;
     uint256 private constant MOST_SHARES = 8;
 
+    /// @dev How far it is reached for what held money does not pay: Own for what a merchant gives back of itself (what it
+    /// owes the guarantee fund is set aside), Undone for what a till undoes on its day, Guaranteed for what the operator
+    /// orders, which alone draws on that fund: else a merchant that was paid out could empty it with a friend.
+    enum Reach {
+        Own,
+        Undone,
+        Guaranteed
+    }
+
     /// @dev What of a period's refunds was paid by others than the held money, and what the deposit has not got back.
     struct Elsewhere {
         uint64 covered;
@@ -169,9 +178,9 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         }
     }
 
-    /// @dev Takes what a merchant has to give back, as cash in this contract: held money first. Only what the operator
-    /// orders reaches for the guarantee fund: else a merchant that was paid out could empty it with a friend.
-    function _drawOnMerchant(uint32 merchant, uint256 amount, bool guaranteed) internal {
+    /// @dev Takes what a merchant has to give back, as cash in this contract: held money first, which is not the
+    /// merchant's before its period is settled.
+    function _drawOnMerchant(uint32 merchant, uint256 amount, Reach reach) internal {
         EscrowWords.Book memory book = _admitted(merchant);
         uint256 held = book.heldOf();
         uint256 part = amount < held ? amount : held;
@@ -183,14 +192,15 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         uint64 rest = uint64(amount - part);
         if (rest == 0) return;
         uint64 payable_ = ledger.merchant(merchant).payable_;
-        Elsewhere storage elsewhere = _elsewhere[merchant];
-        elsewhere.covered += rest;
-        if (rest > payable_) {
-            if (!guaranteed && rest - payable_ > ledger.deposits(merchant)) {
+        if (reach != Reach.Guaranteed) {
+            uint256 needed = reach == Reach.Own ? rest + ledger.guaranteed(merchant) : rest;
+            if (needed > payable_ && needed - payable_ > ledger.deposits(merchant)) {
                 revert ILedgerDoors.InsufficientFunds(merchant, amount);
             }
-            elsewhere.carry += rest - payable_;
         }
+        Elsewhere storage elsewhere = _elsewhere[merchant];
+        elsewhere.covered += rest;
+        if (rest > payable_) elsewhere.carry += rest - payable_;
         ledger.drawOn(merchant, rest, address(this));
     }
 
@@ -199,10 +209,9 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         EscrowWords.Book memory book = _admitted(merchant);
         uint256 net = amount - fee;
         bool held = book.heldOf() >= net;
-        bool own = held || (book.paid >= net && ledger.merchant(merchant).payable_ + ledger.deposits(merchant) >= net);
-        bool whole = book.gross >= amount && book.fees >= fee && own;
-        if (!whole) {
-            _drawOnMerchant(merchant, amount, false);
+        bool whole = book.gross >= amount && book.fees >= fee;
+        if (!(whole && (held || (book.paid >= net && _fundsOf(merchant) >= net)))) {
+            _drawOnMerchant(merchant, amount, Reach.Undone);
             return;
         }
         book.gross -= amount;
@@ -213,9 +222,8 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         if (!held && net != 0) ledger.drawOn(merchant, uint64(net), address(this));
     }
 
-    /// @dev What a merchant can give back without the guarantee fund.
-    function _ownMoney(uint32 merchant) internal view returns (uint256) {
-        return _books[merchant].book().heldOf() + ledger.merchant(merchant).payable_ + ledger.deposits(merchant);
+    function _heldFor(uint32 merchant) internal view returns (uint256) {
+        return _books[merchant].book().heldOf();
     }
 
     function _isAdmitted(uint32 merchant) internal view returns (bool) {
@@ -237,7 +245,8 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         _elsewhere[merchant] = Elsewhere(0, it.carryForward);
         _holdings -= ((uint256(it.net) + it.restored) << 128) + (uint256(it.fees) << 64) - it.fees;
         _creditFees(merchant, it.fees);
-        address to = payouts.payoutNow(merchant);
+        // what goes to a payable repays the guarantee fund before it goes on
+        address to = ledger.guaranteed(merchant) == 0 ? payouts.payoutNow(merchant) : address(0);
         emit Settled(merchant, to, today, it);
         if (it.restored != 0) ledger.addDeposit(merchant, it.restored);
         if (it.net == 0) return it;

@@ -98,7 +98,7 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
     function refund(Terms memory terms, uint64 amount) external onlyGroup(terms.merchant, CANCEL) {
         if (block.timestamp >= terms.refundBy) revert RefundExpired(terms.refundBy);
         bytes32 id = _id(terms);
-        uint256 taken = _refund(id, terms, amount, false);
+        uint256 taken = _refund(id, terms, amount, Reach.Own);
         emit PaymentRefunded(id, terms.merchant, amount, uint64(taken));
     }
 
@@ -107,7 +107,7 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
         bytes32 id = _id(terms);
         uint256 until = uint256(_known(id).capturedAt) + chargebackWindow;
         if (block.timestamp >= until) revert ChargebackExpired(until);
-        uint256 taken = _refund(id, terms, amount, true);
+        uint256 taken = _refund(id, terms, amount, Reach.Guaranteed);
         emit PaymentChargedBack(id, terms.merchant, amount, uint64(taken), reason);
     }
 
@@ -137,6 +137,6 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
         amount = it.captured - it.refunded;
         until = terms.refundBy;
         points = _hasExpired(it.rewardEpoch) ? 0 : uint64(_keptDown(it));
-        funded = _ownMoney(terms.merchant) >= amount;
+        funded = _heldFor(terms.merchant) + _ownFundsOf(terms.merchant) >= amount;
     }
 }

@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IRegistry} from "../../interfaces/IRegistry.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {ISuitePart} from "../../interfaces/ISuitePart.sol";
@@ -60,10 +61,16 @@ abstract contract SuitePart is AccessManaged, ISuitePart {
         _cash.safeTransfer(to, amount);
     }
 
-    /// @dev What a merchant can give back of itself. drawOn would reach for the guarantee fund last: a merchant that was
-    /// paid out could empty that with a friend, so whoever lets a merchant undo something asks this before.
+    /// @dev What can be undone at a merchant's till without the guarantee fund, for which drawOn would reach last: a
+    /// merchant that was paid out could empty that with a friend. What it owes that fund counts as its own here: the
+    /// money of a sale that is undone on its day never was the merchant's, and a till's reversal must not fail for a debt.
     function _fundsOf(uint32 merchant) internal view returns (uint256) {
         return uint256(ledger.merchant(merchant).payable_) + ledger.deposits(merchant);
+    }
+
+    /// @dev What a merchant can let go of by an act of its own: what it owes the guarantee fund is set aside first.
+    function _ownFundsOf(uint32 merchant) internal view returns (uint256) {
+        return Math.saturatingSub(_fundsOf(merchant), ledger.guaranteed(merchant));
     }
 
     function _epoch() internal view returns (uint16) {

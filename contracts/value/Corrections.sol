@@ -5,15 +5,13 @@ import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ICorrections} from "../../interfaces/ICorrections.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {IStoredValue} from "../../interfaces/IStoredValue.sol";
+import {TwoPeople} from "../governance/TwoPeople.sol";
 import {CANCEL, FINANCE, OFFERS} from "../libraries/Groups.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title Points and value by hand, with a second approver
-contract Corrections is SuitePart, ICashHolder, ICorrections {
+contract Corrections is SuitePart, TwoPeople, ICashHolder, ICorrections {
     IStoredValue private immutable _value;
-    /// @inheritdoc ICorrections
-    uint32 public immutable patience;
-
     /// @inheritdoc ICorrections
     uint64 public proposalCount;
     /// @inheritdoc ICorrections
@@ -21,11 +19,11 @@ contract Corrections is SuitePart, ICashHolder, ICorrections {
     mapping(uint64 id => Proposal) private _proposals;
     mapping(uint32 merchant => mapping(Kind kind => DayLimit)) private _limits;
 
-    constructor(address authority_, address ledger_, address registry_, address value_, uint32 patience_)
+    constructor(address authority_, address ledger_, address registry_, address value_, uint40 patience_)
         SuitePart(authority_, ledger_, registry_)
+        TwoPeople(patience_)
     {
         _value = IStoredValue(value_);
-        patience = patience_;
     }
 
     // --- proposing ----------------------------------------------------------------------------------------------------
@@ -143,14 +141,13 @@ contract Corrections is SuitePart, ICashHolder, ICorrections {
         _sound(amount);
         if (ledger.account(member).flags & 1 == 0) revert IRewardToken.UnknownMember(member);
         id = ++proposalCount;
-        uint40 expires = uint40(block.timestamp) + patience;
+        uint40 expires = _untilWhen();
         _proposals[id] = Proposal(msg.sender, expires, kind, Status.Open, merchant, member, amount, reason);
         emit CorrectionProposed(id, merchant, member, kind, amount, reason, msg.sender, expires);
     }
 
     function _approve(uint64 id, Proposal storage its, bytes32 terms) private {
-        if (its.proposer == msg.sender) revert SamePerson(id, msg.sender);
-        if (block.timestamp >= its.expires) revert ProposalExpired(id, its.expires);
+        _requireSecond(its.proposer, its.expires);
         if (terms != termsOf(id)) revert OtherProposal(id, termsOf(id));
         Proposal memory it = its;
         _useLimit(it);

@@ -4,17 +4,16 @@ pragma solidity 0.8.30;
 import {IMemberCards} from "../../interfaces/IMemberCards.sol";
 import {IMemberMerge} from "../../interfaces/IMemberMerge.sol";
 import {IStoredValue} from "../../interfaces/IStoredValue.sol";
+import {TwoPeople} from "../governance/TwoPeople.sol";
 import {MemberSigned} from "../suite/MemberSigned.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title Two members become one
-contract MemberMerge is MemberSigned, IMemberMerge {
+contract MemberMerge is MemberSigned, TwoPeople, IMemberMerge {
     bytes32 private constant MERGE = keccak256("Merge(uint64 from,uint64 into,uint256 nonce,uint256 deadline)");
 
     IMemberCards private immutable _cards;
     IStoredValue private immutable _value;
-    /// @inheritdoc IMemberMerge
-    uint32 public immutable patience;
     mapping(uint64 from => mapping(uint64 into => Proposal)) private _proposals;
 
     constructor(
@@ -23,9 +22,9 @@ contract MemberMerge is MemberSigned, IMemberMerge {
         address registry_,
         address cards_,
         address value_,
-        uint32 patience_
-    ) SuitePart(authority_, ledger_, registry_) MemberSigned("Tillnet members") {
-        (_cards, _value, patience) = (IMemberCards(cards_), IStoredValue(value_), patience_);
+        uint40 patience_
+    ) SuitePart(authority_, ledger_, registry_) MemberSigned("Tillnet members") TwoPeople(patience_) {
+        (_cards, _value) = (IMemberCards(cards_), IStoredValue(value_));
     }
 
     /// @inheritdoc IMemberMerge
@@ -45,7 +44,7 @@ contract MemberMerge is MemberSigned, IMemberMerge {
     /// @inheritdoc IMemberMerge
     function proposeMerge(uint64 from, uint64 into, bytes32 consent) external restricted {
         if (consent == 0) revert NoConsent();
-        uint40 expires = uint40(block.timestamp) + patience;
+        uint40 expires = _untilWhen();
         _proposals[from][into] = Proposal(msg.sender, expires, consent);
         emit MergeProposed(from, into, consent, msg.sender, expires);
     }
@@ -53,8 +52,7 @@ contract MemberMerge is MemberSigned, IMemberMerge {
     /// @inheritdoc IMemberMerge
     function approveMerge(uint64 from, uint64 into, uint32[] calldata merchants) external restricted {
         Proposal memory its = _proposals[from][into];
-        if (block.timestamp >= its.expires) revert NotProposed(from, into);
-        if (its.proposer == msg.sender) revert SamePerson(msg.sender);
+        _requireSecond(its.proposer, its.expires);
         delete _proposals[from][into];
         _merge(from, into, merchants, its.consent);
     }

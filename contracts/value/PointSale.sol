@@ -117,7 +117,7 @@ contract PointSale is Limits, ICashHolder, IPointSale {
         Line memory line = _lines[merchant];
         if (line.owed == 0) revert NothingOwed(merchant, 0, 0);
         if (block.timestamp < line.due) revert NotDueYet(merchant, line.due);
-        uint256 held = uint256(ledger.merchant(merchant).payable_) + ledger.deposits(merchant);
+        uint256 held = _ownFundsOf(merchant);
         if (held == 0) revert NothingToCollect(merchant, line.owed);
         amount = held < line.owed ? uint64(held) : line.owed;
         _settle(merchant, amount, true);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {IRebates} from "../../interfaces/IRebates.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {IStoredValue} from "../../interfaces/IStoredValue.sol";
@@ -152,10 +151,9 @@ abstract contract Recharges is Limits, IStoredValue {
         return amount;
     }
 
-    /// @dev The guarantee fund, which drawOn would reach for last, does not pay for recharges, and what it paid for the
-    /// merchant is not recharged to a friend before it is repaid.
+    /// @dev The guarantee fund, which drawOn would reach for last, does not pay for recharges, nor does what is its.
     function _requireFunds(uint32 merchant, uint64 amount) private view {
-        uint256 held = Math.saturatingSub(_fundsOf(merchant), ledger.guaranteed(merchant));
+        uint256 held = _ownFundsOf(merchant);
         if (held < amount) revert MerchantShort(merchant, held, amount);
     }
 

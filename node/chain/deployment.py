@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from node.domain.errors import Unusable
 from node.domain.ids import Address
+
+DEPLOYMENT: Final = "deployment.json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +23,7 @@ class Deployment:
     rules: Address
     coupons: Address | None = None
     discount: Address | None = None
+    access: Address | None = None
 
 
 def load_deployment(path: Path) -> Deployment:
@@ -36,9 +39,10 @@ def load_deployment(path: Path) -> Deployment:
             rules=_address(contracts["RewardRules"]["address"]),
             coupons=_address_if_there(contracts, "Coupons"),
             discount=_address_if_there(contracts, "CoinDiscount"),
+            access=_address_if_there(contracts, "NetworkAccess"),
         )
     except FileNotFoundError:
-        raise Unusable(f"there is no deployment {path}; run scripts/deploy.py on this network") from None
+        raise Unusable(f"there is no deployment {path}; first brownie run deploy --network {path.parent}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Unusable(f"{path} is not a deployment of Tillnet ({type(error).__name__}: {error})") from None
 

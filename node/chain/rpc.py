@@ -34,6 +34,10 @@ class RpcRefused(TillnetError):
         self.data = data
 
 
+class ChainSilent(ChainUnreachable):
+    """The chain does not answer."""
+
+
 class SendResult(Enum):
     """What a gateway said to a raw transaction."""
 
@@ -100,8 +104,8 @@ class Rpc:
     async def call(self, method: str, *params: Any) -> Any:
         """The result of a call that changes nothing.
 
-        Raises RpcRefused when a gateway answers with an error, ChainUnreachable when none answers in the bounded
-        number of rounds.
+        Raises RpcRefused when a gateway answers with an error, ChainSilent when none answers in the bounded number of
+        rounds.
         """
         failure = ""
         for attempt in range(self._attempts):
@@ -115,7 +119,7 @@ class Rpc:
                 self._preferred = index
                 return result
             await asyncio.sleep(PAUSE * (attempt + 1))
-        raise ChainUnreachable(f"{method} failed at every gateway ({failure})")
+        raise ChainSilent(f"{method} failed at every gateway ({failure})")
 
     async def send_raw(self, raw: bytes, *, turn: int = 0) -> Sent:
         """Gives a signed transaction to one gateway, once: the preferred one, or the `turn`-th after it."""

@@ -48,8 +48,14 @@ def forbid(folder: Path, accounts: tuple[str, ...], key: Path | None) -> None:
 @FOLDER
 def list_all(folder: Path) -> None:
     """Show who may what on the network in DIR."""
-    rows, default = with_registries(read_plan(folder), lambda registries: registries.permissions())
-    _print([(checksum_address(address), bits) for address, bits in rows] + [("everybody else", default)])
+
+    async def work(registries: Registries) -> tuple[list[tuple[Address, int]], int, dict[Address, str]]:
+        rows, default = await registries.permissions()
+        return rows, default, await registries.names_of([address for address, _ in rows], folder)
+
+    rows, default, names = with_registries(read_plan(folder), work)
+    shown = [(checksum_address(address), bits, names.get(address, "")) for address, bits in rows]
+    _print([*shown, ("everybody else", default, "")])
 
 
 def _set(folder: Path, texts: tuple[str, ...], permissions: int, key: Path | None) -> None:
@@ -61,15 +67,18 @@ def _set(folder: Path, texts: tuple[str, ...], permissions: int, key: Path | Non
         await registries.set_permissions(signer, accounts, permissions)
         return [(each, await registries.permissions_of(each)) for each in accounts]
 
-    _print([(checksum_address(address), bits) for address, bits in with_registries(plan, work)])
+    _print([(checksum_address(address), bits, "") for address, bits in with_registries(plan, work)])
 
 
-def _print(rows: list[tuple[str, int]]) -> None:
+def _print(rows: list[tuple[str, int, str]]) -> None:
     table = Table(box=None)
     table.add_column("account", no_wrap=True)
     table.add_column("may", no_wrap=True)
-    for name, bits in rows:
-        table.add_row(name, _words(bits))
+    known = any(whose for _, _, whose in rows)
+    if known:
+        table.add_column("whose")
+    for name, bits, whose in rows:
+        table.add_row(name, _words(bits), *([whose] if known else []))
     wide_console().print(table)
 
 

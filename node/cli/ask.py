@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import click
 
-from node.chain.deployment import Deployment, load_deployment
+from node.chain.deployment import DEPLOYMENT, Deployment, load_deployment
 from node.chain.rpc import Rpc
 from node.config import rpc_access
 from node.domain.errors import Unusable
@@ -28,7 +28,6 @@ Answer = PaymentAnswer | MemberAnswer | MerchantAnswer | BlockAnswer
 Question = Callable[Concatenate[Rpc, Deployment, P], Awaitable[Answer]]
 
 DEFAULT_NETWORK = Path(".till/demo/network")
-DEPLOYMENT = "deployment.json"
 
 
 def _asks(question: Question[P]) -> Callable[..., None]:
@@ -59,6 +58,8 @@ def _asks(question: Question[P]) -> Callable[..., None]:
 async def _ask(
     network: Path, url: str | None, file: Path | None, question: Callable[..., Awaitable[Answer]], asked: dict[str, Any]
 ) -> Answer:
+    if not url and not file and network == DEFAULT_NETWORK and not network.is_dir():
+        raise Unusable("say which network: --network DIR (or TILL_NETWORK), or make demo, which leaves one behind")
     access = rpc_access()
     urls, access = ([url], access) if url else gateways_of(read_plan(network), access)
     deployment = load_deployment(file or network / DEPLOYMENT)

@@ -5,7 +5,7 @@ from typing import Any, Final
 from node.chain.deployment import Deployment
 from node.chain.rpc import Rpc
 from node.chain.views import Views
-from node.domain.errors import UnknownMember, UnknownMerchant
+from node.domain.errors import TillnetError, UnknownMerchant
 from node.domain.ids import MemberId, MerchantId, member_account
 from node.explorer.answers import MemberAnswer, MerchantAnswer, RuleAnswer
 
@@ -18,14 +18,18 @@ _RULE: Final = "((uint40,uint40,uint32,uint32,uint56,uint48,uint8,uint64,uint256
 _STATES: Final = ((FROZEN, "frozen"), (LOCKED, "locked"), (IN_ARREARS, "in arrears"))
 
 
+class NotEnrolled(TillnetError):
+    """No member with this number is enrolled on this chain."""
+
+
 async def ask_member(rpc: Rpc, deployment: Deployment, member: MemberId) -> MemberAnswer:
-    """A member's account. Raises UnknownMember when the chain has none of this id."""
+    """A member's account. Raises NotEnrolled when the chain has none of this id."""
     block = int(await rpc.call("eth_blockNumber"), 16)
     ((value, current, previous, _, _, tier, flags),) = await Views(rpc, deployment.ledger).ask(
         "account(uint64)", member, returns=_ACCOUNT
     )
     if not flags & REGISTERED:
-        raise UnknownMember(f"{member} is not enrolled")
+        raise NotEnrolled(str(member))
     states = [name for bit, name in _STATES if flags & bit]
     return MemberAnswer(
         member=member,

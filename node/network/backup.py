@@ -61,6 +61,9 @@ def back_up(
     With a passphrase the keys are in it, encrypted; without they are left out. Raises Unusable.
     """
     validator, home = plan.validator(name), plan.home(name)
+    if not target.is_dir() and (not target.parent.is_dir() or not target.suffix):
+        missing = target.parent if target.suffix else target
+        raise Unusable(f"there is no folder {missing}; make it first (mkdir -p {missing})")
     folder = target if target.is_dir() else target.parent
     if not target.is_dir():
         check_suffix(target)
@@ -143,8 +146,6 @@ def _is_left_out(name: str) -> bool:
 
 
 def _check_room(home: Path, folder: Path) -> None:
-    if not folder.is_dir():
-        raise Unusable(f"there is no folder {folder}")
     needed = int(ROOM * sum(path.stat().st_size for path in home.rglob("*") if path.is_file()))
     free = shutil.disk_usage(folder).free
     if free < needed:

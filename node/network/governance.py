@@ -29,6 +29,7 @@ from node.consensus.registry import (
 )
 from node.domain.errors import Unusable
 from node.domain.ids import Address
+from node.network.account_names import account_names
 from node.network.clients import gateways_of
 from node.network.governance_acts import PROPOSE, Act, Proposal, read_proposal, refusal_of
 from node.network.plan import NetworkPlan
@@ -154,6 +155,11 @@ class Registries:
             rows.append((account, await self.permissions_of(account)))
         default = read_number(await self._ask(ACCOUNT_REGISTRY, call_data("defaultPermissions()")))
         return rows, default
+
+    async def names_of(self, accounts: Sequence[Address], folder: Path) -> dict[Address, str]:
+        """What accounts are: validators, roles, merchants' people, keys of the folder; as far as it is known."""
+        validators = read_validators(await self._ask(VALIDATOR_REGISTRY, call_data("validators()")))
+        return await account_names(self._rpc, folder, validators, accounts)
 
     async def permissions_of(self, account: Address) -> int:
         """What one account may."""

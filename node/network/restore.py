@@ -63,8 +63,8 @@ def restore(
     """
     with tempfile.TemporaryDirectory(prefix=".till-restore-", dir=plan.folder) as place:
         files = Path(place)
-        tell("the file is unpacked and checked")
         manifest = unpack(source, files)
+        tell("the file is unpacked and checked")
         validator = plan.validator(name or str(manifest.get("validator")))
         home = plan.home(validator.name)
         _check_manifest(plan, validator, manifest, files)

@@ -14,6 +14,19 @@ REPORTER: Final = 7
 BRIDGE: Final = 8
 KEEPER: Final = 9
 
+ROLE_NAMES: Final = {
+    ADMIN: "admin",
+    OPERATOR: "operator",
+    FINANCE: "finance",
+    3: "registry",
+    4: "rules",
+    MEMBERS: "members",
+    AUDITOR: "auditor",
+    REPORTER: "reporter",
+    BRIDGE: "bridge",
+    KEEPER: "keeper",
+}
+
 # doors of the ledger, bits (ILedgerDoors)
 CREDIT_VALUE: Final = 1
 TAKE_VALUE: Final = 2

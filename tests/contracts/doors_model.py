@@ -80,9 +80,13 @@ class DoorsModel(Model):
         return payable, deposit, fund
 
     def own_funds(self, merchant: MerchantId) -> int:
-        """What a merchant can give back without the guarantee fund."""
+        """What can be undone at a merchant's till without the guarantee fund."""
         word = self.book.merchants.get(merchant)
         return (word.payable if word else 0) + self.deposits.get(merchant, 0)
+
+    def free_funds(self, merchant: MerchantId) -> int:
+        """What a merchant can let go of by an act of its own: what it owes the guarantee fund is set aside."""
+        return max(self.own_funds(merchant) - self.guaranteed.get(merchant, 0), 0)
 
     # --- coins ---
 

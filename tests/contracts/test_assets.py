@@ -15,6 +15,7 @@ from benchmarks.world import Terms
 from node.domain.ids import MerchantId
 from node.domain.merkle import keccak
 from tests.contracts.suite.assets_model import DAY, GatewayModel, OracleModel, Sale
+from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.suite.market_world import (
     FALSE,
     FEE,
@@ -479,6 +480,14 @@ def test_refund_is_refused_when_the_merchant_is_short_and_never_touches_the_guar
     stall.send(world.ledger, "addDeposit", SHOP, 1)
     stall.refund(sale, 101)
     assert world.ledger.view("deposits", 0) == 10_000
+
+
+def test_refund_leaves_what_the_merchant_owes_the_guarantee_fund(stall: Stall) -> None:
+    make_indebted(stall.twin.world, SHOP, 400)
+    sale = stall.pay(500)
+    assert refusal(lambda: stall.refund(sale, 101)) == ("MerchantShort", (SHOP, 101, 100))
+    stall.refund(sale, 100)
+    assert owed(stall.twin.world, SHOP) == (400, 400)
 
 
 def test_refund_is_the_merchants_own(stall: Stall) -> None:

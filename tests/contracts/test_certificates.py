@@ -12,6 +12,7 @@ from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from node.domain.ids import MemberId, MerchantId
 from tests.contracts.suite.codes import CODES, no_code, sign_claim, sign_redeem, signed
+from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.suite.people import wait
 from tests.contracts.suite.till import Act, at_till
 from tests.contracts.twin import Twin, external
@@ -256,6 +257,25 @@ def test_give_back_is_refused_when_the_merchant_has_nothing_of_its_own(desk: Des
     desk.contract.send("applyAct", *undo, sender=at_ledger)
     assert (desk.left(number), desk.payable(), ledger.view("deposits", SHOP)) == (500, 0, 0)
     assert (ledger.view("deposits", 0), ledger.view("guaranteed", SHOP)) == (100_000, 0)
+
+
+def test_give_back_leaves_what_the_merchant_owes_the_guarantee_fund(desk: Desk) -> None:
+    make_indebted(desk.world, SHOP, 1_000)
+    number = desk.buy()
+    act = Act(merchant=SHOP, member=ANN, sequence=70)
+    data = bytes([7, 0]) + number.to_bytes(8, "big") + (300).to_bytes(6, "big")
+    desk.twin.now = desk.twin.chain.now()
+    at_till(desk.twin, desk.contract, act, data, model=lambda: 300)
+    assert desk.refused("giveBack", number, SHOP, 1, sender=desk.merchant) == ("InsufficientFunds", (SHOP, 1))
+    # the till's reversal is of money that never was the merchant's
+    undo = (Act(merchant=SHOP, member=ANN, sequence=71).words(), b"\x87" + (70).to_bytes(8, "big"))
+    desk.contract.send("applyAct", *undo, sender=desk.world.chain.impersonate(desk.world.ledger.address))
+    assert (desk.left(number), owed(desk.world, SHOP)) == (500, (0, 1_000))
+    desk.contract.send("redeem", number, SHOP, 500, 0, b"", sender=desk.key)
+    desk.world.ledger.send("creditPayable", SHOP, 600, sender=desk.operator)
+    assert desk.refused("giveBack", number, SHOP, 101, sender=desk.merchant) == ("InsufficientFunds", (SHOP, 101))
+    desk.contract.send("giveBack", number, SHOP, 100, sender=desk.merchant)
+    assert (desk.left(number), owed(desk.world, SHOP)) == (100, (1_000, 1_000))
 
 
 def test_signature_of_a_code_does_not_count_again_when_what_it_spent_is_given_back(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from node.domain.ids import MemberId, MerchantId
 from node.domain.leaf import Leaf
 from node.domain.merkle import proof_of
 from tests.contracts.model import Refund, Undo
+from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.suite.people import wait
 from tests.contracts.twin import Twin, coins, external
 
@@ -157,6 +158,26 @@ def test_platform_s_share_comes_back_in_parts_as_at_once(counter: Counter) -> No
     assert ends[0] == ends[1]
     # 500 of 950 were given back: 26 of the 50
     assert ends[0][1] == 800 - 50 + 26
+
+
+def test_platform_s_share_comes_back_after_what_the_merchant_owes_the_guarantee_fund(counter: Counter) -> None:
+    """Its till undoes today's discount all the same."""
+    make_indebted(counter.world, SHOP, 300)
+    (leaf,) = counter.paid_with_discount(50, 950)
+    undo = Undo(leaf=leaf, amount=950)
+    refund = counter.twin.refund_words(Refund(sequence=counter.twin.next_sequence(), kind=1, lines=(undo,)))
+    counter.twin.ledger.send("postRefunds", STREAM, [refund], sender=counter.world.poster)
+    assert owed(counter.world, SHOP) == (50, 300)
+    with pytest.raises(Reverted) as caught:
+        counter.discount.view("takeBack", counter.proven(leaf))
+    assert (caught.value.error, caught.value.values) == ("InsufficientFunds", (SHOP, 50))
+    with counter.twin.forgotten():
+        counter.world.ledger.send("creditPayable", SHOP, 300, sender=counter.world.operator)
+        counter.discount.send("takeBack", counter.proven(leaf), sender=counter.world.stranger)
+        assert owed(counter.world, SHOP) == (300, 300)
+    sequence = counter.twin.sequence - 1
+    counter.apply(bytes([136]) + sequence.to_bytes(8, "big"))
+    assert owed(counter.world, SHOP) == (0, 300)
 
 
 def test_take_back_is_refused_without_a_refund_and_counts_no_line_twice(counter: Counter) -> None:

@@ -13,6 +13,7 @@ from benchmarks.world import Terms
 from node.domain.ids import MemberId, MerchantId
 from tests.contracts.conftest import EPOCH
 from tests.contracts.suite.codes import CODES, signed
+from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.suite.people import wait
 from tests.contracts.suite.till import Act, at_till
 from tests.contracts.twin import Twin, external
@@ -214,6 +215,27 @@ def test_gift_is_taken_back_from_the_deposit_and_never_from_the_guarantee_fund(s
     shop.gifts.send("takeBack", number, sender=shop.merchant)
     shop.gifts.send("applyAct", *undo, sender=at_ledger)
     assert (ledger.view("guaranteed", SHOP), ledger.view("deposits", 0)) == (0, 1_000)
+    assert shop.value() == 1_000
+
+
+def test_gift_is_not_taken_back_with_what_the_merchant_owes_the_guarantee_fund(shop: Shop) -> None:
+    """Its till undoes what it did today all the same: the member's reversal does not hang on the merchant's debts."""
+    make_indebted(shop.world, SHOP, 1_000)
+    shop.twin.now = shop.twin.chain.now()
+    act = Act(merchant=SHOP, member=ANN, sequence=50)
+    at_till(shop.twin, shop.gifts, act, bytes([6, 0]) + MUG.to_bytes(8, "big"), model=lambda: 350)
+    number = shop.reserve()
+    shop.gifts.send("confirm", number, sender=shop.merchant)
+    assert owed(shop.world, SHOP) == (700, 1_000)
+    assert shop.refused("takeBack", number, sender=shop.merchant) == ("InsufficientFunds", (SHOP, 350))
+    shop.world.ledger.send("creditPayable", SHOP, 649, sender=shop.world.operator)
+    assert shop.refused("takeBack", number, sender=shop.merchant) == ("InsufficientFunds", (SHOP, 350))
+    undo = (Act(merchant=SHOP, member=ANN, sequence=51).words(), b"\x86" + (50).to_bytes(8, "big"))
+    shop.gifts.send("applyAct", *undo, sender=shop.world.chain.impersonate(shop.world.ledger.address))
+    assert owed(shop.world, SHOP) == (999, 1_000)
+    shop.world.ledger.send("creditPayable", SHOP, 351, sender=shop.world.operator)
+    shop.gifts.send("takeBack", number, sender=shop.merchant)
+    assert owed(shop.world, SHOP) == (1_000, 1_000)
     assert shop.value() == 1_000
 
 

@@ -12,6 +12,7 @@ from benchmarks.devchain import Chain, Reverted
 from benchmarks.escrow import HOUR, NOBODY, payer_of
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
+from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.suite.instalments_model import EPOCH_DAY, Plan, months_later
 from tests.contracts.twin import Twin
 
@@ -264,6 +265,15 @@ def test_goods_are_not_given_back_with_the_guarantee_fund_s_money(desk: Desk) ->
     desk.world.ledger.send("addDeposit", 0, 100_000, sender=desk.world.operator)
     assert desk.refused("refund", plan, 1_001) == ("InsufficientFunds", SHOP, 1_001)
     desk.plans.send("refund", plan.words(), 1_000, sender=desk.world.merchant)
+
+
+def test_goods_are_not_given_back_with_what_the_merchant_owes_the_guarantee_fund(desk: Desk) -> None:
+    make_indebted(desk.world, SHOP, 40_000)
+    plan = desk.open(funder=desk.funder)
+    assert owed(desk.world, SHOP) == (100_000, 40_000)
+    assert desk.refused("refund", plan, 60_001) == ("InsufficientFunds", SHOP, 60_001)
+    desk.plans.send("refund", plan.words(), 60_000, sender=desk.world.merchant)
+    assert owed(desk.world, SHOP) == (40_000, 40_000)
 
 
 @QUICK

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from benchmarks.devchain import Contract, Reverted
-from benchmarks.world import World, terminal_id
+from benchmarks.world import PATIENCE, World, terminal_id
 from tests.contracts.twin import Twin
 
 pytestmark = pytest.mark.anvil
@@ -134,9 +134,13 @@ def test_groups_are_given_by_two_when_the_owner_s_key_is_lost(world: World) -> N
     assert world.registry.view("groupsOf", 1, world.stranger) == 255
     assert _refusal(world.registry, "approveGroups", *words, sender=world.finance) == "NotProposed"
     world.as_operator(world.registry, "proposeGroups", *words)
-    world.chain.set_next_time(world.chain.now() + 7 * 86_400)
+    proposed = world.chain.now()
+    assert world.registry.view("patience") == PATIENCE
+    world.chain.set_next_time(proposed + PATIENCE)
     world.onboard()
-    assert _refusal(world.registry, "approveGroups", *words, sender=world.finance) == "NotProposed"
+    with pytest.raises(Reverted) as late:
+        world.registry.view("approveGroups", *words, sender=world.finance)
+    assert (late.value.error, late.value.values) == ("NotProposed", (proposed + PATIENCE,))
 
 
 def test_merchant_that_is_closed_and_opened_keeps_what_it_has(world: World) -> None:

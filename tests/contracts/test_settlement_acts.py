@@ -11,6 +11,7 @@ from node.domain.act import undoing
 from node.domain.batch_format import BatchPayment, make_batch
 from node.domain.ids import MemberId, MerchantId
 from node.domain.ids import Sequence as SequenceNumber
+from tests.contracts.suite.guarantee import make_indebted
 from tests.contracts.twin import AUTHORISATION, ONE, Twin, coins, external
 
 pytestmark = pytest.mark.anvil
@@ -92,8 +93,13 @@ def forgotten(tills: Tills) -> Any:
         tills.backed()
 
 
-@pytest.mark.parametrize("merchant", [SHOP, AT_ONCE])
-def test_stored_value_is_authorised_captured_undone_and_captured_again(tills: Tills, merchant: MerchantId) -> None:
+@pytest.mark.parametrize(("merchant", "debt"), [(SHOP, 0), (AT_ONCE, 0), (AT_ONCE, 20_000)])
+def test_stored_value_is_authorised_captured_undone_and_captured_again(
+    tills: Tills, merchant: MerchantId, debt: int
+) -> None:
+    """Whatever the merchant owes the guarantee fund: what is undone never was its own."""
+    if debt:
+        make_indebted(tills.world, merchant, debt)
     origin = tills.payment(tills.fields(VALUE, 9_000, reward=90_000), merchant=merchant)
     assert tills.post(origin) == []
     assert tills.value() == 41_000

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.escrow import CASH, COINS, HOUR, NOBODY, VALUE, terms_now
+from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.suite.settlement_counter import ANN, DAY, OTHER, SHOP, UNKNOWN, Counter, refused
 
 pytestmark = [pytest.mark.anvil, pytest.mark.usefixtures("forgotten")]
@@ -54,6 +55,42 @@ def test_only_the_operator_reaches_for_the_guarantee_fund(counter: Counter) -> N
     assert refused(lambda: counter.escrow.view("refund", *call, sender=world.merchant))[0] == "InsufficientFunds"
     counter.escrow.send("chargeBack", terms.words(), 10_000, "", sender=operator)
     assert world.ledger.view("guaranteed", OTHER) == 150
+
+
+def test_refund_leaves_what_the_merchant_owes_the_guarantee_fund(counter: Counter) -> None:
+    make_indebted(counter.world, OTHER, 9_000)
+    terms = counter.captured(merchant=OTHER, amount=10_000)
+    assert owed(counter.world, OTHER) == (9_850, 9_000)
+    call = (terms.words(), 851)
+    assert refused(lambda: counter.escrow.view("refund", *call, sender=counter.world.merchant)) == (
+        "InsufficientFunds", OTHER, 851,
+    )  # fmt: skip
+    counter.clerk("refund", terms, 850)
+    assert owed(counter.world, OTHER) == (9_000, 9_000)
+    assert counter.escrow.view("expectedRefund", terms.words()) == (9_150, terms.refund_by, 0, False)
+    # what the operator orders the fund pays in any case
+    counter.escrow.send("chargeBack", terms.words(), 9_000, "", sender=counter.world.operator)
+    assert owed(counter.world, OTHER) == (0, 9_000)
+
+
+def test_held_money_is_refunded_and_settled_over_the_payable_when_the_merchant_owes_the_guarantee_fund(
+    counter: Counter,
+) -> None:
+    world, ledger = counter.world, counter.world.ledger
+    make_indebted(world, SHOP, 9_000)
+    world["MerchantPayouts"].send("setPayout", SHOP, world.stranger, sender=world.merchant)
+    terms = counter.captured(amount=10_000)
+    assert counter.escrow.view("expectedRefund", terms.words())[3] is False
+    counter.clerk("refund", terms, 850)
+    world.chain.set_next_time(counter.now + DAY)
+    counter.escrow.send("settle", SHOP, sender=world.stranger)
+    assert (owed(world, SHOP), counter.balance(world.stranger)) == ((9_000, 9_000), 0)
+    assert refused(lambda: world["MerchantPayouts"].view("payOut", SHOP, 1, sender=world.merchant)) == (
+        "InsufficientPayable", SHOP, 0, 1,
+    )  # fmt: skip
+    ledger.send("addDeposit", SHOP, 9_000, sender=world.operator)
+    world["MerchantPayouts"].send("payOut", SHOP, 9_000, sender=world.merchant)
+    assert counter.balance(world.stranger) == 9_000
 
 
 def test_settlement_waits_for_its_day_and_payout_for_its_delay(counter: Counter) -> None:

@@ -11,6 +11,7 @@ from benchmarks.devchain import Chain, Contract, Reverted
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from node.domain.ids import MemberId
+from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.twin import Twin
 
 pytestmark = [pytest.mark.anvil, pytest.mark.filterwarnings("ignore:A private pytest class")]
@@ -171,6 +172,19 @@ def test_overdue_credit_is_collected_but_not_from_the_guarantee_fund(office: Off
     office.send(office.sale, "buyOnCredit", office.shop, 1, sender=office.merchant)
 
 
+def test_overdue_credit_is_collected_after_what_the_merchant_owes_the_guarantee_fund(office: Office) -> None:
+    make_indebted(office.world, office.shop, 3_000)
+    office.send(office.sale, "buyOnCredit", office.shop, 80_000, sender=office.merchant)
+    office.pass_days(30)
+    office.operate(office.ledger, "creditPayable", office.shop, 3_000)
+    nothing = refusal(office.sale, "collect", office.shop, sender=office.world.stranger)
+    assert nothing == ("NothingToCollect", (office.shop, 80_000))
+    office.operate(office.ledger, "creditPayable", office.shop, 500)
+    office.send(office.sale, "collect", office.shop, sender=office.world.stranger)
+    assert office.sale.view("lineOf", office.shop)["owed"] == 79_500
+    assert owed(office.world, office.shop) == (3_000, 3_000)
+
+
 def test_cover_and_fund_bound_the_credit(office: Office) -> None:
     office.operate(office.sale, "setLine", office.shop, 200_000, 30 * DAY, 5_000)
     buying = ("buyOnCredit", office.shop)
@@ -312,7 +326,7 @@ def test_value_given_by_hand_earns_no_rebate_later(office: Office) -> None:
 def test_proposal_ends_with_its_time_or_is_taken_back(office: Office) -> None:
     number, terms = office.proposed(GIVE, 5)
     office.pass_days(3)
-    assert refusal(office.corrections, "approveFor", number, terms, sender=office.finance)[0] == "ProposalExpired"
+    assert refusal(office.corrections, "approveFor", number, terms, sender=office.finance)[0] == "NotProposed"
     assert refusal(office.corrections, "cancel", number, sender=office.merchant)[0] == "NotProposer"
     office.operate(office.corrections, "cancel", number)
     assert refusal(office.corrections, "cancelFor", number, sender=office.world.operator) == ("NotOpen", (number, 3))

@@ -78,6 +78,9 @@ def test_backup_names_itself_in_a_folder_and_old_ones_go(resting: NetworkPlan, t
     assert len(list(folder.iterdir())) == 4
     with pytest.raises(Unusable, match="neither"):
         back_up(resting, "v1", tmp_path / "v1.zip")
+    for target, missing in (("none", "none"), ("none/v1.tar.gz", "none")):
+        with pytest.raises(Unusable, match=f"^There is no folder {tmp_path / missing}; make it first "):
+            back_up(resting, "v1", tmp_path / target)
 
 
 def test_secrets_open_with_their_passphrase_only() -> None:
@@ -102,8 +105,10 @@ def test_restore_refuses_a_damaged_file(resting: NetworkPlan, tmp_path: Path) ->
         tar.add(opened / "app.json", arcname="../../outside")
     before = read_sign_state(resting.home("v1"))
     for name in ("changed", "more", "short", "outside"):
+        said: list[str] = []
         with pytest.raises(Unusable, match=r"damaged"):
-            restore(resting, tmp_path / f"{name}.tar.gz")
+            restore(resting, tmp_path / f"{name}.tar.gz", tell=said.append)
+        assert said == []
     assert read_sign_state(resting.home("v1")) == before
     assert not (tmp_path / "outside").exists()
 

@@ -1,4 +1,7 @@
-"""How far a validator may have signed that has lost its sign state: whose word is taken, and whose does not suffice."""
+"""How far a validator may have signed that has lost its sign state: whose word is taken, and whose does not suffice.
+
+And which validator of a folder is asked: the one that has the highest block.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -8,9 +11,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from node.network.clients import farthest_of
 from node.network.farthest import GETH_REWIND, MARGIN, HeightUnknown, farthest_signed
 from node.network.init import NetworkOrder, init_network
 from node.network.plan import NetworkPlan, as_peer
+from scripts import brownie_shim
 from tests.network.fake_gateway import fake_gateway, registry_answer
 
 EQUAL = (10, 10, 10, 10)
@@ -77,3 +82,18 @@ def test_who_has_its_gateway_for_itself_cannot_be_asked(four: NetworkPlan) -> No
     private = replace(four, validators=(lost,), others=tuple(replace(as_peer(each), gateway=None) for each in others))
     with pytest.raises(HeightUnknown):
         farthest_signed(private, lost)
+
+
+def test_validator_with_the_highest_block_is_asked_though_the_first_lags_or_is_silent(
+    four: NetworkPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TILL_RPC_KEY", "none")  # so that a cookie's is not left in the environment
+    first, second, third, _ = four.validators
+    registry = registry_answer(four.validators, EQUAL)
+    assert farthest_of(four) == first
+    with fake_gateway(second, 7, registry), fake_gateway(third, 9, registry):
+        assert farthest_of(four) == third
+        with fake_gateway(first, 9, registry):
+            assert farthest_of(four) == first
+        assert brownie_shim.rpc_of_folder(four.folder) == four.rpc_url(third)
+    assert farthest_of(replace(four, validators=())) is None

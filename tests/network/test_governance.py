@@ -109,7 +109,8 @@ def test_genesis_lists_the_validators_and_permits_their_accounts(net: Chain) -> 
     assert found["proposals"] == [] and found["observers"] == []
     shown = till("account", "list", net.plan.folder)
     for each in net.plan.validators:
-        assert f"{each.account} send and create contracts" in " ".join(shown.split())
+        assert f"{each.account} send and create contracts validator {each.name}" in " ".join(shown.split())
+    assert "keys/operator.json" in shown and "keys/bridge.json" in shown
     assert "everybody else nothing" in " ".join(shown.split())
     table = till("validator", "list", net.plan.folder)
     assert all(each.account in table and each.node_id in table for each in net.plan.validators)

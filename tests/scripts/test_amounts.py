@@ -27,6 +27,12 @@ def test_read_money_refuses_what_is_no_amount(text: str) -> None:
         read_money(text)
 
 
+def test_an_amount_of_nothing_is_told_as_that() -> None:
+    for read in (read_money, read_coins):
+        with pytest.raises(Trouble, match=r"^0 is nothing: it must be more than zero$"):
+            read("0")
+
+
 def test_amounts_are_shown_with_all_their_digits() -> None:
     assert (money(123450), money(-5), coins(12_500_001)) == ("1,234.50", "-0.05", "12.500001")
 

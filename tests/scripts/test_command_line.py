@@ -20,6 +20,10 @@ from tests.scripts.conftest import BIN, ROOT
         ("run show_member", "show_member main takes MEMBER, not 0 arguments "),
         ("run deploy main a b --network=net", "deploy main takes [VALUES], not 2 arguments "),
         ("run fund_points main 1 -5", "-5 is no argument: no number here is negative."),
+        ("run deploy --dryrun", "--dryrun is no option; is it --dry-run?"),
+        ("run deploy --netwrk=net", "--netwrk is no option; is it --network?"),
+        ("run deploy -n net", "-n is no option; there are --network, "),
+        ("run deploy --network", "--network takes a folder, a URL or a name."),
     ],
 )
 def test_check_run_tells_what_is_mistyped(typed: str, sentence: str) -> None:
@@ -33,6 +37,8 @@ def test_check_run_tells_what_is_mistyped(typed: str, sentence: str) -> None:
     [
         "run deploy",
         "run scripts/deploy.py main values.toml -t --network net",
+        "run deploy -It --gas --network=net --silent",
+        "run deploy --network --odd-name",
         "run set_rule offer 1 5x products.txt",
         "run ../elsewhere/script f 1 2",
         "run",

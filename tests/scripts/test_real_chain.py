@@ -5,6 +5,7 @@ Anvil mines when it is asked; here blocks come by themselves, one a second, and 
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from node.domain.ids import MinorUnits
 from node.domain.merkle import items_root
 from scripts.deploy import VALUES
 from scripts.session import read_key
-from tests.scripts.conftest import Chain, Warm
+from tests.scripts.conftest import TILL, Chain, Warm
 from tests.scripts.test_loyalty import Poster, external
 from tests.scripts.test_run import shown, web3_of
 from tests.scripts.test_settlement import ACQUIRER, address_of, id_in, row
@@ -78,6 +79,14 @@ def test_value_is_recharged_put_aside_captured_refunded_and_settled(network: Cha
     assert row(shown(network, "refund_payment", "main", payment, "20.00"), "of this refunded") == "20.00"
     assert row(shown(network, "void_payment", "main", payment), "may be captured") == "0.00"
     assert row(shown(network, "settle_merchant", "main", "1"), "net") == "58.40"
+
+
+def test_accounts_are_listed_with_what_they_are(network: Chain) -> None:
+    said = subprocess.run([TILL, "account", "list", network.folder], capture_output=True, text=True, check=True)
+    rows = " ".join(said.stdout.split())
+    assert f"{operator_of(network).address} send and create contracts operator, finance, " in rows
+    for words in ("keeper, admin, merchant 1, merchant 2, keys/operator.json", "validator v1", "everybody else"):
+        assert words in rows, words
 
 
 def test_points_are_bought_and_a_gift_is_handed_over(network: Chain, receipt: str) -> None:

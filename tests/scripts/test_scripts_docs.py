@@ -1,14 +1,18 @@
-"""docs/scripts.md says what can be typed: its plan is one, and its commands name scripts, functions and arguments."""
+"""The pages say what can be typed: a plan is one, commands name scripts, functions and arguments, errors are listed."""
 
 import json
 import re
 import shlex
 
-from scripts.command_line import check_run
+from scripts.command_line import check_run, functions_of
+from scripts.error_list import PAGE as ERRORS
+from scripts.error_list import declared, page
 from scripts.plan_file import parse_plan
 from tests.scripts.conftest import ROOT
 
-PAGE = (ROOT / "docs" / "scripts.md").read_text()
+DOCS = ROOT / "docs"
+PAGE = (DOCS / "scripts.md").read_text()
+TESTING = {path.stem for path in (ROOT / "contracts" / "testing").glob("*.sol")}
 
 
 def test_the_plan_of_the_docs_is_a_plan() -> None:
@@ -21,7 +25,25 @@ def test_the_plan_of_the_docs_is_a_plan() -> None:
 
 
 def test_the_commands_of_the_docs_can_be_run() -> None:
-    commands = re.findall(r"^ {4}brownie (run [a-z].*--network.*)$", PAGE, re.MULTILINE)
-    assert len(commands) > 7
-    for command in commands:
-        check_run(shlex.split(command))
+    texts = {path.name: path.read_text() for path in [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]}
+    commands = {name: re.findall(r"^ {4}brownie (run [a-z].*--network.*)$", text, re.M) for name, text in texts.items()}
+    assert len(commands["scripts.md"]) > 7 and sum(map(len, commands.values())) > 100
+    for command in (command for found in commands.values() for command in found):
+        check_run(shlex.split(command, comments=True))
+
+
+def test_every_script_stands_in_the_table() -> None:
+    rows = " ".join(re.findall(r"^\| (`[^|]*) \|", PAGE, re.MULTILINE))
+    named = set(re.findall(r"`([a-z_]+)`", rows))
+    scripts = {file.stem for file in (ROOT / "scripts").glob("*.py") if functions_of(file)}
+    assert scripts - named == set()
+
+
+def test_every_typed_error_stands_in_the_list() -> None:
+    assert ERRORS.read_text() == page(), "run python -m scripts.error_list"
+    assert [each for each in declared() if not each.meaning] == []
+    listed = set(re.findall(r"^\| (\w+)\(", ERRORS.read_text(), re.MULTILINE))
+    for file in (ROOT / "node" / "artifacts" / "contracts").glob("*.json"):
+        if file.stem not in TESTING:
+            errors = {entry["name"] for entry in json.loads(file.read_text())["abi"] if entry["type"] == "error"}
+            assert errors <= listed, (file.stem, errors - listed)

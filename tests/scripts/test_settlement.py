@@ -27,9 +27,8 @@ def shop(anvil: Chain) -> Chain:
     shown(anvil, "fund_points", "main", "1", "1,000.00")
     shown(anvil, "enrol_members", "main", "7")
     as_operator(anvil, "Registry", "setMemberKey(uint64,address)", 7, OPERATOR)
-    as_operator(anvil, "CashToken", "deposit(address,uint256,bytes32)", OPERATOR, 10**7, b"")
-    as_operator(anvil, "CashToken", "approve(address,uint256)", address_of(anvil, "RewardToken"), 2**256 - 1)
-    as_operator(anvil, "RewardToken", "recharge(uint64,uint64)", 7, 50_000)
+    assert row(shown(anvil, "recharge_member", "main", "7", "500.00"), "stored value") == "500.00"
+    shown(anvil, "deposit_cash", "main", OPERATOR, "100,000.00")
     return anvil
 
 

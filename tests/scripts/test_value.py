@@ -13,7 +13,7 @@ from scripts.trouble import Trouble
 from tests.contracts.suite.value_model import months_later
 from tests.scripts.conftest import Chain
 from tests.scripts.test_run import shown, told, web3_of
-from tests.scripts.test_settlement import OPERATOR, address_of, as_operator, row, wait
+from tests.scripts.test_settlement import OPERATOR, as_operator, row, wait
 
 pytestmark = pytest.mark.anvil
 DAY = 86_400
@@ -28,9 +28,8 @@ def shop(anvil: Chain) -> Chain:
     shown(anvil, "onboard_merchant", "main", "Corner Shop", "Main Street=S0000101")
     shown(anvil, "fund_points", "main", "1", "1,000.00")
     shown(anvil, "enrol_members", "main", "7,8")
-    as_operator(anvil, "CashToken", "deposit(address,uint256,bytes32)", OPERATOR, 10**7, b"")
-    as_operator(anvil, "CashToken", "approve(address,uint256)", address_of(anvil, "RewardToken"), 2**256 - 1)
-    as_operator(anvil, "RewardToken", "addDeposit(uint32,uint64)", 1, 500_000)
+    shown(anvil, "deposit_cash", "main", OPERATOR, "100,000.00")
+    shown(anvil, "add_deposit", "main", "1", "5,000.00")
     as_operator(anvil, "NetworkAccess", "grantRole(uint64,address,uint32)", 2, SECOND.address, 0)
     web3 = web3_of(anvil)
     web3.provider.make_request("anvil_setBalance", [SECOND.address, hex(10**20)])  # type: ignore[arg-type]

@@ -262,8 +262,7 @@ class GatewayModel:
         if amount > sale.amount - before:
             raise Refused("OverSale")
         merchant = MerchantId(sale.merchant)
-        payable = self.ledger.book.merchants[merchant].payable
-        if amount > payable + self.ledger.deposits.get(merchant, 0):
+        if amount > self.ledger.free_funds(merchant):
             raise Refused("MerchantShort")
         its = self.assets[sale.asset]
         held = sale.asset_amount * (before + amount) // sale.amount - sale.asset_amount * before // sale.amount

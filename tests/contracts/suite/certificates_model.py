@@ -144,7 +144,7 @@ class CertificatesModel:
             raise Refused("WrongMerchant")
         if not 0 < amount <= it.face - it.value:
             raise Refused("BadAmount")
-        if amount > self.ledger.own_funds(MerchantId(merchant)):
+        if amount > self.ledger.free_funds(MerchantId(merchant)):
             raise Refused("InsufficientFunds")
         self._give_back(number, merchant, amount)
 

@@ -148,7 +148,7 @@ class GiftsModel:
     def take_back(self, number: int, *, clerk: bool = True) -> None:
         it = self._in_state(number, "HandedOver")
         self._require(clerk)
-        if self._paid_for(it) > self.ledger.own_funds(MerchantId(it.gift >> 32)):
+        if self._paid_for(it) > self.ledger.free_funds(MerchantId(it.gift >> 32)):
             raise Refused("InsufficientFunds")
         self._take_back(number, it)
 

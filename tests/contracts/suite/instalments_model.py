@@ -122,8 +122,7 @@ class Plans:
         funded = plan.funder != NOBODY
         drawn = returned + (credited if funded else 0)
         merchant = MerchantId(plan.merchant)
-        own = self.ledger.book.merchants[merchant].payable + self.ledger.deposits.get(merchant, 0)
-        if drawn > own:
+        if drawn > self.ledger.free_funds(merchant):
             raise Refused("InsufficientFunds")
         if credited and funded:
             self.ledger.draw_on(merchant, credited)

@@ -67,8 +67,7 @@ class Escrow(Payments):
         id_, terms = self._origin(origin, member, merchant)
         _decline({33: day != self.ledger.day})
         payment = self.payments[id_]
-        own = self.books[merchant].held + self.ledger.book.merchants[MerchantId(merchant)].payable
-        own += self.ledger.deposits.get(merchant, 0)
+        own = self.books[merchant].held + self.ledger.own_funds(MerchantId(merchant))
         _decline({32: payment.captured - payment.refunded < amount, 37: own < amount - fee})
         self.acts[key] = (*act, True)
         self.undo(id_, terms, amount, fee)

@@ -181,13 +181,13 @@ class Settlement:
 
     # --- inside ---
 
-    def _draw(self, merchant: int, amount: int, *, guaranteed: bool = False) -> None:
+    def _draw(self, merchant: int, amount: int, most: int | None) -> None:
+        """`most` is what payable and deposit may give; None = the guarantee fund gives the rest."""
         book = self._admitted(merchant)
         part = min(amount, book.held)
         book = replace(book, refunds=book.refunds + part)
         if rest := amount - part:
-            own = self.ledger.book.merchants[MerchantId(merchant)].payable + self.ledger.deposits.get(merchant, 0)
-            if rest > own and not guaranteed:
+            if most is not None and rest > most:
                 raise Refused("InsufficientFunds")
             _, deposit, fund = self.ledger.draw_on(MerchantId(merchant), rest)
             book = replace(book, covered=book.covered + rest, carry=book.carry + deposit + fund)
@@ -202,11 +202,13 @@ class Settlement:
             part = left if place == len(book.shares) - 1 else book.fees * bps // BPS
             left -= part
             self.claimable[receiver] = self.claimable.get(receiver, 0) + part
+        owing = self.ledger.guaranteed.get(merchant, 0)
         if says["restored"]:
             self.ledger.add_deposit(merchant, says["restored"])
         if not says["net"]:
             return
-        if to := self.payouts.get(merchant):
+        to = self.payouts.get(merchant)
+        if to and not owing:
             self._pay(to, says["net"])
         else:
             self.ledger.credit_payable(MerchantId(merchant), says["net"])

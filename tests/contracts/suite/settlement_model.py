@@ -183,7 +183,7 @@ class Payments(Settlement):
             raise Refused("ExceedsCaptured")
         after = replace(payment, refunded=payment.refunded + amount)
         self.payments[id_] = after
-        self._draw(terms.merchant, amount, guaranteed=guaranteed)
+        self._draw(terms.merchant, amount, None if guaranteed else self.ledger.free_funds(MerchantId(terms.merchant)))
         taken = 0 if self._expired(payment) else payment.kept - after.kept
         if taken:
             self.ledger.claw_back(MerchantId(terms.merchant), MemberId(terms.member), taken)
@@ -209,15 +209,14 @@ class Payments(Settlement):
         self.payments[id_] = replace(after, capturable=after.capturable + again)
         book, net = self.books[terms.merchant], amount - fee
         held = book.held >= net
-        own = self.ledger.book.merchants[MerchantId(terms.merchant)].payable
-        own += self.ledger.deposits.get(terms.merchant, 0)
+        own = self.ledger.own_funds(MerchantId(terms.merchant))
         if book.gross >= amount and book.fees >= fee and (held or (book.paid >= net and own >= net)):
             paid = book.paid - (0 if held else net)
             self.books[terms.merchant] = replace(book, gross=book.gross - amount, fees=book.fees - fee, paid=paid)
             if not held and net:
                 self.ledger.draw_on(MerchantId(terms.merchant), net)
         else:
-            self._draw(terms.merchant, amount)
+            self._draw(terms.merchant, amount, own)
         self.authorized += again
         if taken:
             self.ledger.claw_back(MerchantId(terms.merchant), MemberId(terms.member), taken)

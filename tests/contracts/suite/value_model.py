@@ -257,8 +257,7 @@ class ValueModel(Part):
         self.limits.spend(merchant, amount, self.ledger.day, store=store, terminal=terminal, needed=True)
         repaid = min(self.arrears.get((merchant, member), 0), amount)
         self._owe(merchant, member, -repaid)
-        held = self.ledger.own_funds(MerchantId(merchant)) - self.ledger.guaranteed.get(merchant, 0)
-        if max(held, 0) < amount - repaid:
+        if self.ledger.free_funds(MerchantId(merchant)) < amount - repaid:
             raise Refused("MerchantShort")
         base, promise = self._take_in(merchant, member, amount, at_least)
         version = self.limits.versions[merchant]

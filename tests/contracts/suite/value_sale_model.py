@@ -115,8 +115,7 @@ class SaleModel(Part):
             raise Refused("NothingOwed")
         if self.ledger.block.time < line.due:
             raise Refused("NotDueYet")
-        word = self.ledger.book.merchants.get(MerchantId(merchant))
-        held = (word.payable if word else 0) + self.ledger.deposits.get(merchant, 0)
+        held = self.ledger.free_funds(MerchantId(merchant))
         if not held:
             raise Refused("NothingToCollect")
         amount = min(held, line.owed)
@@ -181,10 +180,10 @@ class CorrectionsModel(Part):
         its = self._open(number)
         if (its.kind == GRANT) != by_merchant:
             raise Refused("BadKind")
+        if self.ledger.block.time >= its.expires:
+            raise Refused("NotProposed")
         if its.proposer == approver:
             raise Refused("SamePerson")
-        if self.ledger.block.time >= its.expires:
-            raise Refused("ProposalExpired")
         self._use_limit(its)
         its.open = False
         if its.kind == GIVE:

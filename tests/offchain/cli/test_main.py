@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
+from node.chain.rpc import ChainSilent
 from node.cli import main as till
 from node.domain.errors import ChainUnreachable, UnknownMember, Unusable
+from node.explorer.accounts import NotEnrolled
 
 
 def run(*arguments: str) -> int:
@@ -59,6 +61,8 @@ def test_main_imports_no_group_when_asked_for_help() -> None:
         (Unusable("/net/x is no key file"), "till: /net/x is no key file.\n"),
         (Unusable(), "till: The program cannot"),
         (ChainUnreachable("no answer"), "in time: no answer; is the network up (till net up DIR)?\n"),
+        (ChainSilent("refused"), "till: The chain does not answer: refused; is the network up (till net up DIR)?\n"),
+        (NotEnrolled("777"), "till: No member with this number is enrolled on this chain: 777"),
         (OSError(98, "Address already in use"), "till: Address already in use."),
         (FileNotFoundError(2, "No such file or directory", "net.json"), "till: net.json: No such file or directory."),
         (ModuleNotFoundError("no", name="web3"), "till: the part web3 is not installed; run make setup."),
@@ -118,3 +122,14 @@ def test_main_is_quiet_when_the_reader_has_gone() -> None:
 def test_main_refuses_an_unknown_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("nonsense") == 2
     assert "No such command 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("question", [("member", "7"), ("merchant", "1"), ("payment", "1-42"), ("block",)])
+def test_question_without_a_network_says_how_to_name_one(
+    question: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TILL_NETWORK", raising=False)
+    assert run(*question) == 1
+    said = capsys.readouterr().err
+    assert said == "till: Say which network: --network DIR (or TILL_NETWORK), or make demo, which leaves one behind.\n"

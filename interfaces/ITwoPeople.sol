@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+/// @title What one person proposes and another approves
+/// @notice A proposal waits `patience` seconds for its second person, and is nothing after that.
+interface ITwoPeople {
+    /// @notice Exactly this was not proposed (`expired` 0), or it waited too long.
+    error NotProposed(uint40 expired);
+    /// @notice Who proposes does not approve.
+    error SamePerson(address approver);
+
+    /// @notice How long a proposal may wait, seconds.
+    function patience() external view returns (uint40);
+}
