@@ -54,6 +54,11 @@ class Bridge:
         Raises Overloaded, JournalUnwritable, DuplicateOtherBody, ReversedBefore, OriginalNotFound, InvalidTransaction,
         MalformedMessage.
         """
+        answer = await self._submit(entry, sealed)
+        self._stages.failpoint.passed("before-answer")
+        return answer
+
+    async def _submit(self, entry: Entry, sealed: bytes) -> Answer:
         stages = self._stages
         if len(stages.batcher) >= self._settings.batch.waiting:
             raise Overloaded("too many payments wait for the chain")

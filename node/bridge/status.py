@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.bridge.journal import reading
+from node.bridge.journal.postgres import place_of
 from node.bridge.journal.schema import current_revision
 from node.bridge.journal.store import existing
 from node.bridge.journal.transitions import LAST_BLOCK
 from node.config import BridgeSettings
 from node.domain.errors import Unusable
+from node.domain.ids import StreamId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,9 +32,9 @@ class BridgeStatus:
 
 def read_status(settings: BridgeSettings) -> BridgeStatus:
     """The status from the journal. Raises Unusable when there is no journal, or one of another schema."""
-    engine = existing(settings.journal.path)
+    engine = existing(settings.journal, StreamId(settings.stream.id))
     if current_revision(engine) is None:
-        raise Unusable(f"{settings.journal.path} is not a journal; till bridge migrate makes it one")
+        raise Unusable(f"{place_of(engine)} is not a journal; till bridge migrate makes it one")
     with engine.connect() as connection:
         latencies = reading.latencies(connection)
         facts = reading.meta(connection)
