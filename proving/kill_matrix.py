@@ -45,7 +45,7 @@ RESULT: Final = ROOT / "out" / "proving" / "kill-matrix.json"
 MODES: Final = ("sqlite", "postgresql", "takeover", "asleep")
 RATE: Final = 60.0
 """New messages a second, about."""
-PASSINGS: Final = (1, 4, 9)
+PASSINGS: Final = (1, 5, 20)
 """At which passing of its point a bridge is killed, by turns."""
 ONCE: Final = frozenset({"after-own", "before-take-up", "after-take-up"})
 """Points that a process passes once."""

@@ -197,6 +197,7 @@ async def _open_journal(
         on_entry=on_entry,
         enrol=settings.batch.enrol,
         fence=ownership.fence,
+        shared=bool(settings.journal.url),
         passed=failpoint.passed,
     )
     return journal, relay
@@ -243,6 +244,7 @@ async def _assemble(
         counters=Counters(),
         rebuild=LeafRebuilder(ledger, await ledger.terms()),
         clock=now_ms,
+        registry_block=lambda: directory.current.block,
         undone=ledger.refunded,
         currency=settings.chain.currency,
         on_block=queue.put_nowait,

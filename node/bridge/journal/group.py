@@ -28,6 +28,8 @@ COLUMNS: Final = {
     "response_code": "text",
     "received_at": "bigint",
 }
+FIELDS: Final = "sequence, kind, body, status, response_code, original, reversed_by, packed, merchant"
+"""What of an entry `Known` holds, in its order."""
 NO_TIME: Final = "0000000000"
 """The transmission time of a reversal that does not know its original's."""
 APPROVAL_CODES: Final = len(APPROVAL_DIGITS) ** APPROVAL_LENGTH
@@ -61,7 +63,7 @@ class Group:
     @classmethod
     def of(cls, connection: Connection, keys: Sequence[str], references: Sequence[str]) -> "Group":
         """What is known of these keys, and of what could have been reversed before it came."""
-        known = {row[0]: Known(*row[1:]) for row in select_among(connection, f"key, {_FIELDS}", "entries", "key", keys)}
+        known = {row[0]: Known(*row[1:]) for row in select_among(connection, f"key, {FIELDS}", "entries", "key", keys)}
         wanted = [*references, *map(timeless, references)]
         buried = {row[0] for row in select_among(connection, "reference", "tombstones", "reference", wanted)}
         return cls(connection, known, buried)
@@ -93,20 +95,21 @@ class Group:
         insert_rows(self.connection, "entries", COLUMNS, self._rows)
         self._rows = []
 
-    def original(self, named: OriginalKey | OriginalNumber, next_sequence: int) -> Known | None:
+    def original(self, named: OriginalKey | OriginalNumber, next_sequence: int, schema: str = "") -> Known | None:
         """The payment or refund that is meant: by its whole reference, the newest one where the time is not known, or
-        by its number. Rows of this group that are not inserted yet are not found.
+        by its number. Rows of this group that are not inserted yet are not found. `schema` is another journal's, with a
+        dot.
         """
         if isinstance(named, OriginalNumber):
             number = named.number
             if not named.whole:
                 number = next_sequence - 1 - (next_sequence - 1 - number) % APPROVAL_CODES
-            return self._one("sequence = ?", (number,)) if 0 <= number < next_sequence else None
+            return self._one(schema, "sequence = ?", (number,)) if 0 <= number < next_sequence else None
         reference = reference_of(named)
         prefix, _, time = reference.rpartition("|")
         if time == NO_TIME:
-            return self._one("reference > ? AND reference < ?", (prefix + "|", prefix + "}"))
-        return self._one("reference = ?", (reference,))
+            return self._one(schema, "reference > ? AND reference < ?", (prefix + "|", prefix + "}"))
+        return self._one(schema, "reference = ?", (reference,))
 
     def bury(self, reference: str, reversal: int, received_at: int) -> None:
         """Whatever comes with this reference came too late."""
@@ -119,9 +122,10 @@ class Group:
         """Whether a reversal of this came before it."""
         return reference in self.tombstones or timeless(reference) in self.tombstones
 
-    def _one(self, where: str, values: tuple[Any, ...]) -> Known | None:
+    def _one(self, schema: str, where: str, values: tuple[Any, ...]) -> Known | None:
         row = self.connection.exec_driver_sql(
-            f"SELECT {_FIELDS} FROM entries WHERE {where} AND kind IN (0, 2) ORDER BY sequence DESC LIMIT 1", values
+            f"SELECT {FIELDS} FROM {schema}entries WHERE {where} AND kind IN (0, 2) ORDER BY sequence DESC LIMIT 1",
+            values,
         ).first()
         return None if row is None else Known(*row)
 
@@ -144,6 +148,3 @@ def reference_of(message: Entry | OriginalKey) -> str:
 def timeless(reference: str) -> str:
     """What a reversal that does not know the time calls the same payment."""
     return reference.rpartition("|")[0] + "|" + NO_TIME
-
-
-_FIELDS: Final = "sequence, kind, body, status, response_code, original, reversed_by, packed, merchant"

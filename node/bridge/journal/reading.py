@@ -141,11 +141,12 @@ def undo_of_act(connection: Connection, original: int) -> PaymentEntry | None:
     return None if row is None else entry_of(*row, debits=False)
 
 
-def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored]:
-    """What is known of these entries; one that does not exist is not in the answer."""
+def stored(connection: Connection, sequences: Iterable[int], schema: str = "") -> dict[int, Stored]:
+    """What is known of these entries; one that does not exist is not in the answer. `schema` is another journal's, with
+    a dot."""
     rows = connection.exec_driver_sql(
         "SELECT e.sequence, e.status, e.response_code, e.reason, b.block, CASE WHEN e.kind = 0 THEN b.leaves END,"
-        " e.kind, e.packed FROM entries e LEFT JOIN batches b ON b.id = e.batch"
+        f" e.kind, e.packed FROM {schema}entries e LEFT JOIN {schema}batches b ON b.id = e.batch"
         f" WHERE {among(connection, 'e.sequence')}",
         (listed(connection, sequences),),
     )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from node.bridge.entry import Admitted, ReversalEntry
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.admission import Admission, Admitter
+from node.bridge.journal.handed import Handed
 from node.bridge.journal.lease import Fence, Unfenced
 from node.bridge.journal.postgres import place_of
 from node.bridge.journal.schema import engine_of, migrate
@@ -46,10 +47,12 @@ class Journal:
         enrol: bool = False,
         first_sequence: int = 1,
         fence: Fence | None = None,
+        shared: bool = False,
         passed: Callable[[str], None] = lambda point: None,
     ) -> "Journal":
         """Opens (or makes) the journal of a stream, brings its schema up to date, and starts the writer.
 
+        `shared`: with other streams' journals in one database, among which terminals are handed over.
         `on_entry` is called in the event loop with each new entry, in the order of the sequences; `passed` in the
         writer's thread around each commit.
         """
@@ -57,7 +60,8 @@ class Journal:
         migrate(engine)
         with engine.connect() as connection:
             sequence, _, _ = reading.next_numbers(connection)
-        admitter = Admitter(max(sequence, first_sequence), enrol=enrol)
+        history = Handed(stream) if shared else None
+        admitter = Admitter(max(sequence, first_sequence), enrol=enrol, history=history)
         writer = Writer(
             engine,
             admitter,

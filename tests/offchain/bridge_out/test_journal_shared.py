@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine.base import RootTransaction
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InternalError, OperationalError
 
 from benchmarks.database import Cluster
 from node.bridge.journal import reading, transitions
@@ -146,7 +146,8 @@ async def test_take_is_not_held_up_when_the_owner_stopped_in_the_middle_of_a_wri
         transaction = connection.begin()
         first.check(connection)  # and now it sleeps, with the lock on the row: the server ends its session
         second = await taken(database, "second")
-        transaction.close()
+        with pytest.raises(InternalError, match="idle-in-transaction timeout"):
+            transaction.commit()
     assert second.token == 2
 
 
@@ -212,14 +213,14 @@ async def test_admit_is_answered_when_only_the_answer_of_the_commit_is_lost(
 ) -> None:
     owner = await taken(database, "first")
     journal = await Journal.open(JournalSettings(url=database), fence=owner)
-    real = RootTransaction.commit
+    real = RootTransaction._connection_commit_impl
 
     def lost(transaction: RootTransaction) -> None:
-        monkeypatch.setattr(RootTransaction, "commit", real)
+        monkeypatch.undo()
         real(transaction)
         raise OperationalError("COMMIT", {}, psycopg.OperationalError("the connection is lost"))
 
-    monkeypatch.setattr(RootTransaction, "commit", lost)
+    monkeypatch.setattr(RootTransaction, "_connection_commit_impl", lost)
     first = await journal.admit(admission(payment(1)))
     assert (first.duplicate, first.sequence) == (False, 1)
     assert (await journal.admit(admission(payment(1)))).duplicate
