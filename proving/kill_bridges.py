@@ -19,6 +19,7 @@ from node.config import FAIL_POINT_VARIABLE
 SECONDS: Final = 60.0
 """Within which a process listens, or dies at its fail point."""
 WAITS: Final = b"waiting for the stream"
+OWNS: Final = b"stream owned"
 LOST: Final = b"till: Another bridge has taken the stream over: stream 1 is owned by "
 
 
@@ -73,8 +74,13 @@ class Process:
         self.until(lambda: bool(self.port), "listened")
 
     def until_it_waits(self) -> None:
-        """Waits until it said that it waits for its stream, or is dead."""
-        self.until(lambda: WAITS in self.said, "waited")
+        """Waits until it said that it waits for its stream, or that it has it already, or is dead."""
+        self.until(lambda: WAITS in self.said or OWNS in self.said, "waited")
+
+    @property
+    def waited(self) -> bool:
+        """Whether it had to wait for its stream."""
+        return WAITS in self.said
 
     def dies(self) -> float:
         """Waits until its fail point has killed it; when that was. Raises RuntimeError when it ends in another way."""

@@ -43,9 +43,9 @@ from tests.offchain.bridge_out.stand import MEMBERS, STREAM, Stand, stand_on
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = ROOT / "out" / "proving" / "kill-matrix.json"
 MODES: Final = ("sqlite", "postgresql", "takeover", "asleep")
-RATE: Final = 60.0
+RATE: Final = 120.0
 """New messages a second, about."""
-PASSINGS: Final = (1, 5, 20)
+PASSINGS: Final = (2, 9, 25)
 """At which passing of its point a bridge is killed, by turns."""
 ONCE: Final = frozenset({"after-own", "before-take-up", "after-take-up"})
 """Points that a process passes once."""
@@ -91,6 +91,7 @@ class Matrix:
         )
         self._import_cards()
         self._started = 0
+        self._held = False
         self._running: list[Process] = []
         self._tills = Tills(stand.merchants, self._port, rate=RATE)
 
@@ -134,6 +135,7 @@ class Matrix:
 
     async def _take_turns(self, plan: Sequence[str], sending: "asyncio.Task[None]") -> None:
         """A second process waits for the stream already when the first is killed."""
+        self._held = True
         owner = self._start(plan[0])
         await asyncio.to_thread(owner.listens)
         for armed, next_armed in zip(plan, [*plan[1:], ""], strict=True):
@@ -141,11 +143,14 @@ class Matrix:
             once = armed.partition(":")[0] in ONCE  # the owner is dead already, or about to be
             if not once:
                 await asyncio.to_thread(waiting.until_it_waits)
+            self._held = False
             died = await self._killed(owner, armed, sending)
+            self._held = True  # no load before the one after it waits
             await asyncio.to_thread(waiting.listens)
-            if waiting.alive and not once:
+            if waiting.alive and waiting.waited and not once:
                 self.outcome.takeovers.append(time.monotonic() - died)
             owner = waiting
+        self._held = False
 
     async def _put_to_sleep(self, rounds: int) -> None:
         """A second process takes over from one that is stopped, which then goes on."""
@@ -187,6 +192,8 @@ class Matrix:
         return process
 
     def _port(self) -> int:
+        if self._held:
+            return 0
         return next((process.port for process in reversed(self._running) if process.port), 0)
 
     async def _settled(self) -> None:

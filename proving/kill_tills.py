@@ -13,10 +13,9 @@ from enum import Enum
 from itertools import count, cycle
 from typing import Final
 
-from node.domain.errors import ChainUnreachable
 from node.iso8583.retail_mac import RetailMac
 from node.pos import messages
-from node.pos.connection import PosConnection
+from node.pos.connection import ConnectionClosed, PosConnection, ReplyTimeout
 from node.pos.messages import PosTerminal, Request
 from tests.offchain.bridge_out.stand import MEMBERS
 
@@ -128,10 +127,10 @@ class Tills:
         while True:
             try:
                 reply = await connection.send(message.request)
-            except ChainUnreachable:
-                if connection.closed.is_set():
-                    return
+            except ReplyTimeout:
                 continue
+            except ConnectionClosed:
+                return
             if reply.response_code == AGAIN:
                 await asyncio.sleep(0.1)
                 continue

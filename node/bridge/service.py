@@ -147,7 +147,10 @@ class Bridge:
         finally:
             for task in (*tasks, *self._tasks):
                 task.cancel()
+            # more than one may fail for the same reason: it is told once
             await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            if self._failure.done():
+                self._failure.exception()
 
     async def _batches(self) -> None:
         """Forms and sends batches: full ones at once, others when the oldest payment has waited long enough."""
