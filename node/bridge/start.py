@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -142,9 +142,8 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     ready.write_if_complete()
     stop = asyncio.create_task(stopping.wait())
     try:
-        done, _ = await asyncio.wait(
-            [core, watching, stop, running.lost, *intakes], return_when=asyncio.FIRST_COMPLETED
-        )
+        watched: list[asyncio.Future[Any]] = [core, watching, stop, running.lost, *intakes]
+        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         for each in done:
             each.result()
         log.info("stopping", unanswered=len(running.stages.waiting))

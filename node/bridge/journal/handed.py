@@ -181,14 +181,13 @@ def _written(message: Reversal | Refund) -> str:
 
 def _read(text: str) -> Reversal | Refund:
     said: dict[str, Any] = json.loads(text)
-    kind, original_kind = _KINDS[said.pop("kind")], _ORIGINALS[said.pop("original_kind")]
+    kind, original_kind = said.pop("kind"), _ORIGINALS[said.pop("original_kind")]
     parts = {
         "body": Hash32(bytes.fromhex(said.pop("body"))),
         "key": PaymentKey(**said.pop("key")),
         "original": original_kind(**said.pop("original")),
     }
-    return kind(**parts, **said)
+    return Reversal(**parts, **said) if kind == Reversal.__name__ else Refund(**parts, **said)
 
 
-_KINDS: Final[dict[str, Any]] = {"Reversal": Reversal, "Refund": Refund}
 _ORIGINALS: Final[dict[str, Any]] = {"OriginalKey": OriginalKey, "OriginalNumber": OriginalNumber}
