@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
 
 from node.chain.events import Debited, Refunded, decode_event
 from node.chain.ledger import RefundKind
@@ -21,20 +22,26 @@ CHANGEABLE: Final = "91"
 """A refund that is on its way is answered 91 for now; asked again, it has its answer."""
 
 
+@dataclass
 class Effects:
-    """Everything that the ledger and the target of acts did, by amount."""
+    """Everything that the ledger and the target of acts did, by amount; recharges by their sequences."""
 
-    def __init__(self, stand: Stand) -> None:
-        self.given: Counter[int] = Counter()
-        self.debited: Counter[int] = Counter()
-        self.undone: Counter[int] = Counter()
-        self.refunded: Counter[int] = Counter()
-        self.charged: dict[int, list[int]] = {}
-        self.uncharged: Counter[int] = Counter()
+    given: Counter[int] = field(default_factory=Counter)
+    debited: Counter[int] = field(default_factory=Counter)
+    undone: Counter[int] = field(default_factory=Counter)
+    refunded: Counter[int] = field(default_factory=Counter)
+    charged: dict[int, list[int]] = field(default_factory=dict)
+    uncharged: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, stand: Stand) -> Self:
+        """What the chain's events say."""
+        found = cls()
         for log in _logs(stand, stand.world.ledger.address):
-            self._note(log)
+            found._note(log)
         for log in _logs(stand, TARGET):
-            self._note_act(bytes.fromhex(log["data"][2:]))
+            found._note_act(bytes.fromhex(log["data"][2:]))
+        return found
 
     def _note(self, log: dict[str, Any]) -> None:
         if log["topics"][0] == TRANSFER and log["topics"][1] == NOBODY:

@@ -218,7 +218,7 @@ class Matrix:
         self.outcome.seconds = seconds
         self.outcome.messages = Counter(each.act.value for each in sent)
         self.outcome.answers = sum(len(each.codes) for each in sent)
-        self.outcome.faults = faults(Effects(self._stand), sent)
+        self.outcome.faults = faults(Effects.of(self._stand), sent)
 
 
 def main() -> int:

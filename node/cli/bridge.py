@@ -50,6 +50,7 @@ def status(config: Path, as_json: bool) -> None:
     rows: list[tuple[str, object]] = [
         ("running", "yes" if found.running else "no"),
         ("stream", found.stream),
+        *([("owned by", found.owner)] if found.owner else []),
         *((name, f"{count:,}") for name, count in found.entries.items()),
         ("reversals of nothing", found.tombstones),
         ("transactions on their way", found.open_batches),

@@ -170,3 +170,13 @@ class Lease:
     def _holder(self, connection: Connection) -> str:
         row = connection.exec_driver_sql("SELECT owner FROM bridges.leases WHERE stream = ?", (self._stream,)).first()
         return f"stream {self._stream} is owned by {'nobody' if row is None else row[0]}"
+
+
+def owner_of(connection: Connection, stream: int) -> str | None:
+    """Who owns a stream now; None when nobody does."""
+    if connection.exec_driver_sql("SELECT to_regclass('bridges.leases')").scalar() is None:
+        return None
+    owner = connection.exec_driver_sql(
+        "SELECT owner FROM bridges.leases WHERE stream = ? AND expires_at > clock_timestamp()", (stream,)
+    ).scalar()
+    return None if owner is None else str(owner)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import InternalError, OperationalError
 
 from benchmarks.database import Cluster
 from node.bridge.journal import reading, transitions
-from node.bridge.journal.lease import Lease
+from node.bridge.journal.lease import Lease, owner_of
 from node.bridge.journal.postgres import SHARED, open_postgres, schema_of
 from node.bridge.journal.schema import SHARED_MIGRATIONS, current_revision, migrate
 from node.bridge.journal.shared_tables import metadata
@@ -120,6 +120,18 @@ async def test_a_bridge_that_slept_writes_nothing_when_another_took_over(databas
             assert (await awake.admit(admission(payment(3)))).sequence == 2
             assert (await awake.admit(admission(payment(1)))).duplicate
             assert "who" not in await awake.run(reading.meta)
+
+
+async def test_owner_of_tells_who_has_the_stream(database: str) -> None:
+    engine = open_postgres(database, schema_of(STREAM))
+    with engine.connect() as connection:
+        assert owner_of(connection, STREAM) is None  # no bridge was ever here
+    first = await taken(database, "first")
+    with engine.connect() as connection:
+        assert owner_of(connection, STREAM) == "first"
+    first.release()
+    with engine.connect() as connection:
+        assert owner_of(connection, STREAM) is None
 
 
 async def test_take_comes_after_a_write_that_is_under_way(database: str) -> None:
