@@ -69,9 +69,14 @@ class StreamSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalSettings:
-    """The journal's file and limits; the cards' key is what tokens of cards are made with."""
+    """The journal's file, or its database, and limits; the cards' key is what tokens of cards are made with.
+
+    With a `url` the journal is on PostgreSQL (docs/bridges.md), and whoever runs the stream holds it for `lease_ms`.
+    """
 
     path: Path = setting(Path("journal.sqlite"))
+    url: str = setting("", high=500)
+    lease_ms: int = setting(10_000, low=1_000, high=60_000)
     card_key_file: Path | None = setting(None)
     queue: int = setting(20_000, low=10, high=1_000_000)
     group: int = setting(500, low=1, high=1_000)

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from node.domain.errors import Unusable
 from node.domain.ids import MemberId
 
+log = structlog.get_logger("bridge")
 KEY_BYTES: Final = 32
 BLOCK: Final = 64
 """Bytes of a block of SHA-256; a key is no longer."""
@@ -40,7 +43,7 @@ class Cards:
 
     def __init__(self, engine: Engine, key: bytes, clock: Callable[[], float] = time.monotonic) -> None:
         self._tokens, self._clock = Tokens(key), clock
-        self._connection = engine.raw_connection()
+        self._connection = engine.connect()
         self._looked_at = 0.0
         self._imports: str | None = None
         self._known: dict[bytes, MemberId] = {}
@@ -50,7 +53,11 @@ class Cards:
         """The member with this card or loyalty id; None when nobody has it."""
         token = self._tokens.of(card)
         if self._clock() - self._looked_at > FRESH_SECONDS:
-            self._load()
+            try:
+                self._load()
+            except SQLAlchemyError as error:
+                # the database is away: nothing can be journaled now, and what was known stays known
+                log.warning("cards not read again", reason=type(error).__name__)
         member = self._known.get(token)
         if member is None and len(self._known) >= CACHE:
             found = self._ask("SELECT member FROM cards WHERE token = ?", (token,))
@@ -71,10 +78,8 @@ class Cards:
             self._known = {token: MemberId(int.from_bytes(member, "big")) for token, member in rows}
 
     def _ask(self, statement: str, values: tuple[object, ...]) -> list[tuple[bytes, ...]]:
-        # past SQLAlchemy: this happens in the middle of a message
-        cursor = self._connection.cursor()
-        cursor.execute(statement, values)
-        return cursor.fetchall()  # type: ignore[return-value]
+        with self._connection.begin():
+            return [tuple(row) for row in self._connection.exec_driver_sql(statement, values)]
 
 
 class Tokens:
@@ -175,6 +180,8 @@ def _store(engine: Engine, chunk: list[tuple[bytes, bytes]]) -> int:
             "INSERT INTO cards VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET member = excluded.member", chunk
         )
         connection.exec_driver_sql(
-            "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name) DO UPDATE SET value = value + 1", (IMPORTS,)
+            "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name)"
+            " DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)",
+            (IMPORTS,),
         )
     return len(chunk)

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from node.domain.act import undoing
-from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence
+from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId
 from node.domain.payment import Payment, Status, Tender
 
 HEAD: Final = struct.Struct(">BBHQI")
@@ -72,7 +72,8 @@ class ReversalEntry:
 class Admitted:
     """What the journal made of a message: a new entry, or the one that this message repeats.
 
-    `sequence` names what the answer is about (a payment, a refund, a reversal's original), None for a tombstone.
+    `sequence` names what the answer is about (a payment, a refund, a reversal's original), None for a tombstone. A
+    `stream` is another one, whose journal has the entry (journal/handed.py).
     """
 
     sequence: Sequence | None
@@ -80,6 +81,7 @@ class Admitted:
     response_code: str | None
     entry: PaymentEntry | ReversalEntry | None
     duplicate: bool
+    stream: StreamId | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,14 +10,37 @@ from typing import Final, NoReturn
 from node.domain.errors import Unusable
 
 POINTS: Final = (
+    # start: the stream is this process's; what the last one left is read
+    "after-own",
+    "before-take-up",
+    "after-take-up",
+    # a message
     "before-admit",
     "after-admit",
+    "before-answer",
+    # every SQL transaction of the journal, whatever it writes
+    "before-commit",
+    "after-commit",
+    # a batch
     "before-record",
     "after-record",
+    "before-send",
     "after-send",
     "after-mark-sent",
+    "before-bump",
+    "after-bump",
     "before-settle",
     "after-settle",
+    # reversals and refunds
+    "before-cancel",
+    "after-cancel",
+    "before-finish",
+    "after-finish",
+    "before-split",
+    "after-split",
+    "before-decline",
+    "after-decline",
+    # a payment that was not final in time
     "before-undo",
     "after-undo",
 )

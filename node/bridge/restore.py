@@ -4,6 +4,7 @@ import structlog
 from sqlalchemy import Connection
 
 from node.bridge.entry import ReversalEntry
+from node.bridge.failpoint import FailPoint
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.store import Journal
 from node.bridge.service import Bridge
@@ -31,6 +32,7 @@ async def restore_sender(
     journal: Journal,
     sender: Sender,
     head: Block,
+    failpoint: FailPoint,
 ) -> int:
     """Takes up nonces and open transactions; the last block that was settled."""
     identity = {
@@ -48,16 +50,18 @@ async def restore_sender(
         _, batch, nonce = reading.next_numbers(connection)
         return known, batch, nonce, reading.open_batches(connection)
 
+    failpoint.passed("before-take-up")
     known, next_batch, next_nonce, open_batches = await journal.insist(take_up)
+    failpoint.passed("after-take-up")
     for name, value in identity.items():
         if known.get(name) != value:
-            raise Unusable(f"the journal {settings.journal.path} belongs to another {name}: {known.get(name)}")
+            raise Unusable(f"the journal {journal.place} belongs to another {name}: {known.get(name)}")
     used = int(await rpc.call("eth_getTransactionCount", "0x" + signer.address.hex(), "latest"), 16)
     if next_nonce is not None and used > next_nonce:
         raise Unusable(f"the key has sent {used} transactions, the journal knows {next_nonce}; who else uses it?")
     if await ledger.is_posted(StreamId(settings.stream.id), Sequence(journal.next_sequence)):
         raise Unusable(
-            f"stream {settings.stream.id} was posted beyond the journal {settings.journal.path};"
+            f"stream {settings.stream.id} was posted beyond the journal {journal.place};"
             " restore the newest journal, or use a new stream"
         )
     sender.base_fee = head.base_fee

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from node.bridge.answers import journaled_answer
+from node.bridge.elsewhere import Elsewhere
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.journal import reading
 from node.bridge.journal.admission import Admission
@@ -44,6 +45,7 @@ class Bridge:
         self._stages = stages
         self._undo = Undo(stages, self._spawn)
         self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block=last_block, head=head)
+        self._elsewhere = Elsewhere(stages, settings.answers.deadline_ms)
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lookups = 0
@@ -54,6 +56,11 @@ class Bridge:
         Raises Overloaded, JournalUnwritable, DuplicateOtherBody, ReversedBefore, OriginalNotFound, InvalidTransaction,
         MalformedMessage.
         """
+        answer = await self._submit(entry, sealed)
+        self._stages.failpoint.passed("before-answer")
+        return answer
+
+    async def _submit(self, entry: Entry, sealed: bytes) -> Answer:
         stages = self._stages
         if len(stages.batcher) >= self._settings.batch.waiting:
             raise Overloaded("too many payments wait for the chain")
@@ -61,11 +68,13 @@ class Bridge:
             raise MalformedMessage(f"{len(sealed)} bytes of line items")
         stages.failpoint.passed("before-admit")
         try:
-            admitted = await stages.journal.admit(Admission(entry, sealed, stages.clock()))
+            admitted = await stages.journal.admit(Admission(entry, sealed, stages.clock(), stages.registry_block()))
         except TillnetError:
             stages.counters.refused.inc()
             raise
         (stages.counters.duplicate if admitted.duplicate else stages.counters.new).inc()
+        if admitted.stream is not None:
+            return await self._elsewhere.answer(entry, admitted)
         sequence = admitted.sequence
         if sequence is None or isinstance(entry, Reversal):
             return journaled_answer(stages.stream, sequence, admitted.status, duplicate=admitted.duplicate)
@@ -127,7 +136,9 @@ class Bridge:
 
         Raises Unusable or BrokenInvariant when it cannot go on.
         """
-        loops = (self._batches(), self._settlement.follow(), self._overdue(), _until(stopping))
+        loops = [self._batches(), self._settlement.follow(), self._overdue(), _until(stopping)]
+        if self._settings.journal.url:
+            loops.append(self._elsewhere.take_in())
         tasks = [asyncio.create_task(loop) for loop in loops]
         try:
             done, _ = await asyncio.wait([*tasks, self._failure], return_when=asyncio.FIRST_COMPLETED)
@@ -136,7 +147,10 @@ class Bridge:
         finally:
             for task in (*tasks, *self._tasks):
                 task.cancel()
+            # more than one may fail for the same reason: it is told once
             await asyncio.gather(*tasks, *self._tasks, return_exceptions=True)
+            if self._failure.done():
+                self._failure.exception()
 
     async def _batches(self) -> None:
         """Forms and sends batches: full ones at once, others when the oldest payment has waited long enough."""

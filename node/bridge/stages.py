@@ -28,8 +28,9 @@ log = structlog.get_logger("bridge")
 class Stages:
     """One stream's stages. `clock` gives milliseconds of the Unix clock; `news` is set when a batch may go.
 
-    `undone` tells what was refunded of a line, minor units. `on_block` is told each settled block. `received_at` and
-    `reversals` hold what the chain has not settled yet.
+    `undone` tells what was refunded of a line, minor units. `on_block` is told each settled block; `registry_block`
+    tells that of the Registry by which messages are verified. `received_at` and `reversals` hold what the chain has not
+    settled yet.
     """
 
     stream: StreamId
@@ -45,6 +46,7 @@ class Stages:
     undone: Callable[[Hash32], Awaitable[MinorUnits]]
     currency: str
     clock: Callable[[], int]
+    registry_block: Callable[[], int]
     on_block: Callable[[Block], None]
     news: asyncio.Event = field(default_factory=asyncio.Event)
     received_at: dict[Sequence, int] = field(default_factory=dict)

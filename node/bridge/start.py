@@ -2,14 +2,12 @@
 
 import asyncio
 import contextlib
-import fcntl
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Final
+from typing import Any, Final
 
 import structlog
 
@@ -23,6 +21,7 @@ from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.store import Journal
+from node.bridge.ownership import Ownership, StoppedWaiting, owned
 from node.bridge.ready import ReadyFile
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
@@ -49,8 +48,9 @@ GRACE: Final = 5.0
 
 @dataclass(kw_only=True, slots=True)
 class Running:
-    """A started bridge and what belongs to it."""
+    """A started bridge and what belongs to it; `lost` ends when the stream is another bridge's."""
 
+    lost: "asyncio.Future[None]"
     bridge: Bridge
     stages: Stages
     ports: Ports
@@ -71,8 +71,9 @@ async def run(settings: BridgeSettings) -> None:
         loop.add_signal_handler(number, stopping.set)
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = with_deployment(settings)
-    async with started(settings) as running:
-        await serve(settings, running, stopping)
+    with contextlib.suppress(StoppedWaiting):
+        async with started(settings, stopping) as running:
+            await serve(settings, running, stopping)
 
 
 def with_deployment(settings: BridgeSettings) -> BridgeSettings:
@@ -92,14 +93,17 @@ def with_deployment(settings: BridgeSettings) -> BridgeSettings:
 
 
 @contextlib.asynccontextmanager
-async def started(settings: BridgeSettings) -> AsyncIterator[Running]:
-    """A bridge that is ready to run: everything checked, what the last process left behind taken up."""
+async def started(settings: BridgeSettings, stopping: asyncio.Event | None = None) -> AsyncIterator[Running]:
+    """A bridge that is ready to run: everything checked, what the last process left behind taken up.
+
+    While another bridge owns the stream in a shared database it waits. Raises StoppedWaiting when `stopping` is set
+    meanwhile.
+    """
     deployment = load_deployment(settings.chain.deployment)
     signer = load_signer(settings.stream.key_file)
     failpoint = FailPoint(settings.fail_point)
     settings.state.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
-        stack.enter_context(_locked(settings.journal.path))
         timeout = settings.chain.call_timeout_ms / 1000
         rpc = await stack.enter_async_context(
             Rpc(
@@ -110,11 +114,12 @@ async def started(settings: BridgeSettings) -> AsyncIterator[Running]:
             )
         )
         await _check_chain(settings, rpc, deployment, signer)
-        journal, relay = await _open_journal(settings)
+        ownership = await stack.enter_async_context(owned(settings, failpoint, stopping or asyncio.Event()))
+        journal, relay = await _open_journal(settings, ownership, failpoint)
         stack.push_async_callback(journal.close)
         cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
         stack.callback(cards.close)
-        running = await _assemble(settings, rpc, deployment, signer, failpoint, journal, cards)
+        running = await _assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership)
         relay.append(running.bridge)
         yield running
 
@@ -137,7 +142,8 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     ready.write_if_complete()
     stop = asyncio.create_task(stopping.wait())
     try:
-        done, _ = await asyncio.wait([core, watching, stop, *intakes], return_when=asyncio.FIRST_COMPLETED)
+        watched: list[asyncio.Future[Any]] = [core, watching, stop, running.lost, *intakes]
+        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         for each in done:
             each.result()
         log.info("stopping", unanswered=len(running.stages.waiting))
@@ -152,21 +158,6 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
         ended.set()
         await asyncio.gather(*intakes, watching, stop, core, return_exceptions=True)
         log.info("stopped")
-
-
-@contextlib.contextmanager
-def _locked(journal: Path) -> Iterator[IO[str]]:
-    """Holds the journal for this process alone."""
-    try:
-        file = journal.with_suffix(journal.suffix + ".lock").open("w")
-    except OSError as error:
-        raise Unusable(f"the journal's folder {journal.parent} cannot be used: {error.strerror}") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise Unusable(f"another bridge uses the journal {journal}") from None
-        yield file
 
 
 async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deployment, signer: Signer) -> None:
@@ -190,14 +181,25 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
         )
 
 
-async def _open_journal(settings: BridgeSettings) -> tuple[Journal, list[Bridge]]:
+async def _open_journal(
+    settings: BridgeSettings, ownership: Ownership, failpoint: FailPoint
+) -> tuple[Journal, list[Bridge]]:
     """The journal, and a list whose one bridge will be told of new entries."""
     relay: list[Bridge] = []
 
     def on_entry(entry: PaymentEntry | ReversalEntry) -> None:
         relay[0].on_entry(entry)
 
-    return await Journal.open(settings.journal, on_entry=on_entry, enrol=settings.batch.enrol), relay
+    journal = await Journal.open(
+        settings.journal,
+        stream=StreamId(settings.stream.id),
+        on_entry=on_entry,
+        enrol=settings.batch.enrol,
+        fence=ownership.fence,
+        shared=bool(settings.journal.url),
+        passed=failpoint.passed,
+    )
+    return journal, relay
 
 
 async def _assemble(
@@ -208,6 +210,7 @@ async def _assemble(
     failpoint: FailPoint,
     journal: Journal,
     cards: Cards,
+    ownership: Ownership,
 ) -> Running:
     stream = StreamId(settings.stream.id)
     blocks = Blocks(rpc, settings.chain)
@@ -223,7 +226,7 @@ async def _assemble(
         clock=now_ms,
         failpoint=failpoint,
     )
-    last_block = await restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, head)
+    last_block = await restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, head, failpoint)
     folder = settings.chain.product_sets or settings.chain.deployment.parent / "product-sets"
     directory = DirectoryReader(rpc, deployment, folder, settings.chain.currency)
     await directory.read(head.number)
@@ -240,6 +243,7 @@ async def _assemble(
         counters=Counters(),
         rebuild=LeafRebuilder(ledger, await ledger.terms()),
         clock=now_ms,
+        registry_block=lambda: directory.current.block,
         undone=ledger.refunded,
         currency=settings.chain.currency,
         on_block=queue.put_nowait,
@@ -261,7 +265,7 @@ async def _assemble(
         holdings=holdings,
         health=bridge.health,
     )
-    return Running(bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue)
+    return Running(lost=ownership.lost, bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue)
 
 
 async def _keep_directory(running: Running) -> None:

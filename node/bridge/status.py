@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.bridge.journal import reading
+from node.bridge.journal.lease import owner_of
+from node.bridge.journal.postgres import place_of
 from node.bridge.journal.schema import current_revision
 from node.bridge.journal.store import existing
 from node.bridge.journal.transitions import LAST_BLOCK
 from node.config import BridgeSettings
 from node.domain.errors import Unusable
+from node.domain.ids import StreamId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BridgeStatus:
-    """A bridge at a glance. Latencies in milliseconds over the newest final payments, None when there is none."""
+    """A bridge at a glance. Latencies in milliseconds over the newest final payments, None when there is none.
+
+    `owner` is the process that has the stream now (HOST:PROCESS), None with a journal in a file, or when nobody has it.
+    """
 
     running: bool
     stream: int
@@ -26,19 +32,21 @@ class BridgeStatus:
     latency_p50_ms: int | None
     latency_p99_ms: int | None
     listening: dict[str, object]
+    owner: str | None = None
 
 
 def read_status(settings: BridgeSettings) -> BridgeStatus:
     """The status from the journal. Raises Unusable when there is no journal, or one of another schema."""
-    engine = existing(settings.journal.path)
+    engine = existing(settings.journal, StreamId(settings.stream.id))
     if current_revision(engine) is None:
-        raise Unusable(f"{settings.journal.path} is not a journal; till bridge migrate makes it one")
+        raise Unusable(f"{place_of(engine)} is not a journal; till bridge migrate makes it one")
     with engine.connect() as connection:
         latencies = reading.latencies(connection)
         facts = reading.meta(connection)
         tombstones = connection.exec_driver_sql("SELECT count(*) FROM tombstones").scalar_one()
         entries = reading.counts(connection)
         batches = len(reading.open_batches(connection))
+        owner = owner_of(connection, settings.stream.id) if settings.journal.url else None
     ready = _ready(settings.state)
     last_block = facts.get(LAST_BLOCK)
     return BridgeStatus(
@@ -51,6 +59,7 @@ def read_status(settings: BridgeSettings) -> BridgeStatus:
         latency_p50_ms=percentile(latencies, 50),
         latency_p99_ms=percentile(latencies, 99),
         listening={name: each for name, each in ready.items() if name != "pid"},
+        owner=owner,
     )
 
 

@@ -126,6 +126,7 @@ class Sender:
             for pending in sorted(self.pending.values(), key=lambda each: each.rows[0].nonce):
                 if pending.batch not in self.pending or now - pending.tried_at < self._settings.resend_ms:
                     continue
+                await self._journal.still_ours()
                 await self._bump_if_late(pending, now)
                 await self._broadcast(pending)
 
@@ -136,7 +137,9 @@ class Sender:
             return
         percent = 100 + settings.bump_percent
         row = self._resign(last, last.max_fee * percent // 100 + 1, last.priority_fee * percent // 100 + 1, now)
+        self._failpoint.passed("before-bump")
         await self._journal.insist(lambda connection: transitions.record_transaction(connection, row))
+        self._failpoint.passed("after-bump")
         pending.rows.append(row)
         self._hashes[row.hash] = pending.batch
         log.warning("fee bumped", batch=row.batch, nonce=row.nonce, tx="0x" + row.hash.hex(), max_fee=row.max_fee)
@@ -145,6 +148,7 @@ class Sender:
         """Gives the newest bytes to a gateway; to the next ones while they are not reachable."""
         row = pending.rows[-1]
         for _ in self._rpc.urls:
+            self._failpoint.passed("before-send")
             answer = await self._rpc.send_raw(row.raw, turn=pending.turn)
             self._failpoint.passed("after-send")
             if answer.result is not SendResult.UNREACHABLE:

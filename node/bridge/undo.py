@@ -63,7 +63,9 @@ class Undo:
             if reversal.is_refund:
                 await self._decline(reversal, NOTHING)
                 return
+            stages.failpoint.passed("before-finish")
             await stages.journal.insist(lambda connection: _finish_both(connection, reversal))
+            stages.failpoint.passed("after-finish")
             self.end(reversal)
         elif reversal.is_refund:
             await self._split(reversal, original)
@@ -144,7 +146,9 @@ class Undo:
             await self._decline(refund, EXCEEDS if any(line.left for line in lines) else NOTHING)
             return
         packed = parts_of(lines, split).pack()
+        stages.failpoint.passed("before-split")
         await stages.journal.insist(lambda connection: transitions.note_parts(connection, refund.sequence, packed))
+        stages.failpoint.passed("after-split")
         if stages.refunds.is_begun(refund):
             stages.refunds.original_final(refund, original, split)
             stages.news.set()
@@ -153,10 +157,7 @@ class Undo:
         stages = self._stages
         if not stages.refunds.withdraw(refund):
             return
-        code = RESPONSE_CODES[reason]
-        await stages.journal.insist(
-            lambda connection: transitions.decline_refund(connection, refund.sequence, code, reason)
-        )
+        await self._decline_refund(refund, RESPONSE_CODES[reason], reason)
         log.warning("declined", payment_id=self._name(refund), reason=reason)
         self.end(refund)
         await stages.answer([refund.sequence])
@@ -165,19 +166,27 @@ class Undo:
         stages = self._stages
         withdrawn = stages.refunds.withdraw(refund)
         if withdrawn:
-            await stages.journal.insist(
-                lambda connection: transitions.decline_refund(connection, refund.sequence, "91", None)
-            )
+            await self._decline_refund(refund, "91", None)
         log.warning("not final in time", payment_id=self._name(refund), withdrawn=withdrawn)
         await stages.answer([refund.sequence])
         if withdrawn:
             self.end(refund)
 
+    async def _decline_refund(self, refund: ReversalEntry, code: str, reason: int | None) -> None:
+        stages = self._stages
+        stages.failpoint.passed("before-decline")
+        await stages.journal.insist(
+            lambda connection: transitions.decline_refund(connection, refund.sequence, code, reason)
+        )
+        stages.failpoint.passed("after-decline")
+
     async def _cancel(self, reversal: ReversalEntry) -> None:
         stages = self._stages
+        stages.failpoint.passed("before-cancel")
         await stages.journal.insist(
             lambda connection: transitions.cancel(connection, reversal.original, reversal.sequence)
         )
+        stages.failpoint.passed("after-cancel")
         stages.received_at.pop(reversal.original, None)
         stages.log_transition("cancelled", [reversal.original])
         self.end(reversal)

@@ -50,6 +50,7 @@ def status(config: Path, as_json: bool) -> None:
     rows: list[tuple[str, object]] = [
         ("running", "yes" if found.running else "no"),
         ("stream", found.stream),
+        *([("owned by", found.owner)] if found.owner else []),
         *((name, f"{count:,}") for name, count in found.entries.items()),
         ("reversals of nothing", found.tombstones),
         ("transactions on their way", found.open_batches),
@@ -67,13 +68,15 @@ def status(config: Path, as_json: bool) -> None:
 @click.option("--to", "revision", default="head", show_default=True, help='A schema revision, "head" or "base".')
 def migrate(config: Path, revision: str) -> None:
     """Bring the journal's schema up to date (the bridge does so by itself), or back. `base` drops everything."""
-    from node.bridge.journal.schema import current_revision, open_engine
+    from node.bridge.journal.postgres import place_of
+    from node.bridge.journal.schema import current_revision, engine_of
     from node.bridge.journal.schema import migrate as bring
+    from node.domain.ids import StreamId
 
     settings = load_bridge(config)
-    engine = open_engine(settings.journal.path)
+    engine = engine_of(settings.journal, StreamId(settings.stream.id))
     bring(engine, revision)
-    click.echo(f"{settings.journal.path} is at schema {current_revision(engine) or 'none'}")
+    click.echo(f"{place_of(engine)} is at schema {current_revision(engine) or 'none'}")
 
 
 @bridge.group()
@@ -87,14 +90,15 @@ def cards() -> None:
 def import_(file: Path, config: Path) -> None:
     """Load a CSV FILE with the columns card and member. Card numbers are kept as keyed hashes only."""
     from node.bridge.cards import import_cards, load_key
+    from node.bridge.journal.schema import engine_of
     from node.bridge.journal.schema import migrate as bring
-    from node.bridge.journal.schema import open_engine
     from node.domain.errors import Unusable
+    from node.domain.ids import StreamId
 
     settings = load_bridge(config)
     if settings.journal.card_key_file is None:
         raise Unusable("the setting journal.card_key_file is missing")
-    engine = open_engine(settings.journal.path)
+    engine = engine_of(settings.journal, StreamId(settings.stream.id))
     bring(engine)
     count = import_cards(engine, load_key(settings.journal.card_key_file, make=True), file)
     click.echo(f"{count:,} {'card' if count == 1 else 'cards'} imported")

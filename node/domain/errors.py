@@ -174,6 +174,10 @@ class Unusable(TillnetError):
             self.args = (_as_sentence(detail),)
 
 
+class LeaseLost(Unusable):
+    """Another bridge has taken the stream over."""
+
+
 class BrokenInvariant(Exception):
     """Something that can never be is: the process stops before it does harm. Not of the tree above, on purpose."""
 

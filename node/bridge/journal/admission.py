@@ -5,7 +5,7 @@ Runs in the writer's thread, a group of messages at a time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
@@ -41,19 +41,37 @@ __all__ = ["NO_TIME", "Admission", "Admitter"]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A verified message with what is to be kept for it; `received_at` in milliseconds."""
+    """A verified message with what is to be kept for it; `received_at` in milliseconds.
+
+    `block` is that of the Registry by which it was verified; `forwarded` says that another stream's bridge took it in
+    (handed.py).
+    """
 
     message: Entry
     sealed: bytes
     received_at: int
+    block: int = 0
+    forwarded: bool = False
+
+
+class History(Protocol):
+    """What is known of terminals that another stream has, or had (handed.py)."""
+
+    def claim(self, connection: Connection, group: Sequence[Admission]) -> None:
+        """Makes the terminals of these messages this stream's."""
+        ...
+
+    def find(self, batch: Group, key: str, admission: Admission, next_sequence: int) -> Admitted | TillnetError | None:
+        """What an older stream's journal says of a message; None when it is for this one to take in."""
+        ...
 
 
 class Admitter:
     """Numbers the entries of one stream. `next` is the sequence of the next one."""
 
-    def __init__(self, next_sequence: int, *, enrol: bool = False) -> None:
+    def __init__(self, next_sequence: int, *, enrol: bool = False, history: History | None = None) -> None:
         self.next = self._committed = next_sequence
-        self._enrol = enrol
+        self._enrol, self._history = enrol, history
 
     def committed(self) -> None:
         """The SQL transaction that the last admissions were in is on the disk."""
@@ -65,12 +83,18 @@ class Admitter:
 
     def admit(self, connection: Connection, group: Sequence[Admission]) -> list[Admitted | TillnetError]:
         """What became of each message of the group, in order; their rows are inserted, not yet committed."""
+        if self._history is not None:
+            self._history.claim(connection, group)
         keys = [key_text(each.message.key) for each in group]
         references = [reference_of(each.message) for each in group if not isinstance(each.message, Reversal)]
         batch = Group.of(connection, keys, references)
         results: list[Admitted | TillnetError] = []
         for key, admission in zip(keys, group, strict=True):
             message = admission.message
+            found = None if self._history is None else self._history.find(batch, key, admission, self.next)
+            if found is not None:
+                results.append(found)
+                continue
             if isinstance(message, Payment):
                 results.append(self._payment(batch, key, admission, message))
                 continue
@@ -85,7 +109,7 @@ class Admitter:
     def _payment(self, batch: Group, key: str, admission: Admission, payment: Payment) -> Admitted | TillnetError:
         known = batch.known.get(key)
         if known is not None:
-            return _duplicate(known, payment.body, Kind.PAYMENT)
+            return duplicate_of(known, payment.body, Kind.PAYMENT)
         reference = reference_of(payment)
         if batch.is_buried(reference):
             return ReversedBefore()
@@ -122,12 +146,12 @@ class Admitter:
     def _refund(self, batch: Group, key: str, admission: Admission, refund: Refund) -> Admitted | TillnetError:
         known = batch.known.get(key)
         if known is not None:
-            return _duplicate(known, refund.body, Kind.REFUND)
+            return duplicate_of(known, refund.body, Kind.REFUND)
         reference = reference_of(refund)
         if batch.is_buried(reference):
             return ReversedBefore()
         original = batch.original(refund.original, self.next)
-        problem = _not_refundable(original, refund)
+        problem = not_refundable(original, refund)
         if original is None or problem is not None:
             return problem or OriginalNotFound()
         sequence = self._number()
@@ -159,13 +183,13 @@ class Admitter:
         known = batch.known.get(key)
         if known is not None:
             if known.kind == Kind.REVERSAL:
-                return _reversed_again(known.original)
+                return reversed_again(known.original)
             return DuplicateOtherBody(key)
         original = batch.original(reversal.original, self.next)
         if original is not None and original.kind == Kind.REFUND:
             return InvalidTransaction("a refund cannot be reversed")
         if original is not None and original.reversed_by is not None:
-            return _reversed_again(original.sequence)
+            return reversed_again(original.sequence)
         sequence = self._number()
         reference = reference_of(reversal)
         status = Status.FINAL if original is None else Status.JOURNALED
@@ -205,7 +229,7 @@ class Admitter:
         return ids.Sequence(number)
 
 
-def _not_refundable(original: Known | None, refund: Refund) -> TillnetError | None:
+def not_refundable(original: Known | None, refund: Refund) -> TillnetError | None:
     """Why nothing of the original can go back; None if something may. How much is left the chain knows."""
     if original is None or original.kind != Kind.PAYMENT or original.merchant != refund.merchant:
         return OriginalNotFound("this merchant has no such payment")
@@ -232,7 +256,8 @@ def _with_authorisation(payment: Payment, original: Known | None) -> Payment | T
     return replace(payment, member=member, act=about(payment.act.data, ids.Sequence(original.sequence)), about=None)
 
 
-def _duplicate(known: Known, body: bytes, kind: Kind) -> Admitted | TillnetError:
+def duplicate_of(known: Known, body: bytes, kind: Kind) -> Admitted | TillnetError:
+    """The entry that a message repeats, unless it says something else."""
     if known.body != body or known.kind != kind:
         return DuplicateOtherBody()
     return Admitted(
@@ -244,7 +269,8 @@ def _duplicate(known: Known, body: bytes, kind: Kind) -> Admitted | TillnetError
     )
 
 
-def _reversed_again(original: int | None) -> Admitted:
+def reversed_again(original: int | None) -> Admitted:
+    """A reversal that came before, or of what was reversed before; None without an original."""
     return Admitted(
         sequence=None if original is None else ids.Sequence(original),
         status=Status.FINAL if original is None else Status.JOURNALED,

@@ -3,33 +3,33 @@
 Part of the journal, for admission.py. Runs in the writer's thread.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from node.bridge.journal.sql import insert_rows, select_among
 from node.domain.payment import Entry, OriginalKey, OriginalNumber, PaymentKey, Reversal
 from node.iso8583.profile import APPROVAL_DIGITS, APPROVAL_LENGTH
 
-COLUMNS: Final = (
-    "sequence",
-    "kind",
-    "key",
-    "reference",
-    "body",
-    "status",
-    "debits",
-    "merchant",
-    "packed",
-    "sealed",
-    "original",
-    "response_code",
-    "received_at",
-)
-CHUNKS: Final = (256, 64, 16, 4, 1)
-"""Rows of one INSERT: few sizes, so that statements stay prepared; many rows, so that threads seldom switch."""
+COLUMNS: Final = {
+    "sequence": "bigint",
+    "kind": "smallint",
+    "key": "text",
+    "reference": "text",
+    "body": "bytea",
+    "status": "text",
+    "debits": "boolean",
+    "merchant": "bigint",
+    "packed": "bytea",
+    "sealed": "bytea",
+    "original": "bigint",
+    "response_code": "text",
+    "received_at": "bigint",
+}
+FIELDS: Final = "sequence, kind, body, status, response_code, original, reversed_by, packed, merchant"
+"""What of an entry `Known` holds, in its order."""
 NO_TIME: Final = "0000000000"
 """The transmission time of a reversal that does not know its original's."""
 APPROVAL_CODES: Final = len(APPROVAL_DIGITS) ** APPROVAL_LENGTH
@@ -63,9 +63,10 @@ class Group:
     @classmethod
     def of(cls, connection: Connection, keys: Sequence[str], references: Sequence[str]) -> "Group":
         """What is known of these keys, and of what could have been reversed before it came."""
-        known = {row[0]: Known(*row[1:]) for row in _select(connection, _by_key, keys)}
+        known = {row[0]: Known(*row[1:]) for row in select_among(connection, f"key, {FIELDS}", "entries", "key", keys)}
         wanted = [*references, *map(timeless, references)]
-        return cls(connection, known, {row[0] for row in _select(connection, _tombstones, wanted)})
+        buried = {row[0] for row in select_among(connection, "reference", "tombstones", "reference", wanted)}
+        return cls(connection, known, buried)
 
     def add(self, key: str, new: Known, rest: tuple[str, bool, bytes, int]) -> None:
         """A new row; `rest` is its reference, whether it debits, what is kept sealed, and when it came."""
@@ -91,28 +92,24 @@ class Group:
 
     def flush(self) -> None:
         """Inserts the rows."""
-        start, rows = 0, self._rows
-        for size in CHUNKS:
-            while len(rows) - start >= size:
-                values = [value for row in rows[start : start + size] for value in row]
-                self.connection.exec_driver_sql(_insert(size), tuple(values))
-                start += size
+        insert_rows(self.connection, "entries", COLUMNS, self._rows)
         self._rows = []
 
-    def original(self, named: OriginalKey | OriginalNumber, next_sequence: int) -> Known | None:
+    def original(self, named: OriginalKey | OriginalNumber, next_sequence: int, schema: str = "") -> Known | None:
         """The payment or refund that is meant: by its whole reference, the newest one where the time is not known, or
-        by its number. Rows of this group that are not inserted yet are not found.
+        by its number. Rows of this group that are not inserted yet are not found. `schema` is another journal's, with a
+        dot.
         """
         if isinstance(named, OriginalNumber):
             number = named.number
             if not named.whole:
                 number = next_sequence - 1 - (next_sequence - 1 - number) % APPROVAL_CODES
-            return self._one("sequence = ?", (number,)) if 0 <= number < next_sequence else None
+            return self._one(schema, "sequence = ?", (number,)) if 0 <= number < next_sequence else None
         reference = reference_of(named)
         prefix, _, time = reference.rpartition("|")
         if time == NO_TIME:
-            return self._one("reference > ? AND reference < ?", (prefix + "|", prefix + "}"))
-        return self._one("reference = ?", (reference,))
+            return self._one(schema, "reference > ? AND reference < ?", (prefix + "|", prefix + "}"))
+        return self._one(schema, "reference = ?", (reference,))
 
     def bury(self, reference: str, reversal: int, received_at: int) -> None:
         """Whatever comes with this reference came too late."""
@@ -125,9 +122,10 @@ class Group:
         """Whether a reversal of this came before it."""
         return reference in self.tombstones or timeless(reference) in self.tombstones
 
-    def _one(self, where: str, values: tuple[Any, ...]) -> Known | None:
+    def _one(self, schema: str, where: str, values: tuple[Any, ...]) -> Known | None:
         row = self.connection.exec_driver_sql(
-            f"SELECT {_FIELDS} FROM entries WHERE {where} AND kind IN (0, 2) ORDER BY sequence DESC LIMIT 1", values
+            f"SELECT {FIELDS} FROM {schema}entries WHERE {where} AND kind IN (0, 2) ORDER BY sequence DESC LIMIT 1",
+            values,
         ).first()
         return None if row is None else Known(*row)
 
@@ -150,33 +148,3 @@ def reference_of(message: Entry | OriginalKey) -> str:
 def timeless(reference: str) -> str:
     """What a reversal that does not know the time calls the same payment."""
     return reference.rpartition("|")[0] + "|" + NO_TIME
-
-
-_FIELDS: Final = "sequence, kind, body, status, response_code, original, reversed_by, packed, merchant"
-
-
-def _select(
-    connection: Connection, statement: Callable[[int], str], values: Sequence[str]
-) -> Iterable[tuple[Any, ...]]:
-    """Rows for the values, whose number is rounded up to a power of two, so that few statements are prepared."""
-    if not values:
-        return []
-    size = 1 << (len(values) - 1).bit_length()
-    padded = (*values, *[""] * (size - len(values)))
-    return [tuple(row) for row in connection.exec_driver_sql(statement(size), padded)]
-
-
-@lru_cache(maxsize=32)
-def _by_key(size: int) -> str:
-    return f"SELECT key, {_FIELDS} FROM entries WHERE key IN ({', '.join('?' * size)})"
-
-
-@lru_cache(maxsize=32)
-def _tombstones(size: int) -> str:
-    return f"SELECT reference FROM tombstones WHERE reference IN ({', '.join('?' * size)})"
-
-
-@lru_cache(maxsize=32)
-def _insert(size: int) -> str:
-    row = f"({', '.join('?' * len(COLUMNS))})"
-    return f"INSERT INTO entries ({', '.join(COLUMNS)}) VALUES {', '.join([row] * size)}"

@@ -1,6 +1,5 @@
 """What is read from the journal: everything open at a start, stored answers, originals of reversals, and the status."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from node.bridge.entry import Kind, PaymentEntry, ReversalEntry, TransactionRow, entry_of, member_of, undo_key
+from node.bridge.journal.sql import among, listed
 from node.domain import ids
 from node.domain.ids import Hash32, MemberId
 from node.domain.payment import Status
@@ -82,8 +82,8 @@ def payments(connection: Connection, sequences: Iterable[int]) -> list[PaymentEn
     """These payments, in the order of their sequence."""
     rows = connection.exec_driver_sql(
         "SELECT sequence, merchant, packed, received_at, debits FROM entries"
-        " WHERE kind IN (0, 3) AND sequence IN (SELECT value FROM json_each(?)) ORDER BY sequence",
-        (json.dumps(list(sequences)),),
+        f" WHERE kind IN (0, 3) AND {among(connection, 'sequence')} ORDER BY sequence",
+        (listed(connection, sequences),),
     )
     return [
         entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
@@ -141,13 +141,14 @@ def undo_of_act(connection: Connection, original: int) -> PaymentEntry | None:
     return None if row is None else entry_of(*row, debits=False)
 
 
-def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored]:
-    """What is known of these entries; one that does not exist is not in the answer."""
+def stored(connection: Connection, sequences: Iterable[int], schema: str = "") -> dict[int, Stored]:
+    """What is known of these entries; one that does not exist is not in the answer. `schema` is another journal's, with
+    a dot."""
     rows = connection.exec_driver_sql(
         "SELECT e.sequence, e.status, e.response_code, e.reason, b.block, CASE WHEN e.kind = 0 THEN b.leaves END,"
-        " e.kind, e.packed FROM entries e LEFT JOIN batches b ON b.id = e.batch"
-        " WHERE e.sequence IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(sequences)),),
+        f" e.kind, e.packed FROM {schema}entries e LEFT JOIN {schema}batches b ON b.id = e.batch"
+        f" WHERE {among(connection, 'e.sequence')}",
+        (listed(connection, sequences),),
     )
     return {
         sequence: Stored(

@@ -1,6 +1,6 @@
 """Opens the journal's database, and brings its schema up (or down) with alembic.
 
-SQLite in WAL mode with synchronous=FULL: a commit is on the disk when it returns.
+SQLite in WAL mode with synchronous=FULL: a commit is on the disk when it returns. PostgreSQL: postgres.py.
 """
 
 import importlib.resources
@@ -15,10 +15,24 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from node.bridge.journal.postgres import LOCK, open_postgres, place_of, reason_of, schema_of
+from node.bridge.journal.sql import is_postgresql
+from node.config import JournalSettings
 from node.domain.errors import Unusable
+from node.domain.ids import StreamId
 
 CHECKPOINT_PAGES: Final = 4_000
 """Pages of WAL between two checkpoints (16 MB)."""
+MIGRATIONS: Final = "migrations"
+SHARED_MIGRATIONS: Final = "shared_migrations"
+"""The folders of a journal's steps, and of those of what bridges share in one database."""
+
+
+def engine_of(settings: JournalSettings, stream: StreamId) -> Engine:
+    """An engine on the journal of a stream, where the settings say. Raises Unusable when it cannot be had."""
+    if settings.url:
+        return open_postgres(settings.url, schema_of(stream))
+    return open_engine(settings.path, busy_timeout_ms=settings.busy_timeout_ms)
 
 
 def open_engine(path: Path, *, busy_timeout_ms: int = 5_000) -> Engine:
@@ -48,14 +62,16 @@ def open_engine(path: Path, *, busy_timeout_ms: int = 5_000) -> Engine:
     return engine
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
+def migrate(engine: Engine, revision: str = "head", *, folder: str = MIGRATIONS) -> None:
     """Brings the schema to a revision ("head", "base" or a number), up or down.
 
     Raises Unusable when the file is not a journal or cannot be written.
     """
     try:
         with engine.begin() as connection:
-            config = _config()
+            if is_postgresql(connection):
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(?)", (LOCK,))
+            config = _config(folder)
             config.attributes["connection"] = connection
             current = MigrationContext.configure(connection).get_current_revision()
             known = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
@@ -66,7 +82,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
             down = revision == "base" or (current is not None and revision != "head" and revision < current)
             (command.downgrade if down else command.upgrade)(config, revision)
     except DatabaseError as error:
-        raise Unusable(f"the journal {engine.url.database} cannot be migrated: {error.orig}") from None
+        raise Unusable(f"the journal {place_of(engine)} cannot be migrated: {reason_of(error)}") from None
 
 
 def current_revision(engine: Engine) -> str | None:
@@ -75,8 +91,7 @@ def current_revision(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def _config() -> Config:
+def _config(folder: str) -> Config:
     config = Config()
-    folder = importlib.resources.files("node.bridge.journal") / "migrations"
-    config.set_main_option("script_location", str(folder))
+    config.set_main_option("script_location", str(importlib.resources.files("node.bridge.journal") / folder))
     return config

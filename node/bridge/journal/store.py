@@ -6,7 +6,6 @@ asked for it, at once; what the chain has done already is written again and agai
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
@@ -14,10 +13,14 @@ from sqlalchemy import Connection, Engine
 from node.bridge.entry import Admitted, ReversalEntry
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.admission import Admission, Admitter
-from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.journal.handed import Handed
+from node.bridge.journal.lease import Fence, Unfenced
+from node.bridge.journal.postgres import place_of
+from node.bridge.journal.schema import engine_of, migrate
 from node.bridge.journal.writer import OnEntry, Writer
 from node.config import JournalSettings
 from node.domain.errors import JournalUnwritable, Unusable
+from node.domain.ids import StreamId
 
 Result = TypeVar("Result")
 PAUSE: Final = 1.0
@@ -25,31 +28,55 @@ PAUSE: Final = 1.0
 
 
 class Journal:
-    """Open one with `Journal.open`. One process at a time: the writer holds a lock on the file beside it."""
+    """Open one with `Journal.open`. One process at a time: of a file, whoever holds the lock beside it (start.py); of a
+    stream in a database, whoever owns it (lease.py).
+    """
 
-    def __init__(self, engine: Engine, settings: JournalSettings, admitter: Admitter, on_entry: OnEntry) -> None:
+    def __init__(self, engine: Engine, settings: JournalSettings, admitter: Admitter, writer: Writer) -> None:
         self.engine = engine
         self._settings = settings
         self._admitter = admitter
-        self._writer = Writer(engine, admitter, limit=settings.queue, group=settings.group, on_entry=on_entry)
+        self._writer = writer
 
     @staticmethod
     async def open(
         settings: JournalSettings,
         *,
+        stream: StreamId = StreamId(1),
         on_entry: OnEntry = lambda entry: None,
         enrol: bool = False,
         first_sequence: int = 1,
+        fence: Fence | None = None,
+        shared: bool = False,
+        passed: Callable[[str], None] = lambda point: None,
     ) -> "Journal":
-        """Opens (or makes) the journal's file, brings its schema up to date, and starts the writer.
+        """Opens (or makes) the journal of a stream, brings its schema up to date, and starts the writer.
 
-        `on_entry` is called in the event loop with each new entry, in the order of the sequences.
+        `shared`: with other streams' journals in one database, among which terminals are handed over.
+        `on_entry` is called in the event loop with each new entry, in the order of the sequences; `passed` in the
+        writer's thread around each commit.
         """
-        engine = open_engine(settings.path, busy_timeout_ms=settings.busy_timeout_ms)
+        engine = engine_of(settings, stream)
         migrate(engine)
         with engine.connect() as connection:
             sequence, _, _ = reading.next_numbers(connection)
-        return Journal(engine, settings, Admitter(max(sequence, first_sequence), enrol=enrol), on_entry)
+        history = Handed(stream) if shared else None
+        admitter = Admitter(max(sequence, first_sequence), enrol=enrol, history=history)
+        writer = Writer(
+            engine,
+            admitter,
+            limit=settings.queue,
+            group=settings.group,
+            on_entry=on_entry,
+            fence=fence or Unfenced(),
+            passed=passed,
+        )
+        return Journal(engine, settings, admitter, writer)
+
+    @property
+    def place(self) -> str:
+        """The file or the database, as people call it."""
+        return place_of(self.engine)
 
     @property
     def waiting(self) -> int:
@@ -86,7 +113,14 @@ class Journal:
             except JournalUnwritable as error:
                 failure = error
                 await asyncio.sleep(PAUSE)
-        raise Unusable(f"the journal {self._settings.path} could not be written: {failure.detail}")
+        raise Unusable(f"the journal {self.place} could not be written: {failure.detail}")
+
+    async def still_ours(self) -> None:
+        """Returns when this bridge owns the stream: before it sends anything that it has not just recorded.
+
+        Raises LeaseLost, Unusable.
+        """
+        await self.insist(lambda connection: None)
 
     async def time_out(self, sequence: int, now: int, *, unbatched: bool) -> tuple[str, ReversalEntry | None]:
         """See transitions.time_out; the reversal's sequence is the next free one."""
@@ -106,8 +140,8 @@ class Journal:
         self.engine.dispose()
 
 
-def existing(path: Path) -> Engine:
+def existing(settings: JournalSettings, stream: StreamId) -> Engine:
     """An engine on a journal that must be there. Raises Unusable when it is not."""
-    if not path.is_file():
-        raise Unusable(f"there is no journal {path}; has the bridge run?")
-    return open_engine(path)
+    if not settings.url and not settings.path.is_file():
+        raise Unusable(f"there is no journal {settings.path}; has the bridge run?")
+    return engine_of(settings, stream)

@@ -1,7 +1,7 @@
 """The journal's tables, as SQLAlchemy Core sees them; node/bridge/journal/migrations builds them.
 
 One journal belongs to one stream of one network (meta `stream`, `chain_id`, `ledger`), so a sequence alone names an
-entry. Times are milliseconds of the Unix clock.
+entry. On PostgreSQL it is a schema of its own (postgres.py). Times are milliseconds of the Unix clock.
 """
 
 from typing import Final
@@ -22,16 +22,22 @@ from sqlalchemy import (
 )
 
 metadata: Final = MetaData()
+# Integer and not BigInteger: in SQLite that is the row's own number, and an append costs nothing.
+NUMBER: Final = Integer().with_variant(BigInteger(), "postgresql")
+# compared byte by byte whatever the database's language is: a reversal without its time is looked for by prefix
+NAME: Final = Text().with_variant(Text(collation="C"), "postgresql")
+OPEN: Final = text("status IN ('journaled', 'batched', 'sent')")
+BATCHED: Final = text("batch IS NOT NULL")
+UNSETTLED: Final = text("block IS NULL")
 
 entries: Final = Table(
     "entries",
     metadata,
-    # Integer and not BigInteger: in SQLite that is the row's own number, and an append costs nothing.
-    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", NUMBER, primary_key=True, autoincrement=False),
     Column("kind", SmallInteger, nullable=False),
-    Column("key", Text, nullable=False, unique=True),
+    Column("key", NAME, nullable=False, unique=True),
     # What a reversal names its original by: terminal|MTI class|STAN|transmission time.
-    Column("reference", Text, nullable=False),
+    Column("reference", NAME, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("status", Text, nullable=False),
     Column("debits", Boolean, nullable=False),
@@ -39,30 +45,30 @@ entries: Final = Table(
     # The payment's bytes as in a batch, from the flags on (docs/batch.md); empty for a reversal.
     Column("packed", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Column("original", Integer),
-    Column("reversed_by", Integer),
-    Column("batch", Integer, ForeignKey("batches.id")),
+    Column("original", NUMBER),
+    Column("reversed_by", NUMBER),
+    Column("batch", NUMBER, ForeignKey("batches.id")),
     Column("reason", SmallInteger),
     # What the message was answered, NULL as long as it was not.
     Column("response_code", Text),
     Column("received_at", BigInteger, nullable=False),
     Index("entries_by_reference", "reference"),
-    Index("entries_by_batch", "batch", sqlite_where=text("batch IS NOT NULL")),
-    Index("entries_open", "status", sqlite_where=text("status IN ('journaled', 'batched', 'sent')")),
+    Index("entries_by_batch", "batch", sqlite_where=BATCHED, postgresql_where=BATCHED),
+    Index("entries_open", "status", sqlite_where=OPEN, postgresql_where=OPEN),
 )
 
 tombstones: Final = Table(
     "tombstones",
     metadata,
-    Column("reference", Text, primary_key=True),
-    Column("reversal", Integer, nullable=False),
+    Column("reference", NAME, primary_key=True),
+    Column("reversal", NUMBER, nullable=False),
     Column("received_at", BigInteger, nullable=False),
 )
 
 batches: Final = Table(
     "batches",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("id", NUMBER, primary_key=True, autoincrement=False),
     Column("kind", SmallInteger, nullable=False),
     Column("count", Integer, nullable=False),
     Column("nonce", BigInteger, nullable=False),
@@ -73,14 +79,14 @@ batches: Final = Table(
     Column("root", LargeBinary),
     # The leaves under the root, four words each, in the tree's order: what a reversal proves its original with.
     Column("leaves", LargeBinary),
-    Index("batches_open", "block", sqlite_where=text("block IS NULL")),
+    Index("batches_open", "block", sqlite_where=UNSETTLED, postgresql_where=UNSETTLED),
 )
 
 transactions: Final = Table(
     "transactions",
     metadata,
     Column("hash", LargeBinary, primary_key=True),
-    Column("batch", Integer, ForeignKey("batches.id"), nullable=False, index=True),
+    Column("batch", NUMBER, ForeignKey("batches.id"), nullable=False, index=True),
     Column("nonce", BigInteger, nullable=False, index=True),
     Column("raw", LargeBinary, nullable=False),
     Column("max_fee", BigInteger, nullable=False),

@@ -3,7 +3,6 @@
 The caller's SQL transaction makes them durable. A transition that is not legal is a broken invariant.
 """
 
-import json
 from collections.abc import Iterable
 from typing import Final
 
@@ -19,6 +18,7 @@ from node.bridge.entry import (
     pack_undo,
     undo_key,
 )
+from node.bridge.journal.sql import among, listed
 from node.domain import ids
 from node.domain.errors import BrokenInvariant
 from node.domain.payment import TRANSITIONS, Status
@@ -35,8 +35,9 @@ def record_batch(connection: Connection, kind: Kind, sequences: Iterable[int], r
     )
     record_transaction(connection, row)
     changed = connection.exec_driver_sql(
-        f"UPDATE entries SET status = 'batched', batch = ? WHERE {_AMONG} AND {_from(Status.BATCHED)}",
-        (row.batch, json.dumps(numbers)),
+        f"UPDATE entries SET status = 'batched', batch = ?"
+        f" WHERE {among(connection, 'sequence')} AND {_from(Status.BATCHED)}",
+        (row.batch, listed(connection, numbers)),
     ).rowcount
     _check(changed, len(numbers), "batched")
 
@@ -81,8 +82,9 @@ def _settle_batch(connection: Connection, result: BatchResult, codes: dict[int, 
         _check(changed, 1, "declined")
     if result.given_back:
         changed = connection.exec_driver_sql(
-            f"UPDATE entries SET status = 'journaled', batch = NULL WHERE {_AMONG} AND {_from(Status.JOURNALED)}",
-            (json.dumps(result.given_back),),
+            "UPDATE entries SET status = 'journaled', batch = NULL"
+            f" WHERE {among(connection, 'sequence')} AND {_from(Status.JOURNALED)}",
+            (listed(connection, result.given_back),),
         ).rowcount
         _check(changed, len(result.given_back), "given back")
     connection.exec_driver_sql(
@@ -168,7 +170,7 @@ def time_out(
     for number, kind, key, what in rows:
         connection.exec_driver_sql(
             "INSERT INTO entries (sequence, kind, key, reference, body, status, debits, merchant, packed, sealed,"
-            " original, response_code, received_at) VALUES (?, ?, ?, ?, ?, 'journaled', 0, ?, ?, ?, ?, '00', ?)",
+            " original, response_code, received_at) VALUES (?, ?, ?, ?, ?, 'journaled', FALSE, ?, ?, ?, ?, '00', ?)",
             (number, int(kind), key, reference, b"", merchant, what, b"", sequence, now),
         )
     entry = ReversalEntry(
@@ -192,6 +194,3 @@ def _from(to: Status) -> str:
 def _check(changed: int, expected: int, what: str) -> None:
     if changed != expected:
         raise BrokenInvariant(f"{changed} instead of {expected} rows became {what}")
-
-
-_AMONG: Final = "sequence IN (SELECT value FROM json_each(?))"

@@ -1,10 +1,11 @@
 """The journal's one writer: a thread that puts whatever waits into one SQL transaction, and commits once for all.
 
 An admission costs a row; the commit (one fsync) is shared by the group. Everything else is a function on the
-connection, in the order of arrival.
+connection, in the order of arrival. In each transaction the fence is asked whether the stream is still this bridge's.
 """
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal.admission import Admission, Admitter
-from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError
+from node.bridge.journal.lease import Fence
+from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError, Unusable
 
 Operation = Callable[[Connection], Any]
 OnEntry = Callable[[PaymentEntry | ReversalEntry], None]
@@ -34,12 +36,25 @@ class Job:
 class Writer:
     """Takes jobs from the event loop, and resolves their futures once they are on the disk.
 
-    `limit` bounds the waiting jobs, `group` those of one SQL transaction. `on_entry` is told each new entry, in order.
+    `limit` bounds the waiting jobs, `group` those of one SQL transaction. `on_entry` is told each new entry, in order;
+    `passed` that a commit comes next, or is done.
     """
 
-    def __init__(self, engine: Engine, admitter: Admitter, *, limit: int, group: int, on_entry: OnEntry) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        admitter: Admitter,
+        *,
+        limit: int,
+        group: int,
+        on_entry: OnEntry,
+        fence: Fence,
+        passed: Callable[[str], None],
+    ) -> None:
         self._connection = engine.connect()
         self._admitter = admitter
+        self._fence, self._passed = fence, passed
+        self._ended: Unusable | None = None
         self._limit = limit
         self._group = group
         self._on_entry = on_entry
@@ -88,11 +103,16 @@ class Writer:
     def _commit(self, jobs: list[Job]) -> list[Any]:
         """The results of a group of jobs, committed; one failure for all of them if the disk refuses."""
         self.groups += 1
+        if self._ended is not None:
+            return [self._ended] * len(jobs)
         try:
-            with self._connection.begin():
-                results = self._apply(jobs)
+            results = self._commit_together(jobs)
             self._admitter.committed()
             return results
+        except Unusable as error:
+            # not this bridge's any more, or nobody knows what was committed: it writes nothing from now on
+            self._ended = error
+            return [error] * len(jobs)
         except SQLAlchemyError as error:
             self._admitter.rolled_back()
             reason = str(getattr(error, "orig", None) or type(error).__name__)
@@ -103,6 +123,25 @@ class Writer:
                 return [error if isinstance(error, BrokenInvariant) else BrokenInvariant(repr(error))]
             # One bad job must not take its neighbours with it.
             return [self._commit([job])[0] for job in jobs]
+
+    def _commit_together(self, jobs: list[Job]) -> list[Any]:
+        transaction = self._connection.begin()
+        try:
+            name = self._fence.check(self._connection)
+            results = self._apply(jobs)
+        except BaseException:
+            transaction.rollback()
+            raise
+        self._passed("before-commit")
+        try:
+            transaction.commit()
+        except SQLAlchemyError:
+            with contextlib.suppress(SQLAlchemyError):
+                transaction.rollback()
+            if not self._fence.committed(name):
+                raise
+        self._passed("after-commit")
+        return results
 
     def _apply(self, jobs: list[Job]) -> list[Any]:
         results: list[Any] = []

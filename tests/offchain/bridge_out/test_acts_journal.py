@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -33,8 +32,8 @@ RECHARGE = Recharge(amount=MinorUnits(500)).act()
 
 
 @pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    opened = await Journal.open(JournalSettings(path=tmp_path / "journal.sqlite"))
+async def journal(kept: JournalSettings) -> AsyncIterator[Journal]:
+    opened = await Journal.open(kept)
     yield opened
     await opened.close()
 

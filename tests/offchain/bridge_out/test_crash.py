@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from node.bridge.failpoint import POINTS
 from node.bridge.status import read_status
 from node.config import load_bridge
 from node.domain.errors import ChainUnreachable
@@ -32,6 +31,19 @@ RECHARGE, UNDONE = 2, 130
 TARGET = "0x" + "ac" * 20
 LOG_ALL = "0x365f5f37365fa05f5f5260205ff3"
 """A target of acts that logs its calldata and debits nothing."""
+POINTS = (
+    "before-admit",
+    "after-admit",
+    "before-record",
+    "after-record",
+    "after-send",
+    "after-mark-sent",
+    "before-settle",
+    "after-settle",
+    "before-undo",
+    "after-undo",
+)
+"""Those that this scenario passes; test_kill_matrix.py has them all."""
 REPLY_SECONDS, DEATH_SECONDS, FINAL_SECONDS = 8.0, 20.0, 30.0
 
 

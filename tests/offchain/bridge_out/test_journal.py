@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from node.bridge.entry import BatchResult, Kind, ReversalEntry, TransactionRow
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.admission import NO_TIME, Admission
-from node.bridge.journal.schema import current_revision, migrate, open_engine
+from node.bridge.journal.schema import current_revision, engine_of, migrate, open_engine
 from node.bridge.journal.store import Journal
 from node.bridge.journal.tables import metadata
 from node.config import JournalSettings
@@ -29,14 +30,14 @@ from node.domain.errors import (
     ReversedBefore,
     Unusable,
 )
-from node.domain.ids import Hash32, Sequence
+from node.domain.ids import Hash32, Sequence, StreamId
 from node.domain.payment import Payment, Reversal, Status
 from tests.offchain.bridge_out.makers import debit, payment, reversal
 
 
 @pytest.fixture
-async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
-    opened = await Journal.open(JournalSettings(path=tmp_path / "journal.sqlite"))
+async def journal(kept: JournalSettings) -> AsyncIterator[Journal]:
+    opened = await Journal.open(kept)
     yield opened
     await opened.close()
 
@@ -148,11 +149,9 @@ async def test_admit_finds_the_original_when_both_are_in_one_group(journal: Jour
     assert second.sequence == first.sequence
 
 
-async def test_admit_tells_each_new_entry_in_order_even_when_the_sender_is_gone(tmp_path: Path) -> None:
+async def test_admit_tells_each_new_entry_in_order_even_when_the_sender_is_gone(kept: JournalSettings) -> None:
     told: list[int] = []
-    journal = await Journal.open(
-        JournalSettings(path=tmp_path / "journal.sqlite"), on_entry=lambda entry: told.append(entry.sequence)
-    )
+    journal = await Journal.open(kept, on_entry=lambda entry: told.append(entry.sequence))
     waiters = [asyncio.create_task(journal.admit(admission(payment(stan)))) for stan in range(50)]
     await asyncio.sleep(0)
     for waiter in waiters[::2]:
@@ -163,8 +162,8 @@ async def test_admit_tells_each_new_entry_in_order_even_when_the_sender_is_gone(
     assert told == list(range(1, 51))
 
 
-async def test_admit_refuses_when_the_queue_is_full(tmp_path: Path) -> None:
-    journal = await Journal.open(JournalSettings(path=tmp_path / "journal.sqlite", queue=10))
+async def test_admit_refuses_when_the_queue_is_full(kept: JournalSettings) -> None:
+    journal = await Journal.open(replace(kept, queue=10))
     results = await asyncio.gather(
         *[journal.admit(admission(payment(stan))) for stan in range(3_000)], return_exceptions=True
     )
@@ -233,30 +232,30 @@ async def test_time_out_returns_the_stored_answer_when_the_payment_was_final_in_
     assert await journal.time_out(1, 50, unbatched=False) == ("00", None)
 
 
-async def test_open_gives_back_everything_when_the_process_was_killed(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
+async def test_open_gives_back_everything_when_the_process_was_killed(kept: JournalSettings) -> None:
     code = f"""
 import asyncio, os, signal
-from pathlib import Path
+from pathlib import PosixPath
 from node.bridge.journal.store import Journal
 from node.bridge.journal.admission import Admission
 from node.config import JournalSettings
 from tests.offchain.bridge_out.makers import payment
 async def main():
-    journal = await Journal.open(JournalSettings(path=Path({str(path)!r})))
+    journal = await Journal.open({kept!r})
     await asyncio.gather(*[journal.admit(Admission(payment(n), b"", 1)) for n in range(30)])
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
     ended = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=False)
     assert ended.returncode == -signal.SIGKILL
-    journal = await Journal.open(JournalSettings(path=path))
+    journal = await Journal.open(kept)
     entries = await journal.run(lambda connection: list(reading.open_entries(connection)))
     assert [entry.sequence for _, entry in entries] == list(range(1, 31))
     assert (await journal.admit(admission(payment(5)))).duplicate
     await journal.close()
 
 
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
 async def test_admit_fails_cleanly_and_loses_nothing_when_the_disk_is_full(journal: Journal) -> None:
     await journal.admit(admission(payment(1)))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -271,8 +270,8 @@ async def test_admit_fails_cleanly_and_loses_nothing_when_the_disk_is_full(journ
     assert (await journal.admit(admission(payment(2)))).sequence == 2
 
 
-def test_migrate_matches_the_tables_and_goes_down_again(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "journal.sqlite")
+def test_migrate_matches_the_tables_and_goes_down_again(kept: JournalSettings) -> None:
+    engine = engine_of(kept, StreamId(1))
     migrate(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
@@ -282,8 +281,8 @@ def test_migrate_matches_the_tables_and_goes_down_again(tmp_path: Path) -> None:
     assert current_revision(engine) == "0001"
 
 
-def test_migrate_refuses_when_the_journal_is_of_a_newer_version(tmp_path: Path) -> None:
-    engine = open_engine(tmp_path / "journal.sqlite")
+def test_migrate_refuses_when_the_journal_is_of_a_newer_version(kept: JournalSettings) -> None:
+    engine = engine_of(kept, StreamId(1))
     migrate(engine)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

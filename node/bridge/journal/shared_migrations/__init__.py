@@ -1,0 +1,1 @@
+"""The steps of the schema that bridges share in one database (postgres.py)."""
