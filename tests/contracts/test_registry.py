@@ -143,6 +143,14 @@ def test_groups_are_given_by_two_when_the_owner_s_key_is_lost(world: World) -> N
     assert (late.value.error, late.value.values) == ("NotProposed", (proposed + PATIENCE,))
 
 
+def test_merchant_that_is_not_there_is_neither_opened_nor_closed(world: World) -> None:
+    world.onboard()
+    for merchant in (0, 2):
+        for active in (True, False):
+            refusal = _refusal(world.registry, "setMerchantActive", merchant, active, sender=world.operator)
+            assert refusal == "UnknownMerchant"
+
+
 def test_merchant_that_is_closed_and_opened_keeps_what_it_has(world: World) -> None:
     world.onboard()
     world.fund(1, 500)

@@ -85,7 +85,7 @@ def test_accounts_are_listed_with_what_they_are(network: Chain) -> None:
     said = subprocess.run([TILL, "account", "list", network.folder], capture_output=True, text=True, check=True)
     rows = " ".join(said.stdout.split())
     assert f"{operator_of(network).address} send and create contracts operator, finance, " in rows
-    for words in ("keeper, admin, merchant 1, merchant 2, keys/operator.json", "validator v1", "everybody else"):
+    for words in ("keeper, admin, merchant 1, merchant 2 ", "keys/bridge.json", "validator v1", "everybody else"):
         assert words in rows, words
 
 
