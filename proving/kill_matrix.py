@@ -21,11 +21,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
-
-from rich.table import Table
+from typing import Final
 
 from benchmarks.database import NoPostgres, postgres
 from node.bridge.cards import import_cards, load_key
@@ -37,6 +34,7 @@ from node.domain.ids import StreamId
 from node.explorer.tables import wide_console
 from proving.kill_bridges import Process
 from proving.kill_ledger import Effects, faults, prepare_target
+from proving.kill_table import ASLEEP, Outcome, figures_of, table_of
 from proving.kill_tills import MAC_KEY, Sent, Tills, card_of
 from tests.offchain.bridge_out.stand import MEMBERS, STREAM, Stand, stand_on
 
@@ -51,24 +49,10 @@ ONCE: Final = frozenset({"after-own", "before-take-up", "after-take-up"})
 """Points that a process passes once."""
 STALLED: Final = frozenset({"before-undo", "after-undo", "before-bump", "after-bump"})
 """Points that are passed only while no block comes."""
-ASLEEP: Final = "asleep"
 LOAD_SECONDS: Final = 1.0
 """How long a bridge works before it is put to sleep."""
 LEASE_MS: Final = 1_000
 SETTLED_SECONDS: Final = 60.0
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """What a mode showed. `takeovers` are seconds from a kill to the next bridge's listening."""
-
-    mode: str
-    kills: Counter[str] = field(default_factory=Counter)
-    takeovers: list[float] = field(default_factory=list)
-    messages: Counter[str] = field(default_factory=Counter)
-    answers: int = 0
-    faults: list[str] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 class Matrix:
@@ -237,7 +221,7 @@ def main() -> int:
             f"{mode}: {outcome.kills.total()} kills, {sum(outcome.messages.values()):,} messages", style="dim"
         )
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps([_figures(each) for each in outcomes], indent=2) + "\n")
+    RESULT.write_text(json.dumps([figures_of(each) for each in outcomes], indent=2) + "\n")
     console.print(table_of(outcomes))
     for outcome in outcomes:
         for fault in outcome.faults[:20]:
@@ -252,43 +236,6 @@ def run_mode(mode: str, points: Sequence[str], rounds: int, *, lease_ms: int = L
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stand = stack.enter_context(stand_on(folder))
         return asyncio.run(Matrix(stand, mode=mode, url=url, lease_ms=lease_ms).run(points, rounds))
-
-
-def table_of(outcomes: Sequence[Outcome]) -> Table:
-    """Kills by point and mode, and what became of the messages."""
-    table = Table(title="The bridge, killed under load", title_justify="left", box=None)
-    table.add_column("killed", no_wrap=True)
-    for outcome in outcomes:
-        table.add_column(outcome.mode, justify="right", no_wrap=True)
-    for point in (*POINTS, ASLEEP):
-        if any(outcome.kills[point] for outcome in outcomes):
-            table.add_row(point, *[f"{outcome.kills[point]}" for outcome in outcomes])
-    table.add_section()
-    table.add_row("kills", *[f"{outcome.kills.total():,}" for outcome in outcomes])
-    table.add_row("messages", *[f"{sum(outcome.messages.values()):,}" for outcome in outcomes])
-    for act in sorted({act for outcome in outcomes for act in outcome.messages}):
-        table.add_row(f"  {act}", *[f"{outcome.messages[act]:,}" for outcome in outcomes])
-    table.add_row("answers", *[f"{outcome.answers:,}" for outcome in outcomes])
-    table.add_row("wrong effects or answers", *[f"{len(outcome.faults):,}" for outcome in outcomes])
-    table.add_row("takeover, longest", *[_longest(outcome) for outcome in outcomes])
-    table.add_row("took", *[f"{outcome.seconds:,.0f} s" for outcome in outcomes])
-    return table
-
-
-def _longest(outcome: Outcome) -> str:
-    return f"{max(outcome.takeovers):.1f} s" if outcome.takeovers else "-"
-
-
-def _figures(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "mode": outcome.mode,
-        "kills": dict(outcome.kills),
-        "messages": dict(outcome.messages),
-        "answers": outcome.answers,
-        "faults": outcome.faults,
-        "takeover_seconds": [round(each, 2) for each in outcome.takeovers],
-        "seconds": round(outcome.seconds),
-    }
 
 
 def _arguments() -> argparse.Namespace:

@@ -85,8 +85,8 @@ class Refunds:
         self._ready[reversal.sequence] = (reversal, Refund(sequence=reversal.sequence, kind=kind, lines=lines))
 
     def withdraw(self, reversal: ReversalEntry) -> bool:
-        """Takes one out that is in no batch yet; false when it is too late."""
-        if reversal.sequence in self._taken:
+        """Takes one out that is in no batch yet; false when it is too late, or was taken out before."""
+        if reversal.sequence in self._taken or reversal not in self._lines.get(reversal.original, []):
             return False
         self._ready.pop(reversal.sequence, None)
         self.done(reversal)

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 from node.bridge.batch import Batcher, encode
 from node.bridge.entry import PaymentEntry, ReversalEntry, entry_of, pack_payment
 from node.bridge.finality import payments_in_order
+from node.bridge.refunds import Refunds
 from node.chain.ledger import batch_of
 from node.config import BatchSettings
 from node.domain.batch_format import decode_batch, encode_batch, for_batch, make_batch
-from node.domain.ids import MemberId, Sequence, StreamId
+from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
 from node.domain.payment import Payment, Tender
 from tests.offchain.bridge_out.makers import line, payment
 
@@ -116,3 +117,14 @@ def test_give_back_puts_payments_before_later_ones() -> None:
     batcher.add(entry(5, payment(5, member=5)))
     batcher.give_back([entry(2, payment(2, member=2)), entry(3, payment(3, member=5))])
     assert [formed.sequences for formed in iter(batcher.take, None)] == [(2,), (3,), (5,)]
+
+
+def test_withdraw_is_false_when_somebody_withdrew_it_before() -> None:
+    """A refund may be refused and too late at the same moment: one of the two declines it."""
+    refunds = Refunds(BatchSettings(), StreamId(1))
+    refund = ReversalEntry(
+        sequence=Sequence(2), original=Sequence(1), member=MemberId(7), received_at=0, amount=MinorUnits(5)
+    )
+    refunds.wait(refund)
+    assert refunds.begin(refund)
+    assert [refunds.withdraw(refund), refunds.withdraw(refund)] == [True, False]

@@ -6,22 +6,18 @@ from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine.base import RootTransaction
 from sqlalchemy.exc import InternalError, OperationalError
 
 from benchmarks.database import Cluster
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.lease import Lease, owner_of
-from node.bridge.journal.postgres import SHARED, open_postgres, schema_of
-from node.bridge.journal.schema import SHARED_MIGRATIONS, current_revision, migrate
-from node.bridge.journal.shared_tables import metadata
+from node.bridge.journal.postgres import open_postgres, schema_of
 from node.bridge.journal.store import Journal
 from node.config import JournalSettings
-from node.domain.errors import JournalUnwritable, LeaseLost, Unusable
+from node.domain.errors import JournalUnwritable, LeaseLost
 from node.domain.ids import StreamId
-from tests.offchain.bridge_out.conftest import DATABASES, until
+from tests.offchain.bridge_out.conftest import until
 from tests.offchain.bridge_out.makers import payment
 from tests.offchain.bridge_out.test_journal import admission
 
@@ -250,53 +246,3 @@ async def test_committed_tells_what_became_of_a_transaction(database: str) -> No
         undone = owner.check(connection)
         undone_in.rollback()
     assert (owner.committed(done), owner.committed(undone)) == (True, False)
-
-
-def test_open_postgres_says_what_is_wrong(cluster: Cluster, database: str) -> None:
-    for url, sentence in (
-        ("sqlite:///x", "Journal.url is postgresql://USER@HOST/DATABASE"),
-        ("no url", "Journal.url is postgresql://USER@HOST/DATABASE"),
-        ("postgresql://till:secret@/x", "holds a password"),
-        ("postgresql://till@/x?host=/nowhere", "cannot be used"),
-        (database.replace("/test", "/none"), "does not exist"),
-    ):
-        with pytest.raises(Unusable) as failure:
-            open_postgres(url, "stream_1")
-        assert sentence.lower() in str(failure.value).lower() and "secret" not in str(failure.value)
-
-
-def test_open_postgres_refuses_a_server_that_is_not_durable(cluster: Cluster) -> None:
-    database = cluster.url(f"test{next(DATABASES)}")
-    with asked(database) as connection:
-        connection.execute("ALTER SYSTEM SET fsync = off")
-        connection.execute("SELECT pg_reload_conf()")
-    try:
-        with pytest.raises(Unusable, match="runs with fsync off"):
-            for _ in range(100):  # a reload is heard of a moment later
-                open_postgres(database, "stream_1")
-    finally:
-        with asked(database) as connection:
-            connection.execute("ALTER SYSTEM RESET fsync")
-            connection.execute("SELECT pg_reload_conf()")
-
-
-def test_open_postgres_commits_to_the_disk_and_orders_by_bytes(database: str) -> None:
-    engine = open_postgres(database, "stream_1")
-    migrate(engine)
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
-        assert connection.exec_driver_sql("SHOW search_path").scalar() == "stream_1"
-        collation = connection.exec_driver_sql(
-            "SELECT collation_name FROM information_schema.columns"
-            " WHERE table_schema = 'stream_1' AND table_name = 'entries' AND column_name = 'reference'"
-        ).scalar()
-    assert collation == "C"
-
-
-def test_migrate_matches_the_shared_tables_and_goes_down_again(database: str) -> None:
-    engine = open_postgres(database, SHARED)
-    migrate(engine, folder=SHARED_MIGRATIONS)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-    migrate(engine, "base", folder=SHARED_MIGRATIONS)
-    assert current_revision(engine) is None
