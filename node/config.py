@@ -132,6 +132,8 @@ class Iso8583Settings:
     host: str = setting("127.0.0.1", low=1, high=255)
     port: int = setting(0, low=0, high=65_535)
     framing: str = setting("nac", choices=("nac", "post", "ascii"))
+    tpdu: str = setting("optional", choices=("optional", "always", "never"))
+    fields: str = setting("ascii", choices=("ascii", "bcd"))
     utc_offset: int = setting(0, low=-86_400, high=86_400)
     mac_key_file: Path | None = setting(None)
     mac_required: bool = setting(True)

@@ -11,9 +11,10 @@ from node.domain.answer import Answer
 from node.domain.errors import TillnetError
 from node.domain.ids import PaymentId, parse_payment_id
 from node.iso8583.basket import write_objects
-from node.iso8583.packager import MAC_CHARACTERS, Message, mac_element, pack, response_mti
+from node.iso8583.packager import Message, response_mti
 from node.iso8583.profile import APPROVAL_DIGITS, APPROVAL_LENGTH
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Fields
 
 APPROVED: Final = "00"
 MALFUNCTION: Final = "96"
@@ -56,16 +57,9 @@ def refusal(request: Message, failure: TillnetError | None) -> Message:
     return _reply(request, failure.response_code, {63: _printable(str(failure))})
 
 
-def encode(reply: Message, key: RetailMac | None) -> bytes:
+def encode(reply: Message, key: RetailMac | None, fields: Fields) -> bytes:
     """The bytes of a reply, with a MAC under the request's key if it had one."""
-    return pack(reply) if key is None else pack_with_mac(reply, key)
-
-
-def pack_with_mac(message: Message, key: RetailMac) -> bytes:
-    """The bytes of a message with its MAC as the last element; it covers all before itself."""
-    placed = Message(mti=message.mti, fields={**message.fields, mac_element(message): "0" * MAC_CHARACTERS})
-    covered = pack(placed)[:-MAC_CHARACTERS]
-    return covered + key.compute(covered).hex().upper().encode()
+    return fields.pack(reply) if key is None else fields.pack_with_mac(reply, key)
 
 
 def balance_amounts(currency: str, holdings: Holdings) -> str:

@@ -11,8 +11,9 @@ from typing import Final
 
 from node.domain.assignment import Item
 from node.iso8583.basket import read_objects, spread, write_items, write_objects
-from node.iso8583.packager import MAC_CHARACTERS, Message, mac_element, pack, unpack
+from node.iso8583.packager import Message, mac_element
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Fields
 
 PURCHASE: Final = "000000"
 ALL_STORED_VALUE: Final = "006000"
@@ -28,11 +29,12 @@ TIMED_OUT: Final = "4021"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PosTerminal:
-    """A terminal: DE41, its merchant's number (DE42), and its MAC key if it has one."""
+    """A terminal: DE41, its merchant's number (DE42), its MAC key if it has one, and how it writes its fields."""
 
     id: str
     merchant: int
     mac: RetailMac | None = field(default=None, repr=False)
+    fields: Fields = Fields.ASCII
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +106,8 @@ class Reply:
         if mac is None or self.request is None or mac_element_of(self.request.message) is None:
             return True
         number = mac_element_of(Message(mti=self.mti, fields=self.fields))
-        return number is not None and mac.verify(self.content[:-MAC_CHARACTERS], bytes.fromhex(self.fields[number]))
+        covered = self.request.terminal.fields.covered(self.content)
+        return number is not None and mac.verify(covered, bytes.fromhex(self.fields[number]))
 
     def _object(self, tag: str) -> str | None:
         return self.facts.get(tag)
@@ -254,17 +257,10 @@ def seal(mti: str, fields: Mapping[int, str], terminal: PosTerminal) -> Request:
     """Packs a message, with a MAC if the terminal has a key. Raises ValueError when a value does not fit."""
     message = Message(mti=mti, fields=fields)
     if terminal.mac is None:
-        return Request(message=message, content=pack(message), terminal=terminal)
-    number = mac_element(message)
-    message = Message(mti=mti, fields={**fields, number: "0" * MAC_CHARACTERS})
-    covered = pack(message)[:-MAC_CHARACTERS]
-    content = covered + terminal.mac.compute(covered).hex().upper().encode()
-    return Request(message=message, content=content, terminal=terminal)
-
-
-def read_reply(content: bytes) -> Message:
-    """A reply's message. Raises MalformedMessage."""
-    return unpack(content)
+        return Request(message=message, content=terminal.fields.pack(message), terminal=terminal)
+    content = terminal.fields.pack_with_mac(message, terminal.mac)
+    sealed = Message(mti=mti, fields={**fields, mac_element(message): content[-terminal.fields.mac_size :].hex()})
+    return Request(message=sealed, content=content, terminal=terminal)
 
 
 def _head(

@@ -32,10 +32,11 @@ from node.bridge.verify.iso8583_acts import (
 from node.bridge.verify.iso8583_refund import verify_refund
 from node.bridge.verify.lookup import Verified
 from node.domain.errors import InvalidTransaction, TillnetError
-from node.iso8583.framing import Framing, split_tpdu, swap_tpdu
-from node.iso8583.packager import Message, UnreadableMessage, response_mti, unpack
+from node.iso8583.framing import swap_tpdu
+from node.iso8583.packager import Message, UnreadableMessage, response_mti
 from node.iso8583.profile import REVERSAL_NEEDS, TYPES, Operation, row_of
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Wire
 
 _LOG = structlog.get_logger(__name__)
 _NETWORK_CODES: Final = frozenset({"001", "002", "301"})
@@ -57,17 +58,17 @@ class _Attempt:
     """How far a message has come; its MAC key seals the reply, whatever happens after."""
 
     message: Message
-    data: bytes
+    covered: bytes
     key: RetailMac | None = None
 
 
 class Exchange:
     """Answers messages. `clock` gives Unix seconds."""
 
-    def __init__(self, ports: Ports, rules: Rules, framing: Framing, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, ports: Ports, rules: Rules, wire: Wire, *, clock: Callable[[], float] = time.time) -> None:
         self._ports = ports
         self._rules = rules
-        self._framing = framing
+        self._wire = wire
         self._clock = clock
 
     async def answer(self, frame: bytes) -> bytes | None:
@@ -75,9 +76,10 @@ class Exchange:
 
         Raises UnreadableMessage when not even the message's type can be read, and nothing else.
         """
-        tpdu, data = split_tpdu(self._framing, frame)
+        fields = self._wire.fields
+        tpdu, data = self._wire.split(frame)
         try:
-            message = unpack(data)
+            message = fields.unpack(data)
         except UnreadableMessage as failure:
             partial = failure.partial
             if partial is None:
@@ -85,12 +87,13 @@ class Exchange:
             if response_mti(partial.mti) is None:
                 return None
             _log_refusal(partial, failure)
-            return swap_tpdu(tpdu) + encode(refusal(partial, failure), None)
+            return swap_tpdu(tpdu) + encode(refusal(partial, failure), None, fields)
         if response_mti(message.mti) is None:
             _LOG.info("message.ignored", mti=message.mti)
             return None
-        attempt = _Attempt(message=message, data=data)
-        return swap_tpdu(tpdu) + encode(await self._reply(attempt), attempt.key)
+        attempt = _Attempt(message=message, covered=fields.covered(data))
+        reply = await self._reply(attempt)
+        return swap_tpdu(tpdu) + encode(reply, attempt.key, fields)
 
     async def _reply(self, attempt: _Attempt) -> Message:
         message = attempt.message
@@ -108,13 +111,13 @@ class Exchange:
         message, rules = attempt.message, self._rules
         mti, code = message.mti, message.fields.get(3, "")
         if mti[:2] == "08":
-            attempt.key = check_mac(message, attempt.data, rules, required=False)
+            attempt.key = check_mac(message, attempt.covered, rules, required=False)
             return _network(message)
         row = None if mti in _REVERSALS else row_of(mti, code)
         if row is None and mti not in _REVERSALS and (code or mti not in TYPES):
             raise InvalidTransaction(f"messages of type {mti} with processing code {code or 'missing'} are not taken")
         parties = find_parties(message, REVERSAL_NEEDS if row is None else row.needs, rules)
-        attempt.key = check_mac(message, attempt.data, rules, required=rules.mac_required)
+        attempt.key = check_mac(message, attempt.covered, rules, required=rules.mac_required)
         received = int(self._clock())
         if row is None:
             verified = verify_reversal(message, parties, rules, received)

@@ -19,6 +19,7 @@ from node.bridge.verify.lookup import Randomness
 from node.bridge.verify.mac_keys import MacKeys
 from node.config import Iso8583Settings
 from node.iso8583.framing import Framing
+from node.iso8583.wire import Fields, Tpdu, Wire
 
 _LOG = structlog.get_logger(__name__)
 _SWEEP_SECONDS: Final = 1.0
@@ -48,14 +49,17 @@ async def serve_iso8583(
         member_of=ports.member_of,
         randomness=randomness,
     )
-    connections = Connections(settings, Exchange(ports, rules, Framing(settings.framing), clock=clock))
+    wire = Wire(framing=Framing(settings.framing), tpdu=Tpdu(settings.tpdu), fields=Fields(settings.fields))
+    connections = Connections(settings, Exchange(ports, rules, wire, clock=clock))
     loop = asyncio.get_running_loop()
     try:
         server = await loop.create_server(connections.make, settings.host, settings.port, backlog=_BACKLOG)
     except OSError as failure:
         raise cannot_listen(settings.host, settings.port, failure) from None
     host, port = server.sockets[0].getsockname()[:2]
-    _LOG.info("iso8583.listening", host=host, port=port, framing=settings.framing, mac_keys=len(keys))
+    _LOG.info(
+        "iso8583.listening", host=host, port=port, framing=settings.framing, fields=settings.fields, mac_keys=len(keys)
+    )
     bound(host, port)
     try:
         while True:

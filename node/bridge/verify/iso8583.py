@@ -29,7 +29,7 @@ from node.domain.errors import InvalidTransaction, MalformedMessage, UnknownMerc
 from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId
 from node.domain.payment import OriginalKey, PaymentKey, Reversal
 from node.iso8583.basket import read_basket
-from node.iso8583.packager import MAC_CHARACTERS, MAC_ELEMENT, MAC_ELEMENT_2, Message
+from node.iso8583.packager import MAC_ELEMENT, MAC_ELEMENT_2, Message
 from node.iso8583.retail_mac import RetailMac
 
 # what may differ between a message and its repeat (DE7, PIN block, security), or names a person (cards, tracks)
@@ -75,10 +75,10 @@ def find_parties(message: Message, needs: Iterable[int], rules: Rules) -> Partie
     return Parties(terminal=terminal, merchant=find_merchant(directory, terminal), directory=directory)
 
 
-def check_mac(message: Message, data: bytes, rules: Rules, *, required: bool) -> RetailMac | None:
+def check_mac(message: Message, covered: bytes, rules: Rules, *, required: bool) -> RetailMac | None:
     """The key under which the message's MAC is right, None if it has none and needs none. Raises WrongMac.
 
-    The MAC is the last element; it covers every byte from the message type to just before itself.
+    The MAC is the last element; `covered` is every byte from the message type to just before it.
     """
     fields = message.fields
     number = MAC_ELEMENT_2 if MAC_ELEMENT_2 in fields else MAC_ELEMENT
@@ -88,7 +88,7 @@ def check_mac(message: Message, data: bytes, rules: Rules, *, required: bool) ->
         return None
     if max(fields) != number or (number == MAC_ELEMENT_2 and MAC_ELEMENT in fields):
         raise WrongMac("it is not the last element")
-    mac, covered = bytes.fromhex(fields[number]), data[:-MAC_CHARACTERS]
+    mac = bytes.fromhex(fields[number])
     for key in rules.keys.of(terminal_id(fields)):
         if key.verify(covered, mac):
             return key

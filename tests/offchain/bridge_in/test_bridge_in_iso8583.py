@@ -25,6 +25,7 @@ from node.domain.payment import Line, OriginalKey, Payment, Reversal, Tender
 from node.iso8583.framing import Framing, frame
 from node.iso8583.packager import UnreadableMessage, unpack
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Fields, Wire
 from node.pos import messages
 from node.pos.connection import TPDU, PosConnection, ReplyTimeout
 from node.pos.messages import PosTerminal, Request
@@ -278,20 +279,41 @@ async def test_failures_behind_the_intake_are_answered_and_the_connection_goes_o
     assert CARD not in output.out + output.err and MAC_KEY.hex() not in output.out + output.err
 
 
+@pytest.mark.parametrize("fields", Fields)
 @pytest.mark.parametrize("framing", ["nac", "post", "ascii"])
-async def test_every_framing_carries_the_same_messages(listen, terminal: PosTerminal, framing: str) -> None:
-    async with listen(framing=framing) as listener:
-        pos = await listener.connect()
-        assert (await pos.purchase(terminal, **GOOD)).approved
-        pos.send_raw(frame(listener.framing, b"") + frame(listener.framing, purchase(terminal).content))
+async def test_every_wire_profile_carries_the_same_messages(
+    listen, terminal: PosTerminal, journal: FakeJournal, basket: tuple[Item, ...], framing: str, fields: Fields
+) -> None:
+    till = replace(terminal, fields=fields)
+    async with listen(framing=framing, fields=fields.value) as listener:
+        pos = await listener.connect(fields=fields)
+        reply = await pos.purchase(till, **GOOD, items=basket, coin=200)
+        assert reply.approved and reply.mac_right and reply.payment_id == "1-1"
+        assert (await pos.reverse(reply.request)).approved
+        pos.send_raw(frame(listener.framing, b"") + frame(listener.framing, purchase(till).content))
         assert (await pos.unmatched()).approved
+    assert [type(each) for each in journal.entries] == [Payment, Reversal, Payment]
+    assert journal.entries[0].member == MEMBER
 
 
-async def test_tpdu_is_swapped_in_the_reply(listen, terminal: PosTerminal) -> None:
-    async with listen() as listener:
-        pos = await listener.connect(tpdu=TPDU)
-        assert (await pos.purchase(terminal, **GOOD)).approved
+@pytest.mark.parametrize("fields", Fields)
+@pytest.mark.parametrize("tpdu", ["optional", "always"])
+async def test_tpdu_is_swapped_in_the_reply(listen, terminal: PosTerminal, tpdu: str, fields: Fields) -> None:
+    async with listen(tpdu=tpdu, fields=fields.value) as listener:
+        pos = await listener.connect(tpdu=TPDU, fields=fields)
+        assert (await pos.purchase(replace(terminal, fields=fields), **GOOD)).approved
         assert pos.last_tpdu == bytes.fromhex("6000000003")
+
+
+async def test_a_tpdu_is_no_message_when_the_profile_has_none_and_the_other_way_round(
+    listen, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    for tpdu, sent in (("never", TPDU), ("always", b"")):
+        async with listen(tpdu=tpdu) as listener:
+            pos = await listener.connect(tpdu=sent)
+            with pytest.raises(ReplyTimeout):
+                await pos.send(purchase(terminal), timeout=0.2)
+    assert journal.entries == []
 
 
 async def test_pipelined_messages_are_answered_as_they_finish_and_bounded_in_flight(
@@ -464,7 +486,12 @@ def exchange(ports: Ports, key_file: Path) -> Exchange:
         member_of=ports.member_of,
         randomness=lambda size: bytes(size),
     )
-    return Exchange(ports, rules, Framing.NAC)
+    return Exchange(ports, rules, Wire())
+
+
+@pytest.fixture
+def bcd_exchange(ports: Ports, exchange: Exchange) -> Exchange:
+    return Exchange(ports, exchange._rules, Wire(fields=Fields.BCD))
 
 
 def never_approved(exchange: Exchange, content: bytes) -> None:
@@ -472,20 +499,26 @@ def never_approved(exchange: Exchange, content: bytes) -> None:
         reply = asyncio.run(exchange.answer(content))
     except UnreadableMessage:
         return
-    assert reply is None or unpack(reply).fields[39] not in ("00", "10")
+    assert reply is None or exchange._wire.fields.unpack(reply).fields[39] not in ("00", "10")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.binary(max_size=300))
-def test_no_bytes_crash_the_exchange_or_read_as_approval(exchange: Exchange, content: bytes) -> None:
-    never_approved(exchange, content)
-    never_approved(exchange, b"0200" + content)
+def test_no_bytes_crash_the_exchange_or_read_as_approval(
+    exchange: Exchange, bcd_exchange: Exchange, content: bytes
+) -> None:
+    for each, head in ((exchange, b"0200"), (bcd_exchange, b"\x02\x00")):
+        never_approved(each, content)
+        never_approved(each, head + content)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data())
-def test_no_flipped_byte_of_a_message_with_mac_reads_as_approval(exchange: Exchange, data: st.DataObject) -> None:
-    terminal = PosTerminal(id="TILL0001", merchant=42, mac=RetailMac(MAC_KEY))
+@given(data=st.data(), fields=st.sampled_from(Fields))
+def test_no_flipped_byte_of_a_message_with_mac_reads_as_approval(
+    exchange: Exchange, bcd_exchange: Exchange, fields: Fields, data: st.DataObject
+) -> None:
+    terminal = PosTerminal(id="TILL0001", merchant=42, mac=RetailMac(MAC_KEY), fields=fields)
+    exchange = bcd_exchange if fields is Fields.BCD else exchange
     content = bytearray(purchase(terminal, coin=100).content)
     position = data.draw(st.integers(0, len(content) - 1))
     # hexadecimal digits are the same in both cases
