@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from node.bridge.intake_ports import Holdings
 from node.domain.answer import Answer
+from node.domain.currency import coins
 from node.domain.errors import TillnetError
 from node.domain.ids import PaymentId, parse_payment_id
 from node.iso8583.basket import write_objects
@@ -45,9 +46,27 @@ def answer_reply(request: Message, answer: Answer) -> Message:
         objects.append(("DU", "1"))
     if objects:
         extra[48] = write_objects(objects)
-    if answer.text:
-        extra[63] = _printable(answer.text)
+    if answer.amount is not None:
+        extra[4] = f"{answer.amount:012d}"
+    text = receipt(answer)
+    if text:
+        extra[63] = _printable(text)
     return _reply(request, answer.response_code, extra)
+
+
+def receipt(answer: Answer) -> str:
+    """What is printed: what the clerk does next, the points that it gave, and all that the member has."""
+    parts = [answer.text] if answer.text else []
+    if answer.approved and answer.points:
+        parts.append(f"{coins(answer.points)} POINTS EARNED")
+    if answer.approved and answer.balance is not None:
+        parts.append(f"{coins(answer.balance)} POINTS IN ALL")
+    return ", ".join(parts)
+
+
+def answer_with(request: Message, response_code: str, extra: Mapping[int, str]) -> Message:
+    """A reply with this DE39 and these elements."""
+    return _reply(request, response_code, extra)
 
 
 def refusal(request: Message, failure: TillnetError | None) -> Message:

@@ -5,12 +5,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.bridge.exceptions import journal_of
 from node.bridge.journal import reading
-from node.bridge.journal.schema import current_revision
-from node.bridge.journal.store import existing
+from node.bridge.journal.exceptions import noted
 from node.bridge.journal.transitions import LAST_BLOCK
 from node.config import BridgeSettings
-from node.domain.errors import Unusable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +20,7 @@ class BridgeStatus:
     stream: int
     entries: dict[str, int]
     tombstones: int
+    exceptions: int
     open_batches: int
     last_block: int | None
     latency_p50_ms: int | None
@@ -30,14 +30,12 @@ class BridgeStatus:
 
 def read_status(settings: BridgeSettings) -> BridgeStatus:
     """The status from the journal. Raises Unusable when there is no journal, or one of another schema."""
-    engine = existing(settings.journal.path)
-    if current_revision(engine) is None:
-        raise Unusable(f"{settings.journal.path} is not a journal; till bridge migrate makes it one")
-    with engine.connect() as connection:
+    with journal_of(settings).connect() as connection:
         latencies = reading.latencies(connection)
         facts = reading.meta(connection)
         tombstones = connection.exec_driver_sql("SELECT count(*) FROM tombstones").scalar_one()
         entries = reading.counts(connection)
+        exceptions = sum(1 for _ in noted(connection))
         batches = len(reading.open_batches(connection))
     ready = _ready(settings.state)
     last_block = facts.get(LAST_BLOCK)
@@ -46,6 +44,7 @@ def read_status(settings: BridgeSettings) -> BridgeStatus:
         stream=settings.stream.id,
         entries=entries,
         tombstones=int(tombstones),
+        exceptions=exceptions,
         open_batches=batches,
         last_block=None if last_block is None else int(last_block),
         latency_p50_ms=percentile(latencies, 50),

@@ -24,3 +24,9 @@ def written(amount: int, currency: str) -> str:
         return str(amount)
     whole, part = divmod(amount, 10**places)
     return f"{whole}.{part:0{places}d}"
+
+
+def coins(units: int) -> str:
+    """Units of 10^-6 as people read them: 1.5 for 1,500,000."""
+    whole, rest = divmod(units, 10**6)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")

@@ -13,6 +13,7 @@ from node.domain import errors
 from node.domain.answer import Fact
 from node.domain.errors import TillnetError
 from node.iso8583.binary import size_in_bcd
+from node.iso8583.network import NETWORK, TOTALS
 from node.iso8583.profile import PROFILE, REPLY_TAGS, TAGS
 from node.iso8583.table import TABLE, Element, Kind
 
@@ -60,6 +61,22 @@ def operations() -> str:
     return "\n".join(rows)
 
 
+def network() -> str:
+    """What each network management code asks for."""
+    rows = ["| DE70 | asks for | elements that must be there | MAC needed |", "| --- | --- | --- | --- |"]
+    for row in NETWORK:
+        needs = " ".join(str(number) for number in row.needs)
+        rows.append(f"| {row.code} | {row.meaning} | {needs} | {row.mac.value} |")
+    return "\n".join(rows)
+
+
+def totals() -> str:
+    """Which of a day's totals stands in which element."""
+    rows = ["| DE | total |", "| --- | --- |"]
+    rows += [f"| {number} | {TABLE[number].name} |" for number, _ in TOTALS]
+    return "\n".join(rows)
+
+
 def tags() -> str:
     """The private objects of requests and replies."""
     rows = ["| tag | in | value |", "| --- | --- | --- |"]
@@ -80,6 +97,8 @@ def current(page: str) -> str:
     made = {
         "operations": operations(),
         "tags": tags(),
+        "network": network(),
+        "totals": totals(),
         "response codes": response_codes(),
         "elements": elements(),
         "facts": facts(),

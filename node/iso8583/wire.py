@@ -39,6 +39,11 @@ class Fields(Enum):
         """What of a message the MAC covers: every byte before it."""
         return data[: -self.mac_size]
 
+    def mac_in(self, data: bytes) -> str:
+        """The MAC at the end of a message, 16 hexadecimal digits."""
+        last = data[-self.mac_size :]
+        return last.hex().upper() if self is Fields.BCD else last.decode("latin-1")
+
     def pack_with_mac(self, message: Message, key: RetailMac) -> bytes:
         """The bytes of a message with its MAC as the last element."""
         placed = Message(mti=message.mti, fields={**message.fields, mac_element(message): "0" * MAC_CHARACTERS})

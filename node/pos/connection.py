@@ -169,9 +169,17 @@ class PosConnection(asyncio.Protocol):
         """0800, DE70 301."""
         return await self._network("301", terminal)
 
-    async def _network(self, code: str, terminal: PosTerminal) -> Reply:
+    async def change_key(self, terminal: PosTerminal) -> Reply:
+        """0800, DE70 161: the reply has a new MAC key (messages.unwrap_key)."""
+        return await self._network("161", terminal)
+
+    async def cut_over(self, terminal: PosTerminal, *, day: str) -> Reply:
+        """0800, DE70 201: closes the business day `day`, MMDD."""
+        return await self._network("201", terminal, day=day)
+
+    async def _network(self, code: str, terminal: PosTerminal, *, day: str = "") -> Reply:
         return await self.send(
-            messages.network(code, stan=self.next_stan(), transmitted=self._utc(), terminal=terminal)
+            messages.network(code, stan=self.next_stan(), transmitted=self._utc(), terminal=terminal, day=day)
         )
 
     async def purchase(

@@ -233,9 +233,11 @@ def original_elements(original: Request) -> str:
     return f"{was.mti}{was.fields[11]}{was.fields[7]}{'0' * 22}"
 
 
-def network(code: str, *, stan: str, transmitted: datetime, terminal: PosTerminal) -> Request:
-    """A 0800: `code` 001 signs on, 002 off, 301 asks for an echo."""
+def network(code: str, *, stan: str, transmitted: datetime, terminal: PosTerminal, day: str = "") -> Request:
+    """A 0800: `code` 001 signs on, 002 off, 301 asks for an echo, 161 for a new key; 201 closes the `day` (MMDD)."""
     fields = {7: f"{transmitted:%m%d%H%M%S}", 11: stan, 41: terminal.id, 70: code}
+    if day:
+        fields[15] = day
     return seal("0800", fields, terminal)
 
 
@@ -259,7 +261,7 @@ def seal(mti: str, fields: Mapping[int, str], terminal: PosTerminal) -> Request:
     if terminal.mac is None:
         return Request(message=message, content=terminal.fields.pack(message), terminal=terminal)
     content = terminal.fields.pack_with_mac(message, terminal.mac)
-    sealed = Message(mti=mti, fields={**fields, mac_element(message): content[-terminal.fields.mac_size :].hex()})
+    sealed = Message(mti=mti, fields={**fields, mac_element(message): terminal.fields.mac_in(content)})
     return Request(message=sealed, content=content, terminal=terminal)
 
 

@@ -98,12 +98,13 @@ class Admitter:
         packed = pack_payment(payment, enrol=self._enrol)
         sequence = self._number()
         debits = payment.waits
-        # A payment that only earns, without an act, is answered as soon as this row is on the disk.
+        # A payment that only earns, without an act, is answered as soon as this row is on the disk; so is an advice.
         code = None if debits else "00"
         batch.add(
             key,
             Known(sequence, Kind.PAYMENT, payment.body, _JOURNALED, code, None, None, packed, payment.merchant),
             (reference, debits, admission.sealed, admission.received_at),
+            approved=payment.approved,
         )
         entry = PaymentEntry(
             sequence=sequence,

@@ -27,6 +27,7 @@ COLUMNS: Final = (
     "original",
     "response_code",
     "received_at",
+    "approved",
 )
 CHUNKS: Final = (256, 64, 16, 4, 1)
 """Rows of one INSERT: few sizes, so that statements stay prepared; many rows, so that threads seldom switch."""
@@ -67,8 +68,11 @@ class Group:
         wanted = [*references, *map(timeless, references)]
         return cls(connection, known, {row[0] for row in _select(connection, _tombstones, wanted)})
 
-    def add(self, key: str, new: Known, rest: tuple[str, bool, bytes, int]) -> None:
-        """A new row; `rest` is its reference, whether it debits, what is kept sealed, and when it came."""
+    def add(self, key: str, new: Known, rest: tuple[str, bool, bytes, int], *, approved: int | None = None) -> None:
+        """A new row; `rest` is its reference, whether it debits, what is kept sealed, and when it came.
+
+        `approved` is how much of its amount it is where that is less than all.
+        """
         reference, debits, sealed, received_at = rest
         self.known[key] = new
         self._rows.append(
@@ -86,6 +90,7 @@ class Group:
                 new.original,
                 new.response_code,
                 received_at,
+                approved,
             )
         )
 

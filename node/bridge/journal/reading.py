@@ -51,6 +51,7 @@ class Stored:
     leaves: bytes
     kind: Kind = Kind.PAYMENT
     packed: bytes = b""
+    approved: int | None = None
 
 
 def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry | ReversalEntry]]:
@@ -145,7 +146,7 @@ def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored
     """What is known of these entries; one that does not exist is not in the answer."""
     rows = connection.exec_driver_sql(
         "SELECT e.sequence, e.status, e.response_code, e.reason, b.block, CASE WHEN e.kind = 0 THEN b.leaves END,"
-        " e.kind, e.packed FROM entries e LEFT JOIN batches b ON b.id = e.batch"
+        " e.kind, e.packed, e.approved FROM entries e LEFT JOIN batches b ON b.id = e.batch"
         " WHERE e.sequence IN (SELECT value FROM json_each(?))",
         (json.dumps(list(sequences)),),
     )
@@ -159,8 +160,9 @@ def stored(connection: Connection, sequences: Iterable[int]) -> dict[int, Stored
             leaves=leaves or b"",
             kind=Kind(kind),
             packed=packed,
+            approved=approved,
         )
-        for sequence, status, code, reason, block, leaves, kind, packed in rows
+        for sequence, status, code, reason, block, leaves, kind, packed, approved in rows
     }
 
 

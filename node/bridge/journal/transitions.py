@@ -19,6 +19,7 @@ from node.bridge.entry import (
     pack_undo,
     undo_key,
 )
+from node.bridge.journal import exceptions
 from node.domain import ids
 from node.domain.errors import BrokenInvariant
 from node.domain.payment import TRANSITIONS, Status
@@ -79,6 +80,7 @@ def _settle_batch(connection: Connection, result: BatchResult, codes: dict[int, 
             (reason, codes.get(reason, "96"), sequence, result.batch),
         ).rowcount
         _check(changed, 1, "declined")
+        exceptions.note(connection, sequence, reason, now)
     if result.given_back:
         changed = connection.exec_driver_sql(
             f"UPDATE entries SET status = 'journaled', batch = NULL WHERE {_AMONG} AND {_from(Status.JOURNALED)}",

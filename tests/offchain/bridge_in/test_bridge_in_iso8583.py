@@ -32,6 +32,7 @@ from node.pos.messages import PosTerminal, Request
 from tests.offchain.bridge_in.conftest import CARD, CURRENCY, LIMIT, MAC_KEY, MEMBER, OLD_MAC_KEY, STREAM, FakeJournal
 
 LOCAL = datetime(2026, 6, 1, 12, 30, 15, tzinfo=UTC)
+TEXT = "Thank you, 1.234 POINTS EARNED"
 GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
 
 
@@ -49,7 +50,7 @@ async def test_purchase_is_journaled_and_answered_with_what_a_gateway_needs(
 ) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     reply = await pos.purchase(terminal, **GOOD, items=basket, local=now)
-    assert (reply.mti, reply.response_code, reply.text, reply.payment_id) == ("0210", "00", "Thank you", "1-1")
+    assert (reply.mti, reply.response_code, reply.text, reply.payment_id) == ("0210", "00", TEXT, "1-1")
     assert reply.fields[38] == "000001" and reply.points == 1_234_000 and not reply.duplicate
     sent = reply.request.message.fields
     assert {n: reply.fields[n].strip() for n in (3, 4, 7, 11, 12, 13, 41, 42, 49)} == {
@@ -499,7 +500,9 @@ def never_approved(exchange: Exchange, content: bytes) -> None:
         reply = asyncio.run(exchange.answer(content))
     except UnreadableMessage:
         return
-    assert reply is None or exchange._wire.fields.unpack(reply).fields[39] not in ("00", "10")
+    if reply is not None:
+        _, message = exchange._wire.split(reply)
+        assert exchange._wire.fields.unpack(message).fields[39] not in ("00", "10")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -525,3 +528,49 @@ def test_no_flipped_byte_of_a_message_with_mac_reads_as_approval(
     flip = data.draw(st.integers(1, 255).filter(lambda bits: bits != 0x20))
     content[position] ^= flip
     never_approved(exchange, bytes(content))
+
+
+REQUESTS = tuple(f"0{kind}{way}{repeat}" for kind in "1245" for way in "02" for repeat in "01")
+"""Every type that somebody may send beside network management, taken or not."""
+GOOD_VALUES = {
+    2: CARD,
+    3: "000000",
+    4: "000000001200",
+    7: "0601123015",
+    11: "000001",
+    12: "123015",
+    13: "0601",
+    15: "0601",
+    22: "021",
+    25: "00",
+    38: "000001",
+    39: "00",
+    41: "TILL0001",
+    42: "42",
+    48: "PA00011",
+    49: CURRENCY,
+    **dict.fromkeys((74, 75, 76, 77, 86, 87, 88, 89), "0"),
+    90: "0200" + "000001" + "0601123015" + "0" * 22,
+    97: "C" + "0" * 16,
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    mti=st.sampled_from(REQUESTS),
+    code=st.sampled_from(["000000", "006000", "009000", "200000", "210000", "310000", "910000", "920000", "123456"]),
+    drop=st.sets(st.sampled_from(sorted(GOOD_VALUES)), max_size=4),
+    fields=st.sampled_from(Fields),
+    forged=st.booleans(),
+)
+def test_no_message_without_a_right_mac_reads_as_approval_and_each_is_answered_once(
+    exchange: Exchange, mti: str, code: str, drop: set[int], fields: Fields, forged: bool
+) -> None:
+    rules = replace(exchange._rules, mac_required=True)
+    strict = Exchange(exchange._ports, rules, Wire(fields=fields))
+    thief = PosTerminal(id="TILL0001", merchant=42, mac=RetailMac(b"\x66" * 16) if forged else None, fields=fields)
+    said = {number: text for number, text in ({**GOOD_VALUES, 3: code}).items() if number not in drop}
+    reply = fields.unpack(asyncio.run(strict.answer(messages.seal(mti, said, thief).content)) or b"")
+    assert reply.fields[39] in ("03", "12", "30", "58", "97")
+    assert reply.mti[:2] == mti[:2] and reply.mti[2] == str(int(mti[2]) + 1) and reply.mti[3] == "0"
+    assert 38 not in reply.fields and 48 not in reply.fields and 54 not in reply.fields
