@@ -182,8 +182,10 @@ class Admitter:
         if original is None:
             batch.bury(reference, sequence, admission.received_at)
             return Admitted(sequence=None, status=status, response_code="00", entry=None, duplicate=False)
+        # what was not answered yet never reads as an approval any more: a gateway may take a late answer for another's
         batch.connection.exec_driver_sql(
-            "UPDATE entries SET reversed_by = ? WHERE sequence = ?", (sequence, original.sequence)
+            "UPDATE entries SET reversed_by = ?, response_code = coalesce(response_code, '91') WHERE sequence = ?",
+            (sequence, original.sequence),
         )
         entry = ReversalEntry(
             sequence=sequence,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from sqlalchemy import Connection, and_, insert, literal, select, update
+from sqlalchemy import BigInteger, Connection, SmallInteger, and_, insert, literal, select, update
 
 from node.bridge.entry import Kind
 from node.bridge.journal.tables import entries, exceptions
@@ -51,7 +51,7 @@ class Noted:
 
 def note(connection: Connection, sequence: int, reason: int, now: int) -> None:
     """Notes an entry that was just declined, if it had been answered 00."""
-    answered = select(entries.c.sequence, literal(reason), literal(now)).where(
+    answered = select(entries.c.sequence, literal(reason, SmallInteger), literal(now, BigInteger)).where(
         entries.c.sequence == sequence, entries.c.response_code == "00"
     )
     columns = [exceptions.c.sequence, exceptions.c.reason, exceptions.c.noted_at]

@@ -152,6 +152,9 @@ def time_out(
         (sequence,),
     ).one()
     if code is not None:
+        if unbatched and status == Status.JOURNALED.value:
+            # its reversal was journaled a moment ago, and has not got to cancelling it
+            connection.exec_driver_sql("UPDATE entries SET status = 'declined' WHERE sequence = ?", (sequence,))
         return str(code), None
     if unbatched and status == Status.JOURNALED.value:
         connection.exec_driver_sql(

@@ -283,3 +283,12 @@ async def test_a_part_is_kept_with_what_was_approved(journal: Journal) -> None:
     answer = answer_of(StreamId(1), found[1], currency="840", duplicate=True)
     assert (answer.response_code, answer.amount, answer.approved) == ("10", 300, True)
     assert answer.text == "ONLY 3.00 APPROVED, TAKE THE REST OTHERWISE"
+
+
+async def test_a_sale_that_is_too_late_in_no_batch_is_declined_though_its_reversal_came_first(journal: Journal) -> None:
+    sale = debit(1)
+    await admit(journal, sale)
+    await admit(journal, reversal(2, sale))
+    code, undo = await journal.time_out(1, 5_000, unbatched=True)
+    stored = await journal.run(lambda connection: reading.stored(connection, [1]))
+    assert (code, undo, stored[1].status, stored[1].response_code) == ("91", None, Status.DECLINED, "91")

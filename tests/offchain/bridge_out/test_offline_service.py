@@ -1,5 +1,6 @@
 """Advices and partial approvals on a real ledger: what was sold offline is posted, what overdraws is an exception."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,18 +12,28 @@ from typing import Any
 
 import pytest
 
+from node.bridge import start
 from node.bridge.exceptions import list_exceptions
 from node.bridge.journal import exceptions
 from node.bridge.journal.exceptions import What
 from node.bridge.start import Running
+from node.config import Iso8583Settings
 from node.domain.ids import MinorUnits
 from node.domain.payment import Payment, Status, Tender
-from tests.offchain.bridge_out.conftest import bridge_on, idle
+from node.iso8583.framing import Framing
+from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Fields
+from node.pos.connection import PosConnection
+from node.pos.keys import with_new_key
+from node.pos.messages import PosTerminal
+from tests.offchain.bridge_out.conftest import bridge_on, idle, until
 from tests.offchain.bridge_out.makers import debit, line, payment, reversal
 from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, VALUE, Stand
 
 pytestmark = pytest.mark.anvil
 ANNA, BERT = MEMBERS[0], MEMBERS[1]
+MAC_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
+KEK = bytes.fromhex("11111111111111112222222222222222")
 
 
 def advised(stan: int, stand: Stand, *, member: int = ANNA, amount: int = 500) -> Payment:
@@ -135,3 +146,64 @@ async def test_the_command_lists_and_closes_exceptions(stand: Stand) -> None:
             )
             assert again.returncode == 1 and again.stderr.count("\n") == 1, again.stderr
     assert list_exceptions(stand.settings(), closed=False) == []
+
+
+async def test_listeners_of_two_profiles_share_their_keys(stand: Stand) -> None:
+    keys, over = stand.folder / "mac.keys", stand.folder / "kek.keys"
+    till = f"{stand.merchants[0]}T0"
+    for path, key in ((keys, MAC_KEY), (over, KEK)):
+        path.touch(mode=0o600)
+        path.write_text(f"{till} {key.hex()}\n")
+    common = {"mac_key_file": keys, "key_encrypting_file": over}
+    listeners = (
+        Iso8583Settings(**common),
+        Iso8583Settings(name="old", framing="ascii", fields="bcd", sign_on=True, **common),
+    )
+    settings = replace(stand.settings(), iso8583=listeners)
+    async with start.started(settings) as running:
+        stopping = asyncio.Event()
+        serving = asyncio.create_task(start.serve(settings, running, stopping))
+        ready = stand.folder / "bridge.json"
+
+        async def listening() -> bool:
+            return ready.is_file()
+
+        await until(listening, "both listen")
+        ports = {name: each["port"] for name, each in json.loads(ready.read_text()).items() if name != "pid"}
+        assert sorted(ports) == ["iso8583", "old"]
+        new = await PosConnection.open("127.0.0.1", ports["iso8583"])
+        old = await PosConnection.open("127.0.0.1", ports["old"], framing=Framing.ASCII, fields=Fields.BCD)
+        terminal = PosTerminal(id=till, merchant=stand.merchants[0], mac=RetailMac(MAC_KEY))
+        changed = with_new_key(terminal, await new.change_key(terminal), KEK)
+        # the other listener knows the key at once
+        reply = await old.sign_on(replace(changed, fields=Fields.BCD))
+        assert (reply.response_code, reply.mac_right) == ("00", True)
+        day = f"{datetime.now(UTC):%m%d}"
+        assert (await new.cut_over(changed, day=day)).approved and (
+            await old.cut_over(replace(changed, fields=Fields.BCD), day=day)
+        ).approved
+        for connection in (new, old):
+            await connection.close()
+        stopping.set()
+        await serving
+    assert reply.fields[70] == "001"
+
+
+async def test_an_unanswered_sale_never_reads_as_approved_once_it_was_reversed(stand: Stand) -> None:
+    stand.stop_mining()
+    sale = replace(debit(1, member=ANNA), time=stand.now())
+    async with bridge_on(stand, answers={"deadline_ms": 60_000}) as running:
+        waiting = asyncio.create_task(running.bridge.submit(sale, b""))
+
+        async def sent() -> bool:
+            return bool(running.stages.sender.pending)
+
+        await until(sent, "the batch is on its way")
+        assert (await running.bridge.submit(reversal(2, sale), b"")).response_code == "00"
+        assert (await running.bridge.submit(sale, b"")).response_code == "91"
+        stand.mine_every(0)
+        stand.mine()
+        assert (await waiting).response_code == "91"
+        await idle(running)
+        assert (await running.bridge.submit(sale, b"")).response_code == "91"
+    assert (stand.value(ANNA), stand.points(ANNA)) == (VALUE, 0)
