@@ -1,6 +1,7 @@
 """The ISO 8583 listener over real TCP, with a journal that is none: every bad input, and its response code."""
 
 import asyncio
+import itertools
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from node.domain.ids import MinorUnits
 from node.domain.merkle import items_root
 from node.domain.payment import Line, OriginalKey, Payment, Reversal, Tender
 from node.iso8583.framing import Framing, frame
-from node.iso8583.packager import UnreadableMessage, unpack
+from node.iso8583.packager import UnreadableMessage, response_mti, unpack
 from node.iso8583.retail_mac import RetailMac
 from node.iso8583.wire import Fields, Wire
 from node.pos import messages
@@ -34,6 +35,30 @@ from tests.offchain.bridge_in.conftest import CARD, CURRENCY, LIMIT, MAC_KEY, ME
 LOCAL = datetime(2026, 6, 1, 12, 30, 15, tzinfo=UTC)
 TEXT = "Thank you, 1.234 POINTS EARNED"
 GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
+
+REQUESTS = tuple(f"0{kind}{way}{repeat}" for kind in "1245" for way in "02" for repeat in "01")
+"""Every type that somebody may send beside network management, taken or not."""
+GOOD_VALUES = {
+    2: CARD,
+    3: "000000",
+    4: "000000001200",
+    7: "0601123015",
+    11: "000001",
+    12: "123015",
+    13: "0601",
+    15: "0601",
+    22: "021",
+    25: "00",
+    38: "000001",
+    39: "00",
+    41: "TILL0001",
+    42: "42",
+    48: "PA00011",
+    49: CURRENCY,
+    **dict.fromkeys((74, 75, 76, 77, 86, 87, 88, 89), "0"),
+    90: "0200" + "000001" + "0601123015" + "0" * 22,
+    97: "C" + "0" * 16,
+}
 
 
 def purchase(terminal: PosTerminal, *, drop: tuple[int, ...] = (), **changes: object) -> Request:
@@ -337,6 +362,29 @@ async def test_pipelined_messages_are_answered_as_they_finish_and_bounded_in_fli
     assert len({reply.payment_id for reply in replies}) == 40
 
 
+@pytest.mark.parametrize("fields", Fields)
+async def test_every_message_of_a_mixture_gets_exactly_one_reply(
+    listen, terminal: PosTerminal, thief: PosTerminal, fields: Fields
+) -> None:
+    till, forger = (replace(each, fields=fields) for each in (terminal, thief))
+    stan, sent, stream = 0, {}, b""
+    async with listen(fields=fields.value) as listener:
+        for mti, code, who in itertools.product(REQUESTS, ("000000", "310000", "777777"), (till, forger)):
+            for drop in (None, 3, 12, 42, 90):
+                stan += 1
+                said = {**GOOD_VALUES, 3: code, 11: f"{stan:06d}", 7: f"{stan:010d}"}
+                content = messages.seal(mti, {n: text for n, text in said.items() if n != drop}, who).content
+                cut = content[:-9] if stan % 7 == 0 else content
+                sent[said[11]] = response_mti(mti)
+                stream += frame(listener.framing, cut)
+        pos = await listener.connect(fields=fields)
+        pos.send_raw(stream)
+        got = [await pos.unmatched(timeout=20.0) for _ in sent]
+        echo = await pos.echo(replace(till, mac=None))
+    assert {reply.fields[11]: reply.mti for reply in got} == sent and len(got) == len(sent) == stan
+    assert echo.approved and pos.late == stan
+
+
 async def test_a_slow_answer_does_not_hold_up_the_next_message(
     pos: PosConnection, terminal: PosTerminal, journal: FakeJournal
 ) -> None:
@@ -528,31 +576,6 @@ def test_no_flipped_byte_of_a_message_with_mac_reads_as_approval(
     flip = data.draw(st.integers(1, 255).filter(lambda bits: bits != 0x20))
     content[position] ^= flip
     never_approved(exchange, bytes(content))
-
-
-REQUESTS = tuple(f"0{kind}{way}{repeat}" for kind in "1245" for way in "02" for repeat in "01")
-"""Every type that somebody may send beside network management, taken or not."""
-GOOD_VALUES = {
-    2: CARD,
-    3: "000000",
-    4: "000000001200",
-    7: "0601123015",
-    11: "000001",
-    12: "123015",
-    13: "0601",
-    15: "0601",
-    22: "021",
-    25: "00",
-    38: "000001",
-    39: "00",
-    41: "TILL0001",
-    42: "42",
-    48: "PA00011",
-    49: CURRENCY,
-    **dict.fromkeys((74, 75, 76, 77, 86, 87, 88, 89), "0"),
-    90: "0200" + "000001" + "0601123015" + "0" * 22,
-    97: "C" + "0" * 16,
-}
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
