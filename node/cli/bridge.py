@@ -123,6 +123,34 @@ def close_(config: Path, name: str, note: str) -> None:
     click.echo(f"{name} is closed")
 
 
+@bridge.command()
+@CONFIG
+@click.option("--terminal", default="", help="Only this terminal's.")
+@click.option("--open", "unbalanced", is_flag=True, help="Only those whose totals are not known to be right.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each.")
+def days(config: Path, terminal: str, unbalanced: bool, as_json: bool) -> None:
+    """List business days that terminals closed, newest first, and whether their totals were right."""
+    from node.bridge.business_days import list_days
+
+    settings = load_bridge(config)
+    found = list_days(settings, terminal=terminal, unbalanced=unbalanced)
+    for each in found:
+        totals = each.totals
+        if as_json:
+            said = asdict(totals) | {"terminal": each.terminal, "date": str(each.date), "balanced": each.balanced}
+            click.echo(json.dumps(said | {"closed_at": each.closed_at.isoformat()}))
+            continue
+        state = {True: "in balance", False: "OUT OF BALANCE", None: "no totals told"}[each.balanced]
+        debits = written(totals.debit_amount - totals.debit_reversal_amount, settings.chain.currency)
+        credits_ = written(totals.credit_amount - totals.credit_reversal_amount, settings.chain.currency)
+        click.echo(
+            f"{each.date}  {each.terminal:9}{totals.debits - totals.debit_reversals:>6} debits {debits:>14}"
+            f"{totals.credits - totals.credit_reversals:>6} credits {credits_:>14}  {state}"
+        )
+    if not found and not as_json:
+        click.echo("none")
+
+
 @bridge.group()
 def cards() -> None:
     """Say which member has which card."""

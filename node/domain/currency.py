@@ -19,6 +19,8 @@ def decimals(currency: str) -> int:
 
 def written(amount: int, currency: str) -> str:
     """`1234` of 840 is 12.34."""
+    if amount < 0:
+        return "-" + written(-amount, currency)
     places = decimals(currency)
     if not places:
         return str(amount)

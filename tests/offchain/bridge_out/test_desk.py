@@ -1,5 +1,8 @@
 """Business days, totals and exceptions in the journal; the totals against a model that counts by itself."""
 
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -203,6 +206,32 @@ async def test_what_a_terminal_said_and_who_signed_on_outlives_the_process(tmp_p
 
     claimed, balanced, at = await journal.run(said)
     assert ('"debits": 3' in claimed, bool(balanced), at) == (True, False, 5)
+
+
+async def test_the_command_lists_closed_days(tmp_path: Path, journal: Journal) -> None:
+    counter = JournalDesk(journal, lambda: 1_790_000_000_000, set())
+    await admit(journal, payment(1, amount=1_234))
+    await counter.cut_over(TERMINAL, 20_000)
+    await admit(journal, refund(2, 1, 200))
+    await journal.run(approve)
+    await counter.cut_over(TERMINAL, 20_001)
+    await counter.cut_over(OTHER, 20_001)
+    await counter.reconciled(TERMINAL, 20_000, Totals(debits=1, debit_amount=1_234), True)
+    await counter.reconciled(TERMINAL, 20_001, Totals(), False)
+    config = tmp_path / "bridge.toml"
+    config.write_text('[chain]\nrpc = ["http://127.0.0.1:1"]\ndeployment = "d"\n[stream]\nid = 1\nkey_file = "k"\n')
+
+    def said(*words: str) -> list[str]:
+        command = [sys.executable, "-m", "node.cli.main", "bridge", "days", "--config", str(config), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert said("--terminal", TERMINAL) == [
+        "2024-10-05  TILL0001      0 debits           0.00     1 credits           2.00  OUT OF BALANCE",
+        "2024-10-04  TILL0001      1 debits          12.34     0 credits           0.00  in balance",
+    ]
+    assert [line.split()[1] for line in said("--open")] == [TERMINAL, OTHER]
+    assert [json.loads(line)["balanced"] for line in said("--json", "--terminal", OTHER)] == [None]
+    assert said("--terminal", "NOBODY") == ["none"]
 
 
 # --- exceptions -------------------------------------------------------------------------------------------------------
