@@ -1,19 +1,18 @@
 # ruff: noqa: RUF009  (setting() only describes a field, it holds no state)
 """The only reader of configuration files and of the environment: frozen settings, each with its default and limits.
 
-Before every stage; used by cli/bridge and by whoever writes a configuration. A relative path in a file is relative to
-that file's folder.
+Before every stage; used by cli/bridge and by whoever writes a configuration. How tables become settings is toml.py's.
 """
 
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import NoneType
-from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+from typing import Final
 
 from node.domain.errors import Unusable
+from node.toml import read_table, setting
 
 FAIL_POINT_VARIABLE: Final = "TILL_FAIL_POINT"
 """Names the point at which the bridge kills itself; for crash tests only (node/bridge/failpoint.py)."""
@@ -22,17 +21,6 @@ RPC_KEY_VARIABLE: Final = "TILL_RPC_KEY"
 RPC_CA_VARIABLE: Final = "TILL_RPC_CA"
 """A file of certificates (PEM) that gateways' certificates are checked against, in place of the system's."""
 MAX_KEY_CHARACTERS: Final = 4096
-
-
-Section = TypeVar("Section")
-
-
-def setting(default: Any = MISSING, *, low: int = 0, high: int = 2**31, choices: tuple[str, ...] = ()) -> Any:
-    """A field of a settings dataclass. `low` and `high` bound a number, or the length of a text or a list."""
-    metadata = {"low": low, "high": high, "choices": choices}
-    if isinstance(default, list | tuple):
-        return field(default=tuple(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,17 +117,26 @@ class AnswerSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Iso8583Settings:
-    """The ISO 8583 listener (docs/iso8583.md). Port 0 lets the system choose; `utc_offset` is the terminals' zone.
+    """An ISO 8583 listener (docs/iso8583.md); `name` is what bridge.json calls it. Port 0 lets the system choose;
+    `utc_offset` is the terminals' zone.
 
-    `mac_key_file` has mode 0600. Without `mac_required`, a message without MAC is taken unless it debits.
+    `mac_key_file` and `key_encrypting_file` have mode 0600. Without `mac_required`, a message without MAC is taken
+    unless it debits. With `sign_on` a terminal's requests are taken only while it is signed on. With
+    `balances` the answer to a payment that is final has what the member has.
     """
 
+    name: str = setting("iso8583", low=1, high=32)
     host: str = setting("127.0.0.1", low=1, high=255)
     port: int = setting(0, low=0, high=65_535)
     framing: str = setting("nac", choices=("nac", "post", "ascii"))
+    tpdu: str = setting("optional", choices=("optional", "always", "never"))
+    fields: str = setting("ascii", choices=("ascii", "bcd"))
     utc_offset: int = setting(0, low=-86_400, high=86_400)
     mac_key_file: Path | None = setting(None)
     mac_required: bool = setting(True)
+    key_encrypting_file: Path | None = setting(None)
+    sign_on: bool = setting(False)
+    balances: bool = setting(False)
     max_message: int = setting(8_192, low=256, high=65_535)
     max_connections: int = setting(512, low=1, high=20_000)
     max_in_flight: int = setting(512, low=1, high=10_000)
@@ -170,7 +167,10 @@ class RpcSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BridgeSettings:
-    """All that `till bridge run` is told. The folder `state` gets `bridge.json` with the ports once it listens."""
+    """All that `till bridge run` is told. The folder `state` gets `bridge.json` with the ports once it listens.
+
+    `iso8583` are listeners, each with its profile: one table, or an array of them.
+    """
 
     state: Path = setting(Path("."))
     log_level: str = setting("info", choices=("debug", "info", "warning", "error"))
@@ -180,7 +180,7 @@ class BridgeSettings:
     batch: BatchSettings = BatchSettings()
     transaction: TransactionSettings = TransactionSettings()
     answers: AnswerSettings = AnswerSettings()
-    iso8583: Iso8583Settings | None = None
+    iso8583: tuple[Iso8583Settings, ...] = ()
     rpc: RpcSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)
     fail_point: str = ""
@@ -225,7 +225,7 @@ def load_bridge(path: Path, environment: Mapping[str, str] = os.environ) -> Brid
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Unusable(f"{path} cannot be read: {error}") from None
     document.pop("fail_point", None)
-    settings = _section(BridgeSettings, document, "", path.resolve().parent)
+    settings = read_table(BridgeSettings, document, path.resolve().parent)
     point = environment.get(FAIL_POINT_VARIABLE, "")
     return replace_fail_point(settings, point) if point else settings
 
@@ -234,61 +234,3 @@ def replace_fail_point(settings: BridgeSettings, point: str) -> BridgeSettings:
     """The same settings with a fail point armed."""
     values = {each.name: getattr(settings, each.name) for each in fields(settings)}
     return BridgeSettings(**(values | {"fail_point": point}))
-
-
-def _section(kind: type[Section], table: Mapping[str, Any], where: str, folder: Path) -> Section:
-    known = {each.name: each for each in fields(cast(Any, kind))}
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise Unusable(f"there is no setting {where}{unknown[0]}")
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for name, each in known.items():
-        section, optional = _table_of(hints[name])
-        if section is not None:
-            if optional and name not in table:
-                values[name] = None
-                continue
-            inner = table.get(name, {})
-            if not isinstance(inner, dict):
-                raise Unusable(f"the setting {where}{name} is a table, [{where}{name}]")
-            values[name] = _section(section, inner, f"{where}{name}.", folder)
-        elif name in table:
-            values[name] = _value(each, hints[name], table[name], f"{where}{name}", folder)
-        elif each.default is MISSING:
-            raise Unusable(f"the setting {where}{name} is missing")
-        elif isinstance(each.default, Path):
-            values[name] = folder / each.default
-    return kind(**values)
-
-
-def _table_of(hint: Any) -> tuple[Any, bool]:
-    """The settings class behind a type hint, if it is one, and whether its table may be left out (then it is None)."""
-    options = get_args(hint) or (hint,)
-    section = next((option for option in options if hasattr(option, "__dataclass_fields__")), None)
-    return section, NoneType in options
-
-
-def _value(each: "Field[Any]", hint: Any, value: Any, name: str, folder: Path) -> Any:
-    low, high = each.metadata.get("low", 0), each.metadata.get("high", 2**31)
-    choices = each.metadata.get("choices", ())
-    if hint in (Path, Path | None):
-        if not isinstance(value, str) or not value:
-            raise Unusable(f"{name} is the name of a file or a folder, in quotes")
-        return folder / value
-    if hint == tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            raise Unusable(f"{name} is a list of texts")
-        value = tuple(value)
-    elif type(value) is not hint:
-        raise Unusable(f"{name} is {_NAMES.get(hint, hint)}, not {value!r}")
-    if choices and value not in choices:
-        raise Unusable(f"{name} is one of {', '.join(choices)}, not {value!r}")
-    size = value if type(value) is int else len(value) if isinstance(value, str | tuple) else low
-    if not low <= size <= high:
-        what = "" if type(value) is int else "the length of "
-        raise Unusable(f"{what}{name} is between {low} and {high}, not {size}")
-    return value
-
-
-_NAMES: Final[dict[Any, str]] = {int: "a whole number", str: "a text in quotes", bool: "true or false"}

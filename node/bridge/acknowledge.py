@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from node.bridge.intake_ports import Holdings
 from node.domain.answer import Answer
+from node.domain.currency import coins
 from node.domain.errors import TillnetError
 from node.domain.ids import PaymentId, parse_payment_id
 from node.iso8583.basket import write_objects
-from node.iso8583.packager import MAC_CHARACTERS, Message, mac_element, pack, response_mti
+from node.iso8583.packager import Message, response_mti
 from node.iso8583.profile import APPROVAL_DIGITS, APPROVAL_LENGTH
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Fields
 
 APPROVED: Final = "00"
 MALFUNCTION: Final = "96"
@@ -44,9 +46,27 @@ def answer_reply(request: Message, answer: Answer) -> Message:
         objects.append(("DU", "1"))
     if objects:
         extra[48] = write_objects(objects)
-    if answer.text:
-        extra[63] = _printable(answer.text)
+    if answer.amount is not None:
+        extra[4] = f"{answer.amount:012d}"
+    text = receipt(answer)
+    if text:
+        extra[63] = _printable(text)
     return _reply(request, answer.response_code, extra)
+
+
+def receipt(answer: Answer) -> str:
+    """What is printed: what the clerk does next, the points that it gave, and all that the member has."""
+    parts = [answer.text] if answer.text else []
+    if answer.approved and answer.points:
+        parts.append(f"{coins(answer.points)} POINTS EARNED")
+    if answer.approved and answer.balance is not None:
+        parts.append(f"{coins(answer.balance)} POINTS IN ALL")
+    return ", ".join(parts)
+
+
+def answer_with(request: Message, response_code: str, extra: Mapping[int, str]) -> Message:
+    """A reply with this DE39 and these elements."""
+    return _reply(request, response_code, extra)
 
 
 def refusal(request: Message, failure: TillnetError | None) -> Message:
@@ -56,16 +76,9 @@ def refusal(request: Message, failure: TillnetError | None) -> Message:
     return _reply(request, failure.response_code, {63: _printable(str(failure))})
 
 
-def encode(reply: Message, key: RetailMac | None) -> bytes:
+def encode(reply: Message, key: RetailMac | None, fields: Fields) -> bytes:
     """The bytes of a reply, with a MAC under the request's key if it had one."""
-    return pack(reply) if key is None else pack_with_mac(reply, key)
-
-
-def pack_with_mac(message: Message, key: RetailMac) -> bytes:
-    """The bytes of a message with its MAC as the last element; it covers all before itself."""
-    placed = Message(mti=message.mti, fields={**message.fields, mac_element(message): "0" * MAC_CHARACTERS})
-    covered = pack(placed)[:-MAC_CHARACTERS]
-    return covered + key.compute(covered).hex().upper().encode()
+    return fields.pack(reply) if key is None else fields.pack_with_mac(reply, key)
 
 
 def balance_amounts(currency: str, holdings: Holdings) -> str:

@@ -8,7 +8,7 @@ from node.bridge.journal.reading import Stored
 from node.bridge.receipts import Told, tell
 from node.domain import ids
 from node.domain.answer import Answer
-from node.domain.ids import Sequence, StreamId, Units, payment_id
+from node.domain.ids import MinorUnits, Sequence, StreamId, Units, payment_id
 from node.domain.packed_leaves import leaf_points, leaves_of
 from node.domain.payment import Status
 
@@ -39,6 +39,7 @@ TEXTS: Final[Mapping[int, str]] = {
 }
 """For the receipt, by the ledger's reason."""
 APPROVED: Final = "00"
+PARTLY_APPROVED: Final = "10"
 TOO_LATE: Final = "91"
 
 
@@ -89,8 +90,9 @@ def answer_of(stream: StreamId, stored: Stored, *, currency: str, duplicate: boo
         points = Units(sum(leaf_points(leaf) for _, leaf in leaves_of(stored.leaves, stored.sequence)))
     code = stored.response_code or TOO_LATE
     told = tell(stream, stored, currency) if code == APPROVED else Told(facts=(), text=_text(stored, code))
+    part = MinorUnits(stored.approved) if code == APPROVED and stored.approved is not None else None
     return Answer(
-        response_code=code,
+        response_code=code if part is None else PARTLY_APPROVED,
         payment_id=payment_id(stream, ids.Sequence(stored.sequence)),
         status=stored.status,
         points=points,
@@ -98,6 +100,7 @@ def answer_of(stream: StreamId, stored: Stored, *, currency: str, duplicate: boo
         duplicate=duplicate,
         text=told.text,
         facts=told.facts,
+        amount=part,
     )
 
 

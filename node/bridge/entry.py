@@ -144,7 +144,7 @@ class Pending:
 
 def pack_payment(payment: Payment, *, enrol: bool = False) -> bytes:
     """A payment's bytes in a batch from its flags on (docs/batch.md); all but the sequence offset."""
-    flags = ENROL if enrol and not payment.waits else 0
+    flags = ENROL if enrol and payment.member and payment.act is None and not payment.debits else 0
     tail = b""
     if payment.items_root is not None:
         flags |= ITEMS_ROOT

@@ -12,8 +12,9 @@ from typing import Protocol
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
-from node.domain.ids import MemberId, MinorUnits, PaymentId, StreamId
+from node.domain.ids import MemberId, MinorUnits, PaymentId, StreamId, TerminalId, Units
 from node.domain.payment import Entry
+from node.domain.totals import Totals
 
 
 class Submit(Protocol):
@@ -26,10 +27,35 @@ class Submit(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Holdings:
-    """What a member has, in minor units: stored value, and coins at par (rounded down)."""
+    """What a member has, in minor units: stored value, and coins at par (rounded down); and coins in units."""
 
     stored_value: MinorUnits
     coins_at_par: MinorUnits
+    coins: Units = Units(0)
+
+
+class Desk(Protocol):
+    """What the bridge keeps for each terminal beside payments. A date is a number of days since 1970."""
+
+    def signed_on(self, terminal: TerminalId) -> bool:
+        """Whether the terminal signed on, and not off since."""
+        ...
+
+    async def sign(self, terminal: TerminalId, on: bool) -> None:
+        """The terminal signs on or off; durable when this returns."""
+        ...
+
+    async def cut_over(self, terminal: TerminalId, date: int) -> None:
+        """Closes the terminal's business day; a day that is closed stays as it is."""
+        ...
+
+    async def totals(self, terminal: TerminalId, date: int | None) -> Totals | None:
+        """The totals of a closed day, or (None) of the open one; None for a day that was not closed."""
+        ...
+
+    async def reconciled(self, terminal: TerminalId, date: int, claimed: Totals, balanced: bool) -> None:
+        """Keeps what the terminal said of a closed day."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +69,7 @@ class Ports:
     status: Callable[[PaymentId], Awaitable[Answer | None]] | None = None
     holdings: Callable[[MemberId], Awaitable[Holdings]] | None = None
     health: Callable[[], Awaitable[Mapping[str, object]]] | None = None
+    desk: Desk | None = None
 
 
 def cannot_listen(host: str, port: int, failure: OSError) -> Unusable:

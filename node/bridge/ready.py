@@ -18,7 +18,7 @@ class ReadyFile:
 
     def __init__(self, settings: BridgeSettings) -> None:
         self._path = settings.state / READY_FILE
-        self._wanted = {name for name, each in (("iso8583", settings.iso8583), ("rpc", settings.rpc)) if each}
+        self._wanted = {each.name for each in settings.iso8583} | ({"rpc"} if settings.rpc else set())
         self._listening: dict[str, object] = {}
 
     def bound(self, name: str) -> "_Bound":

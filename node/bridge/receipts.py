@@ -68,6 +68,8 @@ def tell(stream: StreamId, stored: Stored, currency: str) -> Told:
     money = _Money(currency)
     if stored.kind is Kind.REFUND:
         return _refund(RefundParts.unpack(stored.packed), money)
+    if stored.approved is not None:
+        return _part(stored, payment_id(stream, Sequence(stored.sequence)), money)
     act = act_in(stored.packed) if stored.kind is Kind.PAYMENT else None
     told = None if act is None else _TOLD.get(act[0])
     if act is None or told is None:
@@ -82,6 +84,15 @@ def tell(stream: StreamId, stored: Stored, currency: str) -> Told:
         external=sums[Tender.EXTERNAL],
     )
     return told(act, sale, money)
+
+
+def _part(stored: Stored, payment: str, money: _Money) -> Told:
+    """A partial approval; of an authorisation it names that for its completions."""
+    part = stored.approved or 0
+    facts: Facts = ()
+    if act_in(stored.packed) is not None:
+        facts = ((Fact.AUTHORISED, str(part)), (Fact.AUTHORISATION, payment))
+    return Told(facts=facts, text=f"ONLY {money(part)} APPROVED, TAKE THE REST OTHERWISE")
 
 
 def _refund(parts: RefundParts, money: _Money) -> Told:

@@ -15,6 +15,7 @@ from node.bridge.answers import Waiting
 from node.bridge.batch import Batcher
 from node.bridge.cards import Cards, load_key
 from node.bridge.counters import Counters
+from node.bridge.desk import JournalDesk
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
 from node.bridge.intake_iso8583 import serve_iso8583
@@ -28,6 +29,7 @@ from node.bridge.restore import restore_entries, restore_sender
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages
 from node.bridge.transaction import Sender
+from node.bridge.verify.mac_keys import MacKeys
 from node.chain.blocks import Block, Blocks
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.directory import DirectoryReader
@@ -128,15 +130,17 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     """Runs a started bridge with its intakes until `stopping` is set, then lets answers under way out."""
     if settings.metrics_port >= 0:
         running.stages.counters.serve(settings.metrics_port)
+    # one file of keys is one, whichever listener changes a key in it
+    keys = {path: MacKeys(path) for path in {each.mac_key_file for each in settings.iso8583}}
     ready = ReadyFile(settings)
     ended = asyncio.Event()
     core = asyncio.create_task(running.bridge.run(ended))
     watching = asyncio.create_task(_keep_directory(running))
     intakes: list[asyncio.Task[None]] = []
-    if settings.iso8583 is not None:
-        intakes.append(
-            asyncio.create_task(serve_iso8583(settings.iso8583, running.ports, bound=ready.bound("iso8583")))
-        )
+    for listener in settings.iso8583:
+        shared, bound = keys[listener.mac_key_file], ready.bound(listener.name)
+        serving = serve_iso8583(listener, running.ports, keys=shared, bound=bound)
+        intakes.append(asyncio.create_task(serving))
     if settings.rpc is not None:
         intakes.append(asyncio.create_task(serve_rpc(settings.rpc, running.ports, bound=ready.bound("rpc"))))
     ready.write_if_complete()
@@ -254,7 +258,8 @@ async def _assemble(
 
     async def holdings(member: MemberId) -> Holdings:
         account = await ledger.account(member)
-        return Holdings(stored_value=account.value, coins_at_par=MinorUnits(account.coins // par))
+        at_par = MinorUnits(account.coins // par)
+        return Holdings(stored_value=account.value, coins_at_par=at_par, coins=account.coins)
 
     ports = Ports(
         stream=stream,
@@ -264,6 +269,7 @@ async def _assemble(
         status=bridge.status,
         holdings=holdings,
         health=bridge.health,
+        desk=await JournalDesk.open(journal, now_ms),
     )
     return Running(lost=ownership.lost, bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue)
 

@@ -5,15 +5,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.bridge.exceptions import journal_of
 from node.bridge.journal import reading
+from node.bridge.journal.exceptions import noted
 from node.bridge.journal.lease import owner_of
-from node.bridge.journal.postgres import place_of
-from node.bridge.journal.schema import current_revision
-from node.bridge.journal.store import existing
 from node.bridge.journal.transitions import LAST_BLOCK
 from node.config import BridgeSettings
-from node.domain.errors import Unusable
-from node.domain.ids import StreamId
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,6 +24,7 @@ class BridgeStatus:
     stream: int
     entries: dict[str, int]
     tombstones: int
+    exceptions: int
     open_batches: int
     last_block: int | None
     latency_p50_ms: int | None
@@ -37,14 +35,12 @@ class BridgeStatus:
 
 def read_status(settings: BridgeSettings) -> BridgeStatus:
     """The status from the journal. Raises Unusable when there is no journal, or one of another schema."""
-    engine = existing(settings.journal, StreamId(settings.stream.id))
-    if current_revision(engine) is None:
-        raise Unusable(f"{place_of(engine)} is not a journal; till bridge migrate makes it one")
-    with engine.connect() as connection:
+    with journal_of(settings).connect() as connection:
         latencies = reading.latencies(connection)
         facts = reading.meta(connection)
         tombstones = connection.exec_driver_sql("SELECT count(*) FROM tombstones").scalar_one()
         entries = reading.counts(connection)
+        exceptions = sum(1 for _ in noted(connection))
         batches = len(reading.open_batches(connection))
         owner = owner_of(connection, settings.stream.id) if settings.journal.url else None
     ready = _ready(settings.state)
@@ -54,6 +50,7 @@ def read_status(settings: BridgeSettings) -> BridgeStatus:
         stream=settings.stream.id,
         entries=entries,
         tombstones=int(tombstones),
+        exceptions=exceptions,
         open_batches=batches,
         last_block=None if last_block is None else int(last_block),
         latency_p50_ms=percentile(latencies, 50),

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from node.config import load_bridge
+from node.domain.currency import written
 
 CONFIG = click.option(
     "--config",
@@ -53,6 +55,7 @@ def status(config: Path, as_json: bool) -> None:
         *([("owned by", found.owner)] if found.owner else []),
         *((name, f"{count:,}") for name, count in found.entries.items()),
         ("reversals of nothing", found.tombstones),
+        ("exceptions to settle", found.exceptions),
         ("transactions on their way", found.open_batches),
         ("last block", "-" if found.last_block is None else f"{found.last_block:,}"),
         ("final after, p50", _milliseconds(found.latency_p50_ms)),
@@ -77,6 +80,78 @@ def migrate(config: Path, revision: str) -> None:
     engine = engine_of(settings.journal, StreamId(settings.stream.id))
     bring(engine, revision)
     click.echo(f"{place_of(engine)} is at schema {current_revision(engine) or 'none'}")
+
+
+@bridge.group(invoke_without_command=True)
+@CONFIG
+@click.option("--all", "closed", is_flag=True, help="The closed ones too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each.")
+@click.pass_context
+def exceptions(context: click.Context, config: Path, closed: bool, as_json: bool) -> None:
+    """List what was accepted and the chain then declined: people settle it (docs/bridge.md)."""
+    from node.bridge.answers import TEXTS
+    from node.bridge.exceptions import list_exceptions
+
+    context.obj = config
+    if context.invoked_subcommand is not None:
+        return
+    settings = load_bridge(config)
+    found = list_exceptions(settings, closed=closed)
+    for each in found:
+        name = f"{settings.stream.id}-{each.sequence}"
+        said = {"payment_id": name} | asdict(each) | {"what": each.what.value, "text": TEXTS.get(each.reason, "")}
+        if as_json:
+            click.echo(json.dumps(said))
+            continue
+        about = f" of {settings.stream.id}-{each.original}" if each.original is not None else ""
+        amount = "-" if each.amount is None else written(each.amount, settings.chain.currency)
+        click.echo(
+            f"{name:12}{_time(each.noted_at):18}{each.terminal:9}{each.stan:7}{each.merchant:>10} {amount:>14}"
+            f"  {each.what.value}{about}: {each.reason} {TEXTS.get(each.reason, '')}"
+            + ("" if each.closed_at is None else f" (closed: {each.note})")
+        )
+    if not found and not as_json:
+        click.echo("none")
+
+
+@exceptions.command("close")
+@click.argument("name", metavar="ID")
+@click.option("--note", required=True, help="What was done about it.")
+@click.pass_obj
+def close_(config: Path, name: str, note: str) -> None:
+    """Say that the exception ID (1-42) is settled."""
+    from node.bridge.exceptions import close_exception
+
+    close_exception(load_bridge(config), name, note)
+    click.echo(f"{name} is closed")
+
+
+@bridge.command()
+@CONFIG
+@click.option("--terminal", default="", help="Only this terminal's.")
+@click.option("--open", "unbalanced", is_flag=True, help="Only those whose totals are not known to be right.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one line for each.")
+def days(config: Path, terminal: str, unbalanced: bool, as_json: bool) -> None:
+    """List business days that terminals closed, newest first, and whether their totals were right."""
+    from node.bridge.business_days import list_days
+
+    settings = load_bridge(config)
+    found = list_days(settings, terminal=terminal, unbalanced=unbalanced)
+    for each in found:
+        totals = each.totals
+        if as_json:
+            said = asdict(totals) | {"terminal": each.terminal, "date": str(each.date), "balanced": each.balanced}
+            click.echo(json.dumps(said | {"closed_at": each.closed_at.isoformat()}))
+            continue
+        state = {True: "in balance", False: "OUT OF BALANCE", None: "no totals told"}[each.balanced]
+        debits = written(totals.debit_amount - totals.debit_reversal_amount, settings.chain.currency)
+        credits_ = written(totals.credit_amount - totals.credit_reversal_amount, settings.chain.currency)
+        click.echo(
+            f"{each.date}  {each.terminal:9}{totals.debits - totals.debit_reversals:>6} debits {debits:>14}"
+            f"{totals.credits - totals.credit_reversals:>6} credits {credits_:>14}  {state}"
+        )
+    if not found and not as_json:
+        click.echo("none")
 
 
 @bridge.group()
@@ -106,6 +181,10 @@ def import_(file: Path, config: Path) -> None:
 
 def _milliseconds(value: int | None) -> str:
     return "-" if value is None else f"{value:,} ms"
+
+
+def _time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%d %H:%M}"
 
 
 def _place(place: object) -> str:

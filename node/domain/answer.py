@@ -6,7 +6,7 @@ Built by bridge/service from the journal; encoded by bridge/acknowledge (ISO 858
 from dataclasses import dataclass
 from enum import Enum
 
-from node.domain.ids import PaymentId, Units
+from node.domain.ids import MinorUnits, PaymentId, Units
 from node.domain.payment import Status
 
 
@@ -46,6 +46,7 @@ class Answer:
     `response_code` is ISO 8583 DE39. `payment_id` is None only for a reversal whose original never came. `points` and
     `balance` are units, None as long as the chain has not said. `duplicate` says that this very message came before.
     `text` is one printable ASCII line for the receipt (DE63), possibly empty. `facts` are what acts and refunds did.
+    `amount` is what was approved where that is less than was asked for (DE39 10, DE4), minor units.
     """
 
     response_code: str
@@ -56,8 +57,9 @@ class Answer:
     duplicate: bool
     text: str
     facts: Facts = ()
+    amount: MinorUnits | None = None
 
     @property
     def approved(self) -> bool:
-        """Whether the message was accepted."""
-        return self.response_code == "00"
+        """Whether the message was accepted, or a part of it (10)."""
+        return self.response_code in ("00", "10")

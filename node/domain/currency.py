@@ -19,8 +19,16 @@ def decimals(currency: str) -> int:
 
 def written(amount: int, currency: str) -> str:
     """`1234` of 840 is 12.34."""
+    if amount < 0:
+        return "-" + written(-amount, currency)
     places = decimals(currency)
     if not places:
         return str(amount)
     whole, part = divmod(amount, 10**places)
     return f"{whole}.{part:0{places}d}"
+
+
+def coins(units: int) -> str:
+    """Units of 10^-6 as people read them: 1.5 for 1,500,000."""
+    whole, rest = divmod(units, 10**6)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")

@@ -50,6 +50,13 @@ class UnknownTerminal(Declined):
     rpc_code = -32058
 
 
+class NotSignedOn(Declined):
+    """The terminal has not signed on."""
+
+    response_code = "58"
+    rpc_code = -32060
+
+
 class UnknownMember(Declined):
     """No member has this card or loyalty id."""
 
@@ -160,6 +167,13 @@ class JournalUnwritable(Retryable):
 
     response_code = "96"
     rpc_code = -32098
+
+
+class KeysUnwritable(Retryable):
+    """The file of the terminals' keys cannot be written."""
+
+    response_code = "96"
+    rpc_code = -32099
 
 
 class Unusable(TillnetError):

@@ -63,7 +63,8 @@ class Payment:
     `transmission_time` is DE7 as sent (MMDDhhmmss): with terminal, MTI class and STAN it is what a reversal names.
     With an act there may be no lines. `authorisation` is there if any line debits, and with any act of a message that
     was proved. `about` names the authorisation that a capture takes from where its sequence is for the journal to find;
-    `member` 0 is the authorisation's then.
+    `member` 0 is the authorisation's then. `approved` is how much of the message's amount it is where that is less.
+    An `advice` tells of a sale that took place: it is accepted at once, whatever the chain says of it.
     """
 
     key: PaymentKey
@@ -78,6 +79,8 @@ class Payment:
     authorisation: Hash32 | None
     act: Act | None = None
     about: "OriginalKey | OriginalNumber | None" = None
+    approved: MinorUnits | None = None
+    advice: bool = False
 
     @property
     def debits(self) -> bool:
@@ -87,7 +90,7 @@ class Payment:
     @property
     def waits(self) -> bool:
         """Whether it is answered when it is final: the chain may refuse it."""
-        return self.act is not None or self.debits
+        return not self.advice and (self.act is not None or self.debits)
 
     @property
     def amount(self) -> MinorUnits:

@@ -12,22 +12,24 @@ from typing import Final
 from node.domain import errors
 from node.domain.answer import Fact
 from node.domain.errors import TillnetError
+from node.iso8583.binary import size_in_bcd
+from node.iso8583.network import NETWORK, TOTALS
 from node.iso8583.profile import PROFILE, REPLY_TAGS, TAGS
 from node.iso8583.table import TABLE, Element, Kind
 
 _PLACE: Final = "<!-- {0}: generated -->\n{1}\n<!-- {0}: end -->"
-_KINDS: Final = {Kind.NUMERIC: "n", Kind.TEXT: "an", Kind.BINARY: "b", Kind.SIGNED: "x+n"}
+_KINDS: Final = {Kind.NUMERIC: "n", Kind.TEXT: "an", Kind.BINARY: "b", Kind.SIGNED: "x+n", Kind.TRACK: "z"}
 
 
 def elements() -> str:
     """Every data element, alike neighbours in one row."""
-    rows = ["| DE | name | format |", "| --- | --- | --- |"]
+    rows = ["| DE | name | format | bytes in BCD |", "| --- | --- | --- | --- |"]
     group: list[Element] = []
     for element in [*TABLE.values(), None]:
         if group and (element is None or _alike(element) != _alike(group[0])):
             first, last = group[0], group[-1]
             numbers = str(first.number) if first is last else f"{first.number} - {last.number}"
-            rows.append(f"| {numbers} | {first.name} | {_format(first)} |")
+            rows.append(f"| {numbers} | {first.name} | {_format(first)} | {_in_bcd(first)} |")
             group = []
         if element is not None:
             group.append(element)
@@ -59,6 +61,22 @@ def operations() -> str:
     return "\n".join(rows)
 
 
+def network() -> str:
+    """What each network management code asks for."""
+    rows = ["| DE70 | asks for | elements that must be there | MAC needed |", "| --- | --- | --- | --- |"]
+    for row in NETWORK:
+        needs = " ".join(str(number) for number in row.needs)
+        rows.append(f"| {row.code} | {row.meaning} | {needs} | {row.mac.value} |")
+    return "\n".join(rows)
+
+
+def totals() -> str:
+    """Which of a day's totals stands in which element."""
+    rows = ["| DE | total |", "| --- | --- |"]
+    rows += [f"| {number} | {TABLE[number].name} |" for number, _ in TOTALS]
+    return "\n".join(rows)
+
+
 def tags() -> str:
     """The private objects of requests and replies."""
     rows = ["| tag | in | value |", "| --- | --- | --- |"]
@@ -79,6 +97,8 @@ def current(page: str) -> str:
     made = {
         "operations": operations(),
         "tags": tags(),
+        "network": network(),
+        "totals": totals(),
         "response codes": response_codes(),
         "elements": elements(),
         "facts": facts(),
@@ -102,6 +122,11 @@ def _format(element: Element) -> str:
     if element.prefix:
         return f"{kind} {'L' * element.prefix}VAR, up to {element.length}"
     return f"{kind} {element.length}" + (" bytes, as hexadecimal digits" if element.kind is Kind.BINARY else "")
+
+
+def _in_bcd(element: Element) -> str:
+    most = size_in_bcd(element, element.length)
+    return f"{(element.prefix + 1) // 2} + up to {most}" if element.prefix else str(most)
 
 
 def _tree(root: type[TillnetError]) -> Iterable[type[TillnetError]]:

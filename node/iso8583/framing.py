@@ -4,15 +4,12 @@ Before the packager; pure, so the listener and the POS client share it.
 """
 
 from enum import Enum
-from typing import Final
 
 from node.domain.errors import MalformedMessage
 
-TPDU_SIZE: Final = 5
-
 
 class Framing(Enum):
-    """A channel. NAC allows for a TPDU of five bytes, counted in the length and swapped in the reply."""
+    """A channel. NAC allows for a TPDU (wire.py)."""
 
     NAC = "nac"
     POST = "post"
@@ -91,16 +88,6 @@ def frame(framing: Framing, message: bytes) -> bytes:
     if len(message) > 0xFFFF:
         raise ValueError("a message has at most 65,535 bytes")
     return len(message).to_bytes(2, "big") + message
-
-
-def split_tpdu(framing: Framing, message: bytes) -> tuple[bytes, bytes]:
-    """The TPDU (empty if there is none) and the message behind it.
-
-    An MTI begins with an ASCII digit and a TPDU with its id, 0x60 as a rule, so the first byte tells them apart.
-    """
-    if framing is Framing.NAC and message and not message[:1].isdigit():
-        return message[:TPDU_SIZE], message[TPDU_SIZE:]
-    return b"", message
 
 
 def swap_tpdu(tpdu: bytes) -> bytes:

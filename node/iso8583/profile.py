@@ -30,6 +30,7 @@ class Operation(Enum):
     GIFT = "gift"
     AUTHORIZE = "authorize"
     CAPTURE = "capture"
+    ADVICE = "advice"
     INQUIRY = "balance inquiry"
 
 
@@ -51,6 +52,11 @@ class Row:
     required: tuple[str, ...] = ()
     answered: str = "when final"
 
+    @property
+    def advice(self) -> bool:
+        """Whether such a message tells of what has happened, and is taken for everything but technical reasons."""
+        return all(mti[2] == "2" for mti in self.types)
+
 
 PROFILE: Final[tuple[Row, ...]] = (
     Row(
@@ -59,7 +65,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SALE,
-        tags=("LI", "CO", "SV", "PR", "CP", "CD", "CE", "CA", "CS", "DI"),
+        tags=("LI", "CO", "SV", "PR", "PA", "CP", "CD", "CE", "CA", "CS", "DI"),
         meaning="purchase; with CP a coupon is written off, with CE a certificate pays, with DI coins pay less",
         answered="once it is journaled if it only earns; when final if it debits or has CP, CE or DI",
     ),
@@ -103,7 +109,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SHORT,
-        tags=("PR",),
+        tags=("PR", "PA"),
         meaning="authorisation: DE4 of stored value (of coins: 90) is put aside for the merchant",
     ),
     Row(
@@ -114,6 +120,16 @@ PROFILE: Final[tuple[Row, ...]] = (
         needs=_SHORT,
         tags=("AU", "RW"),
         meaning="completion: DE4 of an authorisation (DE90, AU or DE38) is captured, all of it or a part",
+    ),
+    Row(
+        operation=Operation.ADVICE,
+        types=("0220", "0221"),
+        codes=("00",),
+        sources=("00", "60", "90"),
+        needs=(*_SHORT, 39),
+        tags=("LI", "CO", "SV", "PR"),
+        meaning="advice of a sale that took place (DE39 there, neither DE90 nor AU): posted as it is",
+        answered="once it is journaled",
     ),
     Row(
         operation=Operation.INQUIRY,
@@ -152,6 +168,13 @@ TAGS: Final[tuple[Tag, ...]] = (
             " not open it)"
         ),
     ),
+    Tag(
+        name="PA",
+        value=(
+            "1 if the terminal takes a part for an answer (DE39 10, DE4 what was approved), where all of DE4 is paid"
+            " from stored value or in coins"
+        ),
+    ),
     Tag(name="PI", value="the original's payment id, as its reply gave it"),
     Tag(name="CP", value="a coupon's number"),
     Tag(name="CD", value="what it takes off DE4, minor units; left out or empty, the bridge computes it"),
@@ -179,15 +202,22 @@ REPLY_TAGS: Final[tuple[Tag, ...]] = (
     Tag(name="PT", value="points given, units; once the chain has said"),
     Tag(name="BL", value="balance, units; once the chain has said"),
     *(Tag(name=fact.tag, value=fact.meaning) for fact in Fact),
+    Tag(name="KB", value="a new MAC key under the terminal's key-encrypting key: a TR-31 key block (ANSI X9.143)"),
+    Tag(name="KV", value="the new MAC key's check value, 6 hexadecimal digits"),
     Tag(name="DU", value="1 if this message came before"),
 )
 TYPES: Final = frozenset(mti for row in PROFILE for mti in row.types)
 """Types of messages that have a processing code."""
 
 
+def row_for(operation: Operation) -> Row:
+    """The row of an operation."""
+    return next(row for row in PROFILE if row.operation is operation)
+
+
 @lru_cache(maxsize=1024)
 def row_of(mti: str, code: str) -> Row | None:
-    """The row for a type and a processing code; None where there is none."""
+    """The row for a type and a processing code; None where there is none. A 0220 may be an ADVICE all the same."""
     return next(
         (
             row

@@ -1,4 +1,5 @@
-"""The one table of data elements: what jPOS calls iso87ascii, from which the packager and docs/iso8583.md are made.
+"""The one table of data elements: what jPOS calls iso87ascii and iso87binary, from which the packagers and
+docs/iso8583.md are made.
 
 Numbers and lengths follow ISO 8583:1987. pyiso8583's `default_ascii` differs in DE54, 55, 65, 93 and 96.
 """
@@ -9,16 +10,18 @@ from typing import Final
 
 
 class Kind(Enum):
-    """How an element stands in a message; all of it is text."""
+    """What an element is: as text in a Message, and on the wire as the listener's fields have it."""
 
     NUMERIC = "n"
-    """Decimal digits, padded with zeros on the left."""
+    """Decimal digits, padded with zeros on the left. In BCD two of them are a byte."""
     TEXT = "an"
     """Characters, padded with blanks on the right."""
     BINARY = "b"
-    """Bytes as hexadecimal digits; the length counts bytes."""
+    """Bytes, as hexadecimal digits; the length counts bytes. In BCD they are the bytes themselves."""
     SIGNED = "x+n"
-    """C or D and decimal digits."""
+    """C or D and decimal digits. In BCD the sign is a byte, and two digits are one."""
+    TRACK = "z"
+    """A card's track: digits and separators, not looked at. In BCD two of them are a byte, the separator is D."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +91,7 @@ _LISTED: Final[tuple[Element, ...]] = (
     _numeric(33, 11, "Forwarding institution", 2),
     _text(34, 28, "Primary account number, extended", 2),
     # jPOS names it numeric, but track 2 has its separator, = or D
-    _text(35, 37, "Track 2", 2),
+    Element(number=35, name="Track 2", kind=Kind.TRACK, length=37, prefix=2),
     _text(36, 104, "Track 3", 3),
     _text(37, 12, "Retrieval reference number"),
     _text(38, 6, "Approval code"),

@@ -13,10 +13,11 @@ from typing import Any, Final, Self, cast
 
 from node.domain.assignment import Item
 from node.domain.errors import ChainUnreachable, MalformedMessage
-from node.iso8583.framing import FrameReader, Framing, frame, split_tpdu
+from node.iso8583.framing import FrameReader, Framing, frame
 from node.iso8583.packager import Message
+from node.iso8583.wire import Fields, Wire
 from node.pos import messages
-from node.pos.messages import PosTerminal, Reply, Request, read_reply, reply_key
+from node.pos.messages import PosTerminal, Reply, Request, reply_key
 
 _MAX_REPLY: Final = 8_192
 _STANS: Final = 1_000_000
@@ -38,6 +39,7 @@ class PosConnection(asyncio.Protocol):
         self,
         *,
         framing: Framing = Framing.NAC,
+        fields: Fields = Fields.ASCII,
         tpdu: bytes = b"",
         timeout: float = 25.0,
         clock: Callable[[], float] = time.time,
@@ -46,6 +48,7 @@ class PosConnection(asyncio.Protocol):
         """`local` is the terminals' clock, in their own zone; `tpdu` (5 bytes) goes before each message."""
         self._framing, self._tpdu, self._timeout = framing, tpdu, timeout
         self._clock, self._local = clock, local
+        self._wire = Wire(framing=framing, fields=fields)
         self._reader = FrameReader(framing, _MAX_REPLY)
         self._pending: dict[str, tuple[Request, float, asyncio.Future[Reply]]] = {}
         self._transport: asyncio.Transport | None = None
@@ -63,6 +66,7 @@ class PosConnection(asyncio.Protocol):
         port: int,
         *,
         framing: Framing = Framing.NAC,
+        fields: Fields = Fields.ASCII,
         tpdu: bytes = b"",
         timeout: float = 25.0,
         clock: Callable[[], float] = time.time,
@@ -71,7 +75,9 @@ class PosConnection(asyncio.Protocol):
         """Connects. Raises OSError when nobody listens there."""
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_connection(
-            lambda: cls(framing=framing, tpdu=tpdu, timeout=timeout, clock=clock, local=local), host, port
+            lambda: cls(framing=framing, fields=fields, tpdu=tpdu, timeout=timeout, clock=clock, local=local),
+            host,
+            port,
         )
         return protocol
 
@@ -95,9 +101,9 @@ class PosConnection(asyncio.Protocol):
         """Gives each reply to the request that waits for it."""
         received_at = self._clock()
         for content in self._reader.feed(data):
-            self.last_tpdu, body = split_tpdu(self._framing, content)
+            self.last_tpdu, body = self._wire.split(content)
             try:
-                message = read_reply(body)
+                message = self._wire.fields.unpack(body)
             except MalformedMessage:
                 self.late += 1
                 continue
@@ -163,9 +169,17 @@ class PosConnection(asyncio.Protocol):
         """0800, DE70 301."""
         return await self._network("301", terminal)
 
-    async def _network(self, code: str, terminal: PosTerminal) -> Reply:
+    async def change_key(self, terminal: PosTerminal) -> Reply:
+        """0800, DE70 161: the reply has a new MAC key (messages.unwrap_key)."""
+        return await self._network("161", terminal)
+
+    async def cut_over(self, terminal: PosTerminal, *, day: str) -> Reply:
+        """0800, DE70 201: closes the business day `day`, MMDD."""
+        return await self._network("201", terminal, day=day)
+
+    async def _network(self, code: str, terminal: PosTerminal, *, day: str = "") -> Reply:
         return await self.send(
-            messages.network(code, stan=self.next_stan(), transmitted=self._utc(), terminal=terminal)
+            messages.network(code, stan=self.next_stan(), transmitted=self._utc(), terminal=terminal, day=day)
         )
 
     async def purchase(

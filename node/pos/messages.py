@@ -11,8 +11,9 @@ from typing import Final
 
 from node.domain.assignment import Item
 from node.iso8583.basket import read_objects, spread, write_items, write_objects
-from node.iso8583.packager import MAC_CHARACTERS, Message, mac_element, pack, unpack
+from node.iso8583.packager import Message, mac_element
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Fields
 
 PURCHASE: Final = "000000"
 ALL_STORED_VALUE: Final = "006000"
@@ -28,11 +29,12 @@ TIMED_OUT: Final = "4021"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PosTerminal:
-    """A terminal: DE41, its merchant's number (DE42), and its MAC key if it has one."""
+    """A terminal: DE41, its merchant's number (DE42), its MAC key if it has one, and how it writes its fields."""
 
     id: str
     merchant: int
     mac: RetailMac | None = field(default=None, repr=False)
+    fields: Fields = Fields.ASCII
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +106,8 @@ class Reply:
         if mac is None or self.request is None or mac_element_of(self.request.message) is None:
             return True
         number = mac_element_of(Message(mti=self.mti, fields=self.fields))
-        return number is not None and mac.verify(self.content[:-MAC_CHARACTERS], bytes.fromhex(self.fields[number]))
+        covered = self.request.terminal.fields.covered(self.content)
+        return number is not None and mac.verify(covered, bytes.fromhex(self.fields[number]))
 
     def _object(self, tag: str) -> str | None:
         return self.facts.get(tag)
@@ -230,9 +233,11 @@ def original_elements(original: Request) -> str:
     return f"{was.mti}{was.fields[11]}{was.fields[7]}{'0' * 22}"
 
 
-def network(code: str, *, stan: str, transmitted: datetime, terminal: PosTerminal) -> Request:
-    """A 0800: `code` 001 signs on, 002 off, 301 asks for an echo."""
+def network(code: str, *, stan: str, transmitted: datetime, terminal: PosTerminal, day: str = "") -> Request:
+    """A 0800: `code` 001 signs on, 002 off, 301 asks for an echo, 161 for a new key; 201 closes the `day` (MMDD)."""
     fields = {7: f"{transmitted:%m%d%H%M%S}", 11: stan, 41: terminal.id, 70: code}
+    if day:
+        fields[15] = day
     return seal("0800", fields, terminal)
 
 
@@ -254,17 +259,10 @@ def seal(mti: str, fields: Mapping[int, str], terminal: PosTerminal) -> Request:
     """Packs a message, with a MAC if the terminal has a key. Raises ValueError when a value does not fit."""
     message = Message(mti=mti, fields=fields)
     if terminal.mac is None:
-        return Request(message=message, content=pack(message), terminal=terminal)
-    number = mac_element(message)
-    message = Message(mti=mti, fields={**fields, number: "0" * MAC_CHARACTERS})
-    covered = pack(message)[:-MAC_CHARACTERS]
-    content = covered + terminal.mac.compute(covered).hex().upper().encode()
-    return Request(message=message, content=content, terminal=terminal)
-
-
-def read_reply(content: bytes) -> Message:
-    """A reply's message. Raises MalformedMessage."""
-    return unpack(content)
+        return Request(message=message, content=terminal.fields.pack(message), terminal=terminal)
+    content = terminal.fields.pack_with_mac(message, terminal.mac)
+    sealed = Message(mti=mti, fields={**fields, mac_element(message): terminal.fields.mac_in(content)})
+    return Request(message=sealed, content=content, terminal=terminal)
 
 
 def _head(

@@ -14,6 +14,7 @@ from benchmarks.devchain import Contract, Interface, artifact
 from node.demo.plan import Plan, Shop, Till, draw_card, draw_member
 from node.demo.stand import Stand
 from node.domain.assignment import Item
+from node.domain.currency import coins
 from node.domain.ids import Address, MinorUnits, PaymentId, TerminalId
 from node.domain.terminal_terms import (
     AuthorizationTerms,
@@ -166,7 +167,8 @@ def signing_till(world: World) -> RpcTerminal:
 
 def approved(reply: Reply, text: str) -> Reply:
     assert reply.approved and reply.mac_right, (reply.response_code, reply.text)
-    assert reply.text == text and reply.payment_id is not None
+    earned = [f"{coins(reply.points)} POINTS EARNED"] if reply.points else []
+    assert reply.text == ", ".join([text] * bool(text) + earned) and reply.payment_id is not None
     return reply
 
 

@@ -3,15 +3,18 @@
 Between the listener, which knows connections, and the stages, which know messages.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
 from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, refusal
-from node.bridge.intake_ports import Ports
+from node.bridge.intake_iso8583.network import answer_network, needs_mac
+from node.bridge.intake_iso8583.reconcile import answer_reconciliation
+from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.verify.iso8583 import (
     Parties,
     Rules,
@@ -29,17 +32,31 @@ from node.bridge.verify.iso8583_acts import (
     verify_recharge,
     verify_write_off,
 )
+from node.bridge.verify.iso8583_advice import tells_a_sale, took_place, verify_advice
 from node.bridge.verify.iso8583_refund import verify_refund
 from node.bridge.verify.lookup import Verified
-from node.domain.errors import InvalidTransaction, TillnetError
-from node.iso8583.framing import Framing, split_tpdu, swap_tpdu
-from node.iso8583.packager import Message, UnreadableMessage, response_mti, unpack
-from node.iso8583.profile import REVERSAL_NEEDS, TYPES, Operation, row_of
+from node.bridge.verify.partial import lowered, tender_of
+from node.domain.answer import Answer
+from node.domain.currency import coins
+from node.domain.errors import ChainUnreachable, InvalidTransaction, NotSignedOn, ReversedBefore, TillnetError
+from node.domain.ids import MemberId, TerminalId
+from node.domain.payment import Payment, Tender
+from node.iso8583.basket import write_objects
+from node.iso8583.framing import swap_tpdu
+from node.iso8583.network import RECONCILIATION_NEEDS, RECONCILIATION_TYPES, network_row
+from node.iso8583.packager import Message, UnreadableMessage, response_mti
+from node.iso8583.profile import REVERSAL_NEEDS, TYPES, Operation, Row, row_for, row_of
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Wire
 
+_ASK_SECONDS: Final = 5.0
+"""How long the chain is asked what a member has; a gateway does not wait for ever."""
 _LOG = structlog.get_logger(__name__)
-_NETWORK_CODES: Final = frozenset({"001", "002", "301"})
-_REVERSALS: Final = frozenset({"0400", "0401", "0420", "0421"})
+_BY_TYPE: Final[Mapping[str, tuple[int, ...]]] = {
+    **dict.fromkeys(("0400", "0401", "0420", "0421"), REVERSAL_NEEDS),
+    **dict.fromkeys(RECONCILIATION_TYPES, RECONCILIATION_NEEDS),
+}
+"""Types that say what is asked for without a processing code, and what has to be in them."""
 _Verify = Callable[[Message, Parties, RetailMac | None, Rules, int], Verified]
 _VERIFY: Final[Mapping[Operation, _Verify]] = {
     Operation.PURCHASE: verify_purchase,
@@ -49,6 +66,7 @@ _VERIFY: Final[Mapping[Operation, _Verify]] = {
     Operation.GIFT: verify_gift,
     Operation.AUTHORIZE: verify_authorize,
     Operation.CAPTURE: verify_capture,
+    Operation.ADVICE: verify_advice,
 }
 
 
@@ -57,17 +75,27 @@ class _Attempt:
     """How far a message has come; its MAC key seals the reply, whatever happens after."""
 
     message: Message
-    data: bytes
+    covered: bytes
     key: RetailMac | None = None
 
 
 class Exchange:
     """Answers messages. `clock` gives Unix seconds."""
 
-    def __init__(self, ports: Ports, rules: Rules, framing: Framing, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        rules: Rules,
+        wire: Wire,
+        *,
+        balances: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """With `balances` the answer to a payment that is final says what the member has."""
         self._ports = ports
         self._rules = rules
-        self._framing = framing
+        self._wire = wire
+        self._balances = balances
         self._clock = clock
 
     async def answer(self, frame: bytes) -> bytes | None:
@@ -75,9 +103,10 @@ class Exchange:
 
         Raises UnreadableMessage when not even the message's type can be read, and nothing else.
         """
-        tpdu, data = split_tpdu(self._framing, frame)
+        fields = self._wire.fields
+        tpdu, data = self._wire.split(frame)
         try:
-            message = unpack(data)
+            message = fields.unpack(data)
         except UnreadableMessage as failure:
             partial = failure.partial
             if partial is None:
@@ -85,12 +114,13 @@ class Exchange:
             if response_mti(partial.mti) is None:
                 return None
             _log_refusal(partial, failure)
-            return swap_tpdu(tpdu) + encode(refusal(partial, failure), None)
+            return swap_tpdu(tpdu) + encode(refusal(partial, failure), None, fields)
         if response_mti(message.mti) is None:
             _LOG.info("message.ignored", mti=message.mti)
             return None
-        attempt = _Attempt(message=message, data=data)
-        return swap_tpdu(tpdu) + encode(await self._reply(attempt), attempt.key)
+        attempt = _Attempt(message=message, covered=fields.covered(data))
+        reply = await self._reply(attempt)
+        return swap_tpdu(tpdu) + encode(reply, attempt.key, fields)
 
     async def _reply(self, attempt: _Attempt) -> Message:
         message = attempt.message
@@ -108,35 +138,103 @@ class Exchange:
         message, rules = attempt.message, self._rules
         mti, code = message.mti, message.fields.get(3, "")
         if mti[:2] == "08":
-            attempt.key = check_mac(message, attempt.data, rules, required=False)
-            return _network(message)
-        row = None if mti in _REVERSALS else row_of(mti, code)
-        if row is None and mti not in _REVERSALS and (code or mti not in TYPES):
+            return await self._network(attempt)
+        row = None if mti in _BY_TYPE else _row(message)
+        if row is None and mti not in _BY_TYPE and (code or mti not in TYPES):
             raise InvalidTransaction(f"messages of type {mti} with processing code {code or 'missing'} are not taken")
-        parties = find_parties(message, REVERSAL_NEEDS if row is None else row.needs, rules)
-        attempt.key = check_mac(message, attempt.data, rules, required=rules.mac_required)
+        parties = find_parties(message, _BY_TYPE.get(mti, REVERSAL_NEEDS) if row is None else row.needs, rules)
+        attempt.key = check_mac(message, attempt.covered, rules, required=rules.mac_required)
         received = int(self._clock())
         if row is None:
+            if mti in RECONCILIATION_TYPES:
+                return await answer_reconciliation(message, parties, self._ports, rules, received)
             verified = verify_reversal(message, parties, rules, received)
-        elif row.operation is Operation.INQUIRY:
+            return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
+        if rules.sign_on and not row.advice:
+            self._check_signed_on(parties.terminal.id)
+        if row.operation is Operation.INQUIRY:
             return await self._inquire(message, received)
-        else:
-            verified = _VERIFY[row.operation](message, parties, attempt.key, rules, received)
-        return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
+        if row.operation is Operation.ADVICE and not took_place(message.fields):
+            return approve(message, {63: "NOTHING TO POST"})
+        verified = _VERIFY[row.operation](message, parties, attempt.key, rules, received)
+        if verified.partial:
+            verified = await self._lowered(verified, parties)
+        return await self._submit(message, verified)
 
-    async def _inquire(self, message: Message, received: int) -> Message:
+    async def _submit(self, message: Message, verified: Verified) -> Message:
+        entry = verified.entry
+        try:
+            answer = await self._ports.submit(entry, verified.sealed)
+        except ReversedBefore:
+            if not (isinstance(entry, Payment) and entry.advice):
+                raise
+            # both were taken, and undo each other: an advice that was refused would be sent for ever
+            return approve(message, {63: "REVERSED BEFORE, NOTHING POSTED"})
+        if self._balances and isinstance(entry, Payment) and answer.approved and answer.points is not None:
+            return await self._with_balance(message, answer, entry.member)
+        return answer_reply(message, answer)
+
+    async def _with_balance(self, message: Message, answer: Answer, member: MemberId) -> Message:
+        """The reply with what the member has now; without it where the chain does not say."""
+        try:
+            holdings = await self._holdings(member)
+        except TillnetError:
+            return answer_reply(message, answer)
+        reply = answer_reply(message, replace(answer, balance=holdings.coins))
+        amounts = balance_amounts(self._rules.directory().currency, holdings)
+        return Message(mti=reply.mti, fields={**reply.fields, 54: amounts})
+
+    async def _holdings(self, member: MemberId) -> Holdings:
+        """What a member has. Raises InvalidTransaction where that is not offered, ChainUnreachable."""
         if self._ports.holdings is None:
             raise InvalidTransaction("balances are not offered here")
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                return await self._ports.holdings(member)
+        except TimeoutError:
+            raise ChainUnreachable("it was asked what a member has") from None
+
+    async def _lowered(self, verified: Verified, parties: Parties) -> Verified:
+        """No more than the member has, if the terminal can take the rest."""
+        payment = verified.entry
+        tender = tender_of(payment) if isinstance(payment, Payment) else None
+        if tender is None or not isinstance(payment, Payment):
+            return verified
+        try:
+            holdings = await self._holdings(payment.member)
+        except TillnetError:
+            # all of it then: a message that is repeated has its answer already, whatever the chain does now
+            return verified
+        have = holdings.coins_at_par if tender is Tender.COIN else holdings.stored_value
+        return lowered(verified, payment, tender, have, parties.merchant)
+
+    async def _network(self, attempt: _Attempt) -> Message:
+        message, rules = attempt.message, self._rules
+        code = message.fields.get(70, "")
+        row = network_row(message.mti, code)
+        required = row is not None and needs_mac(row, rules)
+        attempt.key = check_mac(message, attempt.covered, rules, required=required)
+        if row is None:
+            raise InvalidTransaction(f"network management code {code or 'missing'}")
+        return await answer_network(row, message, attempt.key, self._ports, rules, int(self._clock()))
+
+    def _check_signed_on(self, terminal: TerminalId) -> None:
+        if self._ports.desk is None or not self._ports.desk.signed_on(terminal):
+            raise NotSignedOn()
+
+    async def _inquire(self, message: Message, received: int) -> Message:
         member = verify_inquiry(message, self._rules, received)
-        holdings = await self._ports.holdings(member)
-        return approve(message, {54: balance_amounts(self._rules.directory().currency, holdings)})
+        holdings = await self._holdings(member)
+        amounts = balance_amounts(self._rules.directory().currency, holdings)
+        text = f"{coins(holdings.coins)} POINTS IN ALL"
+        return approve(message, {48: write_objects([("BL", str(holdings.coins))]), 54: amounts, 63: text})
 
 
-def _network(message: Message) -> Message:
-    code = message.fields.get(70, "")
-    if message.mti not in ("0800", "0801") or code not in _NETWORK_CODES:
-        raise InvalidTransaction(f"network management code {code or 'missing'}")
-    return approve(message)
+def _row(message: Message) -> Row | None:
+    row = row_of(message.mti, message.fields.get(3, ""))
+    if row is not None and row.operation is Operation.CAPTURE and tells_a_sale(message.fields):
+        return row_for(Operation.ADVICE)
+    return row
 
 
 def _log_refusal(message: Message, failure: TillnetError) -> None:

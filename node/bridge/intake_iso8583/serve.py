@@ -15,10 +15,12 @@ from node.bridge.intake_iso8583.connection import Connection, ConnectionLimits
 from node.bridge.intake_iso8583.exchange import Exchange
 from node.bridge.intake_ports import Ports, cannot_listen
 from node.bridge.verify.iso8583 import Rules
+from node.bridge.verify.key_change import KeyEncryptingKeys
 from node.bridge.verify.lookup import Randomness
 from node.bridge.verify.mac_keys import MacKeys
 from node.config import Iso8583Settings
 from node.iso8583.framing import Framing
+from node.iso8583.wire import Fields, Tpdu, Wire
 
 _LOG = structlog.get_logger(__name__)
 _SWEEP_SECONDS: Final = 1.0
@@ -30,6 +32,7 @@ async def serve_iso8583(
     settings: Iso8583Settings,
     ports: Ports,
     *,
+    keys: MacKeys | None = None,
     bound: Callable[[str, int], None] = lambda host, port: None,
     clock: Callable[[], float] = time.time,
     randomness: Randomness = os.urandom,
@@ -38,7 +41,9 @@ async def serve_iso8583(
 
     Calls `bound(host, port)` once it listens. Raises Unusable when the port is in use or the key file is no good.
     """
-    keys = MacKeys(settings.mac_key_file)
+    if keys is None:
+        keys = MacKeys(settings.mac_key_file)
+    over = settings.key_encrypting_file
     rules = Rules(
         stream=ports.stream,
         utc_offset=settings.utc_offset,
@@ -47,15 +52,26 @@ async def serve_iso8583(
         directory=ports.directory,
         member_of=ports.member_of,
         randomness=randomness,
+        sign_on=settings.sign_on,
+        key_encrypting=None if over is None else KeyEncryptingKeys.of(over),
     )
-    connections = Connections(settings, Exchange(ports, rules, Framing(settings.framing), clock=clock))
+    wire = Wire(framing=Framing(settings.framing), tpdu=Tpdu(settings.tpdu), fields=Fields(settings.fields))
+    connections = Connections(settings, Exchange(ports, rules, wire, balances=settings.balances, clock=clock))
     loop = asyncio.get_running_loop()
     try:
         server = await loop.create_server(connections.make, settings.host, settings.port, backlog=_BACKLOG)
     except OSError as failure:
         raise cannot_listen(settings.host, settings.port, failure) from None
     host, port = server.sockets[0].getsockname()[:2]
-    _LOG.info("iso8583.listening", host=host, port=port, framing=settings.framing, mac_keys=len(keys))
+    _LOG.info(
+        "iso8583.listening",
+        name=settings.name,
+        host=host,
+        port=port,
+        framing=settings.framing,
+        fields=settings.fields,
+        mac_keys=len(keys),
+    )
     bound(host, port)
     try:
         while True:

@@ -122,12 +122,13 @@ class Admitter:
         packed = pack_payment(payment, enrol=self._enrol)
         sequence = self._number()
         debits = payment.waits
-        # A payment that only earns, without an act, is answered as soon as this row is on the disk.
+        # A payment that only earns, without an act, is answered as soon as this row is on the disk; so is an advice.
         code = None if debits else "00"
         batch.add(
             key,
             Known(sequence, Kind.PAYMENT, payment.body, _JOURNALED, code, None, None, packed, payment.merchant),
             (reference, debits, admission.sealed, admission.received_at),
+            approved=payment.approved,
         )
         entry = PaymentEntry(
             sequence=sequence,
@@ -205,8 +206,10 @@ class Admitter:
         if original is None:
             batch.bury(reference, sequence, admission.received_at)
             return Admitted(sequence=None, status=status, response_code="00", entry=None, duplicate=False)
+        # what was not answered yet never reads as an approval any more: a gateway may take a late answer for another's
         batch.connection.exec_driver_sql(
-            "UPDATE entries SET reversed_by = ? WHERE sequence = ?", (sequence, original.sequence)
+            "UPDATE entries SET reversed_by = ?, response_code = coalesce(response_code, '91') WHERE sequence = ?",
+            (sequence, original.sequence),
         )
         entry = ReversalEntry(
             sequence=sequence,

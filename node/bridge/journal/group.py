@@ -27,6 +27,7 @@ COLUMNS: Final = {
     "original": "bigint",
     "response_code": "text",
     "received_at": "bigint",
+    "approved": "bigint",
 }
 FIELDS: Final = "sequence, kind, body, status, response_code, original, reversed_by, packed, merchant"
 """What of an entry `Known` holds, in its order."""
@@ -68,8 +69,11 @@ class Group:
         buried = {row[0] for row in select_among(connection, "reference", "tombstones", "reference", wanted)}
         return cls(connection, known, buried)
 
-    def add(self, key: str, new: Known, rest: tuple[str, bool, bytes, int]) -> None:
-        """A new row; `rest` is its reference, whether it debits, what is kept sealed, and when it came."""
+    def add(self, key: str, new: Known, rest: tuple[str, bool, bytes, int], *, approved: int | None = None) -> None:
+        """A new row; `rest` is its reference, whether it debits, what is kept sealed, and when it came.
+
+        `approved` is how much of its amount it is where that is less than all.
+        """
         reference, debits, sealed, received_at = rest
         self.known[key] = new
         self._rows.append(
@@ -87,6 +91,7 @@ class Group:
                 new.original,
                 new.response_code,
                 received_at,
+                approved,
             )
         )
 

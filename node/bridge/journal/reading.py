@@ -51,6 +51,7 @@ class Stored:
     leaves: bytes
     kind: Kind = Kind.PAYMENT
     packed: bytes = b""
+    approved: int | None = None
 
 
 def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry | ReversalEntry]]:
@@ -146,7 +147,7 @@ def stored(connection: Connection, sequences: Iterable[int], schema: str = "") -
     a dot."""
     rows = connection.exec_driver_sql(
         "SELECT e.sequence, e.status, e.response_code, e.reason, b.block, CASE WHEN e.kind = 0 THEN b.leaves END,"
-        f" e.kind, e.packed FROM {schema}entries e LEFT JOIN {schema}batches b ON b.id = e.batch"
+        f" e.kind, e.packed, e.approved FROM {schema}entries e LEFT JOIN {schema}batches b ON b.id = e.batch"
         f" WHERE {among(connection, 'e.sequence')}",
         (listed(connection, sequences),),
     )
@@ -160,8 +161,9 @@ def stored(connection: Connection, sequences: Iterable[int], schema: str = "") -
             leaves=leaves or b"",
             kind=Kind(kind),
             packed=packed,
+            approved=approved,
         )
-        for sequence, status, code, reason, block, leaves, kind, packed in rows
+        for sequence, status, code, reason, block, leaves, kind, packed, approved in rows
     }
 
 

@@ -52,6 +52,8 @@ entries: Final = Table(
     # What the message was answered, NULL as long as it was not.
     Column("response_code", Text),
     Column("received_at", BigInteger, nullable=False),
+    # How much of a message's amount was approved where that is less than all of it (DE39 10), minor units.
+    Column("approved", BigInteger),
     Index("entries_by_reference", "reference"),
     Index("entries_by_batch", "batch", sqlite_where=BATCHED, postgresql_where=BATCHED),
     Index("entries_open", "status", sqlite_where=OPEN, postgresql_where=OPEN),
@@ -101,6 +103,40 @@ cards: Final = Table(
     # HMAC-SHA256 of the card's number under the bridge's card key; the number itself is stored nowhere.
     Column("token", LargeBinary, primary_key=True),
     Column("member", LargeBinary, nullable=False),
+)
+
+exceptions: Final = Table(
+    "exceptions",
+    metadata,
+    # What had been answered 00 and the chain then declined: people settle it (docs/bridge.md).
+    Column("sequence", NUMBER, ForeignKey("entries.sequence"), primary_key=True, autoincrement=False),
+    Column("reason", SmallInteger, nullable=False),
+    Column("noted_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("note", Text),
+)
+
+terminals: Final = Table(
+    "terminals",
+    metadata,
+    Column("terminal", Text, primary_key=True),
+    Column("signed_on", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+days: Final = Table(
+    "days",
+    metadata,
+    Column("terminal", Text, primary_key=True),
+    # Days since 1970; the day has the sequences after `since`, up to `upto`.
+    Column("date", Integer, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("closed_at", BigInteger, nullable=False),
+    # What the terminal said of it last (JSON), and whether that was right.
+    Column("claimed", Text),
+    Column("balanced", Boolean),
+    Column("claimed_at", BigInteger),
 )
 
 meta: Final = Table(

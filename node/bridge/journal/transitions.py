@@ -18,6 +18,7 @@ from node.bridge.entry import (
     pack_undo,
     undo_key,
 )
+from node.bridge.journal import exceptions
 from node.bridge.journal.sql import among, listed
 from node.domain import ids
 from node.domain.errors import BrokenInvariant
@@ -80,6 +81,7 @@ def _settle_batch(connection: Connection, result: BatchResult, codes: dict[int, 
             (reason, codes.get(reason, "96"), sequence, result.batch),
         ).rowcount
         _check(changed, 1, "declined")
+        exceptions.note(connection, sequence, reason, now)
     if result.given_back:
         changed = connection.exec_driver_sql(
             "UPDATE entries SET status = 'journaled', batch = NULL"
@@ -152,6 +154,9 @@ def time_out(
         (sequence,),
     ).one()
     if code is not None:
+        if unbatched and status == Status.JOURNALED.value:
+            # its reversal was journaled a moment ago, and has not got to cancelling it
+            connection.exec_driver_sql("UPDATE entries SET status = 'declined' WHERE sequence = ?", (sequence,))
         return str(code), None
     if unbatched and status == Status.JOURNALED.value:
         connection.exec_driver_sql(

@@ -4,11 +4,12 @@ Stage before: intake_iso8583. Stage after: journal. The checks come in the order
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from node.bridge.verify.acts import SaleAsks, sale_act
 from node.bridge.verify.digests import Proof, body_digest
+from node.bridge.verify.key_change import KeyEncryptingKeys
 from node.bridge.verify.local_time import unix_time
 from node.bridge.verify.lookup import (
     Credentials,
@@ -24,12 +25,13 @@ from node.bridge.verify.lookup import (
     split_of,
 )
 from node.bridge.verify.mac_keys import MacKeys
+from node.bridge.verify.partial import wants_partial
 from node.domain.directory import Directory, Merchant, Terminal
 from node.domain.errors import InvalidTransaction, MalformedMessage, UnknownMerchant, WrongMac
 from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId
 from node.domain.payment import OriginalKey, PaymentKey, Reversal
 from node.iso8583.basket import read_basket
-from node.iso8583.packager import MAC_CHARACTERS, MAC_ELEMENT, MAC_ELEMENT_2, Message
+from node.iso8583.packager import MAC_ELEMENT, MAC_ELEMENT_2, Message
 from node.iso8583.retail_mac import RetailMac
 
 # what may differ between a message and its repeat (DE7, PIN block, security), or names a person (cards, tracks)
@@ -39,7 +41,11 @@ _REVERSIBLE: Final = ("0100", "0101", "0200", "0201", "0220", "0221")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
-    """What verify goes by. Without `mac_required`, a message without MAC is taken unless it debits."""
+    """What verify goes by. Without `mac_required`, a message without MAC is taken unless it debits.
+
+    With `sign_on` a terminal's requests are taken only while it is signed on. Without `key_encrypting` keys no
+    terminal's MAC key is changed by a message.
+    """
 
     stream: StreamId
     utc_offset: int
@@ -48,6 +54,8 @@ class Rules:
     directory: Callable[[], Directory]
     member_of: MemberOf
     randomness: Randomness
+    sign_on: bool = False
+    key_encrypting: KeyEncryptingKeys | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,10 +83,10 @@ def find_parties(message: Message, needs: Iterable[int], rules: Rules) -> Partie
     return Parties(terminal=terminal, merchant=find_merchant(directory, terminal), directory=directory)
 
 
-def check_mac(message: Message, data: bytes, rules: Rules, *, required: bool) -> RetailMac | None:
+def check_mac(message: Message, covered: bytes, rules: Rules, *, required: bool) -> RetailMac | None:
     """The key under which the message's MAC is right, None if it has none and needs none. Raises WrongMac.
 
-    The MAC is the last element; it covers every byte from the message type to just before itself.
+    The MAC is the last element; `covered` is every byte from the message type to just before it.
     """
     fields = message.fields
     number = MAC_ELEMENT_2 if MAC_ELEMENT_2 in fields else MAC_ELEMENT
@@ -88,7 +96,7 @@ def check_mac(message: Message, data: bytes, rules: Rules, *, required: bool) ->
         return None
     if max(fields) != number or (number == MAC_ELEMENT_2 and MAC_ELEMENT in fields):
         raise WrongMac("it is not the last element")
-    mac, covered = bytes.fromhex(fields[number]), data[:-MAC_CHARACTERS]
+    mac = bytes.fromhex(fields[number])
     for key in rules.keys.of(terminal_id(fields)):
         if key.verify(covered, mac):
             return key
@@ -133,7 +141,7 @@ def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, r
         pin_result=basket.pin_result,
         act=act,
     )
-    return build_payment(
+    verified = build_payment(
         purchase,
         directory=directory,
         merchant=parties.merchant,
@@ -141,6 +149,7 @@ def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, r
         credentials=credentials_of(fields, key),
         randomness=rules.randomness,
     )
+    return replace(verified, partial=wants_partial(basket.objects.get("PA", "")))
 
 
 def verify_reversal(message: Message, parties: Parties, rules: Rules, received: int) -> Verified:

@@ -4,6 +4,7 @@ Part of verify, beside iso8583.py. All of them need a MAC, whatever `mac_require
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from node.bridge.verify.acts import authorize_act, gift_act, number_of, reward_of, write_off
@@ -16,6 +17,7 @@ from node.bridge.verify.lookup import (
     check_amount,
     find_member,
 )
+from node.bridge.verify.partial import wants_partial
 from node.domain.act import Act
 from node.domain.acts.authorization import Capture
 from node.domain.acts.recharge import Recharge
@@ -82,7 +84,9 @@ def verify_authorize(
     amount = _amount(message, parties)
     tender = Tender.COIN if message.fields[3][2:4] == "90" else Tender.STORED_VALUE
     act = authorize_act(amount, tender, time=time_of(message.fields, rules, received))
-    return _order(message, parties, key, rules, received, amount, act, read_basket(message.fields))
+    basket = read_basket(message.fields)
+    verified = _order(message, parties, key, rules, received, amount, act, basket)
+    return replace(verified, partial=wants_partial(basket.objects.get("PA", "")))
 
 
 def verify_capture(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:

@@ -38,8 +38,15 @@ def _nearest(date: str, received_day: int) -> int:
     # 29 February of a year that is up to four years away is no date that a terminal means
     nearest = min(candidates, key=lambda at: abs(at - received_day * _DAY), default=None)
     if nearest is None:
-        raise MalformedMessage("DE13 is no date")
+        raise MalformedMessage("there is no such date")
     return nearest
+
+
+def day_of(date: str, what: str, *, received: int, utc_offset: int) -> int:
+    """Days since 1970 of MMDD, in the year nearest to `received` there. Raises MalformedMessage."""
+    if not (len(date) == 4 and date.isdecimal()):
+        raise MalformedMessage(f"{what} is no date")
+    return _nearest(date, (received + utc_offset) // _DAY) // _DAY
 
 
 def local_stamp(time: int, utc_offset: int) -> str:

@@ -34,10 +34,14 @@ _MAX_SEQUENCE: Final = 2**63
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """What may be journaled; `sealed` is kept beside it, unread (verify/digests.py)."""
+    """What may be journaled; `sealed` is kept beside it, unread (verify/digests.py).
+
+    With `partial` the terminal can take the rest where only a part is approved.
+    """
 
     entry: Entry
     sealed: bytes = b""
+    partial: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,6 +34,7 @@ from node.domain.ids import (
 )
 from node.domain.merkle import product_set_root
 from node.domain.payment import Entry, PaymentKey, Status
+from node.domain.totals import Totals
 from node.iso8583.framing import Framing
 from node.iso8583.retail_mac import RetailMac
 from node.pos.connection import PosConnection
@@ -88,6 +89,37 @@ class FakeJournal:
         )
         self.seen[entry.key] = (entry.body, answer)
         return answer
+
+
+@dataclass
+class FakeDesk:
+    """Keeps what terminals say in memory, and counts nothing by itself: `days` and `today` are the test's."""
+
+    on: set[str] = field(default_factory=set)
+    closed: list[tuple[str, int]] = field(default_factory=list)
+    days: dict[int, Totals] = field(default_factory=dict)
+    today: Totals = field(default_factory=Totals)
+    claims: list[tuple[str, int, Totals, bool]] = field(default_factory=list)
+
+    def signed_on(self, terminal: TerminalId) -> bool:
+        return terminal in self.on
+
+    async def sign(self, terminal: TerminalId, on: bool) -> None:
+        (self.on.add if on else self.on.discard)(terminal)
+
+    async def cut_over(self, terminal: TerminalId, date: int) -> None:
+        self.closed.append((terminal, date))
+
+    async def totals(self, terminal: TerminalId, date: int | None) -> Totals | None:
+        return self.today if date is None else self.days.get(date)
+
+    async def reconciled(self, terminal: TerminalId, date: int, claimed: Totals, balanced: bool) -> None:
+        self.claims.append((terminal, date, claimed, balanced))
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    return FakeDesk()
 
 
 @pytest.fixture
@@ -160,12 +192,12 @@ def directory(signer: PrivateKey) -> Directory:
 
 
 @pytest.fixture
-def ports(journal: FakeJournal, directory: Directory) -> Ports:
+def ports(journal: FakeJournal, directory: Directory, desk: FakeDesk) -> Ports:
     async def status(payment: PaymentId) -> Answer | None:
         return next((answer for _, answer in journal.seen.values() if answer.payment_id == payment), None)
 
     async def holdings(member: MemberId) -> Holdings:
-        return Holdings(stored_value=MinorUnits(1_250), coins_at_par=MinorUnits(99))
+        return Holdings(stored_value=MinorUnits(1_250), coins_at_par=MinorUnits(99), coins=Units(990_500))
 
     async def health() -> dict[str, object]:
         return {"queue": 3}
@@ -178,6 +210,7 @@ def ports(journal: FakeJournal, directory: Directory) -> Ports:
         status=status,
         holdings=holdings,
         health=health,
+        desk=desk,
     )
 
 

@@ -1,6 +1,7 @@
 """The ISO 8583 listener over real TCP, with a journal that is none: every bad input, and its response code."""
 
 import asyncio
+import itertools
 import socket
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,15 +24,41 @@ from node.domain.ids import MinorUnits
 from node.domain.merkle import items_root
 from node.domain.payment import Line, OriginalKey, Payment, Reversal, Tender
 from node.iso8583.framing import Framing, frame
-from node.iso8583.packager import UnreadableMessage, unpack
+from node.iso8583.packager import UnreadableMessage, response_mti, unpack
 from node.iso8583.retail_mac import RetailMac
+from node.iso8583.wire import Fields, Wire
 from node.pos import messages
 from node.pos.connection import TPDU, PosConnection, ReplyTimeout
 from node.pos.messages import PosTerminal, Request
 from tests.offchain.bridge_in.conftest import CARD, CURRENCY, LIMIT, MAC_KEY, MEMBER, OLD_MAC_KEY, STREAM, FakeJournal
 
 LOCAL = datetime(2026, 6, 1, 12, 30, 15, tzinfo=UTC)
+TEXT = "Thank you, 1.234 POINTS EARNED"
 GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
+
+REQUESTS = tuple(f"0{kind}{way}{repeat}" for kind in "1245" for way in "02" for repeat in "01")
+"""Every type that somebody may send beside network management, taken or not."""
+GOOD_VALUES = {
+    2: CARD,
+    3: "000000",
+    4: "000000001200",
+    7: "0601123015",
+    11: "000001",
+    12: "123015",
+    13: "0601",
+    15: "0601",
+    22: "021",
+    25: "00",
+    38: "000001",
+    39: "00",
+    41: "TILL0001",
+    42: "42",
+    48: "PA00011",
+    49: CURRENCY,
+    **dict.fromkeys((74, 75, 76, 77, 86, 87, 88, 89), "0"),
+    90: "0200" + "000001" + "0601123015" + "0" * 22,
+    97: "C" + "0" * 16,
+}
 
 
 def purchase(terminal: PosTerminal, *, drop: tuple[int, ...] = (), **changes: object) -> Request:
@@ -48,7 +75,7 @@ async def test_purchase_is_journaled_and_answered_with_what_a_gateway_needs(
 ) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     reply = await pos.purchase(terminal, **GOOD, items=basket, local=now)
-    assert (reply.mti, reply.response_code, reply.text, reply.payment_id) == ("0210", "00", "Thank you", "1-1")
+    assert (reply.mti, reply.response_code, reply.text, reply.payment_id) == ("0210", "00", TEXT, "1-1")
     assert reply.fields[38] == "000001" and reply.points == 1_234_000 and not reply.duplicate
     sent = reply.request.message.fields
     assert {n: reply.fields[n].strip() for n in (3, 4, 7, 11, 12, 13, 41, 42, 49)} == {
@@ -278,20 +305,41 @@ async def test_failures_behind_the_intake_are_answered_and_the_connection_goes_o
     assert CARD not in output.out + output.err and MAC_KEY.hex() not in output.out + output.err
 
 
+@pytest.mark.parametrize("fields", Fields)
 @pytest.mark.parametrize("framing", ["nac", "post", "ascii"])
-async def test_every_framing_carries_the_same_messages(listen, terminal: PosTerminal, framing: str) -> None:
-    async with listen(framing=framing) as listener:
-        pos = await listener.connect()
-        assert (await pos.purchase(terminal, **GOOD)).approved
-        pos.send_raw(frame(listener.framing, b"") + frame(listener.framing, purchase(terminal).content))
+async def test_every_wire_profile_carries_the_same_messages(
+    listen, terminal: PosTerminal, journal: FakeJournal, basket: tuple[Item, ...], framing: str, fields: Fields
+) -> None:
+    till = replace(terminal, fields=fields)
+    async with listen(framing=framing, fields=fields.value) as listener:
+        pos = await listener.connect(fields=fields)
+        reply = await pos.purchase(till, **GOOD, items=basket, coin=200)
+        assert reply.approved and reply.mac_right and reply.payment_id == "1-1"
+        assert (await pos.reverse(reply.request)).approved
+        pos.send_raw(frame(listener.framing, b"") + frame(listener.framing, purchase(till).content))
         assert (await pos.unmatched()).approved
+    assert [type(each) for each in journal.entries] == [Payment, Reversal, Payment]
+    assert journal.entries[0].member == MEMBER
 
 
-async def test_tpdu_is_swapped_in_the_reply(listen, terminal: PosTerminal) -> None:
-    async with listen() as listener:
-        pos = await listener.connect(tpdu=TPDU)
-        assert (await pos.purchase(terminal, **GOOD)).approved
+@pytest.mark.parametrize("fields", Fields)
+@pytest.mark.parametrize("tpdu", ["optional", "always"])
+async def test_tpdu_is_swapped_in_the_reply(listen, terminal: PosTerminal, tpdu: str, fields: Fields) -> None:
+    async with listen(tpdu=tpdu, fields=fields.value) as listener:
+        pos = await listener.connect(tpdu=TPDU, fields=fields)
+        assert (await pos.purchase(replace(terminal, fields=fields), **GOOD)).approved
         assert pos.last_tpdu == bytes.fromhex("6000000003")
+
+
+async def test_a_tpdu_is_no_message_when_the_profile_has_none_and_the_other_way_round(
+    listen, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    for tpdu, sent in (("never", TPDU), ("always", b"")):
+        async with listen(tpdu=tpdu) as listener:
+            pos = await listener.connect(tpdu=sent)
+            with pytest.raises(ReplyTimeout):
+                await pos.send(purchase(terminal), timeout=0.2)
+    assert journal.entries == []
 
 
 async def test_pipelined_messages_are_answered_as_they_finish_and_bounded_in_flight(
@@ -312,6 +360,29 @@ async def test_pipelined_messages_are_answered_as_they_finish_and_bounded_in_fli
         replies = await asyncio.gather(*waiting)
     assert all(reply.approved for reply in replies)
     assert len({reply.payment_id for reply in replies}) == 40
+
+
+@pytest.mark.parametrize("fields", Fields)
+async def test_every_message_of_a_mixture_gets_exactly_one_reply(
+    listen, terminal: PosTerminal, thief: PosTerminal, fields: Fields
+) -> None:
+    till, forger = (replace(each, fields=fields) for each in (terminal, thief))
+    stan, sent, stream = 0, {}, b""
+    async with listen(fields=fields.value) as listener:
+        for mti, code, who in itertools.product(REQUESTS, ("000000", "310000", "777777"), (till, forger)):
+            for drop in (None, 3, 12, 42, 90):
+                stan += 1
+                said = {**GOOD_VALUES, 3: code, 11: f"{stan:06d}", 7: f"{stan:010d}"}
+                content = messages.seal(mti, {n: text for n, text in said.items() if n != drop}, who).content
+                cut = content[:-9] if stan % 7 == 0 else content
+                sent[said[11]] = response_mti(mti)
+                stream += frame(listener.framing, cut)
+        pos = await listener.connect(fields=fields)
+        pos.send_raw(stream)
+        got = [await pos.unmatched(timeout=20.0) for _ in sent]
+        echo = await pos.echo(replace(till, mac=None))
+    assert {reply.fields[11]: reply.mti for reply in got} == sent and len(got) == len(sent) == stan
+    assert echo.approved and pos.late == stan
 
 
 async def test_a_slow_answer_does_not_hold_up_the_next_message(
@@ -464,7 +535,12 @@ def exchange(ports: Ports, key_file: Path) -> Exchange:
         member_of=ports.member_of,
         randomness=lambda size: bytes(size),
     )
-    return Exchange(ports, rules, Framing.NAC)
+    return Exchange(ports, rules, Wire())
+
+
+@pytest.fixture
+def bcd_exchange(ports: Ports, exchange: Exchange) -> Exchange:
+    return Exchange(ports, exchange._rules, Wire(fields=Fields.BCD))
 
 
 def never_approved(exchange: Exchange, content: bytes) -> None:
@@ -472,23 +548,52 @@ def never_approved(exchange: Exchange, content: bytes) -> None:
         reply = asyncio.run(exchange.answer(content))
     except UnreadableMessage:
         return
-    assert reply is None or unpack(reply).fields[39] not in ("00", "10")
+    if reply is not None:
+        _, message = exchange._wire.split(reply)
+        assert exchange._wire.fields.unpack(message).fields[39] not in ("00", "10")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.binary(max_size=300))
-def test_no_bytes_crash_the_exchange_or_read_as_approval(exchange: Exchange, content: bytes) -> None:
-    never_approved(exchange, content)
-    never_approved(exchange, b"0200" + content)
+def test_no_bytes_crash_the_exchange_or_read_as_approval(
+    exchange: Exchange, bcd_exchange: Exchange, content: bytes
+) -> None:
+    for each, head in ((exchange, b"0200"), (bcd_exchange, b"\x02\x00")):
+        never_approved(each, content)
+        never_approved(each, head + content)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data())
-def test_no_flipped_byte_of_a_message_with_mac_reads_as_approval(exchange: Exchange, data: st.DataObject) -> None:
-    terminal = PosTerminal(id="TILL0001", merchant=42, mac=RetailMac(MAC_KEY))
+@given(data=st.data(), fields=st.sampled_from(Fields))
+def test_no_flipped_byte_of_a_message_with_mac_reads_as_approval(
+    exchange: Exchange, bcd_exchange: Exchange, fields: Fields, data: st.DataObject
+) -> None:
+    terminal = PosTerminal(id="TILL0001", merchant=42, mac=RetailMac(MAC_KEY), fields=fields)
+    exchange = bcd_exchange if fields is Fields.BCD else exchange
     content = bytearray(purchase(terminal, coin=100).content)
     position = data.draw(st.integers(0, len(content) - 1))
     # hexadecimal digits are the same in both cases
     flip = data.draw(st.integers(1, 255).filter(lambda bits: bits != 0x20))
     content[position] ^= flip
     never_approved(exchange, bytes(content))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    mti=st.sampled_from(REQUESTS),
+    code=st.sampled_from(["000000", "006000", "009000", "200000", "210000", "310000", "910000", "920000", "123456"]),
+    drop=st.sets(st.sampled_from(sorted(GOOD_VALUES)), max_size=4),
+    fields=st.sampled_from(Fields),
+    forged=st.booleans(),
+)
+def test_no_message_without_a_right_mac_reads_as_approval_and_each_is_answered_once(
+    exchange: Exchange, mti: str, code: str, drop: set[int], fields: Fields, forged: bool
+) -> None:
+    rules = replace(exchange._rules, mac_required=True)
+    strict = Exchange(exchange._ports, rules, Wire(fields=fields))
+    thief = PosTerminal(id="TILL0001", merchant=42, mac=RetailMac(b"\x66" * 16) if forged else None, fields=fields)
+    said = {number: text for number, text in ({**GOOD_VALUES, 3: code}).items() if number not in drop}
+    reply = fields.unpack(asyncio.run(strict.answer(messages.seal(mti, said, thief).content)) or b"")
+    assert reply.fields[39] in ("03", "12", "30", "58", "97")
+    assert reply.mti[:2] == mti[:2] and reply.mti[2] == str(int(mti[2]) + 1) and reply.mti[3] == "0"
+    assert 38 not in reply.fields and 48 not in reply.fields and 54 not in reply.fields

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso8583.specs import default_ascii
 
-from node.iso8583.framing import FrameReader, Framing, frame, split_tpdu, swap_tpdu
+from node.iso8583 import binary
+from node.iso8583.framing import FrameReader, Framing, frame, swap_tpdu
 from node.iso8583.packager import Message, UnreadableMessage, pack, response_mti, unpack
 from node.iso8583.table import TABLE, Element, Kind
+from node.iso8583.wire import Fields, Tpdu, Wire
 
 HEX = "0123456789ABCDEF"
 # where jPOS' iso87ascii.xml differs from pyiso8583's default
@@ -189,8 +191,84 @@ def test_frame_reader_drops_keep_alives() -> None:
     assert FrameReader(Framing.NAC, 100).feed(b"\0\0" + frame(Framing.NAC, b"x") + b"\0\0") == [b"x"]
 
 
-def test_tpdu_is_told_from_a_message_and_swapped() -> None:
-    tpdu, message = split_tpdu(Framing.NAC, bytes.fromhex("6000030002") + b"0800")
-    assert (swap_tpdu(tpdu), message) == (bytes.fromhex("6000020003"), b"0800")
-    assert split_tpdu(Framing.NAC, b"0800") == (b"", b"0800")
-    assert split_tpdu(Framing.POST, b"\x60000") == (b"", b"\x60000")
+@pytest.mark.parametrize(("fields", "message"), [(Fields.ASCII, b"0800"), (Fields.BCD, b"\x08\x00")])
+def test_tpdu_is_told_from_a_message_and_swapped(fields: Fields, message: bytes) -> None:
+    tpdu = bytes.fromhex("6000030002")
+    wire = Wire(fields=fields)
+    assert wire.split(tpdu + message) == (tpdu, message)
+    assert wire.split(message) == (b"", message)
+    assert swap_tpdu(tpdu) == bytes.fromhex("6000020003")
+    assert Wire(fields=fields, tpdu=Tpdu.ALWAYS).split(message + tpdu) == (
+        message + tpdu[: 5 - len(message)],
+        tpdu[5 - len(message) :],
+    )
+    for never in (Wire(fields=fields, tpdu=Tpdu.NEVER), Wire(fields=fields, framing=Framing.POST)):
+        assert never.split(tpdu + message) == (b"", tpdu + message)
+
+
+TRACK = st.text("0123456789=", min_size=1, max_size=37)
+
+
+@st.composite
+def packed_messages(draw: st.DrawFn) -> Message:
+    numbers = draw(st.sets(st.sampled_from(sorted(TABLE)), max_size=25))
+    fields = {
+        number: draw(TRACK if TABLE[number].kind is Kind.TRACK else values_of(TABLE[number]))
+        for number in sorted(numbers)
+    }
+    binaries = [number for number in fields if TABLE[number].kind is Kind.BINARY]
+    fields |= {number: fields[number].upper() for number in binaries}
+    return Message(mti=draw(st.text("0123456789", min_size=4, max_size=4)), fields=fields)
+
+
+@given(packed_messages())
+def test_bcd_pack_is_undone_by_unpack(message: Message) -> None:
+    assert binary.unpack(binary.pack(message)) == message
+
+
+@given(packed_messages(), st.data())
+def test_bcd_unpack_refuses_when_a_message_is_cut_or_has_a_tail(message: Message, data: st.DataObject) -> None:
+    packed = binary.pack(message)
+    with pytest.raises(UnreadableMessage):
+        binary.unpack(packed[: data.draw(st.integers(0, len(packed) - 1))])
+    with pytest.raises(UnreadableMessage):
+        binary.unpack(packed + b"\0")
+
+
+@given(st.binary(max_size=400))
+def test_bcd_unpack_reads_or_refuses_when_given_any_bytes(data: bytes) -> None:
+    try:
+        message = binary.unpack(data)
+    except UnreadableMessage as failure:
+        assert failure.response_code == "30"
+        return
+    assert binary.unpack(binary.pack(message)) == message
+
+
+@pytest.mark.parametrize(
+    ("bitmap", "rest"),
+    [
+        ("2000000000000000", "00000A"),  # DE3 is not numeric
+        ("4000000000000000", "20" + "11" * 10),  # DE2 is longer than 19
+        ("4000000000000000", "1A" + "11" * 10),
+        ("4000000000000000", "031234"),  # what fills DE2 up is neither 0 nor F
+        ("0000040000000000", "1021"),  # DE22 has three digits
+        ("0000001000000000", "4500000000"),  # DE28 is neither C nor D
+        ("00000000200000", ""),
+        ("0000000020000000", "0312A0"),  # DE35 is no track
+        ("0000000000010000", "1000" + "00" * 1000),  # DE48 is longer than 999
+    ],
+)
+def test_bcd_unpack_refuses_when_a_part_is_not_what_the_table_says(bitmap: str, rest: str) -> None:
+    with pytest.raises(UnreadableMessage) as caught:
+        binary.unpack(bytes.fromhex("0200" + bitmap + rest))
+    assert caught.value.partial is not None and caught.value.partial.mti == "0200"
+
+
+def test_bcd_pack_gives_the_bytes_that_jpos_gave() -> None:
+    # the same message, packed by jPOS 2.1.9's GenericPackager with iso87binary.xml
+    data = bytes.fromhex((Path(__file__).parent / "jpos_iso87binary.hex").read_text())
+    message = binary.unpack(data)
+    ascii_one = unpack(bytes.fromhex((Path(__file__).parent / "jpos_iso87ascii.hex").read_text()))
+    assert message == ascii_one
+    assert binary.pack(message) == data

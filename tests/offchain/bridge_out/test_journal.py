@@ -275,10 +275,12 @@ def test_migrate_matches_the_tables_and_goes_down_again(kept: JournalSettings) -
     migrate(engine)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    migrate(engine, "0001")
+    assert current_revision(engine) == "0001"
     migrate(engine, "base")
     assert current_revision(engine) is None
     migrate(engine)
-    assert current_revision(engine) == "0001"
+    assert current_revision(engine) == "0002"
 
 
 def test_migrate_refuses_when_the_journal_is_of_a_newer_version(kept: JournalSettings) -> None:

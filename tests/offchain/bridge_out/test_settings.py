@@ -54,8 +54,19 @@ def test_load_bridge_fills_in_defaults_and_takes_paths_from_the_files_folder(tmp
     loaded = load_bridge(written(tmp_path, MINIMAL), {})
     assert loaded.chain.deployment == tmp_path / "network" / "deployment.json"
     assert loaded.journal.path == tmp_path / "journal.sqlite"
-    assert (loaded.iso8583, loaded.rpc, loaded.fail_point) == (None, None, "")
+    assert (loaded.iso8583, loaded.rpc, loaded.fail_point) == ((), None, "")
     assert loaded.answers.deadline_ms == 15_000
+
+
+def test_load_bridge_takes_one_listener_or_several(tmp_path: Path) -> None:
+    one = load_bridge(written(tmp_path, MINIMAL + '[iso8583]\nfields = "bcd"\n'), {}).iso8583
+    assert [(each.name, each.fields, each.framing) for each in one] == [("iso8583", "bcd", "nac")]
+    several = '[[iso8583]]\nmac_key_file = "a.keys"\n[[iso8583]]\nname = "old"\nframing = "ascii"\n'
+    two = load_bridge(written(tmp_path, MINIMAL + several), {}).iso8583
+    assert [(each.name, each.framing, each.mac_key_file) for each in two] == [
+        ("iso8583", "nac", tmp_path / "a.keys"),
+        ("old", "ascii", None),
+    ]
 
 
 def test_load_bridge_takes_the_fail_point_from_the_environment_only(tmp_path: Path) -> None:
@@ -77,6 +88,11 @@ def test_load_bridge_takes_the_fail_point_from_the_environment_only(tmp_path: Pa
         (MINIMAL + "[batch]\nmax_payments = 99999\n", "batch.max_payments is between 1 and 2000, not 99999"),
         (MINIMAL.replace("[stream]", "finality = 'soon'\n[stream]"), "chain.finality is one of instant, finalized"),
         ("batch = 3\n" + MINIMAL, "batch is a table"),
+        ("iso8583 = 3\n" + MINIMAL, "iso8583 is a table, [iso8583], or several, [[iso8583]]"),
+        (MINIMAL + "[[iso8583]]\n[[iso8583]]\n", "a name of its own"),
+        (MINIMAL + '[iso8583]\nname = "rpc"\n', "a name of its own"),
+        (MINIMAL + "[[iso8583]]\n" * 17, "at most 16 tables"),
+        (MINIMAL + '[iso8583]\nfields = "ebcdic"\n', "iso8583.fields is one of ascii, bcd"),
         ("= 3", "cannot be read"),
     ],
 )
@@ -149,7 +165,7 @@ def test_import_cards_says_why_a_file_is_refused(tmp_path: Path, content: bytes 
 
 
 def test_migrate_refuses_a_revision_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(Unusable, match="There is no schema revision 9999; there are base, 0001 and head"):
+    with pytest.raises(Unusable, match="There is no schema revision 9999; there are base, 0002, 0001 and head"):
         migrate(open_engine(tmp_path / "journal.sqlite"), "9999")
 
 
@@ -218,7 +234,9 @@ def test_percentile_is_the_nearest_rank(percent: int, value: int) -> None:
 def test_till_bridge_status_and_migrate_show_the_journal(tmp_path: Path) -> None:
     path = str(written(tmp_path, MINIMAL))
     assert "There is no journal" in till("bridge", "status", "--config", path).stderr
-    assert "schema 0001" in till("bridge", "migrate", "--config", path).stdout
+    assert "schema 0001" in till("bridge", "migrate", "--config", path, "--to", "0001").stdout
+    assert "of an older schema; till bridge migrate makes it one" in till("bridge", "status", "--config", path).stderr
+    assert "schema 0002" in till("bridge", "migrate", "--config", path).stdout
     shown = json.loads(till("bridge", "status", "--config", path, "--json").stdout)
     assert shown["entries"] == {"journaled": 0, "batched": 0, "sent": 0, "final": 0, "declined": 0}
     assert (shown["running"], shown["latency_p99_ms"]) == (False, None)

@@ -1,0 +1,104 @@
+"""What was answered 00 and the chain then declined: noted when it happens, closed when people have settled it.
+
+Functions on a connection, as transitions and reading. Advices that overdraw end here, and sales of cards that nobody
+has, reversals that a merchant's funds do not cover, acts that can no longer be undone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from sqlalchemy import BigInteger, Connection, SmallInteger, and_, insert, literal, select, update
+
+from node.bridge.entry import Kind
+from node.bridge.journal.tables import entries, exceptions
+from node.domain.ids import MinorUnits
+
+_ADVICE_CLASS: Final = "022"
+MOST_LISTED: Final = 10_000
+
+
+class What(Enum):
+    """What of a terminal the chain did not take."""
+
+    SALE = "sale"
+    ADVICE = "advice"
+    REVERSAL = "reversal"
+    UNDOING = "undoing of an act"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Noted:
+    """An exception. `amount` in minor units, None where the message said none; times in milliseconds.
+
+    `original` is the sequence of what a reversal or an undoing is about.
+    """
+
+    sequence: int
+    what: What
+    reason: int
+    terminal: str
+    stan: str
+    merchant: int
+    amount: MinorUnits | None
+    original: int | None
+    received_at: int
+    noted_at: int
+    closed_at: int | None
+    note: str | None
+
+
+def note(connection: Connection, sequence: int, reason: int, now: int) -> None:
+    """Notes an entry that was just declined, if it had been answered 00."""
+    answered = select(entries.c.sequence, literal(reason, SmallInteger), literal(now, BigInteger)).where(
+        entries.c.sequence == sequence, entries.c.response_code == "00"
+    )
+    columns = [exceptions.c.sequence, exceptions.c.reason, exceptions.c.noted_at]
+    connection.execute(insert(exceptions).from_select(columns, answered))
+
+
+def close(connection: Connection, sequence: int, note_: str, now: int) -> bool:
+    """People have settled it; false where there is no such open exception."""
+    changed = connection.execute(
+        update(exceptions)
+        .where(exceptions.c.sequence == sequence, exceptions.c.closed_at.is_(None))
+        .values(closed_at=now, note=note_)
+    )
+    return bool(changed.rowcount)
+
+
+def noted(connection: Connection, *, closed: bool = False) -> Iterator[Noted]:
+    """The open exceptions, or all of them, oldest first. What its terminal reversed since is not open any more."""
+    reversed_since = and_(entries.c.kind == Kind.PAYMENT, entries.c.reversed_by.is_not(None))
+    query = (
+        select(exceptions, entries)
+        .join(entries, entries.c.sequence == exceptions.c.sequence)
+        .order_by(exceptions.c.sequence)
+        .limit(MOST_LISTED)
+    )
+    if not closed:
+        query = query.where(exceptions.c.closed_at.is_(None), ~reversed_since)
+    for row in connection.execute(query).mappings():
+        terminal, class_, stan, _ = row[entries.c.reference].split("|")
+        parts = row[entries.c.key].split("|")
+        yield Noted(
+            sequence=row[exceptions.c.sequence],
+            what=_what(row[entries.c.kind], class_),
+            reason=row[exceptions.c.reason],
+            terminal=terminal,
+            stan=stan,
+            merchant=row[entries.c.merchant],
+            amount=MinorUnits(int(parts[3])) if len(parts) > 3 else None,
+            original=row[entries.c.original],
+            received_at=row[entries.c.received_at],
+            noted_at=row[exceptions.c.noted_at],
+            closed_at=row[exceptions.c.closed_at],
+            note=row[exceptions.c.note],
+        )
+
+
+def _what(kind: int, class_: str) -> What:
+    if kind == Kind.PAYMENT:
+        return What.ADVICE if class_ == _ADVICE_CLASS else What.SALE
+    return What.REVERSAL if kind == Kind.REVERSAL else What.UNDOING

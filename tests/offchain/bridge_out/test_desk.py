@@ -1,0 +1,323 @@
+"""Business days, totals and exceptions in the journal; the totals against a model that counts by itself."""
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine
+
+from node.bridge.desk import JournalDesk
+from node.bridge.entry import Kind, PaymentEntry
+from node.bridge.journal import desk, exceptions, reading, transitions
+from node.bridge.journal.admission import Admission, Admitter
+from node.bridge.journal.exceptions import What
+from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.journal.store import Journal
+from node.config import JournalSettings
+from node.domain.acts.recharge import Recharge
+from node.domain.errors import InvalidTransaction
+from node.domain.ids import MinorUnits, Sequence, StreamId, TerminalId
+from node.domain.payment import Entry, Payment, Status
+from node.domain.totals import Totals
+from tests.offchain.bridge_out.makers import TERMINAL, act, authorize, capture, debit, payment, refund, reversal
+from tests.offchain.bridge_out.test_journal import result, transaction
+
+CODES = {6: "14", 14: "51", 22: "51", 31: "25"}
+OTHER = TerminalId("TILL0002")
+RECHARGE = Recharge(amount=MinorUnits(500)).act()
+
+
+def advised(stan: int, **more: Any) -> Payment:
+    made = debit(stan, **more)
+    return replace(made, advice=True, key=replace(made.key, mti_class="022"))
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    opened = open_engine(tmp_path / "journal.sqlite")
+    migrate(opened)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    opened = await Journal.open(JournalSettings(path=tmp_path / "journal.sqlite"))
+    yield opened
+    await opened.close()
+
+
+def approve(connection: Connection) -> None:
+    """Everything that waits is answered 00."""
+    connection.exec_driver_sql("UPDATE entries SET response_code = '00' WHERE response_code IS NULL")
+
+
+async def admit(journal: Journal, message: Entry) -> Sequence | None:
+    return (await journal.admit(Admission(message, b"", 1_000))).sequence
+
+
+# --- totals -----------------------------------------------------------------------------------------------------------
+
+
+async def test_totals_count_each_kind_of_message_on_its_side(journal: Journal) -> None:
+    sale, value, advice = payment(1, amount=1_000), debit(2, amount=500), advised(3, amount=70)
+    charge = act(4, RECHARGE)
+    charge = replace(charge, key=replace(charge.key, amount=MinorUnits(500)))
+    put_aside = authorize(5, amount=400)
+    taken = capture(6, put_aside, amount=200)
+    taken = replace(taken, key=replace(taken.key, amount=MinorUnits(200), mti_class="022"))
+    part = replace(debit(7, amount=900), approved=MinorUnits(300))
+    for message in (sale, value, advice, charge, put_aside, taken, part, payment(8, terminal=OTHER)):
+        await admit(journal, message)
+    await journal.run(approve)
+    await admit(journal, refund(9, sale, 250))
+    await admit(journal, reversal(10, value))
+    await admit(journal, reversal(11, charge))
+    await admit(journal, reversal(12, payment(99)))  # of nothing
+    await journal.run(approve)
+    found = await JournalDesk(journal, lambda: 5, set()).totals(TERMINAL, None)
+    assert found == Totals(
+        credits=2,
+        credit_amount=500 + 250,
+        credit_reversals=1,
+        credit_reversal_amount=500,
+        debits=5,
+        debit_amount=1_000 + 500 + 70 + 200 + 300,
+        debit_reversals=1,
+        debit_reversal_amount=500,
+    )
+    assert found.net == 750 - 500 - 2_070 + 500
+
+
+async def test_totals_leave_out_what_was_not_approved(journal: Journal) -> None:
+    late, refused, open_ = debit(1, amount=5), debit(2, amount=7), debit(3, amount=11)
+    for message in (late, refused, open_):
+        await admit(journal, message)
+
+    def answer(connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE entries SET response_code = '91' WHERE sequence = 1")
+        connection.exec_driver_sql("UPDATE entries SET response_code = '51' WHERE sequence = 2")
+
+    await journal.run(answer)
+    await admit(journal, reversal(4, late))
+    assert await JournalDesk(journal, lambda: 5, set()).totals(TERMINAL, None) == Totals()
+    await journal.run(approve)
+    assert await JournalDesk(journal, lambda: 5, set()).totals(TERMINAL, None) == Totals(debits=1, debit_amount=11)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("sale"), st.sampled_from([TERMINAL, OTHER]), st.integers(1, 10**6)),
+        st.tuples(st.just("reverse"), st.integers(0, 30), st.just(0)),
+        st.tuples(st.just("refund"), st.integers(0, 30), st.integers(1, 500)),
+        st.tuples(st.just("close"), st.sampled_from([TERMINAL, OTHER]), st.just(0)),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_totals_of_every_day_are_what_a_model_counts(tmp_path: Path, steps: list[tuple[str, Any, int]]) -> None:
+    engine = open_engine(tmp_path / "journal.sqlite")
+    migrate(engine, "base")
+    migrate(engine)
+    admitter, sales, reversed_ = Admitter(1), [], set()
+    model: dict[tuple[str, int], dict[str, int]] = {}
+    today = {TERMINAL: 0, OTHER: 0}
+
+    def count(terminal: str, side: str, money: str, amount: int) -> None:
+        day = model.setdefault((terminal, today[TerminalId(terminal)]), {})
+        day[side] = day.get(side, 0) + 1
+        day[money] = day.get(money, 0) + amount
+
+    with engine.begin() as connection:
+        for stan, (what, which, amount) in enumerate(steps, start=1):
+            if what == "close":
+                today[which] += 1
+                assert desk.cut_over(connection, which, today[which], 9)
+                continue
+            if what == "sale":
+                message: Entry = payment(stan, amount=amount, terminal=which)
+                sales.append(message)
+                count(which, "debits", "debit_amount", amount)
+            elif not sales:
+                continue
+            else:
+                sale = sales[which % len(sales)]
+                if what == "refund":
+                    message = refund(stan, sale, amount)
+                    if sale.key.stan in reversed_:
+                        continue
+                    count(message.key.terminal, "credits", "credit_amount", amount)
+                else:
+                    message = reversal(stan, sale)
+                    if sale.key.stan not in reversed_:
+                        count(sale.key.terminal, "debit_reversals", "debit_reversal_amount", sale.key.amount)
+                    reversed_.add(sale.key.stan)
+            admitter.admit(connection, [Admission(message, b"", stan)])
+            approve(connection)
+        for terminal, last in today.items():
+            for day in range(last + 1):
+                range_ = desk.open_day(connection, terminal) if day == last else desk.day(connection, terminal, day + 1)
+                assert range_ is not None
+                assert desk.totals(connection, terminal, range_) == Totals(**model.get((terminal, day), {}))
+    engine.dispose()
+
+
+# --- business days ----------------------------------------------------------------------------------------------------
+
+
+async def test_cut_over_closes_a_day_once_and_days_only_go_on(journal: Journal) -> None:
+    counter = JournalDesk(journal, lambda: 5, set())
+    await admit(journal, payment(1, amount=10))
+    await counter.cut_over(TERMINAL, 20_000)
+    await admit(journal, payment(2, amount=100))
+    await counter.cut_over(TERMINAL, 20_000)  # a repeat
+    assert await counter.totals(TERMINAL, 20_000) == Totals(debits=1, debit_amount=10)
+    assert await counter.totals(TERMINAL, None) == Totals(debits=1, debit_amount=100)
+    await counter.cut_over(TERMINAL, 20_001)
+    assert await counter.totals(TERMINAL, 20_001) == Totals(debits=1, debit_amount=100)
+    assert await counter.totals(TERMINAL, None) == Totals()
+    assert await counter.totals(TERMINAL, 20_002) is None and await counter.totals(OTHER, 20_000) is None
+    with pytest.raises(InvalidTransaction, match="later business day"):
+        await counter.cut_over(TERMINAL, 19_999)
+
+
+async def test_what_a_terminal_said_and_who_signed_on_outlives_the_process(tmp_path: Path, journal: Journal) -> None:
+    counter = await JournalDesk.open(journal, lambda: 5)
+    assert not counter.signed_on(TERMINAL)
+    for terminal, on in ((TERMINAL, True), (OTHER, True), (OTHER, False), (TERMINAL, True)):
+        await counter.sign(terminal, on)
+    await counter.cut_over(TERMINAL, 20_000)
+    await counter.reconciled(TERMINAL, 20_000, Totals(debits=3), False)
+    again = await JournalDesk.open(journal, lambda: 6)
+    assert again.signed_on(TERMINAL) and not again.signed_on(OTHER)
+
+    def said(connection: Connection) -> tuple[Any, ...]:
+        return tuple(connection.exec_driver_sql("SELECT claimed, balanced, claimed_at FROM days").one())
+
+    claimed, balanced, at = await journal.run(said)
+    assert ('"debits": 3' in claimed, bool(balanced), at) == (True, False, 5)
+
+
+async def test_the_command_lists_closed_days(tmp_path: Path, journal: Journal) -> None:
+    counter = JournalDesk(journal, lambda: 1_790_000_000_000, set())
+    await admit(journal, payment(1, amount=1_234))
+    await counter.cut_over(TERMINAL, 20_000)
+    await admit(journal, refund(2, 1, 200))
+    await journal.run(approve)
+    await counter.cut_over(TERMINAL, 20_001)
+    await counter.cut_over(OTHER, 20_001)
+    await counter.reconciled(TERMINAL, 20_000, Totals(debits=1, debit_amount=1_234), True)
+    await counter.reconciled(TERMINAL, 20_001, Totals(), False)
+    config = tmp_path / "bridge.toml"
+    config.write_text('[chain]\nrpc = ["http://127.0.0.1:1"]\ndeployment = "d"\n[stream]\nid = 1\nkey_file = "k"\n')
+
+    def said(*words: str) -> list[str]:
+        command = [sys.executable, "-m", "node.cli.main", "bridge", "days", "--config", str(config), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert said("--terminal", TERMINAL) == [
+        "2024-10-05  TILL0001      0 debits           0.00     1 credits           2.00  OUT OF BALANCE",
+        "2024-10-04  TILL0001      1 debits          12.34     0 credits           0.00  in balance",
+    ]
+    assert [line.split()[1] for line in said("--open")] == [TERMINAL, OTHER]
+    assert [json.loads(line)["balanced"] for line in said("--json", "--terminal", OTHER)] == [None]
+    assert said("--terminal", "NOBODY") == ["none"]
+
+
+# --- exceptions -------------------------------------------------------------------------------------------------------
+
+
+async def settle(journal: Journal, batch: int, declined: dict[int, int], kind: Kind = Kind.PAYMENT) -> None:
+    numbers = list(declined)
+    await journal.run(lambda connection: transitions.record_batch(connection, kind, numbers, transaction(batch, batch)))
+    done = result(batch, kind=kind, declined={Sequence(each): reason for each, reason in declined.items()})
+    await journal.run(lambda connection: transitions.settle(connection, 12, [done], CODES, 99))
+
+
+async def listed(journal: Journal, **more: bool) -> list[exceptions.Noted]:
+    return await journal.run(lambda connection: list(exceptions.noted(connection, **more)))
+
+
+async def test_an_advice_is_answered_at_once_and_an_exception_when_it_overdraws(journal: Journal) -> None:
+    admitted = await journal.admit(Admission(advised(1, amount=700), b"", 1_000))
+    assert (admitted.response_code, admitted.status) == ("00", Status.JOURNALED)
+    assert isinstance(admitted.entry, PaymentEntry) and not admitted.entry.debits
+    await admit(journal, debit(2))
+    await admit(journal, payment(3, member=99))
+    await settle(journal, 1, {1: 14, 2: 14, 3: 6})
+    first, second = await listed(journal)
+    assert (first.sequence, first.what, first.reason, first.terminal, first.stan) == (
+        1,
+        What.ADVICE,
+        14,
+        TERMINAL,
+        "000001",
+    )
+    assert (first.amount, first.merchant, first.noted_at, first.closed_at) == (700, 1, 99, None)
+    assert (second.sequence, second.what, second.reason) == (3, What.SALE, 6)  # 2 was told 51 itself
+    again = await journal.admit(Admission(advised(1, amount=700), b"", 2_000))
+    assert (again.duplicate, again.response_code) == (True, "00")
+    stored = await journal.run(lambda connection: reading.stored(connection, [1, 2]))
+    assert [stored[each].response_code for each in (1, 2)] == ["00", "51"]
+
+
+async def test_a_reversal_that_the_ledger_declines_is_an_exception(journal: Journal) -> None:
+    sale = payment(1)
+    await admit(journal, sale)
+    await settle(journal, 1, {})
+    await admit(journal, reversal(2, sale))
+    await settle(journal, 2, {2: 22}, Kind.REVERSAL)
+    (found,) = await listed(journal)
+    assert (found.what, found.original, found.stan) == (What.REVERSAL, 1, "000001")
+
+
+async def test_an_exception_is_closed_once_or_by_its_reversal(journal: Journal) -> None:
+    messages = [advised(1), advised(2)]
+    for each in messages:
+        await admit(journal, each)
+    await settle(journal, 1, {1: 14, 2: 14})
+    undo = reversal(3, messages[0])
+    undo = replace(undo, original=replace(undo.original, mti_class="022"))
+    await admit(journal, undo)
+    assert [each.sequence for each in await listed(journal)] == [2]
+    assert await journal.run(lambda connection: exceptions.close(connection, 2, "the member paid in cash", 100))
+    assert not await journal.run(lambda connection: exceptions.close(connection, 2, "again", 101))
+    assert not await journal.run(lambda connection: exceptions.close(connection, 7, "nothing", 101))
+    assert await listed(journal) == []
+    everything = await listed(journal, closed=True)
+    assert [(each.sequence, each.closed_at, each.note) for each in everything] == [
+        (1, None, None),
+        (2, 100, "the member paid in cash"),
+    ]
+
+
+async def test_a_part_is_kept_with_what_was_approved(journal: Journal) -> None:
+    from node.bridge.answers import answer_of
+
+    await admit(journal, replace(debit(1, amount=300), approved=MinorUnits(300)))
+    await settle(journal, 1, {})
+    await journal.run(lambda connection: connection.exec_driver_sql("UPDATE entries SET batch = 1"))
+    await journal.run(approve)
+    found = await journal.run(lambda connection: reading.stored(connection, [1]))
+    answer = answer_of(StreamId(1), found[1], currency="840", duplicate=True)
+    assert (answer.response_code, answer.amount, answer.approved) == ("10", 300, True)
+    assert answer.text == "ONLY 3.00 APPROVED, TAKE THE REST OTHERWISE"
+
+
+async def test_a_sale_that_is_too_late_in_no_batch_is_declined_though_its_reversal_came_first(journal: Journal) -> None:
+    sale = debit(1)
+    await admit(journal, sale)
+    await admit(journal, reversal(2, sale))
+    code, undo = await journal.time_out(1, 5_000, unbatched=True)
+    stored = await journal.run(lambda connection: reading.stored(connection, [1]))
+    assert (code, undo, stored[1].status, stored[1].response_code) == ("91", None, Status.DECLINED, "91")
