@@ -6,14 +6,18 @@ that file's folder.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from types import NoneType
-from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from node.domain.errors import Unusable
+from node.rpc_settings import RpcSettings as RpcSettings  # part of the bridge's, for whoever imports them here
+from node.setting import setting
+from node.webhook_settings import WebhooksSettings
 
 FAIL_POINT_VARIABLE: Final = "TILL_FAIL_POINT"
 """Names the point at which the bridge kills itself; for crash tests only (node/bridge/failpoint.py)."""
@@ -25,14 +29,6 @@ MAX_KEY_CHARACTERS: Final = 4096
 
 
 Section = TypeVar("Section")
-
-
-def setting(default: Any = MISSING, *, low: int = 0, high: int = 2**31, choices: tuple[str, ...] = ()) -> Any:
-    """A field of a settings dataclass. `low` and `high` bound a number, or the length of a text or a list."""
-    metadata = {"low": low, "high": high, "choices": choices}
-    if isinstance(default, list | tuple):
-        return field(default=tuple(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,27 +139,6 @@ class Iso8583Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RpcSettings:
-    """The JSON-RPC listener (docs/rpc.md). A signed message is taken up to `replay_seconds` after its own time.
-
-    `chain_id` and `ledger` are the deployment's where they are left out (0, ""); else they have to be the same.
-    """
-
-    host: str = setting("127.0.0.1", low=1, high=255)
-    port: int = setting(0, low=0, high=65_535)
-    chain_id: int = setting(0, low=1, high=2**53)
-    ledger: str = setting("", low=42, high=42)
-    utc_offset: int = setting(0, low=-86_400, high=86_400)
-    replay_seconds: int = setting(259_200, low=10, high=2_592_000)
-    ahead_seconds: int = setting(300, low=0, high=86_400)
-    max_body: int = setting(262_144, low=1_024, high=8_388_608)
-    max_batch: int = setting(100, low=1, high=1_000)
-    max_connections: int = setting(512, low=1, high=20_000)
-    max_in_flight: int = setting(512, low=1, high=10_000)
-    read_seconds: int = setting(10, low=1, high=600)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class BridgeSettings:
     """All that `till bridge run` is told. The folder `state` gets `bridge.json` with the ports once it listens."""
 
@@ -177,6 +152,7 @@ class BridgeSettings:
     answers: AnswerSettings = AnswerSettings()
     iso8583: Iso8583Settings | None = None
     rpc: RpcSettings | None = None
+    webhooks: WebhooksSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)
     fail_point: str = ""
 
@@ -239,6 +215,9 @@ def _section(kind: type[Section], table: Mapping[str, Any], where: str, folder: 
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     for name, each in known.items():
+        if get_origin(hints[name]) is Mapping:
+            values[name] = _tables(each, get_args(hints[name])[1], table.get(name), f"{where}{name}", folder)
+            continue
         section, optional = _table_of(hints[name])
         if section is not None:
             if optional and name not in table:
@@ -255,6 +234,16 @@ def _section(kind: type[Section], table: Mapping[str, Any], where: str, folder: 
         elif isinstance(each.default, Path):
             values[name] = folder / each.default
     return kind(**values)
+
+
+def _tables(each: "Field[Any]", kind: Any, tables: Any, where: str, folder: Path) -> Mapping[str, Any]:
+    """Tables of one kind under names of the operator's choice."""
+    if not isinstance(tables, dict) or not each.metadata["low"] <= len(tables) <= each.metadata["high"]:
+        raise Unusable(f"there is no table [{where}.NAME], or there are too many")
+    for name, table in tables.items():
+        if not isinstance(table, dict) or not _NAME.fullmatch(name):
+            raise Unusable(f"{where}.{name} is a table whose name has up to 32 letters, digits, _ or -")
+    return {name: _section(kind, table, f"{where}.{name}.", folder) for name, table in tables.items()}
 
 
 def _table_of(hint: Any) -> tuple[Any, bool]:
@@ -286,4 +275,5 @@ def _value(each: "Field[Any]", hint: Any, value: Any, name: str, folder: Path) -
     return value
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _NAMES: Final[dict[Any, str]] = {int: "a whole number", str: "a text in quotes", bool: "true or false"}

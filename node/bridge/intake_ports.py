@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from node.bridge.announcer import Announcer
+from node.bridge.journal.claims import Claim
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
@@ -21,6 +23,18 @@ class Submit(Protocol):
 
     async def __call__(self, entry: Entry, sealed: bytes) -> Answer:
         """The answer, in time; `sealed` is kept unread. Raises errors of the tree."""
+        ...
+
+
+class Claimed(Protocol):
+    """Remembers which signed requests came before (journal/claims.py)."""
+
+    async def take(self, claim: Claim) -> str | None:
+        """What this very request was refused with before; None when it may go on. Raises errors of the tree."""
+        ...
+
+    async def refuse(self, claim: Claim, refusal: str) -> None:
+        """The request was refused for good with this answer. Raises JournalUnwritable."""
         ...
 
 
@@ -43,6 +57,8 @@ class Ports:
     status: Callable[[PaymentId], Awaitable[Answer | None]] | None = None
     holdings: Callable[[MemberId], Awaitable[Holdings]] | None = None
     health: Callable[[], Awaitable[Mapping[str, object]]] | None = None
+    claims: Claimed | None = None
+    announcer: Announcer | None = None
 
 
 def cannot_listen(host: str, port: int, failure: OSError) -> Unusable:

@@ -1,31 +1,59 @@
-"""What `till bridge status` shows: read from the journal's file, whether a bridge runs or not."""
+"""What `till bridge status` shows: read from the journal's file, and, while a bridge runs, from its live.json."""
 
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from node.bridge.journal import reading
+from sqlalchemy import Connection, text
+
+from node.bridge.journal import outbox, reading
 from node.bridge.journal.schema import current_revision
 from node.bridge.journal.store import existing
 from node.bridge.journal.transitions import LAST_BLOCK
+from node.bridge.live import LIVE_FILE
+from node.bridge.ready import READY_FILE
+from node.bridge.window import percentile
 from node.config import BridgeSettings
 from node.domain.errors import Unusable
+
+_OPEN: Final = text(
+    "SELECT status, count(*) FROM entries WHERE status IN ('journaled', 'batched', 'sent') GROUP BY status"
+)
+# reversals, and what undoes acts: nobody waits for their answer, so people have to look
+_EXCEPTIONS: Final = text("SELECT count(*) FROM entries WHERE status = 'declined' AND kind IN (1, 3)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BridgeStatus:
-    """A bridge at a glance. Latencies in milliseconds over the newest final payments, None when there is none."""
+    """A bridge at a glance. Latencies in milliseconds over the newest final payments, None when there is none.
+
+    `exceptions` are reversals that the ledger refused, `webhooks` deliveries by endpoint and state; `live` is what the
+    running bridge says of its last minute (bridge/live.py), empty without one.
+    """
 
     running: bool
     stream: int
     entries: dict[str, int]
     tombstones: int
+    exceptions: int
     open_batches: int
     last_block: int | None
     latency_p50_ms: int | None
     latency_p99_ms: int | None
+    webhooks: dict[str, dict[str, int]]
     listening: dict[str, object]
+    live: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveStatus:
+    """What changes from second to second, without a look at the whole journal. `open` are entries by status."""
+
+    running: bool
+    open: dict[str, int]
+    live: dict[str, Any]
 
 
 def read_status(settings: BridgeSettings) -> BridgeStatus:
@@ -38,34 +66,49 @@ def read_status(settings: BridgeSettings) -> BridgeStatus:
         facts = reading.meta(connection)
         tombstones = connection.exec_driver_sql("SELECT count(*) FROM tombstones").scalar_one()
         entries = reading.counts(connection)
+        exceptions = connection.execute(_EXCEPTIONS).scalar_one()
         batches = len(reading.open_batches(connection))
-    ready = _ready(settings.state)
+        webhooks = _webhooks(connection)
+    ready = _of_a_living_process(settings.state / READY_FILE)
     last_block = facts.get(LAST_BLOCK)
     return BridgeStatus(
         running=bool(ready),
         stream=settings.stream.id,
         entries=entries,
         tombstones=int(tombstones),
+        exceptions=int(exceptions),
         open_batches=batches,
         last_block=None if last_block is None else int(last_block),
         latency_p50_ms=percentile(latencies, 50),
         latency_p99_ms=percentile(latencies, 99),
+        webhooks=webhooks,
         listening={name: each for name, each in ready.items() if name != "pid"},
+        live=_of_a_living_process(settings.state / LIVE_FILE),
     )
 
 
-def percentile(ordered: list[int], percent: int) -> int | None:
-    """The value that `percent` of an ordered list do not exceed (nearest rank); None for an empty list."""
-    if not ordered:
-        return None
-    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+def read_live(settings: BridgeSettings) -> LiveStatus:
+    """The part of the status that a table shows every second. Raises Unusable when there is no journal."""
+    with existing(settings.journal.path).connect() as connection:
+        found = {status: int(count) for status, count in connection.execute(_OPEN)}
+    live = _of_a_living_process(settings.state / LIVE_FILE)
+    return LiveStatus(
+        running=bool(live), open={name: found.get(name, 0) for name in ("journaled", "batched", "sent")}, live=live
+    )
 
 
-def _ready(state: Path) -> dict[str, object]:
-    """The content of bridge.json if its process lives."""
+def _webhooks(connection: Connection) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (endpoint, state), count in outbox.counts(connection).items():
+        found.setdefault(endpoint, {each.value: 0 for each in outbox.State})[state.value] = count
+    return found
+
+
+def _of_a_living_process(path: Path) -> dict[str, Any]:
+    """The content of a file that a bridge writes, if that bridge lives."""
     try:
-        ready = json.loads((state / "bridge.json").read_text())
-        os.kill(int(ready["pid"]), 0)
+        found = json.loads(path.read_text())
+        os.kill(int(found["pid"]), 0)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return dict(ready)
+    return dict(found)

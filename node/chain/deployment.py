@@ -21,6 +21,7 @@ class Deployment:
     rules: Address
     coupons: Address | None = None
     discount: Address | None = None
+    settlement: Address | None = None
 
 
 def load_deployment(path: Path) -> Deployment:
@@ -36,6 +37,7 @@ def load_deployment(path: Path) -> Deployment:
             rules=_address(contracts["RewardRules"]["address"]),
             coupons=_address_if_there(contracts, "Coupons"),
             discount=_address_if_there(contracts, "CoinDiscount"),
+            settlement=_address_if_there(contracts, "SettlementEscrow"),
         )
     except FileNotFoundError:
         raise Unusable(f"there is no deployment {path}; run scripts/deploy.py on this network") from None

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from node.bridge.entry import BatchResult, Kind, ReversalEntry, TransactionRow
-from node.bridge.journal import reading, transitions
+from node.bridge.journal import claims, reading, transitions
 from node.bridge.journal.admission import NO_TIME, Admission
 from node.bridge.journal.schema import current_revision, migrate, open_engine
 from node.bridge.journal.store import Journal
@@ -275,11 +275,15 @@ def test_migrate_matches_the_tables_and_goes_down_again(tmp_path: Path) -> None:
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
     with engine.connect() as connection:
+        assert claims.CLAIMS.metadata is metadata
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    newest = current_revision(engine)
+    migrate(engine, "0001")
+    assert current_revision(engine) == "0001"
     migrate(engine, "base")
     assert current_revision(engine) is None
     migrate(engine)
-    assert current_revision(engine) == "0001"
+    assert current_revision(engine) == newest
 
 
 def test_migrate_refuses_when_the_journal_is_of_a_newer_version(tmp_path: Path) -> None:
