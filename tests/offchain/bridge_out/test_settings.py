@@ -149,7 +149,7 @@ def test_import_cards_says_why_a_file_is_refused(tmp_path: Path, content: bytes 
 
 
 def test_migrate_refuses_a_revision_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(Unusable, match="There is no schema revision 9999; there are base, .*0001 and head"):
+    with pytest.raises(Unusable, match=r"There is no schema revision 9999; there are base, .*0001 and head"):
         migrate(open_engine(tmp_path / "journal.sqlite"), "9999")
 
 
