@@ -71,12 +71,13 @@ class Counters:
         self.new = self.messages.labels("journaled")
         self.duplicate = self.messages.labels("duplicate")
         self.refused = self.messages.labels("refused")
+        self._at_once, self._when_final = self.reply.labels("at_once"), self.reply.labels("final")
         self.replies, self.finals = Window(), Window()
         self._mail: Mail | None = None
 
     def replied(self, milliseconds: int, *, at_once: bool) -> None:
         """A message got its answer, so long after it was verified."""
-        self.reply.labels("at_once" if at_once else "final").observe(milliseconds / 1000)
+        (self._at_once if at_once else self._when_final).observe(milliseconds / 1000)
         self.replies.add(milliseconds)
 
     def became_final(self, milliseconds: int) -> None:
@@ -93,12 +94,11 @@ class Counters:
         self._mail = mail
         self.webhooks_disabled.set_function(lambda: mail.disabled)
 
-    def note_webhooks(self) -> int:
-        """Sets the gauges of waiting webhooks; their sum."""
+    def note_webhooks(self) -> None:
+        """Sets the gauges of waiting webhooks."""
         waiting: Mapping[str, int] = {} if self._mail is None else dict(self._mail.waiting)
         for endpoint, count in waiting.items():
             self.webhooks_waiting.labels(endpoint).set(count)
-        return sum(waiting.values())
 
     def total(self, name: str, **labels: str) -> int:
         """What a counter stands at."""

@@ -45,6 +45,7 @@ class LiveFile:
         counters, health = self._stages.counters, dict(await self._bridge.health())
         counters.queue.set(self._stages.journal.waiting)
         counters.unanswered.set(len(self._stages.waiting))
+        counters.note_webhooks()
         return {
             "pid": os.getpid(),
             "at": self._stages.clock(),
@@ -57,6 +58,5 @@ class LiveFile:
             "exceptions": counters.total("till_exceptions"),
             "reply": asdict(counters.replies.spread()),
             "finality": asdict(counters.finals.spread()),
-            "webhooks_waiting": counters.note_webhooks(),
             "health": health,
         }

@@ -21,6 +21,7 @@ from node.domain.errors import Unusable
 _OPEN: Final = text(
     "SELECT status, count(*) FROM entries WHERE status IN ('journaled', 'batched', 'sent') GROUP BY status"
 )
+_WAITING: Final = text("SELECT count(*) FROM webhook_deliveries WHERE state = 'waiting'")
 # reversals, and what undoes acts: nobody waits for their answer, so people have to look
 _EXCEPTIONS: Final = text("SELECT count(*) FROM entries WHERE status = 'declined' AND kind IN (1, 3)")
 
@@ -49,10 +50,13 @@ class BridgeStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveStatus:
-    """What changes from second to second, without a look at the whole journal. `open` are entries by status."""
+    """What changes from second to second, without a look at the whole journal. `open` are entries by status, `webhooks`
+    how many deliveries wait.
+    """
 
     running: bool
     open: dict[str, int]
+    webhooks: int
     live: dict[str, Any]
 
 
@@ -91,9 +95,13 @@ def read_live(settings: BridgeSettings) -> LiveStatus:
     """The part of the status that a table shows every second. Raises Unusable when there is no journal."""
     with existing(settings.journal.path).connect() as connection:
         found = {status: int(count) for status, count in connection.execute(_OPEN)}
+        waiting = int(connection.execute(_WAITING).scalar_one())
     live = _of_a_living_process(settings.state / LIVE_FILE)
     return LiveStatus(
-        running=bool(live), open={name: found.get(name, 0) for name in ("journaled", "batched", "sent")}, live=live
+        running=bool(live),
+        open={name: found.get(name, 0) for name in ("journaled", "batched", "sent")},
+        webhooks=waiting,
+        live=live,
     )
 
 

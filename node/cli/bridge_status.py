@@ -107,7 +107,7 @@ def live_table(now: "LiveStatus", before: "LiveStatus") -> "Table":
         ("waiting for the disk", health.get("journal_queue")),
         ("waiting for their answer", health.get("unanswered")),
         ("transactions on their way", health.get("in_flight")),
-        ("webhooks waiting", live.get("webhooks_waiting")),
+        ("webhooks waiting", now.webhooks),
     ):
         table.add_row(name, _count(count), "")
     table.add_section()

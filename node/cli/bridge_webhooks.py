@@ -106,10 +106,10 @@ def enable(config: Path, endpoint: str) -> None:
 @contextmanager
 def _journal(config: Path) -> "Iterator[Connection]":
     """The journal's file, beside a bridge that may be running; committed when the block ends well."""
-    from node.bridge.journal.schema import migrate
+    from node.bridge.journal.schema import WRITES, migrate
     from node.bridge.journal.store import existing
 
     engine = existing(load_bridge(config).journal.path)
     migrate(engine)
-    with engine.begin() as connection:
+    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
         yield connection

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal.admission import Admission, Admitter
+from node.bridge.journal.schema import WRITES
 from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError
 
 Operation = Callable[[Connection], Any]
@@ -38,7 +39,7 @@ class Writer:
     """
 
     def __init__(self, engine: Engine, admitter: Admitter, *, limit: int, group: int, on_entry: OnEntry) -> None:
-        self._connection = engine.connect()
+        self._connection = engine.connect().execution_options(**{WRITES: True})
         self._admitter = admitter
         self._limit = limit
         self._group = group

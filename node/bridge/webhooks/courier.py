@@ -27,7 +27,7 @@ from node.webhook_settings import WebhooksSettings
 log = structlog.get_logger("webhooks")
 POLL_SECONDS: Final = 1.0
 """How often the outbox is looked into without being woken: for retries, and for what the command line did."""
-SWEEP_SECONDS: Final = 60.0
+SWEEP_SECONDS: Final = 10.0
 GROWTH: Final = 4
 """A retry waits so many times longer than the one before it."""
 JITTER: Final = 0.2

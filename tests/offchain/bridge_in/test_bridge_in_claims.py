@@ -1,5 +1,7 @@
 """Nonces and idempotency keys over real HTTP, remembered in a real journal: a copy of a message has no effect, ever."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.claims import Claim, Claims
 from node.bridge.journal.store import Journal
 from node.config import JournalSettings, RpcSettings
-from node.domain.errors import DuplicateOtherBody, IdempotencyConflict, Overloaded
+from node.domain.errors import DuplicateOtherBody, IdempotencyConflict, JournalUnwritable, Overloaded
 from node.pos.rpc import RpcConnection, RpcReply, RpcTerminal
 from tests.offchain.bridge_in.conftest import (
     CARD,
@@ -154,3 +156,26 @@ async def test_claims_are_bounded_and_the_old_ones_make_room(kept) -> None:
     assert await claims.take(claim("n3", until=now[0])) is None
     with pytest.raises(DuplicateOtherBody):
         await claims.take(claim("n3", said=b"b" * 32))
+
+
+async def test_claims_that_come_together_know_of_each_other(kept) -> None:
+    claims = await kept(limit=1_000)
+    wanted = [claim(f"n{number % 100}", said=bytes([number // 100]) * 32, once=number < 50) for number in range(300)]
+    found = await asyncio.gather(*(claims.take(each) for each in wanted), return_exceptions=True)
+    assert found[:100] == [None] * 100
+    assert {type(each) for each in found[100:]} == {DuplicateOtherBody}
+
+
+async def test_a_disk_that_is_full_refuses_the_claims_and_the_next_ones_are_taken(kept, tmp_path: Path) -> None:
+    claims = await kept()
+    await claims.take(claim("n0"))
+    with sqlite3.connect(tmp_path / "journal.sqlite") as other:
+        pages = other.execute("PRAGMA page_count").fetchone()[0]
+    other.close()
+    journal = claims._journal
+    await journal.run(lambda connection: connection.exec_driver_sql(f"PRAGMA max_page_count={pages}") and None)
+    big = [claim(f"{'n' * 4_000}{number}") for number in range(20)]
+    failed = await asyncio.gather(*(claims.take(each) for each in big), return_exceptions=True)
+    assert {type(each) for each in failed} == {JournalUnwritable}
+    await journal.run(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count=1000000") and None)
+    assert await asyncio.gather(*(claims.take(each) for each in big)) == [None] * 20

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -269,6 +270,28 @@ async def test_admit_fails_cleanly_and_loses_nothing_when_the_disk_is_full(journ
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (await journal.admit(admission(payment(1)))).duplicate
     assert (await journal.admit(admission(payment(2)))).sequence == 2
+
+
+async def test_admit_holds_while_another_program_writes(journal: Journal, tmp_path: Path) -> None:
+    stopping, writes = threading.Event(), [0]
+
+    def write() -> None:
+        engine = open_engine(tmp_path / "journal.sqlite")
+        while not stopping.is_set():
+            with engine.begin() as connection:
+                transitions.set_meta(connection, "other", str(writes[0]))
+            writes[0] += 1
+
+    other = threading.Thread(target=write)
+    other.start()
+    try:
+        for start in range(0, 1_000, 50):
+            admissions = [journal.admit(admission(payment(start + number))) for number in range(50)]
+            assert len(await asyncio.gather(*admissions)) == 50
+    finally:
+        stopping.set()
+        other.join()
+    assert writes[0] > 1
 
 
 def test_migrate_matches_the_tables_and_goes_down_again(tmp_path: Path) -> None:

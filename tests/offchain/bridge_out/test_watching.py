@@ -110,7 +110,6 @@ def test_the_table_shows_counts_rates_and_latencies_and_holds_without_a_bridge()
         "exceptions": 2,
         "reply": {"count": 9, "p50": 4, "p99": 31},
         "finality": {"count": 9, "p50": 1_071, "p99": 1_480},
-        "webhooks_waiting": 17,
         "health": {
             "journal_queue": 8,
             "unanswered": 6,
@@ -120,8 +119,10 @@ def test_the_table_shows_counts_rates_and_latencies_and_holds_without_a_bridge()
         },
     }
     empty = {"journaled": 0, "batched": 0, "sent": 0}
-    before = LiveStatus(running=True, open=empty, live={**live, "at": 1_000, "journaled": 1_000, "final": 4_200})
-    text = drawn(live_table(LiveStatus(running=True, open={**empty, "sent": 250}, live=live), before))
+    before = LiveStatus(
+        running=True, open=empty, webhooks=17, live={**live, "at": 1_000, "journaled": 1_000, "final": 4_200}
+    )
+    text = drawn(live_table(LiveStatus(running=True, open={**empty, "sent": 250}, webhooks=17, live=live), before))
     lines = [" ".join(line.replace("\u2502", " ").split()) for line in text.splitlines()]
     for row in (
         "in, journaled 5,000 2,000",
@@ -134,7 +135,7 @@ def test_the_table_shows_counts_rates_and_latencies_and_holds_without_a_bridge()
         "last block 907",
     ):
         assert row in lines, text
-    nothing = LiveStatus(running=False, open=empty, live={})
+    nothing = LiveStatus(running=False, open=empty, webhooks=0, live={})
     assert "not running" in drawn(live_table(nothing, nothing))
 
 
