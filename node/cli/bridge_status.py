@@ -80,7 +80,7 @@ def _watch(look: Any, interval: float) -> None:
 
 
 def live_table(now: "LiveStatus", before: "LiveStatus") -> "Table":
-    """The table of one look, with what changed a second since the look before it."""
+    """The table of one look, with what changed a second since the look before it; it fits a terminal of 24 lines."""
     from rich.table import Table
 
     table = Table("", "now", "a second", title="running" if now.running else "not running", title_justify="left")
@@ -112,11 +112,11 @@ def live_table(now: "LiveStatus", before: "LiveStatus") -> "Table":
         table.add_row(name, _count(count), "")
     table.add_section()
     for name, key in (("answered", "reply"), ("final", "finality")):
-        spread = live.get(key, {})
-        for percentile in ("p50", "p99"):
-            table.add_row(f"{name} after, {percentile}", _milliseconds(spread.get(percentile)), "")
-    table.add_row("last block", _count(health.get("last_block")), "")
-    table.add_row("its age", _milliseconds(health.get("last_block_age_ms")), "")
+        both = [_milliseconds(live.get(key, {}).get(percentile)) for percentile in ("p50", "p99")]
+        table.add_row(f"{name} after, p50 and p99", *both)
+    table.add_row(
+        "last block, and its age", _count(health.get("last_block")), _milliseconds(health.get("last_block_age_ms"))
+    )
     return table
 
 

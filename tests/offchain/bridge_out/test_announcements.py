@@ -73,6 +73,18 @@ async def heard_all(heard: list[Any], count: int) -> bool:
     return len(heard) >= count
 
 
+async def test_a_payment_that_the_ledger_refuses_after_it_was_answered_is_announced_as_declined(
+    stand: Stand, listen
+) -> None:
+    async with bridge_on(stand) as running:
+        heard = listen(running)
+        assert await submit(running, payment(1, member=999_999, time=stand.now())) == "00"
+        await idle(running)
+        await until(lambda: heard_all(heard, 1), "it is announced")
+    assert said(heard) == [("payment.declined", "1-1", None)]
+    assert (heard[0].facts["responseCode"], heard[0].facts["reason"]) == ("00", 6)
+
+
 async def test_a_payment_cancelled_before_any_batch_is_announced_as_reversed(stand: Stand, listen) -> None:
     stand.stop_mining()
     async with bridge_on(stand, batch={"max_wait_ms": 5_000}) as running:
