@@ -32,6 +32,9 @@ class Counters:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self.taken = Counter(
+            "till_in", "Messages that could be read, by intake: iso8583, rpc.", ["intake"], registry=registry
+        )
         self.messages = Counter(
             "till_messages", "Messages: journaled, duplicate, refused by the journal.", ["outcome"], registry=registry
         )
@@ -75,6 +78,10 @@ class Counters:
         self.replies, self.finals = Window(), Window()
         self._mail: Mail | None = None
 
+    def came(self, intake: str) -> None:
+        """A message came in."""
+        self.taken.labels(intake).inc()
+
     def replied(self, milliseconds: int, *, at_once: bool) -> None:
         """A message got its answer, so long after it was verified."""
         (self._at_once if at_once else self._when_final).observe(milliseconds / 1000)
@@ -104,6 +111,10 @@ class Counters:
         """What a counter stands at."""
         value: Any = self.registry.get_sample_value(f"{name}_total", labels)
         return int(value or 0)
+
+    def total_in(self) -> int:
+        """How many messages came in, by all intakes."""
+        return sum(self.total("till_in", intake=name) for name in ("iso8583", "rpc"))
 
     def serve(self, port: int) -> None:
         """Serves the metrics on the loopback interface. Raises Unusable when the port is in use."""

@@ -48,7 +48,10 @@ class Holdings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
-    """The callables behind the intakes. What is None is not offered (DE39 12, JSON-RPC -32012)."""
+    """The callables behind the intakes. What is None is not offered (DE39 12, JSON-RPC -32012).
+
+    `came` counts a message that could be read, whatever becomes of it, by the intake's name.
+    """
 
     stream: StreamId
     submit: Submit
@@ -59,6 +62,7 @@ class Ports:
     health: Callable[[], Awaitable[Mapping[str, object]]] | None = None
     claims: Claimed | None = None
     announcer: Announcer | None = None
+    came: Callable[[str], None] = lambda intake: None
 
 
 def cannot_listen(host: str, port: int, failure: OSError) -> Unusable:

@@ -49,6 +49,7 @@ class LiveFile:
         return {
             "pid": os.getpid(),
             "at": self._stages.clock(),
+            "in": counters.total_in(),
             "journaled": counters.total("till_messages", outcome="journaled"),
             "duplicates": counters.total("till_messages", outcome="duplicate"),
             "refused": counters.total("till_messages", outcome="refused"),

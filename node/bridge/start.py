@@ -277,6 +277,7 @@ async def _assemble(
         health=bridge.health,
         claims=None if settings.rpc is None else Claims(journal, limit=settings.rpc.max_claims, clock=now_ms),
         announcer=stages.herald.announcer,
+        came=counters.came,
     )
     return Running(bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue, courier=courier)
 

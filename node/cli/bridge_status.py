@@ -89,9 +89,9 @@ def live_table(now: "LiveStatus", before: "LiveStatus") -> "Table":
     live, health = now.live, now.live.get("health", {})
     seconds = (live.get("at", 0) - before.live.get("at", 0)) / 1000
     for name, key in (
-        ("in, journaled", "journaled"),
+        ("in", "in"),
+        ("journaled", "journaled"),
         ("repeated", "duplicates"),
-        ("refused", "refused"),
         ("final", "final"),
         ("declined", "declined"),
         ("for people to settle", "exceptions"),

@@ -98,8 +98,8 @@ async def test_a_stan_and_time_are_good_for_one_content(
     assert len(journal.entries) == 2
 
 
-async def test_an_idempotency_key_names_one_request(
-    rpc: RpcConnection, rpc_terminal: RpcTerminal, journal: FakeJournal
+async def test_an_idempotency_key_names_one_request_and_stays_out_of_the_journal(
+    rpc: RpcConnection, rpc_terminal: RpcTerminal, journal: FakeJournal, tmp_path: Path
 ) -> None:
     plain = await rpc.purchase(rpc_terminal, **GOOD)
     first, again = await with_key(rpc, plain, "order-7"), await with_key(rpc, plain, "order-7")
@@ -109,6 +109,11 @@ async def test_an_idempotency_key_names_one_request(
     assert clash.error is not None and (clash.error["code"], clash.response_code) == (-32093, "94")
     too_long = await with_key(rpc, second, "k" * 65)
     assert too_long.error is not None and too_long.error["code"] == -32602
+    await with_key(rpc, plain, f"{CARD}-1")
+    with sqlite3.connect(tmp_path / "journal.sqlite") as kept:
+        names = [row[0] for row in kept.execute("SELECT name FROM claims")]
+    kept.close()
+    assert len(names) == 4 and not any("order-7" in name or CARD in name for name in names)
     assert len(journal.entries) == 2
 
 

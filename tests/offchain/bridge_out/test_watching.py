@@ -102,6 +102,7 @@ def fetch(port: int) -> str:
 def test_the_table_shows_counts_rates_and_latencies_and_holds_without_a_bridge() -> None:
     live = {
         "at": 3_000,
+        "in": 5_100,
         "journaled": 5_000,
         "duplicates": 3,
         "refused": 0,
@@ -125,7 +126,8 @@ def test_the_table_shows_counts_rates_and_latencies_and_holds_without_a_bridge()
     text = drawn(live_table(LiveStatus(running=True, open={**empty, "sent": 250}, webhooks=17, live=live), before))
     lines = [" ".join(line.replace("\u2502", " ").split()) for line in text.splitlines()]
     for row in (
-        "in, journaled 5,000 2,000",
+        "in 5,100 0",
+        "journaled 5,000 2,000",
         "final 4,200 0",
         "for people to settle 2 0",
         "sent 250",

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import ssl
+import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -81,11 +83,15 @@ async def never_ends(request: web.Request) -> web.StreamResponse:
 
 
 @asynccontextmanager
-async def serving(receiver: Receiver) -> AsyncIterator[str]:
+async def serving(receiver: Receiver, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_post("/hook", receiver.hook)
-    async with TestServer(app) as server:
+    server = TestServer(app, scheme="http" if tls is None else "https")
+    await server.start_server(ssl=tls)
+    try:
         yield str(server.make_url("/hook"))
+    finally:
+        await server.close()
 
 
 @pytest.fixture
@@ -233,6 +239,26 @@ async def test_an_answer_without_end_is_not_read(journal: Journal, secret_file: 
     async with serving(receiver) as url, courier_of(journal, endpoint(url, secret_file)) as courier:
         await send(journal, courier, announcement())
         await until_states(journal, delivered=1)
+
+
+async def test_a_receivers_certificate_is_checked(journal: Journal, secret_file: Path, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "tls.key", tmp_path / "tls.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=shop"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    receiver = Receiver([says(200)])
+    async with serving(receiver, tls) as url:
+        assert url.startswith("https://")
+        strangers, known = endpoint(url, secret_file), endpoint(url, secret_file, ca_file=certificate)
+        async with courier_of(journal, strangers, attempts=1) as courier:
+            await send(journal, courier, announcement(1))
+            await until_states(journal, failed=1)
+        assert receiver.heard == [] and "Certificate" in (await all_of(journal))[0].last
+        async with courier_of(journal, known) as courier:
+            await send(journal, courier, announcement(2))
+            await until_states(journal, failed=1, delivered=1)
 
 
 async def test_410_disables_the_endpoint_until_it_is_enabled(journal: Journal, secret_file: Path) -> None:
