@@ -1,22 +1,19 @@
 # ruff: noqa: RUF009  (setting() only describes a field, it holds no state)
 """The only reader of configuration files and of the environment: frozen settings, each with its default and limits.
 
-Before every stage; used by cli/bridge and by whoever writes a configuration. A relative path in a file is relative to
-that file's folder.
+Before every stage; used by cli/bridge and by whoever writes a configuration. How tables become settings is toml.py's.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import NoneType
-from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Final
 
 from node.domain.errors import Unusable
 from node.rpc_settings import RpcSettings as RpcSettings  # part of the bridge's, for whoever imports them here
-from node.setting import setting
+from node.toml import read_table, setting
 from node.webhook_settings import WebhooksSettings
 
 FAIL_POINT_VARIABLE: Final = "TILL_FAIL_POINT"
@@ -26,9 +23,6 @@ RPC_KEY_VARIABLE: Final = "TILL_RPC_KEY"
 RPC_CA_VARIABLE: Final = "TILL_RPC_CA"
 """A file of certificates (PEM) that gateways' certificates are checked against, in place of the system's."""
 MAX_KEY_CHARACTERS: Final = 4096
-
-
-Section = TypeVar("Section")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,7 +190,7 @@ def load_bridge(path: Path, environment: Mapping[str, str] = os.environ) -> Brid
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Unusable(f"{path} cannot be read: {error}") from None
     document.pop("fail_point", None)
-    settings = _section(BridgeSettings, document, "", path.resolve().parent)
+    settings = read_table(BridgeSettings, document, path.resolve().parent)
     point = environment.get(FAIL_POINT_VARIABLE, "")
     return replace_fail_point(settings, point) if point else settings
 
@@ -205,75 +199,3 @@ def replace_fail_point(settings: BridgeSettings, point: str) -> BridgeSettings:
     """The same settings with a fail point armed."""
     values = {each.name: getattr(settings, each.name) for each in fields(settings)}
     return BridgeSettings(**(values | {"fail_point": point}))
-
-
-def _section(kind: type[Section], table: Mapping[str, Any], where: str, folder: Path) -> Section:
-    known = {each.name: each for each in fields(cast(Any, kind))}
-    unknown = sorted(set(table) - set(known))
-    if unknown:
-        raise Unusable(f"there is no setting {where}{unknown[0]}")
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for name, each in known.items():
-        if get_origin(hints[name]) is Mapping:
-            values[name] = _tables(each, get_args(hints[name])[1], table.get(name), f"{where}{name}", folder)
-            continue
-        section, optional = _table_of(hints[name])
-        if section is not None:
-            if optional and name not in table:
-                values[name] = None
-                continue
-            inner = table.get(name, {})
-            if not isinstance(inner, dict):
-                raise Unusable(f"the setting {where}{name} is a table, [{where}{name}]")
-            values[name] = _section(section, inner, f"{where}{name}.", folder)
-        elif name in table:
-            values[name] = _value(each, hints[name], table[name], f"{where}{name}", folder)
-        elif each.default is MISSING:
-            raise Unusable(f"the setting {where}{name} is missing")
-        elif isinstance(each.default, Path):
-            values[name] = folder / each.default
-    return kind(**values)
-
-
-def _tables(each: "Field[Any]", kind: Any, tables: Any, where: str, folder: Path) -> Mapping[str, Any]:
-    """Tables of one kind under names of the operator's choice."""
-    if not isinstance(tables, dict) or not each.metadata["low"] <= len(tables) <= each.metadata["high"]:
-        raise Unusable(f"there is no table [{where}.NAME], or there are too many")
-    for name, table in tables.items():
-        if not isinstance(table, dict) or not _NAME.fullmatch(name):
-            raise Unusable(f"{where}.{name} is a table whose name has up to 32 letters, digits, _ or -")
-    return {name: _section(kind, table, f"{where}.{name}.", folder) for name, table in tables.items()}
-
-
-def _table_of(hint: Any) -> tuple[Any, bool]:
-    """The settings class behind a type hint, if it is one, and whether its table may be left out (then it is None)."""
-    options = get_args(hint) or (hint,)
-    section = next((option for option in options if hasattr(option, "__dataclass_fields__")), None)
-    return section, NoneType in options
-
-
-def _value(each: "Field[Any]", hint: Any, value: Any, name: str, folder: Path) -> Any:
-    low, high = each.metadata.get("low", 0), each.metadata.get("high", 2**31)
-    choices = each.metadata.get("choices", ())
-    if hint in (Path, Path | None):
-        if not isinstance(value, str) or not value:
-            raise Unusable(f"{name} is the name of a file or a folder, in quotes")
-        return folder / value
-    if hint == tuple[str, ...]:
-        if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-            raise Unusable(f"{name} is a list of texts")
-        value = tuple(value)
-    elif type(value) is not hint:
-        raise Unusable(f"{name} is {_NAMES.get(hint, hint)}, not {value!r}")
-    if choices and value not in choices:
-        raise Unusable(f"{name} is one of {', '.join(choices)}, not {value!r}")
-    size = value if type(value) is int else len(value) if isinstance(value, str | tuple) else low
-    if not low <= size <= high:
-        what = "" if type(value) is int else "the length of "
-        raise Unusable(f"{what}{name} is between {low} and {high}, not {size}")
-    return value
-
-
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
-_NAMES: Final[dict[Any, str]] = {int: "a whole number", str: "a text in quotes", bool: "true or false"}

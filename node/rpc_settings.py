@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from node.setting import setting
+from node.toml import setting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

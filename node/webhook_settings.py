@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.setting import setting
+from node.toml import setting
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,7 +23,7 @@ from node.bridge.journal.outbox import State
 from node.bridge.journal.store import Journal
 from node.bridge.webhooks.courier import DAY_MS, Courier
 from node.bridge.webhooks.endpoint import Endpoint, load_endpoint
-from node.config import JournalSettings
+from node.config import JournalSettings, load_bridge
 from node.domain.announcement import Announcement, Happening
 from node.domain.errors import Unusable
 from node.domain.ids import MerchantId, PaymentId
@@ -404,3 +404,34 @@ def test_load_endpoint_refuses_a_secret_that_others_can_read(secret_file: Path) 
     secret_file.chmod(0o640)
     with pytest.raises(Unusable, match="read by others"):
         load_endpoint("shop", EndpointSettings(url="https://shop.example/", secret_file=secret_file))
+
+
+MINIMAL = '[chain]\nrpc = ["http://127.0.0.1:1"]\ndeployment = "d.json"\n[stream]\nid = 1\nkey_file = "k"\n'
+SHOP = 'url = "https://shop.example/"\nsecret_file = "shop.whsec"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[webhooks]\n", "no table \\[webhooks.endpoints.NAME\\]"),
+        (f'[webhooks.endpoints."a b"]\n{SHOP}', "a table whose name has up to 32 letters"),
+        ('[webhooks.endpoints]\nshop = "x"\n', "webhooks.endpoints.shop is a table"),
+        (f"[webhooks.endpoints.shop]\n{SHOP}port = 1\n", "no setting webhooks.endpoints.shop.port"),
+        (
+            '[webhooks.endpoints.shop]\nurl = "https://shop.example/"\n',
+            "webhooks.endpoints.shop.secret_file is missing",
+        ),
+        (f"[webhooks.endpoints.shop]\n{SHOP}[webhooks]\nattempts = 0\n", "webhooks.attempts is between 1 and 100"),
+    ],
+)
+def test_load_bridge_says_what_is_wrong_with_webhooks(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "bridge.toml").write_text(MINIMAL + text)
+    with pytest.raises(Unusable, match=sentence):
+        load_bridge(tmp_path / "bridge.toml", {})
+
+
+def test_load_bridge_reads_endpoints_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "bridge.toml").write_text(MINIMAL + f"[webhooks.endpoints.shop]\n{SHOP}merchant = 42\n")
+    found = load_bridge(tmp_path / "bridge.toml", {}).webhooks
+    assert found is not None and found.attempts == 12
+    assert found.endpoints["shop"].merchant == 42 and found.endpoints["shop"].secret_file == tmp_path / "shop.whsec"
