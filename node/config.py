@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from node.domain.errors import Unusable
+from node.rpc_settings import RpcSettings as RpcSettings  # part of the bridge's, for whoever imports them here
 from node.toml import read_table, setting
+from node.webhook_settings import WebhooksSettings
 
 FAIL_POINT_VARIABLE: Final = "TILL_FAIL_POINT"
 """Names the point at which the bridge kills itself; for crash tests only (node/bridge/failpoint.py)."""
@@ -145,27 +147,6 @@ class Iso8583Settings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RpcSettings:
-    """The JSON-RPC listener (docs/rpc.md). A signed message is taken up to `replay_seconds` after its own time.
-
-    `chain_id` and `ledger` are the deployment's where they are left out (0, ""); else they have to be the same.
-    """
-
-    host: str = setting("127.0.0.1", low=1, high=255)
-    port: int = setting(0, low=0, high=65_535)
-    chain_id: int = setting(0, low=1, high=2**53)
-    ledger: str = setting("", low=42, high=42)
-    utc_offset: int = setting(0, low=-86_400, high=86_400)
-    replay_seconds: int = setting(259_200, low=10, high=2_592_000)
-    ahead_seconds: int = setting(300, low=0, high=86_400)
-    max_body: int = setting(262_144, low=1_024, high=8_388_608)
-    max_batch: int = setting(100, low=1, high=1_000)
-    max_connections: int = setting(512, low=1, high=20_000)
-    max_in_flight: int = setting(512, low=1, high=10_000)
-    read_seconds: int = setting(10, low=1, high=600)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class BridgeSettings:
     """All that `till bridge run` is told. The folder `state` gets `bridge.json` with the ports once it listens.
 
@@ -182,6 +163,7 @@ class BridgeSettings:
     answers: AnswerSettings = AnswerSettings()
     iso8583: tuple[Iso8583Settings, ...] = ()
     rpc: RpcSettings | None = None
+    webhooks: WebhooksSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)
     fail_point: str = ""
 

@@ -3,6 +3,7 @@
 Part of config.py. A relative path in a file is relative to that file's folder.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from pathlib import Path
@@ -37,6 +38,9 @@ def _section(kind: type[Section], table: Mapping[str, Any], where: str, folder: 
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     for name, each in known.items():
+        if get_origin(hints[name]) is Mapping:
+            values[name] = _named(each, get_args(hints[name])[1], table.get(name), f"{where}{name}", folder)
+            continue
         section, optional = _table_of(hints[name])
         if section is not None and get_origin(hints[name]) is tuple:
             values[name] = _sections(section, table.get(name, []), f"{where}{name}", folder)
@@ -71,6 +75,16 @@ def _sections(kind: type[Section], tables: Any, name: str, folder: Path) -> tupl
     return found
 
 
+def _named(each: "Field[Any]", kind: Any, tables: Any, where: str, folder: Path) -> Mapping[str, Any]:
+    """Tables of one kind under names of the operator's choice."""
+    if not isinstance(tables, dict) or not each.metadata["low"] <= len(tables) <= each.metadata["high"]:
+        raise Unusable(f"there is no table [{where}.NAME], or there are too many")
+    for name, table in tables.items():
+        if not isinstance(table, dict) or not _NAME.fullmatch(name):
+            raise Unusable(f"{where}.{name} is a table whose name has up to 32 letters, digits, _ or -")
+    return {name: _section(kind, table, f"{where}.{name}.", folder) for name, table in tables.items()}
+
+
 def _table_of(hint: Any) -> tuple[Any, bool]:
     """The settings class behind a type hint, if it is one, and whether its table may be left out (then it is None)."""
     options = get_args(hint) or (hint,)
@@ -100,4 +114,5 @@ def _value(each: "Field[Any]", hint: Any, value: Any, name: str, folder: Path) -
     return value
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _NAMES: Final[dict[Any, str]] = {int: "a whole number", str: "a text in quotes", bool: "true or false"}

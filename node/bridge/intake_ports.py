@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from node.bridge.announcer import Announcer
+from node.bridge.journal.claims import Claim
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
@@ -22,6 +24,18 @@ class Submit(Protocol):
 
     async def __call__(self, entry: Entry, sealed: bytes) -> Answer:
         """The answer, in time; `sealed` is kept unread. Raises errors of the tree."""
+        ...
+
+
+class Claimed(Protocol):
+    """Remembers which signed requests came before (journal/claims.py)."""
+
+    async def take(self, claim: Claim) -> str | None:
+        """What this very request was refused with before; None when it may go on. Raises errors of the tree."""
+        ...
+
+    async def refuse(self, claim: Claim, refusal: str) -> None:
+        """The request was refused for good with this answer. Raises JournalUnwritable."""
         ...
 
 
@@ -60,7 +74,10 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
-    """The callables behind the intakes. What is None is not offered (DE39 12, JSON-RPC -32012)."""
+    """The callables behind the intakes. What is None is not offered (DE39 12, JSON-RPC -32012).
+
+    `came` counts a message that could be read, whatever becomes of it, by the intake's name.
+    """
 
     stream: StreamId
     submit: Submit
@@ -70,6 +87,9 @@ class Ports:
     holdings: Callable[[MemberId], Awaitable[Holdings]] | None = None
     health: Callable[[], Awaitable[Mapping[str, object]]] | None = None
     desk: Desk | None = None
+    claims: Claimed | None = None
+    announcer: Announcer | None = None
+    came: Callable[[str], None] = lambda intake: None
 
 
 def cannot_listen(host: str, port: int, failure: OSError) -> Unusable:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from node.bridge.answers import journaled_answer
 from node.bridge.elsewhere import Elsewhere
-from node.bridge.entry import PaymentEntry, ReversalEntry
+from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal import reading
 from node.bridge.journal.admission import Admission
 from node.bridge.settlement import Settlement
@@ -67,8 +67,9 @@ class Bridge:
         if len(sealed) > self._settings.journal.sealed_bytes:
             raise MalformedMessage(f"{len(sealed)} bytes of line items")
         stages.failpoint.passed("before-admit")
+        came = stages.clock()
         try:
-            admitted = await stages.journal.admit(Admission(entry, sealed, stages.clock(), stages.registry_block()))
+            admitted = await stages.journal.admit(Admission(entry, sealed, came, stages.registry_block()))
         except TillnetError:
             stages.counters.refused.inc()
             raise
@@ -76,6 +77,13 @@ class Bridge:
         if admitted.stream is not None:
             return await self._elsewhere.answer(entry, admitted)
         sequence = admitted.sequence
+        waits = admitted.response_code is None and sequence in stages.waiting
+        answer = await self._answer(entry, admitted)
+        stages.counters.replied(stages.clock() - came, at_once=not waits)
+        return answer
+
+    async def _answer(self, entry: Entry, admitted: Admitted) -> Answer:
+        stages, sequence = self._stages, admitted.sequence
         if sequence is None or isinstance(entry, Reversal):
             return journaled_answer(stages.stream, sequence, admitted.status, duplicate=admitted.duplicate)
         if admitted.response_code is None and sequence in stages.waiting:

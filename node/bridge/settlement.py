@@ -4,6 +4,9 @@ Between finality and answer.
 """
 
 import asyncio
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
 
 from node.bridge import finality
 from node.bridge.entry import BatchResult, Kind, Pending
@@ -11,8 +14,10 @@ from node.bridge.journal import reading, transitions
 from node.bridge.stages import Stages, log
 from node.bridge.undo import Undo
 from node.chain.blocks import Block
+from node.chain.payouts import Payout
 from node.chain.rpc import RpcRefused
 from node.config import ChainSettings
+from node.domain.announcement import Announcement
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import Address, Sequence, payment_id
 
@@ -34,31 +39,35 @@ class Settlement:
     async def follow(self) -> None:
         """Settles every final block, in order, for ever."""
         async for block in self._stages.blocks.follow(self.last_block):
-            mined = await self._mined(block)
+            mined, payouts = await self._read(block)
             results = []
             for each in mined:
                 results.append(await finality.result_of(each, block, self._stages.rebuild))
                 await asyncio.sleep(0)  # a batch takes milliseconds: messages come in between
-            await self._settle(block, results)
+            await self._settle(block, results, payouts)
 
-    async def _mined(self, block: Block) -> list[finality.Mined]:
+    async def _read(self, block: Block) -> tuple[list[finality.Mined], list[Payout]]:
         stages = self._stages
         while True:
             try:
-                return await finality.mined_in(block, stages.blocks, self._ledger, stages.sender.batch_of)
+                payouts = await stages.payouts(block)
+                return await finality.mined_in(block, stages.blocks, self._ledger, stages.sender.batch_of), payouts
             except (ChainUnreachable, RpcRefused) as error:
                 # A gateway that lags behind refuses; nothing can go on before one answers.
                 log.warning("logs not there yet", block=block.number, reason=str(error))
                 await asyncio.sleep(self._settings.poll_ms / 1000)
 
-    async def _settle(self, block: Block, results: list[BatchResult]) -> None:
+    async def _settle(self, block: Block, results: list[BatchResult], payouts: list[Payout]) -> None:
         stages, now = self._stages, self._stages.clock()
         codes = dict(finality.RESPONSE_CODES)
         if results:
             stages.failpoint.passed("before-settle")
-        await stages.journal.insist(
-            lambda connection: transitions.settle(connection, block.number, results, codes, now)
-        )
+
+        def write(connection: Connection) -> list[Announcement]:
+            transitions.settle(connection, block.number, results, codes, now)
+            return stages.herald.settled(connection, results, payouts, now)
+
+        announcements = await stages.journal.insist(write)
         if results:
             stages.failpoint.passed("after-settle")
         self.last_block, self.block_seen_at = block.number, now
@@ -68,6 +77,7 @@ class Settlement:
         stages.on_block(block)
         for result in results:
             await self._settled(result, now)
+        await stages.herald.tell(announcements)
         counters = stages.counters
         counters.block.set(block.number)
         counters.waiting.set(len(stages.batcher))
@@ -81,7 +91,7 @@ class Settlement:
         if result.kind is Kind.REVERSAL:
             if result.short_of_gas:
                 stages.refunds.more_gas()
-            await self._reversals_settled(pending, back)
+            await self._reversals_settled(pending, back, result.declined)
         else:
             if back:
                 entries = await stages.journal.insist(lambda connection: reading.payments(connection, back))
@@ -101,7 +111,7 @@ class Settlement:
                 f" poster of stream {stages.stream}?"
             )
 
-    async def _reversals_settled(self, pending: Pending, back: set[Sequence]) -> None:
+    async def _reversals_settled(self, pending: Pending, back: set[Sequence], declined: Mapping[Sequence, int]) -> None:
         settled = [Sequence(number) for number in pending.sequences if number not in back]
         await self._stages.answer(settled)  # refunds are waited for
         for number in pending.sequences:
@@ -109,16 +119,17 @@ class Settlement:
             if reversal is not None and number in back:
                 self._undo.wait_for_original(reversal)
             elif reversal is not None:
+                if number in declined and not reversal.is_refund:
+                    self._stages.counters.exceptions.inc()
                 self._undo.end(reversal)
 
     async def _payments_settled(self, sequences: list[Sequence], now: int) -> None:
         """Answers who waits, and lets the reversals go that waited for these payments."""
         stages = self._stages
-        observe = stages.counters.latency.observe
         for sequence in sequences:
             received_at = stages.received_at.pop(sequence, None)
             if received_at is not None:
-                observe((now - received_at) / 1000)
+                stages.counters.became_final(now - received_at)
         await stages.answer(sequences)
         for sequence in sequences:
             reversal = stages.refunds.first(sequence)

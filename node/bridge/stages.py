@@ -12,12 +12,14 @@ from node.bridge.counters import Counters
 from node.bridge.entry import ReversalEntry
 from node.bridge.failpoint import FailPoint
 from node.bridge.finality import Rebuild
+from node.bridge.herald import Herald
 from node.bridge.journal import reading
 from node.bridge.journal.reading import Stored
 from node.bridge.journal.store import Journal
 from node.bridge.refunds import Refunds
 from node.bridge.transaction import Sender
 from node.chain.blocks import Block, Blocks
+from node.chain.payouts import Payout
 from node.domain.answer import Answer
 from node.domain.ids import Hash32, MinorUnits, Sequence, StreamId, payment_id
 
@@ -28,9 +30,9 @@ log = structlog.get_logger("bridge")
 class Stages:
     """One stream's stages. `clock` gives milliseconds of the Unix clock; `news` is set when a batch may go.
 
-    `undone` tells what was refunded of a line, minor units. `on_block` is told each settled block; `registry_block`
-    tells that of the Registry by which messages are verified. `received_at` and `reversals` hold what the chain has not
-    settled yet.
+    `undone` tells what was refunded of a line, minor units. `on_block` is told each settled block, `payouts` finds what
+    it paid out to merchants; `registry_block` tells that of the Registry by which messages are verified. `received_at`
+    and `reversals` hold what the chain has not settled yet.
     """
 
     stream: StreamId
@@ -42,12 +44,14 @@ class Stages:
     waiting: Waiting
     failpoint: FailPoint
     counters: Counters
+    herald: Herald
     rebuild: Rebuild
     undone: Callable[[Hash32], Awaitable[MinorUnits]]
     currency: str
     clock: Callable[[], int]
     registry_block: Callable[[], int]
     on_block: Callable[[Block], None]
+    payouts: Callable[[Block], Awaitable[list[Payout]]]
     news: asyncio.Event = field(default_factory=asyncio.Event)
     received_at: dict[Sequence, int] = field(default_factory=dict)
     reversals: dict[Sequence, ReversalEntry] = field(default_factory=dict)

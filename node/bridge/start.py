@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 
+from node.bridge.announcer import Announcer
 from node.bridge.answers import Waiting
 from node.bridge.batch import Batcher
 from node.bridge.cards import Cards, load_key
@@ -18,10 +19,14 @@ from node.bridge.counters import Counters
 from node.bridge.desk import JournalDesk
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
+from node.bridge.happenings import Happenings
+from node.bridge.herald import Herald
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
+from node.bridge.journal.claims import Claims
 from node.bridge.journal.store import Journal
+from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
 from node.bridge.ready import ReadyFile
 from node.bridge.refunds import Refunds
@@ -30,6 +35,8 @@ from node.bridge.service import Bridge
 from node.bridge.stages import Stages
 from node.bridge.transaction import Sender
 from node.bridge.verify.mac_keys import MacKeys
+from node.bridge.webhooks.courier import Courier
+from node.bridge.webhooks.start import open_courier, payout_reader
 from node.chain.blocks import Block, Blocks
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.directory import DirectoryReader
@@ -58,6 +65,7 @@ class Running:
     ports: Ports
     directory: DirectoryReader
     blocks: "asyncio.Queue[Block]"
+    courier: Courier | None
 
 
 def now_ms() -> int:
@@ -143,6 +151,9 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
         intakes.append(asyncio.create_task(serving))
     if settings.rpc is not None:
         intakes.append(asyncio.create_task(serve_rpc(settings.rpc, running.ports, bound=ready.bound("rpc"))))
+    if running.courier is not None:
+        intakes.append(asyncio.create_task(running.courier.run()))
+    intakes.append(asyncio.create_task(LiveFile(settings.state, running.bridge, running.stages).keep()))
     ready.write_if_complete()
     stop = asyncio.create_task(stopping.wait())
     try:
@@ -220,6 +231,8 @@ async def _assemble(
     blocks = Blocks(rpc, settings.chain)
     head = await blocks.head()
     ledger = Ledger(rpc, deployment.ledger)
+    counters = Counters()
+    courier = await open_courier(settings.webhooks, journal, counters, now_ms)
     sender = Sender(
         journal=journal,
         rpc=rpc,
@@ -244,7 +257,9 @@ async def _assemble(
         blocks=blocks,
         waiting=Waiting(stream, settings.answers.deadline_ms),
         failpoint=failpoint,
-        counters=Counters(),
+        counters=counters,
+        herald=Herald(Happenings(stream, settings.chain.currency), Announcer(), courier),
+        payouts=payout_reader(courier, deployment, blocks),
         rebuild=LeafRebuilder(ledger, await ledger.terms()),
         clock=now_ms,
         registry_block=lambda: directory.current.block,
@@ -270,8 +285,19 @@ async def _assemble(
         holdings=holdings,
         health=bridge.health,
         desk=await JournalDesk.open(journal, now_ms),
+        claims=None if settings.rpc is None else Claims(journal, limit=settings.rpc.max_claims, clock=now_ms),
+        announcer=stages.herald.announcer,
+        came=counters.came,
     )
-    return Running(lost=ownership.lost, bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue)
+    return Running(
+        lost=ownership.lost,
+        bridge=bridge,
+        stages=stages,
+        ports=ports,
+        directory=directory,
+        blocks=queue,
+        courier=courier,
+    )
 
 
 async def _keep_directory(running: Running) -> None:

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from node.bridge.answers import TOO_LATE
 from node.bridge.entry import ReversalEntry
 from node.bridge.finality import RESPONSE_CODES
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.reading import Original
 from node.bridge.stages import Stages, log
 from node.chain.rpc import RpcRefused
+from node.domain.announcement import Announcement
 from node.domain.errors import ChainUnreachable
 from node.domain.ids import MinorUnits, Sequence, payment_id
 from node.domain.merkle import keccak
@@ -84,7 +86,12 @@ class Undo:
             return
         cancelled = stages.batcher.cancel(sequence)
         stages.failpoint.passed("before-undo")
-        _, reversal = await stages.journal.time_out(sequence, stages.clock(), unbatched=cancelled is not None)
+        now, told = stages.clock(), list[Announcement]()
+
+        def note(connection: Connection) -> None:
+            told[:] = stages.herald.ended(connection, sequence, now)  # anew when the disk refused before
+
+        _, reversal = await stages.journal.time_out(sequence, now, unbatched=cancelled is not None, then=note)
         stages.failpoint.passed("after-undo")
         log.warning("not final in time", payment_id=payment_id(stages.stream, sequence))
         if reversal is not None:
@@ -92,6 +99,7 @@ class Undo:
         elif cancelled is not None:
             stages.received_at.pop(sequence, None)
         await stages.answer([sequence])
+        await stages.herald.tell(told)
 
     def end(self, reversal: ReversalEntry) -> None:
         """It is settled; the next one that concerns the same original may go."""
@@ -157,40 +165,50 @@ class Undo:
         stages = self._stages
         if not stages.refunds.withdraw(refund):
             return
-        await self._decline_refund(refund, RESPONSE_CODES[reason], reason)
+        told = await self._write_declined(refund, RESPONSE_CODES[reason], reason)
         log.warning("declined", payment_id=self._name(refund), reason=reason)
         self.end(refund)
         await stages.answer([refund.sequence])
+        await stages.herald.tell(told)
+
+    async def _write_declined(self, refund: ReversalEntry, code: str, reason: int | None) -> list[Announcement]:
+        herald, now = self._stages.herald, self._stages.clock()
+
+        def write(connection: Connection) -> list[Announcement]:
+            transitions.decline_refund(connection, refund.sequence, code, reason)
+            return herald.ended(connection, refund.sequence, now)
+
+        self._stages.failpoint.passed("before-decline")
+        told = await self._stages.journal.insist(write)
+        self._stages.failpoint.passed("after-decline")
+        return told
 
     async def _refund_too_late(self, refund: ReversalEntry) -> None:
         stages = self._stages
         withdrawn = stages.refunds.withdraw(refund)
-        if withdrawn:
-            await self._decline_refund(refund, "91", None)
+        told = await self._write_declined(refund, TOO_LATE, None) if withdrawn else []
         log.warning("not final in time", payment_id=self._name(refund), withdrawn=withdrawn)
         await stages.answer([refund.sequence])
         if withdrawn:
             self.end(refund)
-
-    async def _decline_refund(self, refund: ReversalEntry, code: str, reason: int | None) -> None:
-        stages = self._stages
-        stages.failpoint.passed("before-decline")
-        await stages.journal.insist(
-            lambda connection: transitions.decline_refund(connection, refund.sequence, code, reason)
-        )
-        stages.failpoint.passed("after-decline")
+        await stages.herald.tell(told)
 
     async def _cancel(self, reversal: ReversalEntry) -> None:
         stages = self._stages
+        now = stages.clock()
+
+        def write(connection: Connection) -> list[Announcement]:
+            transitions.cancel(connection, reversal.original, reversal.sequence)
+            return stages.herald.cancelled(connection, reversal.sequence, now)
+
         stages.failpoint.passed("before-cancel")
-        await stages.journal.insist(
-            lambda connection: transitions.cancel(connection, reversal.original, reversal.sequence)
-        )
+        told = await stages.journal.insist(write)
         stages.failpoint.passed("after-cancel")
         stages.received_at.pop(reversal.original, None)
         stages.log_transition("cancelled", [reversal.original])
         self.end(reversal)
         await stages.answer([reversal.original])
+        await stages.herald.tell(told)
 
     def _name(self, reversal: ReversalEntry) -> str:
         return payment_id(self._stages.stream, reversal.sequence)

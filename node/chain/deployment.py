@@ -24,6 +24,7 @@ class Deployment:
     coupons: Address | None = None
     discount: Address | None = None
     access: Address | None = None
+    settlement: Address | None = None
 
 
 def load_deployment(path: Path) -> Deployment:
@@ -40,6 +41,7 @@ def load_deployment(path: Path) -> Deployment:
             coupons=_address_if_there(contracts, "Coupons"),
             discount=_address_if_there(contracts, "CoinDiscount"),
             access=_address_if_there(contracts, "NetworkAccess"),
+            settlement=_address_if_there(contracts, "SettlementEscrow"),
         )
     except FileNotFoundError:
         raise Unusable(f"there is no deployment {path}; first brownie run deploy --network {path.parent}") from None

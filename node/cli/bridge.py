@@ -7,17 +7,11 @@ from pathlib import Path
 
 import click
 
+from node.cli.bridge_options import CONFIG
+from node.cli.bridge_status import status
+from node.cli.bridge_webhooks import webhooks
 from node.config import load_bridge
 from node.domain.currency import written
-
-CONFIG = click.option(
-    "--config",
-    "config",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The bridge's settings (TOML).",
-)
 
 
 @click.group()
@@ -38,32 +32,8 @@ def run(config: Path) -> None:
     uvloop.run(start.run(settings))
 
 
-@bridge.command()
-@CONFIG
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(config: Path, as_json: bool) -> None:
-    """Show what the journal holds, by status, and how fast payments become final."""
-    from node.bridge.status import read_status
-
-    found = read_status(load_bridge(config))
-    if as_json:
-        click.echo(json.dumps(asdict(found)))
-        return
-    rows: list[tuple[str, object]] = [
-        ("running", "yes" if found.running else "no"),
-        ("stream", found.stream),
-        *([("owned by", found.owner)] if found.owner else []),
-        *((name, f"{count:,}") for name, count in found.entries.items()),
-        ("reversals of nothing", found.tombstones),
-        ("exceptions to settle", found.exceptions),
-        ("transactions on their way", found.open_batches),
-        ("last block", "-" if found.last_block is None else f"{found.last_block:,}"),
-        ("final after, p50", _milliseconds(found.latency_p50_ms)),
-        ("final after, p99", _milliseconds(found.latency_p99_ms)),
-        *((f"{name} listens on", _place(place)) for name, place in found.listening.items()),
-    ]
-    for name, value in rows:
-        click.echo(f"{name:28}{value}")
+bridge.add_command(status)
+bridge.add_command(webhooks)
 
 
 @bridge.command()
@@ -179,13 +149,5 @@ def import_(file: Path, config: Path) -> None:
     click.echo(f"{count:,} {'card' if count == 1 else 'cards'} imported")
 
 
-def _milliseconds(value: int | None) -> str:
-    return "-" if value is None else f"{value:,} ms"
-
-
 def _time(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%d %H:%M}"
-
-
-def _place(place: object) -> str:
-    return f"{place['host']}:{place['port']}" if isinstance(place, dict) else str(place)

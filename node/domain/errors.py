@@ -120,6 +120,13 @@ class DuplicateOtherBody(Declined):
     rpc_code = -32094
 
 
+class IdempotencyConflict(Declined):
+    """The idempotency key came before with another request."""
+
+    response_code = "94"
+    rpc_code = -32093
+
+
 class ReversedBefore(Declined):
     """A reversal of this payment came before it."""
 

@@ -182,6 +182,13 @@ class VoidTerms(Terms):
     authorization: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SubscriptionTerms(Terms):
+    """That whoever brings this is told of all that becomes of the terminal's messages; good for one subscription."""
+
+    TYPE: ClassVar[str] = f"Subscription({_HEAD})"
+
+
 SIGNED: Final[tuple[type[Terms], ...]] = (
     PaymentTerms,
     ReversalTerms,
@@ -195,6 +202,7 @@ SIGNED: Final[tuple[type[Terms], ...]] = (
     AuthorizationTerms,
     CaptureTerms,
     VoidTerms,
+    SubscriptionTerms,
 )
 """All types that a terminal may sign."""
 

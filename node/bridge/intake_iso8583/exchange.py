@@ -124,6 +124,7 @@ class Exchange:
 
     async def _reply(self, attempt: _Attempt) -> Message:
         message = attempt.message
+        self._ports.came("iso8583")
         try:
             return await self._serve(attempt)
         except TillnetError as failure:

@@ -1,23 +1,29 @@
 """One JSON-RPC body in, one body out: the only place of this intake where verify, submit and acknowledge meet.
 
-Between the HTTP listener and the stages. JSON-RPC 2.0, batches included.
+Between the listener (HTTP or WebSocket) and the stages. JSON-RPC 2.0, batches included.
 """
 
 import asyncio
+import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
 from node.bridge.acknowledge import rpc_error, rpc_result
+from node.bridge.announcer import terminal_topic
 from node.bridge.intake_ports import Ports
+from node.bridge.intake_rpc import params as asked
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
-from node.bridge.intake_rpc.params import payment_named, terms_of
-from node.bridge.verify.rpc import SignedRules
-from node.domain.errors import InvalidTransaction, OriginalNotFound, TillnetError
+from node.bridge.journal.claims import Claim
+from node.bridge.verify.rpc_sender import Proved, SignedRules, prove
+from node.domain.answer import Answer
+from node.domain.errors import Declined, InvalidTransaction, OriginalNotFound, TillnetError
+from node.domain.ids import PaymentId
+from node.domain.terminal_terms import Terms
 
 _LOG = structlog.get_logger(__name__)
 PARSE_ERROR: Final = -32700
@@ -26,51 +32,84 @@ METHOD_NOT_FOUND: Final = -32601
 _MAX_ID: Final = 128
 
 
+class Session(Protocol):
+    """A connection that can be told something unasked: a WebSocket."""
+
+    def subscribe(self, topic: str) -> str:
+        """Begins a subscription; its name. Raises Overloaded."""
+        ...
+
+    def unsubscribe(self, name: str) -> bool:
+        """Ends one; whether there was one."""
+        ...
+
+
+Method = Callable[[object, Session | None], Awaitable[Any]]
+
+
+class RefusedBefore(Exception):
+    """This very request was refused before, with the error object `answer`."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        super().__init__()
+        self.answer = answer
+
+
 class RpcExchange:
-    """Answers bodies. `clock` gives Unix seconds."""
+    """Answers bodies. `clock` gives Unix seconds; `document` is what `rpc.discover` says."""
 
     def __init__(
-        self, ports: Ports, rules: SignedRules, *, max_batch: int, clock: Callable[[], float] = time.time
+        self,
+        ports: Ports,
+        rules: SignedRules,
+        *,
+        max_batch: int,
+        document: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._ports = ports
         self._rules = rules
         self._max_batch = max_batch
+        self._document = document or {}
         self._clock = clock
-        self._methods: dict[str, Callable[[object], Awaitable[Any]]] = {
+        self.methods: Mapping[str, Method] = {
+            "rpc.discover": self._discover,
             "payment_status": self._status,
             "bridge_health": self._health,
+            "till_subscribe": self._subscribe,
+            "till_unsubscribe": self._unsubscribe,
             **{name: partial(self._signed, method) for name, method in METHODS.items()},
         }
 
-    async def answer(self, body: bytes) -> bytes:
+    async def answer(self, body: bytes | str, session: Session | None = None) -> bytes:
         """The reply to a body; empty when it had notifications only. Never raises."""
         try:
             document = json.loads(body, parse_constant=_no_number)
         except (ValueError, RecursionError):
             return encode(_failure(None, PARSE_ERROR, "The body is not JSON"))
         if not isinstance(document, list):
-            reply = await self._call(document)
+            reply = await self._call(document, session)
             return b"" if reply is None else encode(reply)
         if not 1 <= len(document) <= self._max_batch:
             return encode(_failure(None, INVALID_REQUEST, f"A batch has 1 to {self._max_batch} requests"))
-        replies = await asyncio.gather(*(self._call(each) for each in document))
+        replies = await asyncio.gather(*(self._call(each, session) for each in document))
         answered = [reply for reply in replies if reply is not None]
         return encode(answered) if answered else b""
 
-    async def _call(self, request: object) -> dict[str, Any] | None:
+    async def _call(self, request: object, session: Session | None) -> dict[str, Any] | None:
         if not isinstance(request, dict) or request.get("jsonrpc") != "2.0" or not _id_fits(request.get("id")):
             return _failure(None, INVALID_REQUEST, "This is no JSON-RPC 2.0 request")
         number, name = request.get("id"), request.get("method")
-        method = self._methods.get(name) if isinstance(name, str) else None
+        method = self.methods.get(name) if isinstance(name, str) else None
         if method is None:
             reply = _failure(number, METHOD_NOT_FOUND, "There is no such method")
         else:
-            reply = await self._run(method, request.get("params", {}), number)
+            reply = await self._run(method, request.get("params", {}), number, session)
         return reply if "id" in request else None
 
-    async def _run(self, method: Callable[[object], Awaitable[Any]], params: object, number: object) -> dict[str, Any]:
+    async def _run(self, method: Method, params: object, number: object, session: Session | None) -> dict[str, Any]:
         try:
-            return {"jsonrpc": "2.0", "id": number, "result": await method(params)}
+            return {"jsonrpc": "2.0", "id": number, "result": await method(params, session)}
         except TillnetError as failure:
             terminal = params.get("terminal") if isinstance(params, dict) else None
             _LOG.info(
@@ -81,27 +120,82 @@ class RpcExchange:
                 terminal=str(terminal)[:8],
             )
             return {"jsonrpc": "2.0", "id": number, "error": rpc_error(failure)}
+        except RefusedBefore as failure:
+            return {"jsonrpc": "2.0", "id": number, "error": failure.answer}
         except Exception as failure:
             # no detail: an exception's text may quote the message
             _LOG.error("message.failed", error=type(failure).__name__)
             return {"jsonrpc": "2.0", "id": number, "error": rpc_error(None)}
 
-    async def _signed(self, method: SignedMethod[Any], params: object) -> dict[str, Any]:
-        terms, signature = terms_of(method.terms, params)
-        verified = method.verify(terms, signature, self._rules, int(self._clock()))
-        return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
+    async def _signed(self, method: SignedMethod[Any], params: object, session: Session | None) -> dict[str, Any]:
+        self._ports.came("rpc")
+        terms, signature = asked.terms_of(method.terms, params)
+        key = asked.idempotency_key(params)
+        proved = prove(terms, signature, self._rules, int(self._clock()))
+        claim = self._claim(proved, method.mti_class, key)
+        await self._take(claim)
+        try:
+            verified = method.verify(proved)
+            return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
+        except Declined as failure:
+            # else a copy of it might be accepted when the clerk has long taken cash
+            if self._ports.claims is not None:
+                await self._ports.claims.refuse(claim, json.dumps(rpc_error(failure)))
+            raise
 
-    async def _status(self, params: object) -> dict[str, Any]:
+    def _claim(self, proved: Proved[Terms], kind: str, key: str = "", *, once: bool = False) -> Claim:
+        terms, terminal = proved.terms, proved.terminal.id
+        return Claim(
+            nonce=f"n|{terminal}|{kind}|{terms.stan}|{terms.time}",
+            # a digest: whatever a client builds its keys from stays out of the journal
+            key=f"k|{terminal}|{hashlib.sha256(key.encode()).hexdigest()}" if key else "",
+            said=proved.said,
+            until=(terms.time + self._rules.replay_seconds + 1) * 1_000,
+            once=once,
+        )
+
+    async def _take(self, claim: Claim) -> None:
+        refused = None if self._ports.claims is None else await self._ports.claims.take(claim)
+        if refused is not None:
+            raise RefusedBefore(json.loads(refused))
+
+    async def _status(self, params: object, session: Session | None) -> dict[str, Any]:
+        return rpc_result(await self._payment(asked.payment_named(params)))
+
+    async def _payment(self, payment: PaymentId) -> Answer:
         if self._ports.status is None:
             raise InvalidTransaction("statuses are not offered here")
-        answer = await self._ports.status(payment_named(params))
+        answer = await self._ports.status(payment)
         if answer is None:
             raise OriginalNotFound("this bridge has no payment of that id")
-        return rpc_result(answer)
+        return answer
 
-    async def _health(self, params: object) -> dict[str, Any]:
+    async def _health(self, params: object, session: Session | None) -> dict[str, Any]:
         known = {} if self._ports.health is None else dict(await self._ports.health())
         return {"directoryBlock": self._ports.directory().block, **known}
+
+    async def _discover(self, params: object, session: Session | None) -> Mapping[str, Any]:
+        asked.nothing_asked(params)
+        return self._document
+
+    async def _subscribe(self, params: object, session: Session | None) -> dict[str, Any]:
+        wanted = asked.subscription_asked(params)
+        if session is None:
+            raise InvalidTransaction("subscriptions need a WebSocket")
+        if isinstance(wanted, str):
+            name = session.subscribe(wanted)  # before its state is read, so that nothing is missed between the two
+            try:
+                return {"subscription": name, "payment": rpc_result(await self._payment(wanted))}
+            except TillnetError:
+                session.unsubscribe(name)
+                raise
+        proved = prove(*wanted, self._rules, int(self._clock()))
+        await self._take(self._claim(proved, "subscription", once=True))
+        return {"subscription": session.subscribe(terminal_topic(proved.terminal.id)), "payment": None}
+
+    async def _unsubscribe(self, params: object, session: Session | None) -> bool:
+        name = asked.subscription_named(params)
+        return session is not None and session.unsubscribe(name)
 
 
 def _id_fits(number: object) -> bool:

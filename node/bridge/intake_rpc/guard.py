@@ -20,6 +20,7 @@ class Guard(asyncio.Protocol):
         self._guards = guards
         self._transport: asyncio.Transport | None = None
         self._waiting_since: float | None = asyncio.get_running_loop().time()
+        self._is_websocket = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection, or closes it at once when there are too many."""
@@ -39,7 +40,7 @@ class Guard(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """A request begins, or goes on."""
-        if self._waiting_since is None:
+        if self._waiting_since is None and not self._is_websocket:
             self._waiting_since = asyncio.get_running_loop().time()
         self._handler.data_received(data)
 
@@ -58,6 +59,10 @@ class Guard(asyncio.Protocol):
     def begun(self) -> None:
         """The head of a request is complete; its body and its answer have limits of their own."""
         self._waiting_since = None
+
+    def upgraded(self) -> None:
+        """It is a WebSocket from now on, which has limits of its own (socket.py)."""
+        self._waiting_since, self._is_websocket = None, True
 
     def sweep(self, now: float, read_seconds: float) -> None:
         """Closes the connection if the head of a request takes longer than that."""
@@ -94,6 +99,12 @@ class Guards:
         guard = self._guards.get(request.protocol)
         if guard is not None:
             guard.begun()
+
+    def upgraded(self, request: BaseRequest) -> None:
+        """This request's connection is a WebSocket from now on."""
+        guard = self._guards.get(request.protocol)
+        if guard is not None:
+            guard.upgraded()
 
     def sweep(self, now: float, read_seconds: float) -> None:
         """Closes connections whose request takes too long to arrive."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from node.bridge.verify.lookup import Verified
-from node.bridge.verify.rpc import SignedRules, verify_payment, verify_refund, verify_reversal
+from node.bridge.verify.rpc import PURCHASE_CLASS, REVERSAL_CLASS, verify_payment, verify_refund, verify_reversal
 from node.bridge.verify.rpc_acts import (
     verify_authorization,
     verify_capture,
@@ -17,6 +17,7 @@ from node.bridge.verify.rpc_acts import (
     verify_void,
     verify_write_off,
 )
+from node.bridge.verify.rpc_sender import Proved
 from node.domain.terminal_terms import (
     AuthorizationTerms,
     CaptureTerms,
@@ -38,23 +39,38 @@ Signed = TypeVar("Signed", bound=Terms)
 
 @dataclass(frozen=True, slots=True)
 class SignedMethod(Generic[Signed]):
-    """A method: the type that is signed, and what verifies it."""
+    """A method: what it is for, the type that is signed, what verifies it, and which messages share its STANs."""
 
+    summary: str
     terms: type[Signed]
-    verify: Callable[[Signed, bytes, SignedRules, int], Verified]
+    verify: Callable[[Proved[Signed]], Verified]
+    mti_class: str = PURCHASE_CLASS
 
 
 METHODS: Final[Mapping[str, SignedMethod[Any]]] = {
-    "payment_submit": SignedMethod(PaymentTerms, verify_payment),
-    "payment_reverse": SignedMethod(ReversalTerms, verify_reversal),
-    "payment_refund": SignedMethod(RefundTerms, verify_refund),
-    "payment_discounted": SignedMethod(DiscountTerms, verify_payment),
-    "coupon_redeem": SignedMethod(CouponTerms, verify_payment),
-    "coupon_write_off": SignedMethod(WriteOffTerms, verify_write_off),
-    "certificate_redeem": SignedMethod(CertificateTerms, verify_payment),
-    "value_recharge": SignedMethod(RechargeTerms, verify_recharge),
-    "gift_redeem": SignedMethod(GiftTerms, verify_gift),
-    "authorization_create": SignedMethod(AuthorizationTerms, verify_authorization),
-    "authorization_capture": SignedMethod(CaptureTerms, verify_capture),
-    "authorization_void": SignedMethod(VoidTerms, verify_void),
+    "payment_submit": SignedMethod("A purchase.", PaymentTerms, verify_payment),
+    "payment_reverse": SignedMethod(
+        "Undoes all of a message of this terminal, by its STAN and time; of no refund.",
+        ReversalTerms,
+        verify_reversal,
+        REVERSAL_CLASS,
+    ),
+    "payment_refund": SignedMethod("Gives back a part of a payment.", RefundTerms, verify_refund),
+    "payment_discounted": SignedMethod(
+        "A purchase with the discount on what is paid in coins.", DiscountTerms, verify_payment
+    ),
+    "coupon_redeem": SignedMethod("A purchase with a coupon.", CouponTerms, verify_payment),
+    "coupon_write_off": SignedMethod(
+        "Writes a coupon off for a sale that is posted elsewhere.", WriteOffTerms, verify_write_off
+    ),
+    "certificate_redeem": SignedMethod(
+        "A purchase that a gift certificate pays a part of.", CertificateTerms, verify_payment
+    ),
+    "value_recharge": SignedMethod("Money that the clerk took becomes stored value.", RechargeTerms, verify_recharge),
+    "gift_redeem": SignedMethod("A gift for coins, or the hand-over of a reservation.", GiftTerms, verify_gift),
+    "authorization_create": SignedMethod(
+        "Puts money of a member aside for the merchant.", AuthorizationTerms, verify_authorization
+    ),
+    "authorization_capture": SignedMethod("Takes a part of what was put aside.", CaptureTerms, verify_capture),
+    "authorization_void": SignedMethod("Gives back what was put aside and not taken.", VoidTerms, verify_void),
 }

@@ -1,65 +1,108 @@
 """From JSON parameters to typed terms, strictly: every member once, of its type, and no other.
 
-Between the exchange and verify; pure.
+Between the exchange and verify; pure. The table of parameters is also what OpenRPC's document says (openrpc.py).
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from node.domain.errors import MalformedMessage
 from node.domain.ids import PaymentId, parse_payment_id
-from node.domain.terminal_terms import Terms, members_of
+from node.domain.terminal_terms import (
+    CaptureTerms,
+    RefundTerms,
+    SubscriptionTerms,
+    Terms,
+    VoidTerms,
+    members_of,
+)
 
 Signed = TypeVar("Signed", bound=Terms)
-_MAX_NUMBER: Final = 2**48
-_MAX_TEXT: Final = {
-    "terminal": 8,
-    "stan": 6,
-    "originalStan": 6,
-    "card": 32,
-    "currency": 3,
-    "items": 65_536,
-    "pinResult": 1,
-    "paymentId": 31,
-    "authorization": 31,
-    "coupon": 20,
-    "couponDiscount": 15,
-    "certificate": 20,
-    "certificateAmount": 15,
-    "codeSignature": 132,
-    "discount": 15,
-    "sale": 20,
-    "gift": 20,
-    "reservation": 39,
-    "tender": 11,
-    "reward": 17,
-}
-_OPTIONAL: Final[dict[str, Any]] = {
-    "coin": 0,
-    "storedValue": 0,
-    "pinResult": "0",
-    "items": "",
-    "atLeast": 0,
-    **dict.fromkeys(
-        ("couponDiscount", "certificateAmount", "codeSignature", "discount", "sale", "gift", "reservation", "reward"),
-        "",
+NUMBERS_BELOW: Final = 2**48
+IDEMPOTENCY_KEY: Final = "idempotencyKey"
+_SIGNATURE_DIGITS: Final = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a parameter means, how long it may be at most (None for a number), and what it is when it is left out."""
+
+    meaning: str
+    longest: int | None = None
+    default: str | int | None = None
+
+
+PARAMETERS: Final[Mapping[str, Parameter]] = {
+    "terminal": Parameter("The terminal, as the Registry knows it.", 8),
+    "stan": Parameter("Six digits that the terminal uses once with this time.", 6),
+    "time": Parameter("The terminal's clock, Unix seconds."),
+    "card": Parameter("A card's number or a loyalty id.", 32),
+    "currency": Parameter("ISO 4217 number, three digits.", 3),
+    "amount": Parameter("Minor units, in all tenders together."),
+    "coin": Parameter("How much of it is paid in coins, minor units.", default=0),
+    "storedValue": Parameter("How much of it is paid from stored value, minor units.", default=0),
+    "pinResult": Parameter("0: no PIN was asked for, 1: it was right, 2: it was wrong.", 1, "0"),
+    "items": Parameter("Line items as in object LI of ISO 8583.", 65_536, ""),
+    "originalStan": Parameter("The STAN of what is undone.", 6),
+    "originalTime": Parameter("Its time, Unix seconds."),
+    "paymentId": Parameter("A payment's id, such as 1-42.", 31),
+    "authorization": Parameter("The payment id of an authorisation.", 31),
+    "coupon": Parameter("The coupon's number.", 20),
+    "couponDiscount": Parameter("What the coupon takes off, minor units; empty: the bridge computes it.", 15, ""),
+    "certificate": Parameter("The certificate's number.", 20),
+    "certificateAmount": Parameter("How much of it is used, minor units; empty: as much as can be.", 15, ""),
+    "codeSignature": Parameter("The signature by a certificate's code; empty: the member holds it.", 132, ""),
+    "discount": Parameter("The discount, minor units; empty: what the network gives.", 15, ""),
+    "sale": Parameter("The till's number for the sale; empty: made of time and STAN.", 20, ""),
+    "atLeast": Parameter("What the member gets at least, minor units.", default=0),
+    "gift": Parameter("The gift's number, or empty.", 20, ""),
+    "reservation": Parameter("The reservation's number, or empty.", 39, ""),
+    "tender": Parameter("coin or storedValue.", 11),
+    "reward": Parameter("Points for this part, units; empty: in proportion.", 17, ""),
+    "signature": Parameter("EIP-712 by the terminal's key: r, s, v as 0x and 130 digits.", _SIGNATURE_DIGITS + 2),
+    IDEMPOTENCY_KEY: Parameter(
+        "A name for this request, unsigned: the same name with another request is refused.", 64, ""
     ),
+    "subscription": Parameter("A subscription of this connection.", 20),
 }
+"""Every parameter of every method, by its name."""
+_CARDLESS: Final = (RefundTerms, CaptureTerms, VoidTerms)
+"""What can be asked for without a card: whose it is follows from what it is about."""
+
+
+SUBSCRIPTION_NAMES: Final = (*(member.name for member in members_of(SubscriptionTerms)), "signature")
+
+
+def names_of(kind: type[Terms]) -> tuple[str, ...]:
+    """The parameters of a method that is signed, in their order."""
+    return (*(member.name for member in members_of(kind)), "signature", IDEMPOTENCY_KEY)
+
+
+def default_of(kind: type[Terms], name: str) -> str | int | None:
+    """What a parameter is where it is left out; None: it must be there."""
+    return "" if name == "card" and kind in _CARDLESS else PARAMETERS[name].default
 
 
 def terms_of(kind: type[Signed], params: object) -> tuple[Signed, bytes]:
     """The terms of a method that is signed, and the signature. Raises MalformedMessage."""
-    members = members_of(kind)
-    given = _members(params, (*(member.name for member in members), "signature"))
+    given = _members(params, {name: default_of(kind, name) for name in names_of(kind)})
     values: dict[str, Any] = {
         member.attribute: _text(given, member.name) if member.is_text else _number(given, member.name)
-        for member in members
+        for member in members_of(kind)
     }
     return kind(**values), _signature(given)
 
 
+def idempotency_key(params: object) -> str:
+    """The request's name, empty without one; after `terms_of`. Raises MalformedMessage."""
+    given = params if isinstance(params, dict) else {}
+    return _text({IDEMPOTENCY_KEY: "", **given}, IDEMPOTENCY_KEY)
+
+
 def payment_named(params: object) -> PaymentId:
     """The payment id of `payment_status`. Raises MalformedMessage."""
-    text = _members(params, ("paymentId",))["paymentId"]
+    text = _members(params, {"paymentId": None})["paymentId"]
     try:
         parse_payment_id(text if isinstance(text, str) else "")
     except ValueError:
@@ -67,22 +110,41 @@ def payment_named(params: object) -> PaymentId:
     return PaymentId(text)
 
 
-def _members(params: object, names: tuple[str, ...]) -> dict[str, Any]:
+def subscription_asked(params: object) -> PaymentId | tuple[SubscriptionTerms, bytes]:
+    """What `till_subscribe` is about: a payment, or all of a terminal, which signs it. Raises MalformedMessage."""
+    if isinstance(params, dict) and "paymentId" in params:
+        return payment_named(params)
+    given = _members(params, dict.fromkeys(SUBSCRIPTION_NAMES))
+    terms = SubscriptionTerms(terminal=_text(given, "terminal"), stan=_text(given, "stan"), time=_number(given, "time"))
+    return terms, _signature(given)
+
+
+def subscription_named(params: object) -> str:
+    """The subscription of `till_unsubscribe`. Raises MalformedMessage."""
+    return _text(_members(params, {"subscription": None}), "subscription")
+
+
+def nothing_asked(params: object) -> None:
+    """Of a method without parameters. Raises MalformedMessage."""
+    if params not in ({}, []):
+        raise MalformedMessage("there are no parameters")
+
+
+def _members(params: object, defaults: Mapping[str, str | int | None]) -> dict[str, Any]:
     if not isinstance(params, dict):
         raise MalformedMessage("the parameters are an object")
-    unknown = sorted(str(name) for name in params if name not in names)
+    unknown = sorted(str(name) for name in params if name not in defaults)
     if unknown:
         raise MalformedMessage(f"there is no parameter {unknown[0][:32]}")
-    given = {**{name: value for name, value in _OPTIONAL.items() if name in names}, **params}
-    for name in names:
-        if name not in given:
+    for name, default in defaults.items():
+        if default is None and name not in params:
             raise MalformedMessage(f"the parameter {name} is missing")
-    return given
+    return {**defaults, **params}
 
 
 def _text(given: dict[str, Any], name: str) -> str:
     value = given[name]
-    longest = _MAX_TEXT[name]
+    longest = PARAMETERS[name].longest or 0
     if not isinstance(value, str) or len(value) > longest or not value.isascii():
         raise MalformedMessage(f"{name} is an ASCII text of at most {longest} characters")
     return value
@@ -91,7 +153,7 @@ def _text(given: dict[str, Any], name: str) -> str:
 def _number(given: dict[str, Any], name: str) -> int:
     value = given[name]
     # bool is an int to Python
-    if type(value) is not int or not 0 <= value < _MAX_NUMBER:
+    if type(value) is not int or not 0 <= value < NUMBERS_BELOW:
         raise MalformedMessage(f"{name} is a whole number from 0 on")
     return value
 

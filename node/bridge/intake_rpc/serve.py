@@ -17,8 +17,11 @@ from node.bridge.acknowledge import rpc_error
 from node.bridge.intake_ports import Ports, cannot_listen
 from node.bridge.intake_rpc.exchange import INVALID_REQUEST, RpcExchange, encode
 from node.bridge.intake_rpc.guard import Guards
+from node.bridge.intake_rpc.in_flight import InFlight
+from node.bridge.intake_rpc.openrpc import document
+from node.bridge.intake_rpc.socket import Socket
 from node.bridge.verify.lookup import Randomness
-from node.bridge.verify.rpc import SignedRules
+from node.bridge.verify.rpc_sender import SignedRules
 from node.config import RpcSettings
 from node.domain.errors import Overloaded, Unusable
 from node.domain.ids import Address
@@ -45,8 +48,14 @@ async def serve_rpc(
 
     Raises Unusable when the port is in use or the ledger's address is none.
     """
-    exchange = RpcExchange(ports, _rules(settings, ports, randomness), max_batch=settings.max_batch, clock=clock)
-    handler = _Handler(exchange, settings)
+    exchange = RpcExchange(
+        ports,
+        _rules(settings, ports, randomness),
+        max_batch=settings.max_batch,
+        document=document(settings.chain_id, settings.ledger),
+        clock=clock,
+    )
+    handler = _Handler(exchange, settings, ports)
     server = web.Server(handler, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS, lingering_time=_LINGER_SECONDS)
     guards = Guards(settings.max_connections, server)
     handler.guards = guards
@@ -87,35 +96,43 @@ def _rules(settings: RpcSettings, ports: Ports, randomness: Randomness) -> Signe
 
 
 class _Handler:
-    """One HTTP request after another, whichever connection it comes on."""
+    """One HTTP request after another, whichever connection it comes on; a WebSocket is one long request."""
 
     guards: Guards
 
-    def __init__(self, exchange: RpcExchange, settings: RpcSettings) -> None:
+    def __init__(self, exchange: RpcExchange, settings: RpcSettings, ports: Ports) -> None:
         self._exchange = exchange
         self._settings = settings
-        self._under_way = 0
+        self._announcer = ports.announcer
+        self._in_flight = InFlight(settings.max_in_flight)
 
     async def __call__(self, request: BaseRequest) -> web.StreamResponse:
         self.guards.begun(request)
+        if request.headers.get("Origin"):
+            # no page in a browser has business here; nobody's browser shall ask for its visitor
+            return _plain(403, "Browsers are not served")
+        if request.method == "GET" and request.headers.get("Upgrade", "").lower() == "websocket":
+            self.guards.upgraded(request)
+            return await Socket(self._exchange, self._announcer, self._in_flight, self._settings).serve(request)
         if request.method != "POST":
             return _plain(405, "POST a JSON-RPC 2.0 request", allow="POST")
-        if self._under_way >= self._settings.max_in_flight:
+        if self._in_flight.is_full:
             return _json(encode({"jsonrpc": "2.0", "id": None, "error": rpc_error(Overloaded())}), 503)
-        self._under_way += 1
+        with self._in_flight.one():
+            return await self._post(request)
+
+    async def _post(self, request: BaseRequest) -> web.StreamResponse:
         try:
             async with asyncio.timeout(self._settings.read_seconds):
                 body = await self._body(request)
-            if body is None:
-                message = f"A body has at most {self._settings.max_body} bytes"
-                error = {"code": INVALID_REQUEST, "message": message}
-                return _json(encode({"jsonrpc": "2.0", "id": None, "error": error}), 413)
-            reply = await self._exchange.answer(body)
-            return _json(reply) if reply else web.Response(status=204)
         except TimeoutError:
             return _plain(408, "The body took too long to arrive")
-        finally:
-            self._under_way -= 1
+        if body is None:
+            message = f"A body has at most {self._settings.max_body} bytes"
+            error = {"code": INVALID_REQUEST, "message": message}
+            return _json(encode({"jsonrpc": "2.0", "id": None, "error": error}), 413)
+        reply = await self._exchange.answer(body)
+        return _json(reply) if reply else web.Response(status=204)
 
     async def _body(self, request: BaseRequest) -> bytes | None:
         limit = self._settings.max_body

@@ -21,6 +21,8 @@ from node.config import JournalSettings
 from node.domain.errors import Unusable
 from node.domain.ids import StreamId
 
+WRITES: Final = "till_writes"
+"""The execution option of a connection whose transactions read and then write."""
 CHECKPOINT_PAGES: Final = 4_000
 """Pages of WAL between two checkpoints (16 MB)."""
 MIGRATIONS: Final = "migrations"
@@ -46,7 +48,7 @@ def open_engine(path: Path, *, busy_timeout_ms: int = 5_000) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        # Transactions are begun by ourselves (BEGIN IMMEDIATE), not guessed by the driver.
+        # Transactions are begun by ourselves, not guessed by the driver.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
@@ -57,7 +59,9 @@ def open_engine(path: Path, *, busy_timeout_ms: int = 5_000) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN")
+        # A transaction that has read cannot begin to write when another program has written meanwhile, however long it
+        # waits; one that may write takes its turn before it reads.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITES) else "BEGIN")
 
     return engine
 

@@ -122,14 +122,22 @@ class Journal:
         """
         await self.insist(lambda connection: None)
 
-    async def time_out(self, sequence: int, now: int, *, unbatched: bool) -> tuple[str, ReversalEntry | None]:
-        """See transitions.time_out; the reversal's sequence is the next free one."""
+    async def time_out(
+        self,
+        sequence: int,
+        now: int,
+        *,
+        unbatched: bool,
+        then: Callable[[Connection], None] = lambda connection: None,
+    ) -> tuple[str, ReversalEntry | None]:
+        """See transitions.time_out; the reversal's sequence is the next free one. `then` is in the same transaction."""
 
         def work(connection: Connection) -> tuple[str, ReversalEntry | None]:
             undo = self._admitter.next
             code, entry = transitions.time_out(connection, sequence, undo, now, unbatched=unbatched)
             if entry is not None:
                 self._admitter.next, _, _ = reading.next_numbers(connection)
+            then(connection)
             return code, entry
 
         return await self.insist(work)

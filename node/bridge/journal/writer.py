@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal.admission import Admission, Admitter
 from node.bridge.journal.lease import Fence
+from node.bridge.journal.schema import WRITES
 from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError, Unusable
 
 Operation = Callable[[Connection], Any]
@@ -51,7 +52,7 @@ class Writer:
         fence: Fence,
         passed: Callable[[str], None],
     ) -> None:
-        self._connection = engine.connect()
+        self._connection = engine.connect().execution_options(**{WRITES: True})
         self._admitter = admitter
         self._fence, self._passed = fence, passed
         self._ended: Unusable | None = None

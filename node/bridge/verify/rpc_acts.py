@@ -18,11 +18,11 @@ from node.bridge.verify.lookup import (
     find_member,
     find_merchant,
 )
-from node.bridge.verify.rpc import SignedRules, body_of, key_of, sale_number, signed_by
+from node.bridge.verify.rpc import PURCHASE_CLASS, body_of, sale_number
+from node.bridge.verify.rpc_sender import Proved, SignedRules
 from node.domain.act import Act
 from node.domain.acts.authorization import Capture, Void
 from node.domain.acts.recharge import Recharge
-from node.domain.directory import Directory, Merchant, Terminal
 from node.domain.errors import MalformedMessage
 from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
 from node.domain.payment import OriginalNumber, Tender
@@ -37,111 +37,102 @@ from node.domain.terminal_terms import (
 )
 from node.iso8583.basket import PIN_RESULTS, read_items
 
-_CLASS: Final = "020"
-"""Of all signed messages, so that `payment_reverse` finds each of them by its STAN and time."""
 _SALE_BITS: Final = 64
 _TENDERS: Final = {"coin": Tender.COIN, "storedValue": Tender.STORED_VALUE}
 
 
-def verify_recharge(terms: RechargeTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
+def verify_recharge(proved: Proved[RechargeTerms]) -> Verified:
     """`value_recharge`. Raises errors of the tree."""
-    sender = _Sender(terms, signature, rules, received)
-    check_amount(sender.directory, terms.amount, terms.currency)
+    terms = proved.terms
+    check_amount(proved.directory, terms.amount, terms.currency)
     act = Recharge(amount=MinorUnits(terms.amount), at_least=MinorUnits(terms.at_least)).act()
-    return sender.order(act, amount=terms.amount, card=terms.card)
+    return _order(proved, act, amount=terms.amount, card=terms.card)
 
 
-def verify_gift(terms: GiftTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
+def verify_gift(proved: Proved[GiftTerms]) -> Verified:
     """`gift_redeem`. Raises errors of the tree."""
-    sender = _Sender(terms, signature, rules, received)
-    return sender.order(gift_act(terms.gift, terms.reservation), card=terms.card, pin_result=terms.pin_result)
+    terms = proved.terms
+    return _order(proved, gift_act(terms.gift, terms.reservation), card=terms.card, pin_result=terms.pin_result)
 
 
-def verify_write_off(terms: WriteOffTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
+def verify_write_off(proved: Proved[WriteOffTerms]) -> Verified:
     """`coupon_write_off`; the amount may be 0 for a coupon that is good for a gift. Raises errors of the tree."""
-    sender = _Sender(terms, signature, rules, received)
+    terms = proved.terms
     if terms.amount:
-        check_amount(sender.directory, terms.amount, terms.currency)
+        check_amount(proved.directory, terms.amount, terms.currency)
     told = write_off(
         terms.coupon,
         terms.coupon_discount,
         basket=terms.amount,
         sale=number_of(terms.sale, _SALE_BITS, "sale") if terms.sale else sale_number(terms),
         items=read_items(terms.items),
-        directory=sender.directory,
+        directory=proved.directory,
     )
-    return sender.order(told.act(), amount=terms.amount, card=terms.card)
+    return _order(proved, told.act(), amount=terms.amount, card=terms.card)
 
 
-def verify_authorization(terms: AuthorizationTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
+def verify_authorization(proved: Proved[AuthorizationTerms]) -> Verified:
     """`authorization_create`. Raises errors of the tree."""
-    sender = _Sender(terms, signature, rules, received)
-    check_amount(sender.directory, terms.amount, terms.currency)
+    terms = proved.terms
+    check_amount(proved.directory, terms.amount, terms.currency)
     tender = _TENDERS.get(terms.tender)
     if tender is None:
         raise MalformedMessage("tender is coin or storedValue")
     act = authorize_act(MinorUnits(terms.amount), tender, time=terms.time)
-    return sender.order(act, amount=terms.amount, card=terms.card, pin_result=terms.pin_result)
+    return _order(proved, act, amount=terms.amount, card=terms.card, pin_result=terms.pin_result)
 
 
-def verify_capture(terms: CaptureTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
+def verify_capture(proved: Proved[CaptureTerms]) -> Verified:
     """`authorization_capture`. Raises errors of the tree."""
-    sender = _Sender(terms, signature, rules, received)
-    check_amount(sender.directory, terms.amount, terms.currency)
+    terms = proved.terms
+    check_amount(proved.directory, terms.amount, terms.currency)
     reward = reward_of(terms.reward)
     stream, sequence = authorisation_named(terms.authorization)
-    about = _about(stream, sequence, rules)
+    about = _about(stream, sequence, proved.rules)
     act = Capture(
         stream=stream, sequence=Sequence(0) if about else sequence, amount=MinorUnits(terms.amount), reward=reward
     ).act()
-    return sender.order(act, amount=terms.amount, card=terms.card, about=about)
+    return _order(proved, act, amount=terms.amount, card=terms.card, about=about)
 
 
-def verify_void(terms: VoidTerms, signature: bytes, rules: SignedRules, received: int) -> Verified:
+def verify_void(proved: Proved[VoidTerms]) -> Verified:
     """`authorization_void`. Raises errors of the tree."""
-    sender = _Sender(terms, signature, rules, received)
+    terms = proved.terms
     stream, sequence = authorisation_named(terms.authorization)
-    about = _about(stream, sequence, rules)
+    about = _about(stream, sequence, proved.rules)
     act = Void(stream=stream, sequence=Sequence(0) if about else sequence).act()
-    return sender.order(act, card=terms.card, about=about)
+    return _order(proved, act, card=terms.card, about=about)
 
 
 def _about(stream: StreamId, sequence: Sequence, rules: SignedRules) -> OriginalNumber | None:
     return OriginalNumber(number=sequence, whole=True) if stream == rules.stream else None
 
 
-class _Sender:
-    """Who signed, and what becomes of it; raises what signed_by and find_merchant do."""
-
-    def __init__(self, terms: Terms, signature: bytes, rules: SignedRules, received: int) -> None:
-        self._terms, self._signature, self._rules = terms, signature, rules
-        self.directory: Directory = rules.directory()
-        self.terminal: Terminal = signed_by(terms, signature, self.directory, rules, received)
-        self.merchant: Merchant = find_merchant(self.directory, self.terminal)
-
-    def order(
-        self,
-        act: Act,
-        *,
-        card: str,
-        amount: int = 0,
-        pin_result: str = "0",
-        about: OriginalNumber | None = None,
-    ) -> Verified:
-        """The payment that carries the act. Raises UnknownMember, MalformedMessage."""
-        if pin_result not in PIN_RESULTS:
-            raise MalformedMessage("pinResult is 0, 1 or 2")
-        nobody = about is not None and not card
-        member = MemberId(0) if nobody else find_member(self._rules.member_of, card)
-        order = ActOrder(
-            key=key_of(self._terms, amount, self.terminal, self._rules, _CLASS),
-            transmission_time=local_stamp(self._terms.time, 0),
-            body=body_of(self._terms, member),
-            time=self._terms.time,
-            member=member,
-            act=act,
-            pin_result=pin_result,
-            about=about,
-        )
-        credentials = Credentials(proof=Proof.SIGNATURE, evidence=self._signature)
-        return build_act(order, merchant=self.merchant, terminal=self.terminal, credentials=credentials)
+def _order(
+    proved: Proved[Terms],
+    act: Act,
+    *,
+    card: str,
+    amount: int = 0,
+    pin_result: str = "0",
+    about: OriginalNumber | None = None,
+) -> Verified:
+    """The payment that carries the act. Raises UnknownMember, UnknownMerchant, MalformedMessage."""
+    terms = proved.terms
+    if pin_result not in PIN_RESULTS:
+        raise MalformedMessage("pinResult is 0, 1 or 2")
+    nobody = about is not None and not card
+    member = MemberId(0) if nobody else find_member(proved.rules.member_of, card)
+    order = ActOrder(
+        key=proved.key(amount, PURCHASE_CLASS),
+        transmission_time=local_stamp(terms.time, 0),
+        body=body_of(terms, member),
+        time=terms.time,
+        member=member,
+        act=act,
+        pin_result=pin_result,
+        about=about,
+    )
+    merchant = find_merchant(proved.directory, proved.terminal)
+    credentials = Credentials(proof=Proof.SIGNATURE, evidence=proved.signature)
+    return build_act(order, merchant=merchant, terminal=proved.terminal, credentials=credentials)

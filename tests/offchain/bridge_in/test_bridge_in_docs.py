@@ -37,7 +37,7 @@ def test_pages_have_the_defaults_of_the_limits() -> None:
     ):
         page = (DOCS / name).read_text()
         for each in fields(settings):
-            if each.name.startswith("max_") or each.name in ("read_seconds", "idle_seconds"):
+            if each.name.startswith("max_") or each.name in ("read_seconds", "idle_seconds", "subscriber_queue"):
                 assert f"| `{each.name}` | {getattr(settings, each.name):,}" in page
 
 

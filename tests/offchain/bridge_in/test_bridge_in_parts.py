@@ -17,7 +17,7 @@ from node.bridge.acknowledge import approval_code
 from node.bridge.verify.digests import Proof, authorisation, body_digest, seal, unseal
 from node.bridge.verify.local_time import local_stamp, unix_time
 from node.bridge.verify.mac_keys import MacKeys
-from node.bridge.verify.rpc import signer_of
+from node.bridge.verify.rpc_sender import signer_of
 from node.domain.assignment import Item
 from node.domain.errors import MalformedMessage, Unusable, WrongSignature
 from node.domain.ids import Address, Hash32, MinorUnits, PaymentId, TerminalId

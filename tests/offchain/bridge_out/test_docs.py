@@ -3,11 +3,18 @@
 from dataclasses import MISSING, fields
 from pathlib import Path
 
+import pytest
+from prometheus_client import Metric
+
 from node import config
+from node.bridge.counters import Counters
 from node.bridge.failpoint import POINTS
 from node.bridge.finality import RESPONSE_CODES
+from node.domain.announcement import Happening
+from node.webhook_settings import EndpointSettings, WebhooksSettings
 
-PAGE = (Path(__file__).parents[3] / "docs" / "bridge.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "bridge.md").read_text()
 SECTIONS = {
     "chain": config.ChainSettings,
     "stream": config.StreamSettings,
@@ -16,13 +23,16 @@ SECTIONS = {
     "transaction": config.TransactionSettings,
     "answers": config.AnswerSettings,
 }
+WEBHOOKS = {"webhooks": WebhooksSettings, "webhooks.endpoints.NAME": EndpointSettings}
 
 
-def test_page_has_every_setting_with_its_default_and_limits() -> None:
-    for name, section in SECTIONS.items():
+@pytest.mark.parametrize(("page", "sections"), [("bridge.md", SECTIONS), ("webhooks.md", WEBHOOKS)])
+def test_page_has_every_setting_with_its_default_and_limits(page: str, sections: dict[str, type]) -> None:
+    lines = (DOCS / page).read_text().splitlines()
+    for name, section in sections.items():
         for each in fields(section):
-            row = next((line for line in PAGE.splitlines() if line.startswith(f"| `{name}.{each.name}` |")), "")
-            assert row, f"{name}.{each.name} is not in docs/bridge.md"
+            row = next((line for line in lines if line.startswith(f"| `{name}.{each.name}` |")), "")
+            assert row, f"{name}.{each.name} is not in docs/{page}"
             if each.default is MISSING:
                 assert "must be given" in row
             elif type(each.default) is int:
@@ -34,3 +44,13 @@ def test_page_has_every_fail_point_and_response_code() -> None:
     assert all(f"`{point}`" in PAGE for point in POINTS)
     for reason, code in RESPONSE_CODES.items():
         assert 20 <= reason < 30 or reason > 38 or (f"| {reason} " in PAGE and f"| {code} |" in PAGE)
+
+
+def test_pages_have_every_metric_and_every_announcement() -> None:
+    monitoring, webhooks = (DOCS / "monitoring.md").read_text(), (DOCS / "webhooks.md").read_text()
+    for metric in Counters().registry.collect():
+        assert isinstance(metric, Metric)
+        name = metric.name + ("_total" if metric.type == "counter" else "")
+        assert f"| `{name}" in monitoring, f"{name} is not in docs/monitoring.md"
+    for each in Happening:
+        assert f"| `{each.value}` |" in webhooks

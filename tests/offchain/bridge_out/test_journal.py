@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from node.bridge.entry import BatchResult, Kind, ReversalEntry, TransactionRow
-from node.bridge.journal import reading, transitions
+from node.bridge.journal import claims, reading, transitions
 from node.bridge.journal.admission import NO_TIME, Admission
 from node.bridge.journal.schema import current_revision, engine_of, migrate, open_engine
 from node.bridge.journal.store import Journal
@@ -270,17 +271,41 @@ async def test_admit_fails_cleanly_and_loses_nothing_when_the_disk_is_full(journ
     assert (await journal.admit(admission(payment(2)))).sequence == 2
 
 
+async def test_admit_holds_while_another_program_writes(journal: Journal, tmp_path: Path) -> None:
+    stopping, writes = threading.Event(), [0]
+
+    def write() -> None:
+        engine = open_engine(tmp_path / "journal.sqlite")
+        while not stopping.is_set():
+            with engine.begin() as connection:
+                transitions.set_meta(connection, "other", str(writes[0]))
+            writes[0] += 1
+
+    other = threading.Thread(target=write)
+    other.start()
+    try:
+        for start in range(0, 1_000, 50):
+            admissions = [journal.admit(admission(payment(start + number))) for number in range(50)]
+            assert len(await asyncio.gather(*admissions)) == 50
+    finally:
+        stopping.set()
+        other.join()
+    assert writes[0] > 1
+
+
 def test_migrate_matches_the_tables_and_goes_down_again(kept: JournalSettings) -> None:
     engine = engine_of(kept, StreamId(1))
     migrate(engine)
     with engine.connect() as connection:
+        assert claims.CLAIMS.metadata is metadata
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    newest = current_revision(engine)
     migrate(engine, "0001")
     assert current_revision(engine) == "0001"
     migrate(engine, "base")
     assert current_revision(engine) is None
     migrate(engine)
-    assert current_revision(engine) == "0002"
+    assert current_revision(engine) == newest
 
 
 def test_migrate_refuses_when_the_journal_is_of_a_newer_version(kept: JournalSettings) -> None:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from node.bridge.journal import claims, outbox  # noqa: F401  (their tables)
 from node.bridge.journal.tables import metadata
 
 connection = context.config.attributes["connection"]

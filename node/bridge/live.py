@@ -1,0 +1,63 @@
+"""live.json: how the bridge is right now, written every second beside bridge.json; `till bridge status` reads it.
+
+A file and no port: it costs nothing while nobody looks, and needs no key.
+"""
+
+import asyncio
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from node.bridge.service import Bridge
+from node.bridge.stages import Stages, log
+
+LIVE_FILE: Final = "live.json"
+SECONDS: Final = 1.0
+
+
+class LiveFile:
+    """Of one bridge, in its state folder."""
+
+    def __init__(self, state: Path, bridge: Bridge, stages: Stages) -> None:
+        self._path = state / LIVE_FILE
+        self._bridge = bridge
+        self._stages = stages
+
+    async def keep(self) -> None:
+        """Writes it until it is cancelled. A disk that is full is no reason to stop taking payments."""
+        try:
+            while True:
+                found = await self.figures()
+                try:
+                    fresh = self._path.with_suffix(".new")
+                    fresh.write_text(json.dumps(found) + "\n")
+                    fresh.replace(self._path)
+                except OSError as error:
+                    log.warning("live figures not written", reason=error.strerror)
+                await asyncio.sleep(SECONDS)
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    async def figures(self) -> dict[str, Any]:
+        """What the file says; counts are since the start, latencies of the last minute in milliseconds."""
+        counters, health = self._stages.counters, dict(await self._bridge.health())
+        counters.queue.set(self._stages.journal.waiting)
+        counters.unanswered.set(len(self._stages.waiting))
+        counters.note_webhooks()
+        return {
+            "pid": os.getpid(),
+            "at": self._stages.clock(),
+            "in": counters.total_in(),
+            "journaled": counters.total("till_messages", outcome="journaled"),
+            "duplicates": counters.total("till_messages", outcome="duplicate"),
+            "refused": counters.total("till_messages", outcome="refused"),
+            "batches": counters.total("till_batches", kind="payments"),
+            "final": counters.total("till_settled", status="final"),
+            "declined": counters.total("till_settled", status="declined"),
+            "exceptions": counters.total("till_exceptions"),
+            "reply": asdict(counters.replies.spread()),
+            "finality": asdict(counters.finals.spread()),
+            "health": health,
+        }

@@ -1,0 +1,1 @@
+"""Webhooks in the Standard Webhooks form (docs/webhooks.md)."""
