@@ -60,11 +60,28 @@ class ChainSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SignerSettings:
+    """A signer elsewhere that holds the posting key (web3signer's JSON-RPC), and the certificates of its TLS."""
+
+    url: str = setting(low=1, high=500)
+    address: str = setting("", low=42, high=42)
+    ca_file: Path | None = setting(None)
+    certificate: Path | None = setting(None)
+    certificate_key: Path | None = setting(None)
+    timeout_ms: int = setting(5_000, low=100, high=60_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StreamSettings:
-    """Which stream this bridge posts, and the file with the key that posts it (32 bytes as hex, mode 0600)."""
+    """Which stream this bridge posts, and who signs: the key in `key_file` (mode 0600), or the signer.
+
+    `key_file` holds 32 bytes as hex, or a keystore, which `password_file` (mode 0600) opens.
+    """
 
     id: int = setting(low=1, high=2**32 - 1)
-    key_file: Path = setting()
+    key_file: Path | None = setting(None)
+    password_file: Path | None = setting(None)
+    signer: SignerSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +127,7 @@ class TransactionSettings:
     priority_fee: int = setting(10, low=1, high=10**12)
     fee_headroom: int = setting(1_000, low=1, high=10**12)
     resend_ms: int = setting(2_000, low=100, high=600_000)
+    sign_again_ms: int = setting(1_000, low=10, high=600_000)
     bump_ms: int = setting(30_000, low=1_000, high=3_600_000)
     bump_percent: int = setting(25, low=10, high=200)
     max_bumps: int = setting(10, low=0, high=100)

@@ -23,6 +23,7 @@ from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.store import Journal
+from node.bridge.posting_key import open_signer
 from node.bridge.ready import ReadyFile
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
@@ -35,7 +36,7 @@ from node.chain.directory import DirectoryReader
 from node.chain.ledger import Ledger
 from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc, RpcRefused
-from node.chain.signer import Signer, load_signer
+from node.chain.signer import TransactionSigner
 from node.config import BridgeSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import MemberId, MinorUnits, StreamId
@@ -95,11 +96,12 @@ def with_deployment(settings: BridgeSettings) -> BridgeSettings:
 async def started(settings: BridgeSettings) -> AsyncIterator[Running]:
     """A bridge that is ready to run: everything checked, what the last process left behind taken up."""
     deployment = load_deployment(settings.chain.deployment)
-    signer = load_signer(settings.stream.key_file)
     failpoint = FailPoint(settings.fail_point)
     settings.state.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_locked(settings.journal.path))
+        signer = await open_signer(settings.stream)
+        stack.push_async_callback(signer.close)
         timeout = settings.chain.call_timeout_ms / 1000
         rpc = await stack.enter_async_context(
             Rpc(
@@ -169,7 +171,7 @@ def _locked(journal: Path) -> Iterator[IO[str]]:
         yield file
 
 
-async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deployment, signer: Signer) -> None:
+async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deployment, signer: TransactionSigner) -> None:
     """Raises Unusable when this is not the deployment's chain, or the key does not post the stream."""
     chain_id = int(await rpc.call("eth_chainId"), 16)
     if chain_id != deployment.chain_id:
@@ -185,7 +187,7 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
         )
     if poster != signer.address:
         raise Unusable(
-            f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the key file's address is"
+            f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the signer's address is"
             f" 0x{signer.address.hex()}"
         )
 
@@ -204,7 +206,7 @@ async def _assemble(
     settings: BridgeSettings,
     rpc: Rpc,
     deployment: Deployment,
-    signer: Signer,
+    signer: TransactionSigner,
     failpoint: FailPoint,
     journal: Journal,
     cards: Cards,

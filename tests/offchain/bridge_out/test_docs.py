@@ -11,6 +11,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "bridge.md").read_text()
 SECTIONS = {
     "chain": config.ChainSettings,
     "stream": config.StreamSettings,
+    "stream.signer": config.SignerSettings,
     "journal": config.JournalSettings,
     "batch": config.BatchSettings,
     "transaction": config.TransactionSettings,
