@@ -14,6 +14,8 @@ from types import NoneType
 from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
 
 from node.domain.errors import Unusable
+from node.security_settings import PinSettings, QrSettings, TlsSettings
+from node.setting import setting
 
 FAIL_POINT_VARIABLE: Final = "TILL_FAIL_POINT"
 """Names the point at which the bridge kills itself; for crash tests only (node/bridge/failpoint.py)."""
@@ -25,14 +27,6 @@ MAX_KEY_CHARACTERS: Final = 4096
 
 
 Section = TypeVar("Section")
-
-
-def setting(default: Any = MISSING, *, low: int = 0, high: int = 2**31, choices: tuple[str, ...] = ()) -> Any:
-    """A field of a settings dataclass. `low` and `high` bound a number, or the length of a text or a list."""
-    metadata = {"low": low, "high": high, "choices": choices}
-    if isinstance(default, list | tuple):
-        return field(default=tuple(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,6 +152,7 @@ class Iso8583Settings:
     max_in_flight: int = setting(512, low=1, high=10_000)
     idle_seconds: int = setting(600, low=1, high=86_400)
     read_seconds: int = setting(10, low=1, high=600)
+    tls: TlsSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +174,7 @@ class RpcSettings:
     max_connections: int = setting(512, low=1, high=20_000)
     max_in_flight: int = setting(512, low=1, high=10_000)
     read_seconds: int = setting(10, low=1, high=600)
+    tls: TlsSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,6 +191,8 @@ class BridgeSettings:
     answers: AnswerSettings = AnswerSettings()
     iso8583: Iso8583Settings | None = None
     rpc: RpcSettings | None = None
+    pins: PinSettings | None = None
+    qr: QrSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)
     fail_point: str = ""
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from node.bridge.security.shown import Admits
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
@@ -43,6 +44,9 @@ class Ports:
     status: Callable[[PaymentId], Awaitable[Answer | None]] | None = None
     holdings: Callable[[MemberId], Awaitable[Holdings]] | None = None
     health: Callable[[], Awaitable[Mapping[str, object]]] | None = None
+    gate: Admits | None = None
+    refused: Callable[[str], None] = lambda reason: None
+    """Counts what the listeners refuse for a certificate."""
 
 
 def cannot_listen(host: str, port: int, failure: OSError) -> Unusable:

@@ -27,6 +27,8 @@ from node.bridge.posting_key import open_signer
 from node.bridge.ready import ReadyFile
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
+from node.bridge.security.build import build_gate, count_refusals, keep_fresh
+from node.bridge.security.gate import Gate
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages
 from node.bridge.transaction import Sender
@@ -55,6 +57,7 @@ class Running:
     bridge: Bridge
     stages: Stages
     ports: Ports
+    gate: Gate
     directory: DirectoryReader
     blocks: "asyncio.Queue[Block]"
 
@@ -117,6 +120,7 @@ async def started(settings: BridgeSettings) -> AsyncIterator[Running]:
         cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
         stack.callback(cards.close)
         running = await _assemble(settings, rpc, deployment, signer, failpoint, journal, cards)
+        stack.callback(running.gate.close)
         relay.append(running.bridge)
         yield running
 
@@ -129,7 +133,7 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     ended = asyncio.Event()
     core = asyncio.create_task(running.bridge.run(ended))
     watching = asyncio.create_task(_keep_directory(running))
-    intakes: list[asyncio.Task[None]] = []
+    intakes: list[asyncio.Task[None]] = [asyncio.create_task(keep_fresh(running.gate))]
     if settings.iso8583 is not None:
         intakes.append(
             asyncio.create_task(serve_iso8583(settings.iso8583, running.ports, bound=ready.bound("iso8583")))
@@ -249,6 +253,9 @@ async def _assemble(
     bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
     await restore_entries(journal, bridge, stages)
     par = (await ledger.terms()).units_per_minor_unit
+    refusals = count_refusals(stages.counters)
+    card_key = load_key(settings.journal.card_key_file)
+    gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms)
 
     async def holdings(member: MemberId) -> Holdings:
         account = await ledger.account(member)
@@ -257,13 +264,15 @@ async def _assemble(
     ports = Ports(
         stream=stream,
         submit=bridge.submit,
-        member_of=cards.member_of,
+        member_of=gate.member_of,
         directory=lambda: directory.current,
         status=bridge.status,
         holdings=holdings,
         health=bridge.health,
+        gate=gate,
+        refused=refusals.add,
     )
-    return Running(bridge=bridge, stages=stages, ports=ports, directory=directory, blocks=queue)
+    return Running(bridge=bridge, stages=stages, ports=ports, gate=gate, directory=directory, blocks=queue)
 
 
 async def _keep_directory(running: Running) -> None:

@@ -6,16 +6,9 @@ from pathlib import Path
 
 import click
 
+from node.cli.bridge_options import CONFIG
+from node.cli.bridge_security import pin, qr, unlock
 from node.config import load_bridge
-
-CONFIG = click.option(
-    "--config",
-    "config",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The bridge's settings (TOML).",
-)
 
 
 @click.group()
@@ -85,7 +78,10 @@ def cards() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
 def import_(file: Path, config: Path) -> None:
-    """Load a CSV FILE with the columns card and member. Card numbers are kept as keyed hashes only."""
+    """Load a CSV FILE with the columns card (or phone number) and member, and perhaps pin.
+
+    Numbers are kept as keyed hashes only, PINs as slow ones.
+    """
     from node.bridge.cards import import_cards, load_key
     from node.bridge.journal.schema import migrate as bring
     from node.bridge.journal.schema import open_engine
@@ -98,6 +94,11 @@ def import_(file: Path, config: Path) -> None:
     bring(engine)
     count = import_cards(engine, load_key(settings.journal.card_key_file, make=True), file)
     click.echo(f"{count:,} {'card' if count == 1 else 'cards'} imported")
+
+
+cards.add_command(pin)
+cards.add_command(unlock)
+bridge.add_command(qr)
 
 
 def _milliseconds(value: int | None) -> str:

@@ -59,7 +59,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SALE,
-        tags=("LI", "CO", "SV", "PR", "CP", "CD", "CE", "CA", "CS", "DI"),
+        tags=("LI", "CO", "SV", "PR", "QR", "CP", "CD", "CE", "CA", "CS", "DI"),
         meaning="purchase; with CP a coupon is written off, with CE a certificate pays, with DI coins pay less",
         answered="once it is journaled if it only earns; when final if it debits or has CP, CE or DI",
     ),
@@ -68,7 +68,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         types=("0200", "0201"),
         codes=("20",),
         needs=_SHORT,
-        tags=("PI",),
+        tags=("PI", "QR"),
         meaning="refund of a payment, of all or a part of it",
     ),
     Row(
@@ -77,7 +77,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("21",),
         sources=("00", "60"),
         needs=_SHORT,
-        tags=("RB",),
+        tags=("RB", "QR"),
         meaning="recharge: the clerk takes DE4, and it becomes stored value",
     ),
     Row(
@@ -85,7 +85,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         types=("0200", "0201"),
         codes=("91",),
         needs=_SHORT,
-        tags=("CP", "CD", "SR", "LI"),
+        tags=("CP", "CD", "SR", "LI", "QR"),
         required=("CP",),
         meaning="a coupon's write-off for a sale of DE4 (before the discount) that is not posted here",
     ),
@@ -94,7 +94,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         types=("0200", "0201"),
         codes=("92",),
         needs=(3, 7, 11, 12, 13, 41, 42),
-        tags=("GF", "RS", "PR"),
+        tags=("GF", "RS", "PR", "QR"),
         meaning="a gift for coins, or the hand-over of one that is reserved; DE4 is 0 or left out",
     ),
     Row(
@@ -103,7 +103,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SHORT,
-        tags=("PR",),
+        tags=("PR", "QR"),
         meaning="authorisation: DE4 of stored value (of coins: 90) is put aside for the merchant",
     ),
     Row(
@@ -112,7 +112,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SHORT,
-        tags=("AU", "RW"),
+        tags=("AU", "RW", "QR"),
         meaning="completion: DE4 of an authorisation (DE90, AU or DE38) is captured, all of it or a part",
     ),
     Row(
@@ -121,6 +121,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("30", "31"),
         sources=(),
         needs=_INQUIRY,
+        tags=("QR",),
         meaning="balance inquiry, where offered",
         answered="at once",
     ),
@@ -148,10 +149,11 @@ TAGS: Final[tuple[Tag, ...]] = (
     Tag(
         name="PR",
         value=(
-            "how the terminal checked the PIN: 0 not at all, 1 by the card, 2 a PIN block is in DE52 (this bridge does"
-            " not open it)"
+            "how the terminal checked the PIN: 0 not at all, 1 by the card, 2 a PIN block is in DE52 (without PR too);"
+            " 0 and 1 are the terminal's word"
         ),
     ),
+    Tag(name="QR", value="a member's QR code, where neither DE2 nor DE35 names one"),
     Tag(name="PI", value="the original's payment id, as its reply gave it"),
     Tag(name="CP", value="a coupon's number"),
     Tag(name="CD", value="what it takes off DE4, minor units; left out or empty, the bridge computes it"),

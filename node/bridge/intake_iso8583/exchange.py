@@ -12,9 +12,11 @@ import structlog
 
 from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, refusal
 from node.bridge.intake_ports import Ports
+from node.bridge.security.shown import Shown, pin_block_in
 from node.bridge.verify.iso8583 import (
     Parties,
     Rules,
+    card_of,
     check_mac,
     find_parties,
     terminal_id,
@@ -122,14 +124,23 @@ class Exchange:
             return await self._inquire(message, received)
         else:
             verified = _VERIFY[row.operation](message, parties, attempt.key, rules, received)
+        if self._ports.gate is not None:
+            await self._ports.gate.admit(verified.entry, _shown(message))
         return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
 
     async def _inquire(self, message: Message, received: int) -> Message:
         if self._ports.holdings is None:
             raise InvalidTransaction("balances are not offered here")
         member = verify_inquiry(message, self._rules, received)
+        if self._ports.gate is not None:
+            self._ports.gate.look(_shown(message))
         holdings = await self._ports.holdings(member)
         return approve(message, {54: balance_amounts(self._rules.directory().currency, holdings)})
+
+
+def _shown(message: Message) -> Shown:
+    fields = message.fields
+    return Shown(terminal=terminal_id(fields), card=card_of(fields), pin_block=pin_block_in(fields))
 
 
 def _network(message: Message) -> Message:

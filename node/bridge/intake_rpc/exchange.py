@@ -15,9 +15,11 @@ import structlog
 from node.bridge.acknowledge import rpc_error, rpc_result
 from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
-from node.bridge.intake_rpc.params import payment_named, terms_of
+from node.bridge.intake_rpc.params import payment_named, pin_block_of, terms_of
+from node.bridge.security.shown import Shown
 from node.bridge.verify.rpc import SignedRules
 from node.domain.errors import InvalidTransaction, OriginalNotFound, TillnetError
+from node.domain.ids import TerminalId
 
 _LOG = structlog.get_logger(__name__)
 PARSE_ERROR: Final = -32700
@@ -89,6 +91,15 @@ class RpcExchange:
     async def _signed(self, method: SignedMethod[Any], params: object) -> dict[str, Any]:
         terms, signature = terms_of(method.terms, params)
         verified = method.verify(terms, signature, self._rules, int(self._clock()))
+        if self._ports.gate is not None:
+            await self._ports.gate.admit(
+                verified.entry,
+                Shown(
+                    terminal=TerminalId(terms.terminal),
+                    card=getattr(terms, "card", ""),
+                    pin_block=pin_block_of(params),
+                ),
+            )
         return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
 
     async def _status(self, params: object) -> dict[str, Any]:

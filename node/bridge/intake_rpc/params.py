@@ -15,7 +15,7 @@ _MAX_TEXT: Final = {
     "terminal": 8,
     "stan": 6,
     "originalStan": 6,
-    "card": 32,
+    "card": 120,
     "currency": 3,
     "items": 65_536,
     "pinResult": 1,
@@ -33,10 +33,12 @@ _MAX_TEXT: Final = {
     "tender": 11,
     "reward": 17,
 }
+_MAX_PIN_BLOCK: Final = 32
 _OPTIONAL: Final[dict[str, Any]] = {
     "coin": 0,
     "storedValue": 0,
     "pinResult": "0",
+    "pinBlock": "",
     "items": "",
     "atLeast": 0,
     **dict.fromkeys(
@@ -49,12 +51,23 @@ _OPTIONAL: Final[dict[str, Any]] = {
 def terms_of(kind: type[Signed], params: object) -> tuple[Signed, bytes]:
     """The terms of a method that is signed, and the signature. Raises MalformedMessage."""
     members = members_of(kind)
-    given = _members(params, (*(member.name for member in members), "signature"))
+    given = _members(params, (*(member.name for member in members), "signature", "pinBlock"))
     values: dict[str, Any] = {
         member.attribute: _text(given, member.name) if member.is_text else _number(given, member.name)
         for member in members
     }
     return kind(**values), _signature(given)
+
+
+def pin_block_of(params: object) -> bytes:
+    """The encrypted PIN block beside the signed terms, empty without one. Raises MalformedMessage."""
+    text = params.get("pinBlock", "") if isinstance(params, dict) else ""
+    try:
+        if isinstance(text, str) and len(text) <= _MAX_PIN_BLOCK:
+            return bytes.fromhex(text)
+    except ValueError:
+        pass
+    raise MalformedMessage("pinBlock is a PIN block as hexadecimal digits")
 
 
 def payment_named(params: object) -> PaymentId:

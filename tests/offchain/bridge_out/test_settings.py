@@ -149,7 +149,7 @@ def test_import_cards_says_why_a_file_is_refused(tmp_path: Path, content: bytes 
 
 
 def test_migrate_refuses_a_revision_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(Unusable, match="There is no schema revision 9999; there are base, 0001 and head"):
+    with pytest.raises(Unusable, match="There is no schema revision 9999; there are base, 0007, 0001 and head"):
         migrate(open_engine(tmp_path / "journal.sqlite"), "9999")
 
 
@@ -218,7 +218,7 @@ def test_percentile_is_the_nearest_rank(percent: int, value: int) -> None:
 def test_till_bridge_status_and_migrate_show_the_journal(tmp_path: Path) -> None:
     path = str(written(tmp_path, MINIMAL))
     assert "There is no journal" in till("bridge", "status", "--config", path).stderr
-    assert "schema 0001" in till("bridge", "migrate", "--config", path).stdout
+    assert "schema 0007" in till("bridge", "migrate", "--config", path).stdout
     shown = json.loads(till("bridge", "status", "--config", path, "--json").stdout)
     assert shown["entries"] == {"journaled": 0, "batched": 0, "sent": 0, "final": 0, "declined": 0}
     assert (shown["running"], shown["latency_p99_ms"]) == (False, None)

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from node.bridge.journal import pins, shown_codes  # noqa: F401  (their tables)
 from node.bridge.journal.tables import metadata
 
 connection = context.config.attributes["connection"]
