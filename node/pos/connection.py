@@ -5,6 +5,7 @@ Used by the demo, the benchmark and the tests.
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -67,11 +68,12 @@ class PosConnection(asyncio.Protocol):
         timeout: float = 25.0,
         clock: Callable[[], float] = time.time,
         local: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tls: ssl.SSLContext | None = None,
     ) -> Self:
-        """Connects. Raises OSError when nobody listens there."""
+        """Connects. Raises OSError when nobody listens there, or the certificates are no good."""
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_connection(
-            lambda: cls(framing=framing, tpdu=tpdu, timeout=timeout, clock=clock, local=local), host, port
+            lambda: cls(framing=framing, tpdu=tpdu, timeout=timeout, clock=clock, local=local), host, port, ssl=tls
         )
         return protocol
 

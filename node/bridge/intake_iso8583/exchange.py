@@ -34,6 +34,7 @@ from node.bridge.verify.iso8583_acts import (
 from node.bridge.verify.iso8583_refund import verify_refund
 from node.bridge.verify.lookup import Verified
 from node.domain.errors import InvalidTransaction, TillnetError
+from node.domain.ids import TerminalId
 from node.iso8583.framing import Framing, split_tpdu, swap_tpdu
 from node.iso8583.packager import Message, UnreadableMessage, response_mti, unpack
 from node.iso8583.profile import REVERSAL_NEEDS, TYPES, Operation, row_of
@@ -66,11 +67,21 @@ class _Attempt:
 class Exchange:
     """Answers messages. `clock` gives Unix seconds."""
 
-    def __init__(self, ports: Ports, rules: Rules, framing: Framing, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        rules: Rules,
+        framing: Framing,
+        *,
+        clock: Callable[[], float] = time.time,
+        check_terminal: Callable[[TerminalId], None] = lambda terminal: None,
+    ) -> None:
+        """`check_terminal` raises WrongCertificate where the connection is not for the terminal."""
         self._ports = ports
         self._rules = rules
         self._framing = framing
         self._clock = clock
+        self._check_terminal = check_terminal
 
     async def answer(self, frame: bytes) -> bytes | None:
         """The reply to the content of one frame, TPDU included; None for what is no request and has none.
@@ -109,6 +120,7 @@ class Exchange:
     async def _serve(self, attempt: _Attempt) -> Message:
         message, rules = attempt.message, self._rules
         mti, code = message.mti, message.fields.get(3, "")
+        self._check_terminal(terminal_id(message.fields))
         if mti[:2] == "08":
             attempt.key = check_mac(message, attempt.data, rules, required=False)
             return _network(message)

@@ -14,6 +14,7 @@ import structlog
 from node.bridge.intake_iso8583.connection import Connection, ConnectionLimits
 from node.bridge.intake_iso8583.exchange import Exchange
 from node.bridge.intake_ports import Ports, cannot_listen
+from node.bridge.security.door import Door
 from node.bridge.verify.iso8583 import Rules
 from node.bridge.verify.lookup import Randomness
 from node.bridge.verify.mac_keys import MacKeys
@@ -36,7 +37,8 @@ async def serve_iso8583(
 ) -> None:
     """Serves until cancelled; then it takes no more, and gives what is in flight a second to be answered.
 
-    Calls `bound(host, port)` once it listens. Raises Unusable when the port is in use or the key file is no good.
+    Calls `bound(host, port)` once it listens. Raises Unusable when the port is in use, or a file of keys or
+    certificates is no good.
     """
     keys = MacKeys(settings.mac_key_file)
     rules = Rules(
@@ -48,13 +50,15 @@ async def serve_iso8583(
         member_of=ports.member_of,
         randomness=randomness,
     )
-    connections = Connections(settings, Exchange(ports, rules, Framing(settings.framing), clock=clock))
+    door = Door(settings.tls, ports.refused)
+    exchange = Exchange(ports, rules, Framing(settings.framing), clock=clock, check_terminal=door.check)
+    connections = Connections(settings, exchange)
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(connections.make, settings.host, settings.port, backlog=_BACKLOG)
+        server = await door.listen(connections.make, settings.host, settings.port, backlog=_BACKLOG)
     except OSError as failure:
         raise cannot_listen(settings.host, settings.port, failure) from None
-    host, port = server.sockets[0].getsockname()[:2]
+    host, port = server.place
     _LOG.info("iso8583.listening", host=host, port=port, framing=settings.framing, mac_keys=len(keys))
     bound(host, port)
     try:
@@ -62,6 +66,7 @@ async def serve_iso8583(
             await asyncio.sleep(_SWEEP_SECONDS)
             connections.sweep(loop.time())
             keys.refresh()
+            door.refresh()
     finally:
         server.close()
         await connections.close(_GRACE_SECONDS)

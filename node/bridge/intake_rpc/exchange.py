@@ -32,12 +32,20 @@ class RpcExchange:
     """Answers bodies. `clock` gives Unix seconds."""
 
     def __init__(
-        self, ports: Ports, rules: SignedRules, *, max_batch: int, clock: Callable[[], float] = time.time
+        self,
+        ports: Ports,
+        rules: SignedRules,
+        *,
+        max_batch: int,
+        clock: Callable[[], float] = time.time,
+        check_terminal: Callable[[TerminalId], None] = lambda terminal: None,
     ) -> None:
+        """`check_terminal` raises WrongCertificate where the connection is not for the terminal."""
         self._ports = ports
         self._rules = rules
         self._max_batch = max_batch
         self._clock = clock
+        self._check_terminal = check_terminal
         self._methods: dict[str, Callable[[object], Awaitable[Any]]] = {
             "payment_status": self._status,
             "bridge_health": self._health,
@@ -90,6 +98,7 @@ class RpcExchange:
 
     async def _signed(self, method: SignedMethod[Any], params: object) -> dict[str, Any]:
         terms, signature = terms_of(method.terms, params)
+        self._check_terminal(TerminalId(terms.terminal))
         verified = method.verify(terms, signature, self._rules, int(self._clock()))
         if self._ports.gate is not None:
             await self._ports.gate.admit(

@@ -17,6 +17,8 @@ from node.bridge.acknowledge import rpc_error
 from node.bridge.intake_ports import Ports, cannot_listen
 from node.bridge.intake_rpc.exchange import INVALID_REQUEST, RpcExchange, encode
 from node.bridge.intake_rpc.guard import Guards
+from node.bridge.security.certificates import PRESENTED, presented_by
+from node.bridge.security.door import Door
 from node.bridge.verify.lookup import Randomness
 from node.bridge.verify.rpc import SignedRules
 from node.config import RpcSettings
@@ -43,25 +45,33 @@ async def serve_rpc(
 ) -> None:
     """Serves until cancelled. Calls `bound(host, port)` once it listens.
 
-    Raises Unusable when the port is in use or the ledger's address is none.
+    Raises Unusable when the port is in use, the ledger's address is none, or a certificate is no good.
     """
-    exchange = RpcExchange(ports, _rules(settings, ports, randomness), max_batch=settings.max_batch, clock=clock)
+    door = Door(settings.tls, ports.refused)
+    exchange = RpcExchange(
+        ports,
+        _rules(settings, ports, randomness),
+        max_batch=settings.max_batch,
+        clock=clock,
+        check_terminal=door.check,
+    )
     handler = _Handler(exchange, settings)
     server = web.Server(handler, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS, lingering_time=_LINGER_SECONDS)
     guards = Guards(settings.max_connections, server)
     handler.guards = guards
     loop = asyncio.get_running_loop()
     try:
-        listener = await loop.create_server(guards, settings.host, settings.port, backlog=_BACKLOG)
+        listener = await door.listen(guards, settings.host, settings.port, backlog=_BACKLOG)
     except OSError as failure:
         raise cannot_listen(settings.host, settings.port, failure) from None
-    host, port = listener.sockets[0].getsockname()[:2]
+    host, port = listener.place
     _LOG.info("rpc.listening", host=host, port=port)
     bound(host, port)
     try:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             guards.sweep(loop.time(), settings.read_seconds)
+            door.refresh()
     finally:
         listener.close()
         await server.shutdown(timeout=0)
@@ -98,6 +108,7 @@ class _Handler:
 
     async def __call__(self, request: BaseRequest) -> web.StreamResponse:
         self.guards.begun(request)
+        PRESENTED.set(presented_by(request.transport))
         if request.method != "POST":
             return _plain(405, "POST a JSON-RPC 2.0 request", allow="POST")
         if self._under_way >= self._settings.max_in_flight:
