@@ -7,7 +7,8 @@ from node import config
 from node.bridge.failpoint import POINTS
 from node.bridge.finality import RESPONSE_CODES
 
-PAGE = (Path(__file__).parents[3] / "docs" / "bridge.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "bridge.md").read_text()
 SECTIONS = {
     "chain": config.ChainSettings,
     "stream": config.StreamSettings,
@@ -17,13 +18,15 @@ SECTIONS = {
     "transaction": config.TransactionSettings,
     "answers": config.AnswerSettings,
 }
+SECURITY = {"pins": config.PinSettings, "qr": config.QrSettings, "tls": config.TlsSettings}
 
 
 def test_page_has_every_setting_with_its_default_and_limits() -> None:
-    for name, section in SECTIONS.items():
+    for name, section in (SECTIONS | SECURITY).items():
+        page = PAGE if name in SECTIONS else (DOCS / "security.md").read_text()
         for each in fields(section):
-            row = next((line for line in PAGE.splitlines() if line.startswith(f"| `{name}.{each.name}` |")), "")
-            assert row, f"{name}.{each.name} is not in docs/bridge.md"
+            row = next((line for line in page.splitlines() if line.startswith(f"| `{name}.{each.name}` |")), "")
+            assert row, f"{name}.{each.name} is not documented"
             if each.default is MISSING:
                 assert "must be given" in row
             elif type(each.default) is int:
