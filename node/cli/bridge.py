@@ -23,7 +23,9 @@ def run(config: Path) -> None:
     import uvloop
 
     from node.bridge import logs, start
+    from node.bridge.security.dumps import forbid_dumps
 
+    forbid_dumps()
     settings = load_bridge(config)
     logs.configure(settings.log_level)
     uvloop.run(start.run(settings))

@@ -85,7 +85,9 @@ def _members(params: object, names: tuple[str, ...]) -> dict[str, Any]:
         raise MalformedMessage("the parameters are an object")
     unknown = sorted(str(name) for name in params if name not in names)
     if unknown:
-        raise MalformedMessage(f"there is no parameter {unknown[0][:32]}")
+        # what has digits in it may be anybody's card
+        name = unknown[0] if unknown[0].isascii() and unknown[0].isalpha() else ""
+        raise MalformedMessage(f"there is no parameter {name[:32]}".rstrip())
     given = {**{name: value for name, value in _OPTIONAL.items() if name in names}, **params}
     for name in names:
         if name not in given:

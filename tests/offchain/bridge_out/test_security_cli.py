@@ -1,4 +1,4 @@
-"""`till bridge cards pin | unlock | import`, `till bridge qr`: what an operator types, and what is never an argument."""
+"""`till bridge cards pin | unlock | import`, `till bridge qr`: what is typed, and what is never an argument."""
 
 import os
 import pty
