@@ -50,7 +50,7 @@ async def serve_iso8583(
         member_of=ports.member_of,
         randomness=randomness,
     )
-    door = Door(settings.tls, ports.refused)
+    door = Door(settings.tls, ports.refused, clock=clock)
     exchange = Exchange(ports, rules, Framing(settings.framing), clock=clock, check_terminal=door.check)
     connections = Connections(settings, exchange)
     loop = asyncio.get_running_loop()

@@ -47,7 +47,7 @@ async def serve_rpc(
 
     Raises Unusable when the port is in use, the ledger's address is none, or a certificate is no good.
     """
-    door = Door(settings.tls, ports.refused)
+    door = Door(settings.tls, ports.refused, clock=clock)
     exchange = RpcExchange(
         ports,
         _rules(settings, ports, randomness),

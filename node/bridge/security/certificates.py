@@ -8,6 +8,7 @@ the terminals of both.
 import asyncio
 import hashlib
 import re
+import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,10 +25,13 @@ _NAME: Final = re.compile(r"cn:[^\s]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Presented:
-    """A certificate that was checked: SHA-256 of its DER bytes, lower case, and its subject's common name."""
+    """A certificate that was checked: SHA-256 of its DER bytes, lower case, its subject's common name, and when it ends
+    (Unix seconds): connections may outlive it.
+    """
 
     fingerprint: str
     name: str
+    expires: float
 
 
 PRESENTED: Final[ContextVar[Presented | None]] = ContextVar("presented", default=None)
@@ -43,9 +47,13 @@ def presented_by(transport: asyncio.BaseTransport | None) -> Presented | None:
     der = tls.getpeercert(True)
     if not der:
         return None
-    subject = (tls.getpeercert() or {}).get("subject", ())
-    names = [value for part in subject for kind, value in part if kind == "commonName"]
-    return Presented(fingerprint=hashlib.sha256(der).hexdigest(), name=names[-1] if names else "")
+    said = tls.getpeercert()
+    names = [value for part in said["subject"] for kind, value in part if kind == "commonName"]
+    return Presented(
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        name=names[-1] if names else "",
+        expires=ssl.cert_time_to_seconds(said["notAfter"]),
+    )
 
 
 class Bindings:

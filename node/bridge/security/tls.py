@@ -33,6 +33,10 @@ class Listening(Protocol):
         """Host and port."""
         ...
 
+    def check(self) -> None:
+        """Raises what ended it, if something did."""
+        ...
+
     def close(self) -> None:
         """Takes no more connections."""
         ...
@@ -93,6 +97,9 @@ class _Plain:
         host, port = server.sockets[0].getsockname()[:2]
         self.place: tuple[str, int] = (str(host), int(port))
 
+    def check(self) -> None:
+        """asyncio's server goes on whatever happens."""
+
     def close(self) -> None:
         self._server.close()
 
@@ -105,6 +112,10 @@ class _Encrypted:
         self._room = asyncio.Semaphore(tls.settings.handshakes)
         self._handshakes: set[asyncio.Task[None]] = set()
         self._accepting = asyncio.create_task(self._accept())
+
+    def check(self) -> None:
+        if self._accepting.done():
+            self._accepting.result()
 
     def close(self) -> None:
         self._accepting.cancel()

@@ -15,22 +15,27 @@ from typing import Any
 import aiohttp
 import pytest
 import trustme
+import uvloop
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 
+from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Ports
 from node.bridge.security.certificates import PRESENTED, Bindings, Presented
+from node.bridge.security.door import Door
 from node.bridge.security.tls import ServerTls
+from node.config import Iso8583Settings
 from node.domain.errors import ChainUnreachable, Unusable, WrongCertificate
 from node.domain.ids import TerminalId
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal
 from node.pos.rpc import RpcConnection, RpcTerminal
 from node.security_settings import TlsSettings
-from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, FakeJournal
+from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, FakeJournal, listening
 
 GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
 PATIENCE = 10.0
+NEVER = 2.0**40
 YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
 
@@ -233,7 +238,7 @@ def test_what_was_good_stays_when_a_file_becomes_unusable(shop: Shop) -> None:
     shop.install(shop.ca.issue_cert("127.0.0.1"))
     tls.refresh()
     assert tls.context is not was
-    PRESENTED.set(Presented(fingerprint="00", name="gateway-one"))
+    PRESENTED.set(Presented(fingerprint="00", name="gateway-one", expires=NEVER))
     shop.bind("nonsense")
     bindings.refresh()
     bindings.check(TerminalId("TILL0001"))
@@ -264,6 +269,58 @@ async def test_rpc_terminal_is_refused_on_anothers_certificate(
             async with RpcConnection(url, chain_id=CHAIN_ID, ledger=LEDGER) as plain:
                 await plain.purchase(rpc_terminal, **GOOD, stan="000004")
     assert shop.refusals == ["WrongCertificate", "Handshake"] and len(journal.entries) == 2
+
+
+def test_door_is_the_same_on_the_loop_that_the_bridge_runs_on(
+    shop: Shop, ports: Ports, key_file: Path, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    settings = Iso8583Settings(mac_key_file=key_file, tls=shop.settings(handshakes=1, handshake_ms=400))
+
+    async def trade() -> None:
+        async with listening(serve_iso8583, settings, ports) as (host, port):
+            silent = socket.create_connection((host, port))
+            one = await PosConnection.open(host, port, tls=gateway(shop.ca, shop.first))
+            assert shop.refusals == ["Handshake"], "the silent one came first, and its time was over"
+            two = await PosConnection.open(host, port, tls=gateway(shop.ca, shop.second))
+            codes = [(await each.purchase(terminal, **GOOD)).response_code for each in (one, two)]
+            with pytest.raises((OSError, ChainUnreachable)):
+                nobody = await PosConnection.open(host, port, tls=gateway(shop.ca, None))
+                await nobody.purchase(terminal, **GOOD)
+            assert codes == ["00", "58"]
+            for each in (one, two):
+                await each.close()
+            silent.close()
+
+    uvloop.run(trade())
+    assert shop.refusals == ["Handshake", "WrongCertificate", "Handshake"] and len(journal.entries) == 1
+
+
+def test_certificate_that_ends_while_it_is_connected_is_refused(shop: Shop) -> None:
+    clock = [1_000.0]
+    door = Door(shop.settings(), shop.refusals.append, clock=lambda: clock[0])
+    PRESENTED.set(Presented(fingerprint="00", name="gateway-one", expires=2_000.0))
+    door.check(TerminalId("TILL0001"))
+    clock[0] = 2_001.0
+    with pytest.raises(WrongCertificate, match="expired"):
+        door.check(TerminalId("TILL0001"))
+    PRESENTED.set(None)
+    assert shop.refusals == ["WrongCertificate"]
+
+
+async def test_listener_that_ended_says_so(shop: Shop) -> None:
+    door = Door(shop.settings(), shop.refusals.append)
+    listening = await door.listen(asyncio.Protocol, "127.0.0.1", 0, backlog=1)
+    door.refresh()
+    listening.close()
+
+    async def ended() -> bool:
+        try:
+            door.refresh()
+        except asyncio.CancelledError:
+            return True
+        return False
+
+    await until(ended, "the door says that nobody is at it")
 
 
 def test_server_tls_says_what_is_wrong(shop: Shop) -> None:
