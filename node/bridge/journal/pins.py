@@ -1,8 +1,8 @@
 """PINs of cards in the journal: who has one, how many tries are used up, and what became of each try.
 
 Functions for `Journal.run`, each in one SQL transaction; asked by node/bridge/security/pins.py. A try is counted before
-it is judged, so that many at once are no more than many one after another, and belongs to its message: the same message
-again is no further try.
+it is judged, so that none is free because the bridge died meanwhile, and belongs to its message: the same message again
+is no further try.
 """
 
 from dataclasses import dataclass

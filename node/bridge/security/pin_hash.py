@@ -16,7 +16,7 @@ from node.domain.errors import BrokenInvariant
 PIN_DIGITS: Final = range(4, 13)
 """ISO 9564-1."""
 COST: Final = "scrypt-14-8-1"
-"""log2 of N, r and p: 16 MiB, some 40 ms."""
+"""log2 of N, r and p: 16 MiB, 40 to 80 ms."""
 _SALT: Final = 16
 _MEMORY: Final = 64 * 2**20
 _PEPPER: Final = b"Tillnet PIN 1"

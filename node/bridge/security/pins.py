@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection
 
@@ -47,6 +48,7 @@ class Pins:
         self._pepper = pepper_of(card_key)
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="pin")
         self._under_way: dict[str, tuple[bytes, asyncio.Task[Verdict]]] = {}
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
 
     def looks_at(self, payment: Payment, shown: Shown) -> bool:
         """Whether the payment came with a PIN, or takes so much from the member that the card is not enough.
@@ -95,6 +97,12 @@ class Pins:
 
     async def _judge(self, attempt: Attempt, shown: Shown) -> Verdict:
         pin = self.keys.open(shown.terminal, shown.pin_block, shown.card)
+        # one after another for each card: a try that is being judged is counted, and shall not lock out the next one
+        turn = self._turns.setdefault(attempt.token, asyncio.Lock())
+        async with turn:
+            return await self._judged(attempt, pin)
+
+    async def _judged(self, attempt: Attempt, pin: str) -> Verdict:
         tries, now = self._settings.tries, self._clock()
         begun = await self._run(partial(begin, attempt=attempt, tries=tries, now=now))
         if isinstance(begun, Verdict):
