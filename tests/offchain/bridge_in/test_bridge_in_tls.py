@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import trustme
 import uvloop
@@ -252,13 +251,11 @@ def test_what_was_good_stays_when_a_file_becomes_unusable(shop: Shop) -> None:
 
 
 async def test_rpc_terminal_is_refused_on_anothers_certificate(
-    listen_rpc, shop: Shop, rpc_terminal: RpcTerminal, journal: FakeJournal, monkeypatch: pytest.MonkeyPatch
+    listen_rpc, shop: Shop, rpc_terminal: RpcTerminal, journal: FakeJournal
 ) -> None:
     async def code(leaf: trustme.LeafCert, terminal: RpcTerminal, stan: str) -> int | None:
-        async with RpcConnection(url.replace("http:", "https:"), chain_id=CHAIN_ID, ledger=LEDGER) as rpc:
-            await rpc._session.close()
-            connector = aiohttp.TCPConnector(ssl=gateway(shop.ca, leaf))
-            rpc._session = aiohttp.ClientSession(connector=connector)
+        tls, https = gateway(shop.ca, leaf), url.replace("http:", "https:")
+        async with RpcConnection(https, chain_id=CHAIN_ID, ledger=LEDGER, tls=tls) as rpc:
             return ((await rpc.purchase(terminal, **GOOD, stan=stan)).error or {}).get("code")
 
     async with listen_rpc(tls=shop.settings()) as url:
