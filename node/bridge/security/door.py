@@ -19,7 +19,7 @@ class Door:
         """`clock` gives Unix seconds. Raises Unusable when a certificate, a key or the file of terminals is no good."""
         self._clock = clock
         self._listening: Listening | None = None
-        self._tls = None if settings is None else ServerTls(settings)
+        self._tls = None if settings is None else ServerTls(settings, clock=clock)
         self._bindings = Bindings(None if settings is None else settings.terminals_file)
         self._refused = refused
 

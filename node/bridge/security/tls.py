@@ -8,11 +8,13 @@ import os
 import socket
 import ssl
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
+from cryptography.x509 import load_pem_x509_certificate
 
 from node.bridge.security.watched import Stamp, stamp_of
 from node.domain.errors import Unusable
@@ -22,6 +24,8 @@ _LOG = structlog.get_logger(__name__)
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _BREATH: Final = 0.1
 """Seconds until the next connection is taken after the system refused one, for want of file descriptors say."""
+_DAY: Final = 86_400.0
+_SOON: Final = 14 * _DAY
 Factory = Callable[[], asyncio.Protocol]
 
 
@@ -63,26 +67,43 @@ async def listen(
 class ServerTls:
     """The certificates of a listener. TLS 1.2 at least; no session is taken up again, so each shows its certificate."""
 
-    def __init__(self, settings: TlsSettings) -> None:
-        """Raises Unusable."""
+    def __init__(self, settings: TlsSettings, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives Unix seconds. Raises Unusable."""
         if settings.terminals_file is not None and settings.client_ca_file is None:
             raise Unusable("tls.terminals_file needs tls.client_ca_file: without it nobody is asked for a certificate")
         self.settings = settings
         key = settings.certificate_key or settings.certificate
         self._files = [settings.certificate, key, *filter(None, [settings.client_ca_file])]
+        self._clock, self._warned = clock, 0.0
         self._stamps = self._look()
-        self.context = _context(settings)
+        self.context, self.ends = self._load()
 
     def refresh(self) -> None:
         """Takes new certificates for handshakes from now on if a file changed; if they are no good, keeps the old."""
+        self._warn()
         try:
             stamps = self._look()
             if stamps == self._stamps:
                 return
-            self.context, self._stamps = _context(self.settings), stamps
+            self.context, self.ends = self._load()
+            self._stamps = stamps
             _LOG.info("tls.renewed", certificate=str(self.settings.certificate))
         except Unusable as failure:
             _LOG.warning("tls.unusable", reason=str(failure))
+
+    def _load(self) -> tuple[ssl.SSLContext, float]:
+        context, ends = _context(self.settings), _end_of(self.settings.certificate)
+        if ends < self._clock():
+            raise Unusable(f"the certificate {self.settings.certificate} has expired")
+        return context, ends
+
+    def _warn(self) -> None:
+        """Says once a day that the certificate ends soon."""
+        now = self._clock()
+        if self.ends - now < _SOON and now - self._warned > _DAY:
+            self._warned = now
+            days = int((self.ends - now) // _DAY)
+            _LOG.warning("tls.ends_soon", certificate=str(self.settings.certificate), days=days)
 
     def _look(self) -> tuple[Stamp, ...]:
         try:
@@ -174,6 +195,11 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
             f"the certificate {settings.certificate}, its key or tls.client_ca_file is none: {reason}"
         ) from None
     return context
+
+
+def _end_of(certificate: Path) -> float:
+    # the context took it, so it can be read
+    return load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc.timestamp()
 
 
 def _which(settings: TlsSettings, key: Path) -> str:

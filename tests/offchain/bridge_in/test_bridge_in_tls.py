@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import trustme
 import uvloop
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -334,6 +335,22 @@ def test_server_tls_says_what_is_wrong(shop: Shop) -> None:
     assert "KEY_VALUES_MISMATCH" in refused(certificate_key=other)
     other.chmod(0o640)
     assert "open to others" in refused(certificate_key=other)
+    shop.install(shop.ca.issue_cert("127.0.0.1", not_after=YESTERDAY))
+    assert "has expired" in refused()
+
+
+def test_server_certificate_that_ends_soon_is_told_once_a_day(shop: Shop) -> None:
+    shop.install(shop.ca.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=20)))
+    now = [time.time()]
+    tls = ServerTls(shop.settings(), clock=lambda: now[0])
+    told = []
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(48):
+            tls.refresh()
+            told.append(sum(each["event"] == "tls.ends_soon" for each in logs))
+            now[0] += 6 * 3_600
+    assert told[:23] == [0] * 23, "20 days are enough"
+    assert 5 <= told[-1] <= 6, "and then a day is a day"
 
 
 @pytest.mark.parametrize("text", ["cn:a", "gateway-one TILL0001", "sha256:12 TILL0001", "cn:a T1\ncn:a T2"])

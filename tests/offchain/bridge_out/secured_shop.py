@@ -19,10 +19,13 @@ from typing import Any
 import aiohttp
 import trustme
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from psec import pinblock
 
+from node.bridge.security.qr import is_code
 from node.domain.errors import ChainUnreachable
+from node.iso8583.basket import write_objects
 from node.iso8583.framing import Framing, frame
 from node.iso8583.retail_mac import RetailMac
 from node.pos import messages
@@ -38,6 +41,7 @@ MAC_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 PIN_KEY = bytes.fromhex("4A1B6C7D8E9F0A2B3C4D5E6F708192A3")
 AMOUNT, CURRENCY = 700, "840"
 REPLY_SECONDS, START_SECONDS = 10.0, 30.0
+APP = Ed25519PrivateKey.generate()
 OWN_FILES = {"poster.key", "mac.keys", "pin.keys", "cards.key", "cards.csv", "app.key", "bad.csv"}
 """The files in which an operator keeps the secrets."""
 
@@ -60,6 +64,7 @@ class Shop:
         self._write("pin.keys", f"{self.till.id} {PIN_KEY.hex()}\n")
         self._write("cards.csv", f"{PAN},{MEMBERS[0]},{PIN}\n{PHONE},{MEMBERS[1]},\n")
         self._write("bad.csv", f"{LOST_PAN},1,12x4\n")
+        self._write("qr.keys", f"1 {APP.public_key().public_bytes_raw().hex()}\n")
         self._write("terminals", f"cn:gateway {self.till.id}\n")
         (self.folder / "bridge.pem").chmod(0o600)
         self.metrics = _free_port()
@@ -67,6 +72,7 @@ class Shop:
         self.config = stand.write(
             **{"iso8583": {"mac_key_file": "mac.keys"}, "iso8583.tls": tls, "rpc": {"port": 0}},
             pins={"key_file": "pin.keys", "above": AMOUNT},
+            qr={"key_file": "qr.keys", "seconds": 30},
             answers={"deadline_ms": 5_000},
         )
         text = self.config.read_text()
@@ -121,13 +127,16 @@ class Shop:
             stan=f"{self.stan:06d}",
             local=now,
             transmitted=now,
-            card=card,
+            card=PAN if is_code(card) else card,
             amount=2 * AMOUNT,
             currency=CURRENCY,
             stored_value=value,
         )
         fields = {number: text for number, text in request.message.fields.items() if number not in (64, 128)}
-        if not card.isdigit():
+        if is_code(card):
+            fields[62] = write_objects([("QR", card)])
+            del fields[2]
+        elif not card.isdigit():
             fields[35] = fields.pop(2)
         if pin:
             clear = pinblock.encode_pinblock_iso_0(pin, card)
