@@ -5,13 +5,10 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from prometheus_client import CollectorRegistry
 from psec import pinblock
 
@@ -21,14 +18,13 @@ from node.bridge.journal.pins import Attempt, Verdict, begin, end, unlock
 from node.bridge.journal.store import Journal
 from node.bridge.security import pins as judging
 from node.bridge.security.gate import Gate, Refusals
-from node.bridge.security.pin_block import PinKey, PinKeys
-from node.bridge.security.pin_hash import is_right, keep, pepper_of
+from node.bridge.security.pin_hash import is_right
 from node.bridge.security.pins import Pins
 from node.bridge.security.shown import Shown
 from node.bridge.verify.digests import Proof, authorisation
 from node.config import JournalSettings
 from node.domain.act import Act, ActKind
-from node.domain.errors import Unusable, WrongPin
+from node.domain.errors import WrongPin
 from node.domain.ids import TerminalId
 from node.domain.payment import Payment
 from node.domain.terminal_terms import PaymentTerms, members_of
@@ -39,22 +35,20 @@ from node.pos.messages import PosTerminal, Request
 from node.pos.rpc import RpcConnection, RpcReply
 from node.security_settings import PinSettings
 from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, MEMBER, FakeJournal
+from tests.offchain.bridge_in.pins import (
+    ABOVE,
+    AES_KEY,
+    BARE_CARD,
+    CARD_KEY,
+    LOCAL,
+    OLD_PIN_KEY,
+    OTHER_CARD,
+    PIN,
+    PIN_KEY,
+    WRONG,
+    block,
+)
 from tests.offchain.bridge_out.makers import payment
-
-PIN, WRONG = "1234", "9999"
-OTHER_CARD, BARE_CARD = "6011000990139424", "6011000990139432"
-CARD_KEY = b"\x05" * 32
-PIN_KEY = bytes.fromhex("0123456789ABCDEF1133557799BBDDFF")
-OLD_PIN_KEY = bytes.fromhex("88112233445566778899AABBCCDDEEFF")
-AES_KEY = bytes(range(16))
-ABOVE = 500
-LOCAL = datetime(2026, 6, 1, 12, 30, 15, tzinfo=UTC)
-
-
-def block(pin: str, card: str = CARD, key: bytes = PIN_KEY) -> str:
-    """A PIN block as a terminal makes it: format 0 under TDES, hexadecimal digits."""
-    clear = pinblock.encode_pinblock_iso_0(pin, card.zfill(13))
-    return Cipher(TripleDES(key), modes.ECB()).encryptor().update(clear).hex().upper()
 
 
 def sale(terminal: PosTerminal, number: int, *, pin_block: str = "", **changes: Any) -> Request:
@@ -318,58 +312,6 @@ async def test_rpc_takes_a_pin_block_beside_what_is_signed(listen_rpc, rpc_termi
         replies = [await pay("000001"), await pay("000002", pinBlock="zz"), await pay("000003", pinBlock=sealed)]
         assert [(each.error or {}).get("code") for each in replies] == [-32055, -32602, None]
         assert replies[2].approved and replies[0].response_code == "55"
-
-
-def test_pin_block_opens_as_x9_8_says() -> None:
-    key = PinKey(PIN_KEY.hex())
-    sealed = Cipher(TripleDES(PIN_KEY), modes.ECB()).encryptor().update(bytes.fromhex("0412AC89ABCDEF67"))
-    assert key.open(sealed, "43219876543210987") == "1234"
-    assert key.open(sealed, "43219876543210977") != "1234"
-    assert key.open(sealed + sealed, "43219876543210987") == "" and repr(key) == "PinKey(...)"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "TILL0001",
-        f"TILL0001 {'ab' * 8}",
-        f"TILL0001 {'ab' * 16}",
-        f"TILL0001 {'ab' * 8}{'aa' * 8}",
-        f"TILL0001 aes:{'ab' * 15}",
-        f"TILL0001 {PIN_KEY.hex()} {PIN_KEY.hex()} {PIN_KEY.hex()}",
-        f"TILL0001 {PIN_KEY.hex()}\nTILL0001 {PIN_KEY.hex()}",
-    ],
-)
-def test_file_of_pin_keys_is_refused_without_quoting_it_when_a_line_is_wrong(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "keys"
-    path.touch(mode=0o600)
-    path.write_text(line + "\n")
-    with pytest.raises(Unusable) as refused:
-        PinKeys(path)
-    assert "ine " in str(refused.value) and "abab" not in str(refused.value) and PIN_KEY.hex() not in str(refused.value)
-
-
-def test_file_of_pin_keys_is_refused_when_others_can_read_it(pin_key_file: Path) -> None:
-    keys = PinKeys(pin_key_file)
-    pin_key_file.write_text("TILL9 nonsense\n")
-    keys.refresh()
-    assert keys.open(TerminalId("TILL0001"), bytes.fromhex(block(PIN)), CARD) == PIN, "what was good stays"
-    pin_key_file.write_text(f"TILL9 {PIN_KEY.hex()}\n")
-    keys.refresh()
-    assert keys.open(TerminalId("TILL9"), bytes.fromhex(block(PIN)), CARD) == PIN
-    pin_key_file.chmod(0o640)
-    with pytest.raises(Unusable, match="open to others"):
-        PinKeys(pin_key_file)
-
-
-def test_kept_pin_differs_from_card_to_card_and_without_the_key_cannot_be_tried() -> None:
-    pepper = pepper_of(CARD_KEY)
-    first, second = keep(pepper, b"card", PIN), keep(pepper, b"card", PIN)
-    assert first.hash != second.hash and first.salt != second.salt
-    assert is_right(pepper, b"card", PIN, first) and not is_right(pepper, b"card", WRONG, first)
-    assert not is_right(pepper, b"another", PIN, first) and not is_right(pepper_of(bytes(32)), b"card", PIN, first)
-    with pytest.raises(ValueError, match="4 to 12 digits"):
-        keep(pepper, b"card", "123")
 
 
 async def test_old_tries_are_swept_and_end_is_locked_without_a_pin(vault: Vault) -> None:

@@ -1,90 +1,31 @@
 """TLS on both listeners over real sockets: whose certificate it is, what it may do, and when it changes."""
 
 import asyncio
-import hashlib
 import socket
 import ssl
 import time
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import trustme
 import uvloop
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import load_pem_x509_certificate
 
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Ports
-from node.bridge.security.certificates import PRESENTED, Bindings, Presented
-from node.bridge.security.door import Door
-from node.bridge.security.tls import ServerTls
 from node.config import Iso8583Settings
-from node.domain.errors import ChainUnreachable, Unusable, WrongCertificate
-from node.domain.ids import TerminalId
+from node.domain.errors import ChainUnreachable
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal
 from node.pos.rpc import RpcConnection, RpcTerminal
-from node.security_settings import TlsSettings
 from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, FakeJournal, listening
+from tests.offchain.bridge_in.tls_shop import PATIENCE, YESTERDAY, Shop, gateway, make_shop, until
 
 GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
-PATIENCE = 10.0
 NEVER = 2.0**40
-YESTERDAY = datetime.now(UTC) - timedelta(days=1)
-
-
-def pem(leaf: trustme.LeafCert) -> bytes:
-    return b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
-
-
-def fingerprint(leaf: trustme.LeafCert) -> str:
-    der = load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes()).public_bytes(Encoding.DER)
-    return hashlib.sha256(der).hexdigest()
-
-
-def gateway(ca: trustme.CA, leaf: trustme.LeafCert | None) -> ssl.SSLContext:
-    """What a gateway connects with; it trusts the bridge's authority."""
-    context = ssl.create_default_context()
-    ca.configure_trust(context)
-    if leaf is not None:
-        leaf.configure_cert(context)
-    return context
-
-
-@dataclass(kw_only=True)
-class Shop:
-    """The bridge's certificates in files, and those of two gateways."""
-
-    folder: Path
-    ca: trustme.CA
-    first: trustme.LeafCert
-    second: trustme.LeafCert
-    refusals: list[str]
-
-    def install(self, leaf: trustme.LeafCert) -> None:
-        (self.folder / "bridge.key").touch(mode=0o600)
-        (self.folder / "bridge.key").write_bytes(leaf.private_key_pem.bytes())
-        (self.folder / "bridge.pem").write_bytes(pem(leaf))
-
-    def bind(self, *lines: str) -> None:
-        (self.folder / "terminals").write_text("".join(line + "\n" for line in lines))
-
-    def settings(self, **changes: Any) -> TlsSettings:
-        return TlsSettings(
-            **{
-                "certificate": self.folder / "bridge.pem",
-                "certificate_key": self.folder / "bridge.key",
-                "client_ca_file": self.folder / "clients.pem",
-                "terminals_file": self.folder / "terminals",
-                **changes,
-            }
-        )
 
 
 @pytest.fixture
@@ -93,33 +34,19 @@ def refusals() -> list[str]:
 
 
 @pytest.fixture
-def ports(ports: Ports, refusals: list[str]) -> Ports:
-    return replace(ports, refused=refusals.append)
+def shop(tmp_path: Path, refusals: list[str]) -> Shop:
+    return make_shop(tmp_path, refusals)
 
 
 @pytest.fixture
-def shop(tmp_path: Path, refusals: list[str]) -> Shop:
-    ca = trustme.CA()
-    first = ca.issue_cert("gateway@one.example", common_name="gateway-one")
-    second = ca.issue_cert("gateway@two.example", common_name="gateway-two")
-    shop = Shop(folder=tmp_path, ca=ca, first=first, second=second, refusals=refusals)
-    shop.install(ca.issue_cert("127.0.0.1"))
-    ca.cert_pem.write_to_path(tmp_path / "clients.pem")
-    shop.bind("cn:gateway-one TILL0001  # the counter", f"sha256:{fingerprint(second)} TILL2")
-    return shop
+def ports(ports: Ports, refusals: list[str]) -> Ports:
+    return replace(ports, refused=refusals.append)
 
 
 @pytest.fixture
 async def door(shop: Shop, listen) -> AsyncIterator[Any]:
     async with listen(tls=shop.settings()) as listener:
         yield listener
-
-
-async def until(happened: Callable[[], Awaitable[bool]], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not await happened():
-        assert time.monotonic() < deadline, f"never: {what}"
-        await asyncio.sleep(0.05)
 
 
 async def test_terminal_pays_over_its_own_certificate_only(
@@ -224,33 +151,6 @@ async def test_server_certificate_is_renewed_without_a_restart(door: Any, shop: 
     assert (await before.purchase(terminal, **GOOD)).approved, "connections go on"
 
 
-def test_what_was_good_stays_when_a_file_becomes_unusable(shop: Shop) -> None:
-    tls, bindings = ServerTls(shop.settings()), Bindings(shop.folder / "terminals")
-    was = tls.context
-    tls.refresh()
-    assert tls.context is was, "nothing changed"
-    (shop.folder / "bridge.pem").write_bytes(b"half of a certificate")
-    tls.refresh()
-    assert tls.context is was
-    (shop.folder / "bridge.pem").unlink()
-    tls.refresh()
-    assert tls.context is was
-    shop.install(shop.ca.issue_cert("127.0.0.1"))
-    tls.refresh()
-    assert tls.context is not was
-    PRESENTED.set(Presented(fingerprint="00", name="gateway-one", expires=NEVER))
-    shop.bind("nonsense")
-    bindings.refresh()
-    bindings.check(TerminalId("TILL0001"))
-    shop.bind("cn:gateway-one TILL2")
-    bindings.refresh()
-    with pytest.raises(WrongCertificate):
-        bindings.check(TerminalId("TILL0001"))
-    PRESENTED.set(None)
-    with pytest.raises(WrongCertificate, match="has none"):
-        bindings.check(TerminalId("TILL2"))
-
-
 async def test_rpc_terminal_is_refused_on_anothers_certificate(
     listen_rpc, shop: Shop, rpc_terminal: RpcTerminal, journal: FakeJournal
 ) -> None:
@@ -291,75 +191,3 @@ def test_door_is_the_same_on_the_loop_that_the_bridge_runs_on(
 
     uvloop.run(trade())
     assert shop.refusals == ["Handshake", "WrongCertificate", "Handshake"] and len(journal.entries) == 1
-
-
-def test_certificate_that_ends_while_it_is_connected_is_refused(shop: Shop) -> None:
-    clock = [1_000.0]
-    door = Door(shop.settings(), shop.refusals.append, clock=lambda: clock[0])
-    PRESENTED.set(Presented(fingerprint="00", name="gateway-one", expires=2_000.0))
-    door.check(TerminalId("TILL0001"))
-    clock[0] = 2_001.0
-    with pytest.raises(WrongCertificate, match="expired"):
-        door.check(TerminalId("TILL0001"))
-    PRESENTED.set(None)
-    assert shop.refusals == ["WrongCertificate"]
-
-
-async def test_listener_that_ended_says_so(shop: Shop) -> None:
-    door = Door(shop.settings(), shop.refusals.append)
-    listening = await door.listen(asyncio.Protocol, "127.0.0.1", 0, backlog=1)
-    door.refresh()
-    listening.close()
-
-    async def ended() -> bool:
-        try:
-            door.refresh()
-        except asyncio.CancelledError:
-            return True
-        return False
-
-    await until(ended, "the door says that nobody is at it")
-
-
-def test_server_tls_says_what_is_wrong(shop: Shop) -> None:
-    def refused(**changes: Any) -> str:
-        with pytest.raises(Unusable) as failure:
-            ServerTls(shop.settings(**changes))
-        return str(failure.value)
-
-    assert "client_ca_file" in refused(client_ca_file=None)
-    assert "nowhere.pem" in refused(certificate=shop.folder / "nowhere.pem")
-    other = shop.folder / "other.key"
-    other.touch(mode=0o600)
-    other.write_bytes(shop.first.private_key_pem.bytes())
-    assert "KEY_VALUES_MISMATCH" in refused(certificate_key=other)
-    other.chmod(0o640)
-    assert "open to others" in refused(certificate_key=other)
-    shop.install(shop.ca.issue_cert("127.0.0.1", not_after=YESTERDAY))
-    assert "has expired" in refused()
-
-
-def test_server_certificate_that_ends_soon_is_told_once_a_day(shop: Shop) -> None:
-    shop.install(shop.ca.issue_cert("127.0.0.1", not_after=datetime.now(UTC) + timedelta(days=20)))
-    now = [time.time()]
-    tls = ServerTls(shop.settings(), clock=lambda: now[0])
-    told = []
-    with structlog.testing.capture_logs() as logs:
-        for _ in range(48):
-            tls.refresh()
-            told.append(sum(each["event"] == "tls.ends_soon" for each in logs))
-            now[0] += 6 * 3_600
-    assert told[:23] == [0] * 23, "20 days are enough"
-    assert 5 <= told[-1] <= 6, "and then a day is a day"
-
-
-@pytest.mark.parametrize("text", ["cn:a", "gateway-one TILL0001", "sha256:12 TILL0001", "cn:a T1\ncn:a T2"])
-def test_bindings_are_refused_when_a_line_is_wrong(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "terminals"
-    path.write_text(text)
-    path.chmod(0o644)
-    with pytest.raises(Unusable, match=r"ine [12] of the file of terminals' certificates"):
-        Bindings(path)
-    path.chmod(0o664)
-    with pytest.raises(Unusable, match="open to others"):
-        Bindings(path)
