@@ -25,7 +25,6 @@ from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, 
 from tests.offchain.bridge_in.tls_shop import PATIENCE, YESTERDAY, Shop, gateway, make_shop, until
 
 GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
-NEVER = 2.0**40
 
 
 @pytest.fixture
