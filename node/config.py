@@ -13,6 +13,7 @@ from typing import Final
 
 from node.domain.errors import Unusable
 from node.rpc_settings import RpcSettings as RpcSettings  # part of the bridge's, for whoever imports them here
+from node.security_settings import PinSettings, QrSettings, TlsSettings
 from node.toml import read_table, setting
 from node.webhook_settings import WebhooksSettings
 
@@ -50,11 +51,28 @@ class ChainSettings:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SignerSettings:
+    """A signer elsewhere that holds the posting key (web3signer's JSON-RPC), and the certificates of its TLS."""
+
+    url: str = setting(low=1, high=500)
+    address: str = setting("", low=42, high=42)
+    ca_file: Path | None = setting(None)
+    certificate: Path | None = setting(None)
+    certificate_key: Path | None = setting(None)
+    timeout_ms: int = setting(5_000, low=100, high=60_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StreamSettings:
-    """Which stream this bridge posts, and the file with the key that posts it (32 bytes as hex, mode 0600)."""
+    """Which stream this bridge posts, and who signs: the key in `key_file` (mode 0600), or the signer.
+
+    `key_file` holds 32 bytes as hex, or a keystore, which `password_file` (mode 0600) opens.
+    """
 
     id: int = setting(low=1, high=2**32 - 1)
-    key_file: Path = setting()
+    key_file: Path | None = setting(None)
+    password_file: Path | None = setting(None)
+    signer: SignerSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +123,7 @@ class TransactionSettings:
     priority_fee: int = setting(10, low=1, high=10**12)
     fee_headroom: int = setting(1_000, low=1, high=10**12)
     resend_ms: int = setting(2_000, low=100, high=600_000)
+    sign_again_ms: int = setting(1_000, low=10, high=600_000)
     bump_ms: int = setting(30_000, low=1_000, high=3_600_000)
     bump_percent: int = setting(25, low=10, high=200)
     max_bumps: int = setting(10, low=0, high=100)
@@ -144,6 +163,7 @@ class Iso8583Settings:
     max_in_flight: int = setting(512, low=1, high=10_000)
     idle_seconds: int = setting(600, low=1, high=86_400)
     read_seconds: int = setting(10, low=1, high=600)
+    tls: TlsSettings | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,6 +184,8 @@ class BridgeSettings:
     iso8583: tuple[Iso8583Settings, ...] = ()
     rpc: RpcSettings | None = None
     webhooks: WebhooksSettings | None = None
+    pins: PinSettings | None = None
+    qr: QrSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)
     fail_point: str = ""
 

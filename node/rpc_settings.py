@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from node.security_settings import TlsSettings
 from node.toml import setting
 
 
@@ -30,3 +31,4 @@ class RpcSettings:
     max_pipelined: int = setting(64, low=1, high=1_000)
     max_subscriptions: int = setting(16, low=1, high=1_000)
     subscriber_queue: int = setting(1_024, low=1, high=100_000)
+    tls: TlsSettings | None = None

@@ -1,6 +1,7 @@
-"""Which member has which card: a table of tokens, so that a card's number is neither stored nor logged.
+"""Which member has which card or phone number: a table of tokens, so that a number is neither stored nor logged.
 
-token = HMAC-SHA256(key file, card). Loaded by `till bridge cards import`, asked by verify through `Cards.member_of`.
+token = HMAC-SHA256(key file, card); a phone number is its E.164 form, whichever way it was written. Loaded by
+`till bridge cards import`, asked by verify through `Cards.member_of`.
 """
 
 import csv
@@ -16,8 +17,11 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from node.bridge.journal.pins import StoredPin, set_pin
+from node.bridge.security.pin_hash import is_pin, keep, pepper_of
 from node.domain.errors import Unusable
 from node.domain.ids import MemberId
+from node.domain.phone import is_phone, normalised
 
 log = structlog.get_logger("bridge")
 KEY_BYTES: Final = 32
@@ -32,10 +36,15 @@ IMPORTS: Final = "card_imports"
 CHUNK: Final = 5_000
 """Cards of one SQL transaction."""
 COLUMNS: Final = ["card", "member"]
+COLUMNS_WITH_PIN: Final = [*COLUMNS, "pin"]
 MAX_CARD: Final = 37
 """Characters of a loyalty id: what track 2 holds."""
 CARD_DIGITS: Final = range(8, 20)
 """Digits of a card's number (ISO/IEC 7812-1); DE2 holds 19."""
+
+
+_Card = tuple[bytes, bytes, StoredPin | None]
+"""Token, member, PIN."""
 
 
 class Cards:
@@ -50,8 +59,8 @@ class Cards:
         self._load()
 
     def member_of(self, card: str) -> MemberId | None:
-        """The member with this card or loyalty id; None when nobody has it."""
-        token = self._tokens.of(card)
+        """The member with this card, loyalty id or phone number; None when nobody has it."""
+        token = self.token_of(card)
         if self._clock() - self._looked_at > FRESH_SECONDS:
             try:
                 self._load()
@@ -63,6 +72,10 @@ class Cards:
             found = self._ask("SELECT member FROM cards WHERE token = ?", (token,))
             member = MemberId(int.from_bytes(found[0][0], "big")) if found else None
         return member
+
+    def token_of(self, card: str) -> bytes:
+        """What stands for a card in the journal."""
+        return self._tokens.of(canonical(card))
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -98,6 +111,11 @@ class Tokens:
         return outer.digest()
 
 
+def canonical(card: str) -> str:
+    """A phone number in its one form; anything else as it is."""
+    return (normalised(card) or card) if is_phone(card) else card
+
+
 def load_key(path: Path | None, *, make: bool = False) -> bytes:
     """The cards' key from its file (32 bytes as hex, mode 0600), made there if `make` and it is missing.
 
@@ -123,14 +141,15 @@ def load_key(path: Path | None, *, make: bool = False) -> bytes:
 
 
 def import_cards(engine: Engine, key: bytes, file: Path) -> int:
-    """Loads a CSV file with the columns card and member (a header line may be there); the number of cards.
+    """Loads a CSV file with the columns card and member, and pin if it likes (a header line may be there); the number
+    of cards. A PIN may be empty: the card keeps the one that it has, or has none.
 
     A card that is known already gets its new member. Raises Unusable for a file without a card, and for a line that
     cannot be read, by its number: a card's number never gets into a message.
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            count = sum(_store(engine, chunk) for chunk in _chunks(_rows(Tokens(key), csv.reader(lines), file)))
+            count = sum(_store(engine, chunk) for chunk in _chunks(_rows(key, csv.reader(lines), file)))
     except OSError as error:
         raise Unusable(f"the file of cards {file} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
@@ -140,31 +159,38 @@ def import_cards(engine: Engine, key: bytes, file: Path) -> int:
     return count
 
 
-def _rows(tokens: Tokens, rows: Iterable[list[str]], file: Path) -> Iterator[tuple[bytes, bytes]]:
+def _rows(key: bytes, rows: Iterable[list[str]], file: Path) -> Iterator[_Card]:
+    tokens, pepper = Tokens(key), pepper_of(key)
     for number, row in enumerate(rows, start=1):
-        if not row or (number == 1 and [column.strip().lower() for column in row] == COLUMNS):
+        if not row or (number == 1 and [column.strip().lower() for column in row] in (COLUMNS, COLUMNS_WITH_PIN)):
             continue
-        if len(row) != len(COLUMNS):
-            raise Unusable(f"line {number} of {file} is not: card,member")
-        card, member = row[0].strip(), row[1].strip()
-        if not _is_card(card):
+        if len(row) not in (len(COLUMNS), len(COLUMNS_WITH_PIN)):
+            raise Unusable(f"line {number} of {file} is not: card,member or card,member,pin")
+        card, member, pin = row[0].strip(), row[1].strip(), "".join(row[2:]).strip()
+        if not is_card(card):
             raise Unusable(
-                f"line {number} of {file} does not begin with a card (8 to 19 digits) or a loyalty id"
-                f" (1 to {MAX_CARD} characters, not digits only)"
+                f"line {number} of {file} does not begin with a card (8 to 19 digits), a phone number (+ and 7 to 15"
+                f" digits) or a loyalty id (1 to {MAX_CARD} characters, not digits only)"
             )
         if not (member.isascii() and member.isdecimal() and len(member) <= 20 and 0 < int(member) < 2**64):
             raise Unusable(f"line {number} of {file} has no member's number after the card")
-        yield tokens.of(card), int(member).to_bytes(8, "big")
+        if pin and not is_pin(pin):
+            raise Unusable(f"line {number} of {file} has no PIN of 4 to 12 digits at its end")
+        token = tokens.of(canonical(card))
+        yield token, int(member).to_bytes(8, "big"), keep(pepper, token, pin) if pin else None
 
 
-def _is_card(text: str) -> bool:
+def is_card(text: str) -> bool:
+    """Whether it can be a card, a phone number or a loyalty id."""
+    if is_phone(text):
+        return normalised(text) is not None
     if text.isascii() and text.isdecimal():
         return len(text) in CARD_DIGITS
     return 1 <= len(text) <= MAX_CARD and text.isascii() and text.isprintable()
 
 
-def _chunks(rows: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, bytes]]]:
-    chunk: list[tuple[bytes, bytes]] = []
+def _chunks(rows: Iterable[_Card]) -> Iterator[list[_Card]]:
+    chunk: list[_Card] = []
     for row in rows:
         chunk.append(row)
         if len(chunk) == CHUNK:
@@ -174,10 +200,14 @@ def _chunks(rows: Iterable[tuple[bytes, bytes]]) -> Iterator[list[tuple[bytes, b
         yield chunk
 
 
-def _store(engine: Engine, chunk: list[tuple[bytes, bytes]]) -> int:
+def _store(engine: Engine, chunk: list[_Card]) -> int:
     with engine.begin() as connection:
+        for token, _, pin in chunk:
+            if pin is not None:
+                set_pin(connection, token, pin)
         connection.exec_driver_sql(
-            "INSERT INTO cards VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET member = excluded.member", chunk
+            "INSERT INTO cards VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET member = excluded.member",
+            [(token, member) for token, member, _ in chunk],
         )
         connection.exec_driver_sql(
             "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name)"

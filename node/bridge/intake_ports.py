@@ -11,6 +11,7 @@ from typing import Protocol
 
 from node.bridge.announcer import Announcer
 from node.bridge.journal.claims import Claim
+from node.bridge.security.shown import Admits
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
@@ -76,7 +77,8 @@ class Desk(Protocol):
 class Ports:
     """The callables behind the intakes. What is None is not offered (DE39 12, JSON-RPC -32012).
 
-    `came` counts a message that could be read, whatever becomes of it, by the intake's name.
+    `came` counts a message that could be read, whatever becomes of it, by the intake's name; `refused` what the
+    listeners refuse for a certificate, by the failure's name.
     """
 
     stream: StreamId
@@ -89,7 +91,9 @@ class Ports:
     desk: Desk | None = None
     claims: Claimed | None = None
     announcer: Announcer | None = None
+    gate: Admits | None = None
     came: Callable[[str], None] = lambda intake: None
+    refused: Callable[[str], None] = lambda reason: None
 
 
 def cannot_listen(host: str, port: int, failure: OSError) -> Unusable:

@@ -14,7 +14,7 @@ from node.chain.blocks import Block
 from node.chain.deployment import Deployment
 from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
-from node.chain.signer import Signer
+from node.chain.signer import TransactionSigner
 from node.config import BridgeSettings
 from node.domain.errors import Unusable
 from node.domain.ids import Sequence, StreamId
@@ -28,7 +28,7 @@ async def restore_sender(
     rpc: Rpc,
     ledger: Ledger,
     deployment: Deployment,
-    signer: Signer,
+    signer: TransactionSigner,
     journal: Journal,
     sender: Sender,
     head: Block,

@@ -1,4 +1,4 @@
-"""The bridge's stages, put together by start.py and called by service.py; and the log lines that they share."""
+"""The bridge's stages, put together by assembly.py and called by service.py; and the log lines that they share."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable

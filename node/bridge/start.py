@@ -1,76 +1,42 @@
-"""Makes a bridge from its settings, checks that it may run, starts the intakes beside it, and ends it in order."""
+"""Opens what a bridge stands on, checks that it may run, runs it with its intakes (assembly.py), ends it in order."""
 
 import asyncio
 import contextlib
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
-from node.bridge.announcer import Announcer
-from node.bridge.answers import Waiting
-from node.bridge.batch import Batcher
+from node.bridge.assembly import Running, assemble
 from node.bridge.cards import Cards, load_key
-from node.bridge.counters import Counters
-from node.bridge.desk import JournalDesk
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
-from node.bridge.happenings import Happenings
-from node.bridge.herald import Herald
 from node.bridge.intake_iso8583 import serve_iso8583
-from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.intake_rpc import serve_rpc
-from node.bridge.journal.claims import Claims
 from node.bridge.journal.store import Journal
 from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
+from node.bridge.posting_key import open_signer
 from node.bridge.ready import ReadyFile
-from node.bridge.refunds import Refunds
-from node.bridge.restore import restore_entries, restore_sender
+from node.bridge.security.build import keep_fresh
 from node.bridge.service import Bridge
-from node.bridge.stages import Stages
-from node.bridge.transaction import Sender
 from node.bridge.verify.mac_keys import MacKeys
-from node.bridge.webhooks.courier import Courier
-from node.bridge.webhooks.start import open_courier, payout_reader
-from node.chain.blocks import Block, Blocks
 from node.chain.deployment import Deployment, load_deployment
-from node.chain.directory import DirectoryReader
 from node.chain.ledger import Ledger
-from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc, RpcRefused
-from node.chain.signer import Signer, load_signer
+from node.chain.signer import TransactionSigner
 from node.config import BridgeSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
-from node.domain.ids import MemberId, MinorUnits, StreamId
+from node.domain.ids import StreamId
 
 log = structlog.get_logger("bridge")
 SWITCH_SECONDS: Final = 0.001
 """How long the journal's thread waits for the interpreter at most; Python's own 5 ms is a tenth of a batch."""
 GRACE: Final = 5.0
 """Seconds that answers may still come in after the order to stop."""
-
-
-@dataclass(kw_only=True, slots=True)
-class Running:
-    """A started bridge and what belongs to it; `lost` ends when the stream is another bridge's."""
-
-    lost: "asyncio.Future[None]"
-    bridge: Bridge
-    stages: Stages
-    ports: Ports
-    directory: DirectoryReader
-    blocks: "asyncio.Queue[Block]"
-    courier: Courier | None
-
-
-def now_ms() -> int:
-    """Milliseconds of the Unix clock."""
-    return time.time_ns() // 1_000_000
 
 
 async def run(settings: BridgeSettings) -> None:
@@ -110,10 +76,11 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
     meanwhile.
     """
     deployment = load_deployment(settings.chain.deployment)
-    signer = load_signer(settings.stream.key_file)
     failpoint = FailPoint(settings.fail_point)
     settings.state.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
+        signer = await open_signer(settings.stream)
+        stack.push_async_callback(signer.close)
         timeout = settings.chain.call_timeout_ms / 1000
         rpc = await stack.enter_async_context(
             Rpc(
@@ -129,7 +96,8 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
         stack.push_async_callback(journal.close)
         cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
         stack.callback(cards.close)
-        running = await _assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership)
+        running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership)
+        stack.callback(running.gate.close)
         relay.append(running.bridge)
         yield running
 
@@ -144,7 +112,7 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     ended = asyncio.Event()
     core = asyncio.create_task(running.bridge.run(ended))
     watching = asyncio.create_task(_keep_directory(running))
-    intakes: list[asyncio.Task[None]] = []
+    intakes: list[asyncio.Task[None]] = [asyncio.create_task(keep_fresh(running.gate))]
     for listener in settings.iso8583:
         shared, bound = keys[listener.mac_key_file], ready.bound(listener.name)
         serving = serve_iso8583(listener, running.ports, keys=shared, bound=bound)
@@ -175,7 +143,7 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
         log.info("stopped")
 
 
-async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deployment, signer: Signer) -> None:
+async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deployment, signer: TransactionSigner) -> None:
     """Raises Unusable when this is not the deployment's chain, or the key does not post the stream."""
     chain_id = int(await rpc.call("eth_chainId"), 16)
     if chain_id != deployment.chain_id:
@@ -191,7 +159,7 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
         )
     if poster != signer.address:
         raise Unusable(
-            f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the key file's address is"
+            f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the signer's address is"
             f" 0x{signer.address.hex()}"
         )
 
@@ -215,89 +183,6 @@ async def _open_journal(
         passed=failpoint.passed,
     )
     return journal, relay
-
-
-async def _assemble(
-    settings: BridgeSettings,
-    rpc: Rpc,
-    deployment: Deployment,
-    signer: Signer,
-    failpoint: FailPoint,
-    journal: Journal,
-    cards: Cards,
-    ownership: Ownership,
-) -> Running:
-    stream = StreamId(settings.stream.id)
-    blocks = Blocks(rpc, settings.chain)
-    head = await blocks.head()
-    ledger = Ledger(rpc, deployment.ledger)
-    counters = Counters()
-    courier = await open_courier(settings.webhooks, journal, counters, now_ms)
-    sender = Sender(
-        journal=journal,
-        rpc=rpc,
-        signer=signer,
-        chain_id=deployment.chain_id,
-        to=deployment.ledger,
-        settings=settings.transaction,
-        clock=now_ms,
-        failpoint=failpoint,
-    )
-    last_block = await restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, head, failpoint)
-    folder = settings.chain.product_sets or settings.chain.deployment.parent / "product-sets"
-    directory = DirectoryReader(rpc, deployment, folder, settings.chain.currency)
-    await directory.read(head.number)
-    queue: asyncio.Queue[Block] = asyncio.Queue()
-    stages = Stages(
-        stream=stream,
-        journal=journal,
-        batcher=Batcher(settings.batch, stream),
-        refunds=Refunds(settings.batch, stream),
-        sender=sender,
-        blocks=blocks,
-        waiting=Waiting(stream, settings.answers.deadline_ms),
-        failpoint=failpoint,
-        counters=counters,
-        herald=Herald(Happenings(stream, settings.chain.currency), Announcer(), courier),
-        payouts=payout_reader(courier, deployment, blocks),
-        rebuild=LeafRebuilder(ledger, await ledger.terms()),
-        clock=now_ms,
-        registry_block=lambda: directory.current.block,
-        undone=ledger.refunded,
-        currency=settings.chain.currency,
-        on_block=queue.put_nowait,
-    )
-    bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
-    await restore_entries(journal, bridge, stages)
-    par = (await ledger.terms()).units_per_minor_unit
-
-    async def holdings(member: MemberId) -> Holdings:
-        account = await ledger.account(member)
-        at_par = MinorUnits(account.coins // par)
-        return Holdings(stored_value=account.value, coins_at_par=at_par, coins=account.coins)
-
-    ports = Ports(
-        stream=stream,
-        submit=bridge.submit,
-        member_of=cards.member_of,
-        directory=lambda: directory.current,
-        status=bridge.status,
-        holdings=holdings,
-        health=bridge.health,
-        desk=await JournalDesk.open(journal, now_ms),
-        claims=None if settings.rpc is None else Claims(journal, limit=settings.rpc.max_claims, clock=now_ms),
-        announcer=stages.herald.announcer,
-        came=counters.came,
-    )
-    return Running(
-        lost=ownership.lost,
-        bridge=bridge,
-        stages=stages,
-        ports=ports,
-        directory=directory,
-        blocks=queue,
-        courier=courier,
-    )
 
 
 async def _keep_directory(running: Running) -> None:

@@ -15,8 +15,9 @@ from node.bridge.failpoint import FailPoint
 from node.bridge.journal import transitions
 from node.bridge.journal.reading import OpenBatch
 from node.bridge.journal.store import Journal
+from node.chain.external_signer import NotSigned
 from node.chain.rpc import Rpc, RpcRefused, SendResult
-from node.chain.signer import Call, Signer, calldata_of
+from node.chain.signer import Call, TransactionSigner, calldata_of
 from node.config import TransactionSettings
 from node.domain.errors import ChainUnreachable
 from node.domain.ids import Address, Hash32
@@ -33,7 +34,7 @@ class Sender:
         *,
         journal: Journal,
         rpc: Rpc,
-        signer: Signer,
+        signer: TransactionSigner,
         chain_id: int,
         to: Address,
         settings: TransactionSettings,
@@ -46,7 +47,7 @@ class Sender:
         self._next_batch, self._next_nonce = 1, 0
         self.base_fee = 1
         self.refusal = ""
-        """Why a gateway did not take the last transaction; empty if it did."""
+        """Why the signer gave no signature, or a gateway did not take the last transaction; empty if they did."""
         self.pending: dict[int, Pending] = {}
         self._hashes: dict[Hash32, int] = {}
         self._order = asyncio.Lock()
@@ -92,9 +93,11 @@ class Sender:
         return pending.batch not in self.pending
 
     async def send(self, formed: Formed) -> int:
-        """Signs, records, broadcasts; the batch's number. A broadcast that fails is repeated by `resend`.
+        """Signs, records, broadcasts; the batch's number. One caller at a time: nonces rise without a gap.
 
-        Raises Unusable when the journal cannot be written.
+        A signer that gives no signature is asked again and again: what waits meanwhile is bounded by the batcher, and
+        `resend` goes on. A broadcast that fails is repeated by `resend`. Raises Unusable when the journal cannot be
+        written.
         """
         self._signing += 1
         try:
@@ -103,9 +106,8 @@ class Sender:
             self._signing -= 1
 
     async def _send(self, formed: Formed) -> int:
+        row = await self._sign_at_last(formed)
         async with self._order:
-            now = self._clock()
-            row = self._sign(self._next_batch, self._next_nonce, formed.data, formed.gas, now)
             self._failpoint.passed("before-record")
             await self._journal.insist(
                 lambda connection: transitions.record_batch(connection, formed.kind, formed.sequences, row)
@@ -136,7 +138,13 @@ class Sender:
         if now - last.created_at < settings.bump_ms or len(pending.rows) > settings.max_bumps or not pending.sent:
             return
         percent = 100 + settings.bump_percent
-        row = self._resign(last, last.max_fee * percent // 100 + 1, last.priority_fee * percent // 100 + 1, now)
+        try:
+            row = await self._resign(
+                last, last.max_fee * percent // 100 + 1, last.priority_fee * percent // 100 + 1, now
+            )
+        except NotSigned as failure:
+            log.warning("fee not bumped", batch=last.batch, nonce=last.nonce, reason=failure.detail)
+            return
         self._failpoint.passed("before-bump")
         await self._journal.insist(lambda connection: transitions.record_transaction(connection, row))
         self._failpoint.passed("after-bump")
@@ -177,7 +185,19 @@ class Sender:
         for row in pending.rows:
             self._hashes[row.hash] = pending.batch
 
-    def _sign(self, batch: int, nonce: int, data: bytes, gas: int, now: int) -> TransactionRow:
+    async def _sign_at_last(self, formed: Formed) -> TransactionRow:
+        while True:
+            try:
+                row = await self._sign(self._next_batch, self._next_nonce, formed.data, formed.gas, self._clock())
+            except NotSigned as failure:
+                self.refusal = failure.detail
+                log.warning("not signed", nonce=self._next_nonce, reason=failure.detail)
+                await asyncio.sleep(self._settings.sign_again_ms / 1000)
+                continue
+            self.refusal = ""
+            return row
+
+    async def _sign(self, batch: int, nonce: int, data: bytes, gas: int, now: int) -> TransactionRow:
         priority = self._settings.priority_fee
         call = Call(
             chain_id=self._chain_id,
@@ -188,9 +208,9 @@ class Sender:
             max_fee=2 * self.base_fee + priority + self._settings.fee_headroom,
             priority_fee=priority,
         )
-        return self._row(batch, call, now)
+        return await self._row(batch, call, now)
 
-    def _resign(self, last: TransactionRow, max_fee: int, priority: int, now: int) -> TransactionRow:
+    async def _resign(self, last: TransactionRow, max_fee: int, priority: int, now: int) -> TransactionRow:
         call = Call(
             chain_id=self._chain_id,
             nonce=last.nonce,
@@ -200,10 +220,10 @@ class Sender:
             max_fee=max(max_fee, 2 * self.base_fee + priority),
             priority_fee=priority,
         )
-        return self._row(last.batch, call, now)
+        return await self._row(last.batch, call, now)
 
-    def _row(self, batch: int, call: Call, now: int) -> TransactionRow:
-        signed = self._signer.sign(call)
+    async def _row(self, batch: int, call: Call, now: int) -> TransactionRow:
+        signed = await self._signer.signed(call)
         return TransactionRow(
             hash=signed.hash,
             batch=batch,

@@ -8,7 +8,7 @@ import json
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import rlp
 from coincurve import PrivateKey
@@ -43,6 +43,20 @@ class Call:
     value: int = 0
 
 
+class TransactionSigner(Protocol):
+    """Whoever signs for `address`: a key in this process, or a signer elsewhere (node/chain/external_signer.py)."""
+
+    address: Address
+
+    async def signed(self, call: Call) -> Signed:
+        """The signed transaction of a call. Raises NotSigned when it is not to be had now."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        ...
+
+
 class Signer:
     """A secp256k1 key and the address it stands for."""
 
@@ -56,22 +70,34 @@ class Signer:
 
     def sign(self, call: Call) -> Signed:
         """The signed transaction of a call (EIP-1559, EIP-2718)."""
-        fields: list[Any] = [
-            call.chain_id,
-            call.nonce,
-            call.priority_fee,
-            call.max_fee,
-            call.gas,
-            call.to,
-            call.value,
-            call.data,
-            [],
-        ]
+        fields = fields_of(call)
         digest = keccak(DYNAMIC_FEE + rlp.encode(fields))
         signature = self._key.sign_recoverable(digest, hasher=None)
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
         raw = DYNAMIC_FEE + rlp.encode([*fields, signature[64], r, s])
         return Signed(raw=raw, hash=Hash32(keccak(raw)))
+
+    async def signed(self, call: Call) -> Signed:
+        """As `sign`, for whoever takes any TransactionSigner."""
+        return self.sign(call)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def fields_of(call: Call) -> list[Any]:
+    """What is signed, in the order of EIP-1559: the access list, empty, last."""
+    return [
+        call.chain_id,
+        call.nonce,
+        call.priority_fee,
+        call.max_fee,
+        call.gas,
+        call.to,
+        call.value,
+        call.data,
+        [],
+    ]
 
 
 def calldata_of(raw: bytes) -> bytes:

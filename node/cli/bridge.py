@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from node.cli.bridge_options import CONFIG
+from node.cli.bridge_security import pin, qr, unlock
 from node.cli.bridge_status import status
 from node.cli.bridge_webhooks import webhooks
 from node.config import load_bridge
@@ -26,7 +27,9 @@ def run(config: Path) -> None:
     import uvloop
 
     from node.bridge import logs, start
+    from node.bridge.security.dumps import forbid_dumps
 
+    forbid_dumps()
     settings = load_bridge(config)
     logs.configure(settings.log_level)
     uvloop.run(start.run(settings))
@@ -34,6 +37,7 @@ def run(config: Path) -> None:
 
 bridge.add_command(status)
 bridge.add_command(webhooks)
+bridge.add_command(qr)
 
 
 @bridge.command()
@@ -133,7 +137,10 @@ def cards() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
 def import_(file: Path, config: Path) -> None:
-    """Load a CSV FILE with the columns card and member. Card numbers are kept as keyed hashes only."""
+    """Load a CSV FILE with the columns card (or phone number) and member, and perhaps pin.
+
+    Numbers are kept as keyed hashes only, PINs as slow ones.
+    """
     from node.bridge.cards import import_cards, load_key
     from node.bridge.journal.schema import engine_of
     from node.bridge.journal.schema import migrate as bring
@@ -147,6 +154,10 @@ def import_(file: Path, config: Path) -> None:
     bring(engine)
     count = import_cards(engine, load_key(settings.journal.card_key_file, make=True), file)
     click.echo(f"{count:,} {'card' if count == 1 else 'cards'} imported")
+
+
+cards.add_command(pin)
+cards.add_command(unlock)
 
 
 def _time(milliseconds: int) -> str:

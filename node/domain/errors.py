@@ -57,6 +57,13 @@ class NotSignedOn(Declined):
     rpc_code = -32060
 
 
+class WrongCertificate(Declined):
+    """The certificate of this connection is not for this terminal."""
+
+    response_code = "58"
+    rpc_code = -32057
+
+
 class UnknownMember(Declined):
     """No member has this card or loyalty id."""
 
@@ -97,6 +104,34 @@ class LimitExceeded(Declined):
 
     response_code = "61"
     rpc_code = -32061
+
+
+class WrongPin(Declined):
+    """The PIN is missing or wrong."""
+
+    response_code = "55"
+    rpc_code = -32055
+
+
+class PinLocked(Declined):
+    """The PIN was wrong too often; the operator unlocks the card."""
+
+    response_code = "75"
+    rpc_code = -32075
+
+
+class CodeExpired(Declined):
+    """The QR code has expired, or is not good yet."""
+
+    response_code = "54"
+    rpc_code = -32054
+
+
+class CodeUsed(Declined):
+    """The QR code was used before."""
+
+    response_code = "63"
+    rpc_code = -32064
 
 
 class WrongMac(Declined):

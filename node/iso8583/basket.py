@@ -5,6 +5,7 @@ The three elements, in this order, are one text of objects: a tag of two charact
     CO  what of DE4 is paid in coins, minor units
     SV  what of DE4 is paid from stored value, minor units
     PR  how the terminal checked the PIN: 0 not at all, 1 by the card, 2 a PIN block is in DE52
+    QR  a member's code, in place of a card
     PI, PT, BL, DU  of a reply, in DE48: payment id, points given, balance (both in units), 1 = this message came before
 Objects with other tags are skipped, so that terminals may say more than a bridge knows.
 """
@@ -26,6 +27,7 @@ _MAX_QUANTITY: Final = 2**32
 _TAG: Final = 2
 _HEAD: Final = 6
 PIN_RESULTS: Final = ("0", "1", "2")
+PIN_BLOCK: Final = 52
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +48,7 @@ def read_basket(fields: Mapping[int, str]) -> Basket:
     split = None
     if "CO" in objects or "SV" in objects:
         split = TenderSplit(coin=_amount(objects.get("CO", "0")), stored_value=_amount(objects.get("SV", "0")))
-    pin_result = objects.get("PR", "0")
+    pin_result = objects.get("PR", "2" if PIN_BLOCK in fields else "0")
     if pin_result not in PIN_RESULTS:
         raise MalformedMessage("PR is 0, 1 or 2")
     return Basket(items=read_items(text), text=text, split=split, pin_result=pin_result, objects=objects)

@@ -65,7 +65,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SALE,
-        tags=("LI", "CO", "SV", "PR", "PA", "CP", "CD", "CE", "CA", "CS", "DI"),
+        tags=("LI", "CO", "SV", "PR", "PA", "QR", "CP", "CD", "CE", "CA", "CS", "DI"),
         meaning="purchase; with CP a coupon is written off, with CE a certificate pays, with DI coins pay less",
         answered="once it is journaled if it only earns; when final if it debits or has CP, CE or DI",
     ),
@@ -74,7 +74,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         types=("0200", "0201"),
         codes=("20",),
         needs=_SHORT,
-        tags=("PI",),
+        tags=("PI", "QR"),
         meaning="refund of a payment, of all or a part of it",
     ),
     Row(
@@ -83,7 +83,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("21",),
         sources=("00", "60"),
         needs=_SHORT,
-        tags=("RB",),
+        tags=("RB", "QR"),
         meaning="recharge: the clerk takes DE4, and it becomes stored value",
     ),
     Row(
@@ -91,7 +91,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         types=("0200", "0201"),
         codes=("91",),
         needs=_SHORT,
-        tags=("CP", "CD", "SR", "LI"),
+        tags=("CP", "CD", "SR", "LI", "QR"),
         required=("CP",),
         meaning="a coupon's write-off for a sale of DE4 (before the discount) that is not posted here",
     ),
@@ -100,7 +100,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         types=("0200", "0201"),
         codes=("92",),
         needs=(3, 7, 11, 12, 13, 41, 42),
-        tags=("GF", "RS", "PR"),
+        tags=("GF", "RS", "PR", "QR"),
         meaning="a gift for coins, or the hand-over of one that is reserved; DE4 is 0 or left out",
     ),
     Row(
@@ -109,7 +109,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SHORT,
-        tags=("PR", "PA"),
+        tags=("PR", "PA", "QR"),
         meaning="authorisation: DE4 of stored value (of coins: 90) is put aside for the merchant",
     ),
     Row(
@@ -118,7 +118,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=_SHORT,
-        tags=("AU", "RW"),
+        tags=("AU", "RW", "QR"),
         meaning="completion: DE4 of an authorisation (DE90, AU or DE38) is captured, all of it or a part",
     ),
     Row(
@@ -127,7 +127,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("00",),
         sources=("00", "60", "90"),
         needs=(*_SHORT, 39),
-        tags=("LI", "CO", "SV", "PR"),
+        tags=("LI", "CO", "SV", "PR", "QR"),
         meaning="advice of a sale that took place (DE39 there, neither DE90 nor AU): posted as it is",
         answered="once it is journaled",
     ),
@@ -137,6 +137,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         codes=("30", "31"),
         sources=(),
         needs=_INQUIRY,
+        tags=("QR",),
         meaning="balance inquiry, where offered",
         answered="at once",
     ),
@@ -164,8 +165,8 @@ TAGS: Final[tuple[Tag, ...]] = (
     Tag(
         name="PR",
         value=(
-            "how the terminal checked the PIN: 0 not at all, 1 by the card, 2 a PIN block is in DE52 (this bridge does"
-            " not open it)"
+            "how the terminal checked the PIN: 0 not at all, 1 by the card, 2 a PIN block is in DE52 (without PR too);"
+            " 0 and 1 are the terminal's word"
         ),
     ),
     Tag(
@@ -175,6 +176,7 @@ TAGS: Final[tuple[Tag, ...]] = (
             " from stored value or in coins"
         ),
     ),
+    Tag(name="QR", value="a member's QR code, where neither DE2 nor DE35 names one"),
     Tag(name="PI", value="the original's payment id, as its reply gave it"),
     Tag(name="CP", value="a coupon's number"),
     Tag(name="CD", value="what it takes off DE4, minor units; left out or empty, the bridge computes it"),

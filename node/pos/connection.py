@@ -5,6 +5,7 @@ Used by the demo, the benchmark and the tests.
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -71,13 +72,15 @@ class PosConnection(asyncio.Protocol):
         timeout: float = 25.0,
         clock: Callable[[], float] = time.time,
         local: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tls: ssl.SSLContext | None = None,
     ) -> Self:
-        """Connects. Raises OSError when nobody listens there."""
+        """Connects. Raises OSError when nobody listens there, or the certificates are no good."""
         loop = asyncio.get_running_loop()
         _, protocol = await loop.create_connection(
             lambda: cls(framing=framing, fields=fields, tpdu=tpdu, timeout=timeout, clock=clock, local=local),
             host,
             port,
+            ssl=tls,
         )
         return protocol
 

@@ -5,6 +5,7 @@ Used by the demo, the benchmark and the tests, beside node/pos/connection.py.
 
 import itertools
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,8 +96,10 @@ class RpcConnection:
         ledger: Address,
         timeout: float = 25.0,
         clock: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._url = url
+        """`tls` has what an https URL needs beyond the system's authorities: others, and the gateway's certificate."""
+        self._url, self._tls = url, tls
         self._domain = domain_separator(chain_id, ledger)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._clock = clock
@@ -104,7 +107,8 @@ class RpcConnection:
         self._numbers = itertools.count(1)
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=self._timeout)
+        connector = None if self._tls is None else aiohttp.TCPConnector(ssl=self._tls)
+        self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector)
         return self
 
     async def __aexit__(

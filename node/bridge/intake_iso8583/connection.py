@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import structlog
 
+from node.bridge.security.certificates import PRESENTED, Presented, presented_by
 from node.iso8583.framing import FrameReader, Framing, frame
 from node.iso8583.packager import UnreadableMessage
 
@@ -50,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: deque[bytes] = deque()
         self._transport: asyncio.Transport | None = None
+        self._presented: Presented | None = None
         self._unreadable = 0
         self._full = self._paused = self._stopped = False
         self._choked: float | None = None
@@ -59,6 +61,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes the connection, or closes it at once when there are too many."""
         self._transport = cast(asyncio.Transport, transport)
+        self._presented = presented_by(transport)
         connected = transport.get_extra_info("socket")
         if connected is not None:
             # Nagle's algorithm would hold a small reply back for 40 ms
@@ -156,6 +159,7 @@ class Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     async def _serve(self, content: bytes) -> None:
+        PRESENTED.set(self._presented)
         try:
             reply = await self._answer(content)
         except UnreadableMessage as failure:

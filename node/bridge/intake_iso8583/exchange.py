@@ -15,9 +15,11 @@ from node.bridge.acknowledge import answer_reply, approve, balance_amounts, enco
 from node.bridge.intake_iso8583.network import answer_network, needs_mac
 from node.bridge.intake_iso8583.reconcile import answer_reconciliation
 from node.bridge.intake_ports import Holdings, Ports
+from node.bridge.security.shown import Shown, pin_block_in
 from node.bridge.verify.iso8583 import (
     Parties,
     Rules,
+    card_of,
     check_mac,
     find_parties,
     terminal_id,
@@ -90,13 +92,17 @@ class Exchange:
         *,
         balances: bool = False,
         clock: Callable[[], float] = time.time,
+        check_terminal: Callable[[TerminalId], None] = lambda terminal: None,
     ) -> None:
-        """With `balances` the answer to a payment that is final says what the member has."""
+        """With `balances` the answer to a payment that is final says what the member has. `check_terminal` raises
+        WrongCertificate where the connection is not for the terminal.
+        """
         self._ports = ports
         self._rules = rules
         self._wire = wire
         self._balances = balances
         self._clock = clock
+        self._check_terminal = check_terminal
 
     async def answer(self, frame: bytes) -> bytes | None:
         """The reply to the content of one frame, TPDU included; None for what is no request and has none.
@@ -138,6 +144,7 @@ class Exchange:
     async def _serve(self, attempt: _Attempt) -> Message:
         message, rules = attempt.message, self._rules
         mti, code = message.mti, message.fields.get(3, "")
+        self._check_terminal(terminal_id(message.fields))
         if mti[:2] == "08":
             return await self._network(attempt)
         row = None if mti in _BY_TYPE else _row(message)
@@ -158,6 +165,8 @@ class Exchange:
         if row.operation is Operation.ADVICE and not took_place(message.fields):
             return approve(message, {63: "NOTHING TO POST"})
         verified = _VERIFY[row.operation](message, parties, attempt.key, rules, received)
+        if self._ports.gate is not None:
+            await self._ports.gate.admit(verified.entry, _shown(message))
         if verified.partial:
             verified = await self._lowered(verified, parties)
         return await self._submit(message, verified)
@@ -225,6 +234,8 @@ class Exchange:
 
     async def _inquire(self, message: Message, received: int) -> Message:
         member = verify_inquiry(message, self._rules, received)
+        if self._ports.gate is not None:
+            self._ports.gate.look(_shown(message))
         holdings = await self._holdings(member)
         amounts = balance_amounts(self._rules.directory().currency, holdings)
         text = f"{coins(holdings.coins)} POINTS IN ALL"
@@ -236,6 +247,11 @@ def _row(message: Message) -> Row | None:
     if row is not None and row.operation is Operation.CAPTURE and tells_a_sale(message.fields):
         return row_for(Operation.ADVICE)
     return row
+
+
+def _shown(message: Message) -> Shown:
+    fields = message.fields
+    return Shown(terminal=terminal_id(fields), card=card_of(fields), pin_block=pin_block_in(fields))
 
 
 def _log_refusal(message: Message, failure: TillnetError) -> None:

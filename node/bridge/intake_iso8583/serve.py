@@ -14,6 +14,7 @@ import structlog
 from node.bridge.intake_iso8583.connection import Connection, ConnectionLimits
 from node.bridge.intake_iso8583.exchange import Exchange
 from node.bridge.intake_ports import Ports, cannot_listen
+from node.bridge.security.door import Door
 from node.bridge.verify.iso8583 import Rules
 from node.bridge.verify.key_change import KeyEncryptingKeys
 from node.bridge.verify.lookup import Randomness
@@ -39,7 +40,8 @@ async def serve_iso8583(
 ) -> None:
     """Serves until cancelled; then it takes no more, and gives what is in flight a second to be answered.
 
-    Calls `bound(host, port)` once it listens. Raises Unusable when the port is in use or the key file is no good.
+    Calls `bound(host, port)` once it listens. Raises Unusable when the port is in use, or a file of keys or
+    certificates is no good.
     """
     if keys is None:
         keys = MacKeys(settings.mac_key_file)
@@ -56,13 +58,15 @@ async def serve_iso8583(
         key_encrypting=None if over is None else KeyEncryptingKeys.of(over),
     )
     wire = Wire(framing=Framing(settings.framing), tpdu=Tpdu(settings.tpdu), fields=Fields(settings.fields))
-    connections = Connections(settings, Exchange(ports, rules, wire, balances=settings.balances, clock=clock))
+    door = Door(settings.tls, ports.refused, clock=clock)
+    exchange = Exchange(ports, rules, wire, balances=settings.balances, clock=clock, check_terminal=door.check)
+    connections = Connections(settings, exchange)
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(connections.make, settings.host, settings.port, backlog=_BACKLOG)
+        server = await door.listen(connections.make, settings.host, settings.port, backlog=_BACKLOG)
     except OSError as failure:
         raise cannot_listen(settings.host, settings.port, failure) from None
-    host, port = server.sockets[0].getsockname()[:2]
+    host, port = server.place
     _LOG.info(
         "iso8583.listening",
         name=settings.name,
@@ -78,6 +82,7 @@ async def serve_iso8583(
             await asyncio.sleep(_SWEEP_SECONDS)
             connections.sweep(loop.time())
             keys.refresh()
+            door.refresh()
     finally:
         server.close()
         await connections.close(_GRACE_SECONDS)

@@ -19,10 +19,12 @@ from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc import params as asked
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
 from node.bridge.journal.claims import Claim
+from node.bridge.security.shown import Shown
 from node.bridge.verify.rpc_sender import Proved, SignedRules, prove
 from node.domain.answer import Answer
-from node.domain.errors import Declined, InvalidTransaction, OriginalNotFound, TillnetError
-from node.domain.ids import PaymentId
+from node.domain.errors import Declined, DuplicateOtherBody, InvalidTransaction, OriginalNotFound, TillnetError
+from node.domain.ids import PaymentId, TerminalId
+from node.domain.payment import Entry
 from node.domain.terminal_terms import Terms
 
 _LOG = structlog.get_logger(__name__)
@@ -66,12 +68,15 @@ class RpcExchange:
         max_batch: int,
         document: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
+        check_terminal: Callable[[TerminalId], None] = lambda terminal: None,
     ) -> None:
+        """`check_terminal` raises WrongCertificate where the connection is not for the terminal."""
         self._ports = ports
         self._rules = rules
         self._max_batch = max_batch
         self._document = document or {}
         self._clock = clock
+        self._check_terminal = check_terminal
         self.methods: Mapping[str, Method] = {
             "rpc.discover": self._discover,
             "payment_status": self._status,
@@ -130,18 +135,28 @@ class RpcExchange:
     async def _signed(self, method: SignedMethod[Any], params: object, session: Session | None) -> dict[str, Any]:
         self._ports.came("rpc")
         terms, signature = asked.terms_of(method.terms, params)
-        key = asked.idempotency_key(params)
+        key, pin_block = asked.idempotency_key(params), asked.pin_block_of(params)
+        self._check_terminal(TerminalId(terms.terminal))
         proved = prove(terms, signature, self._rules, int(self._clock()))
         claim = self._claim(proved, method.mti_class, key)
         await self._take(claim)
         try:
             verified = method.verify(proved)
+            await self._admit(verified.entry, proved, pin_block)
             return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
+        except DuplicateOtherBody:
+            # another copy came first, with another PIN block or card: what that one is answered stands
+            raise
         except Declined as failure:
             # else a copy of it might be accepted when the clerk has long taken cash
             if self._ports.claims is not None:
                 await self._ports.claims.refuse(claim, json.dumps(rpc_error(failure)))
             raise
+
+    async def _admit(self, entry: Entry, proved: Proved[Terms], pin_block: bytes) -> None:
+        if self._ports.gate is not None:
+            card = getattr(proved.terms, "card", "")
+            await self._ports.gate.admit(entry, Shown(terminal=proved.terminal.id, card=card, pin_block=pin_block))
 
     def _claim(self, proved: Proved[Terms], kind: str, key: str = "", *, once: bool = False) -> Claim:
         terms, terminal = proved.terms, proved.terminal.id
@@ -189,6 +204,7 @@ class RpcExchange:
             except TillnetError:
                 session.unsubscribe(name)
                 raise
+        self._check_terminal(TerminalId(wanted[0].terminal))
         proved = prove(*wanted, self._rules, int(self._clock()))
         await self._take(self._claim(proved, "subscription", once=True))
         return {"subscription": session.subscribe(terminal_topic(proved.terminal.id)), "payment": None}

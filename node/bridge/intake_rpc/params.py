@@ -21,6 +21,7 @@ from node.domain.terminal_terms import (
 Signed = TypeVar("Signed", bound=Terms)
 NUMBERS_BELOW: Final = 2**48
 IDEMPOTENCY_KEY: Final = "idempotencyKey"
+PIN_BLOCK: Final = "pinBlock"
 _SIGNATURE_DIGITS: Final = 130
 
 
@@ -37,12 +38,12 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "terminal": Parameter("The terminal, as the Registry knows it.", 8),
     "stan": Parameter("Six digits that the terminal uses once with this time.", 6),
     "time": Parameter("The terminal's clock, Unix seconds."),
-    "card": Parameter("A card's number or a loyalty id.", 32),
+    "card": Parameter("A card's number, a loyalty id, a phone number or the text of a QR code.", 120),
     "currency": Parameter("ISO 4217 number, three digits.", 3),
     "amount": Parameter("Minor units, in all tenders together."),
     "coin": Parameter("How much of it is paid in coins, minor units.", default=0),
     "storedValue": Parameter("How much of it is paid from stored value, minor units.", default=0),
-    "pinResult": Parameter("0: no PIN was asked for, 1: it was right, 2: it was wrong.", 1, "0"),
+    "pinResult": Parameter("0: no PIN was asked for, 1: the card checked it, 2: it is in pinBlock.", 1, "0"),
     "items": Parameter("Line items as in object LI of ISO 8583.", 65_536, ""),
     "originalStan": Parameter("The STAN of what is undone.", 6),
     "originalTime": Parameter("Its time, Unix seconds."),
@@ -64,6 +65,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     IDEMPOTENCY_KEY: Parameter(
         "A name for this request, unsigned: the same name with another request is refused.", 64, ""
     ),
+    PIN_BLOCK: Parameter("The card's PIN, encrypted, unsigned: a PIN block's hexadecimal digits, or empty.", 32, ""),
     "subscription": Parameter("A subscription of this connection.", 20),
 }
 """Every parameter of every method, by its name."""
@@ -76,7 +78,7 @@ SUBSCRIPTION_NAMES: Final = (*(member.name for member in members_of(Subscription
 
 def names_of(kind: type[Terms]) -> tuple[str, ...]:
     """The parameters of a method that is signed, in their order."""
-    return (*(member.name for member in members_of(kind)), "signature", IDEMPOTENCY_KEY)
+    return (*(member.name for member in members_of(kind)), "signature", IDEMPOTENCY_KEY, PIN_BLOCK)
 
 
 def default_of(kind: type[Terms], name: str) -> str | int | None:
@@ -98,6 +100,15 @@ def idempotency_key(params: object) -> str:
     """The request's name, empty without one; after `terms_of`. Raises MalformedMessage."""
     given = params if isinstance(params, dict) else {}
     return _text({IDEMPOTENCY_KEY: "", **given}, IDEMPOTENCY_KEY)
+
+
+def pin_block_of(params: object) -> bytes:
+    """The encrypted PIN block beside the signed terms, empty without one; after `terms_of`. Raises MalformedMessage."""
+    given = params if isinstance(params, dict) else {}
+    try:
+        return bytes.fromhex(_text({PIN_BLOCK: "", **given}, PIN_BLOCK))
+    except ValueError:
+        raise MalformedMessage("pinBlock is a PIN block as hexadecimal digits") from None
 
 
 def payment_named(params: object) -> PaymentId:
@@ -135,7 +146,9 @@ def _members(params: object, defaults: Mapping[str, str | int | None]) -> dict[s
         raise MalformedMessage("the parameters are an object")
     unknown = sorted(str(name) for name in params if name not in defaults)
     if unknown:
-        raise MalformedMessage(f"there is no parameter {unknown[0][:32]}")
+        # what has digits in it may be anybody's card
+        name = unknown[0] if unknown[0].isascii() and unknown[0].isalpha() else ""
+        raise MalformedMessage(f"there is no parameter {name[:32]}".rstrip())
     for name, default in defaults.items():
         if default is None and name not in params:
             raise MalformedMessage(f"the parameter {name} is missing")

@@ -20,6 +20,8 @@ from node.bridge.intake_rpc.guard import Guards
 from node.bridge.intake_rpc.in_flight import InFlight
 from node.bridge.intake_rpc.openrpc import document
 from node.bridge.intake_rpc.socket import Socket
+from node.bridge.security.certificates import PRESENTED, presented_by
+from node.bridge.security.door import Door
 from node.bridge.verify.lookup import Randomness
 from node.bridge.verify.rpc_sender import SignedRules
 from node.config import RpcSettings
@@ -46,14 +48,16 @@ async def serve_rpc(
 ) -> None:
     """Serves until cancelled. Calls `bound(host, port)` once it listens.
 
-    Raises Unusable when the port is in use or the ledger's address is none.
+    Raises Unusable when the port is in use, the ledger's address is none, or a certificate is no good.
     """
+    door = Door(settings.tls, ports.refused, clock=clock)
     exchange = RpcExchange(
         ports,
         _rules(settings, ports, randomness),
         max_batch=settings.max_batch,
         document=document(settings.chain_id, settings.ledger),
         clock=clock,
+        check_terminal=door.check,
     )
     handler = _Handler(exchange, settings, ports)
     server = web.Server(handler, access_log=None, keepalive_timeout=_KEEPALIVE_SECONDS, lingering_time=_LINGER_SECONDS)
@@ -61,16 +65,17 @@ async def serve_rpc(
     handler.guards = guards
     loop = asyncio.get_running_loop()
     try:
-        listener = await loop.create_server(guards, settings.host, settings.port, backlog=_BACKLOG)
+        listener = await door.listen(guards, settings.host, settings.port, backlog=_BACKLOG)
     except OSError as failure:
         raise cannot_listen(settings.host, settings.port, failure) from None
-    host, port = listener.sockets[0].getsockname()[:2]
+    host, port = listener.place
     _LOG.info("rpc.listening", host=host, port=port)
     bound(host, port)
     try:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             guards.sweep(loop.time(), settings.read_seconds)
+            door.refresh()
     finally:
         listener.close()
         await server.shutdown(timeout=0)
@@ -108,6 +113,8 @@ class _Handler:
 
     async def __call__(self, request: BaseRequest) -> web.StreamResponse:
         self.guards.begun(request)
+        # tasks of a WebSocket inherit it
+        PRESENTED.set(presented_by(request.transport))
         if request.headers.get("Origin"):
             # no page in a browser has business here; nobody's browser shall ask for its visitor
             return _plain(403, "Browsers are not served")

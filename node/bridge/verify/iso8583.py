@@ -197,9 +197,11 @@ def sale_number(fields: Mapping[int, str]) -> int:
 
 
 def card_of(fields: Mapping[int, str]) -> str:
-    """The card or loyalty id: DE2, else what stands before the separator of track 2; empty where there is none."""
-    card = fields.get(2, "")
-    return card or fields.get(35, "").replace("D", "=").partition("=")[0]
+    """The card or loyalty id: DE2, else what stands before the separator of track 2, else the code in QR; empty where
+    there is none. Raises MalformedMessage.
+    """
+    card = fields.get(2, "") or fields.get(35, "").replace("D", "=").partition("=")[0]
+    return card or read_basket(fields).objects.get("QR", "")
 
 
 def key_of(message: Message, terminal: Terminal, amount: MinorUnits) -> PaymentKey:

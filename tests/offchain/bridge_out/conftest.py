@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.database import Cluster, NoPostgres, postgres
 from node.bridge import start
-from node.bridge.start import Running
+from node.bridge.assembly import Running
 from node.config import JournalSettings
 from tests.offchain.bridge_out.stand import Stand, stand_on
 

@@ -50,7 +50,7 @@ class Stand:
             world.as_operator(world.ledger, "recharge", member, VALUE)
 
     def write(self, **sections: dict[str, Any]) -> Path:
-        """Writes what the bridge reads; `sections` add to bridge.toml. The path of bridge.toml."""
+        """Writes what the bridge reads; `sections` add to bridge.toml, None takes away. The path of bridge.toml."""
         deployment = {
             "format": 1,
             "chain_id": int(self.chain.request("eth_chainId"), 16),
@@ -72,7 +72,8 @@ class Stand:
         path = self.folder / "bridge.toml"
         path.write_text(
             "\n".join(
-                f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items())
+                f"[{name}]\n"
+                + "".join(f"{key} = {json.dumps(value)}\n" for key, value in section.items() if value is not None)
                 for name, section in document.items()
             )
         )

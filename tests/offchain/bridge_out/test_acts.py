@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from node.bridge.start import Running
+from node.bridge.assembly import Running
 from node.bridge.verify.acts import SaleAsks, sale_act, write_off
 from node.domain.act import Act
 from node.domain.acts.authorization import Void

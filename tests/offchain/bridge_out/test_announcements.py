@@ -10,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from node.bridge.announcer import terminal_topic
+from node.bridge.assembly import Running
 from node.bridge.journal import outbox
-from node.bridge.start import Running
 from node.domain.announcement import Announcement
 from node.domain.payment import Payment, Refund, Reversal
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until

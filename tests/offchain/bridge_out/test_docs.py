@@ -10,7 +10,9 @@ from node import config
 from node.bridge.counters import Counters
 from node.bridge.failpoint import POINTS
 from node.bridge.finality import RESPONSE_CODES
+from node.bridge.security.build import count_refusals
 from node.domain.announcement import Happening
+from node.security_settings import PinSettings, QrSettings, TlsSettings
 from node.webhook_settings import EndpointSettings, WebhooksSettings
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -18,15 +20,19 @@ PAGE = (DOCS / "bridge.md").read_text()
 SECTIONS = {
     "chain": config.ChainSettings,
     "stream": config.StreamSettings,
+    "stream.signer": config.SignerSettings,
     "journal": config.JournalSettings,
     "batch": config.BatchSettings,
     "transaction": config.TransactionSettings,
     "answers": config.AnswerSettings,
 }
 WEBHOOKS = {"webhooks": WebhooksSettings, "webhooks.endpoints.NAME": EndpointSettings}
+SECURITY = {"pins": PinSettings, "qr": QrSettings, "tls": TlsSettings}
 
 
-@pytest.mark.parametrize(("page", "sections"), [("bridge.md", SECTIONS), ("webhooks.md", WEBHOOKS)])
+@pytest.mark.parametrize(
+    ("page", "sections"), [("bridge.md", SECTIONS), ("webhooks.md", WEBHOOKS), ("security.md", SECURITY)]
+)
 def test_page_has_every_setting_with_its_default_and_limits(page: str, sections: dict[str, type]) -> None:
     lines = (DOCS / page).read_text().splitlines()
     for name, section in sections.items():
@@ -48,7 +54,9 @@ def test_page_has_every_fail_point_and_response_code() -> None:
 
 def test_pages_have_every_metric_and_every_announcement() -> None:
     monitoring, webhooks = (DOCS / "monitoring.md").read_text(), (DOCS / "webhooks.md").read_text()
-    for metric in Counters().registry.collect():
+    counters = Counters()
+    count_refusals(counters)
+    for metric in counters.registry.collect():
         assert isinstance(metric, Metric)
         name = metric.name + ("_total" if metric.type == "counter" else "")
         assert f"| `{name}" in monitoring, f"{name} is not in docs/monitoring.md"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from benchmarks.world import terminal_id
+from node.bridge.assembly import Running
 from node.bridge.elsewhere import Elsewhere
 from node.bridge.entry import Admitted, Kind
 from node.bridge.journal import handed, reading, transitions
@@ -13,7 +14,6 @@ from node.bridge.journal.admission import Admission
 from node.bridge.journal.group import key_text
 from node.bridge.journal.lease import Lease
 from node.bridge.journal.store import Journal
-from node.bridge.start import Running
 from node.chain.signer import Signer
 from node.config import JournalSettings
 from node.domain.errors import DuplicateOtherBody, InvalidTransaction, OriginalNotFound, ReversedBefore, UnknownTerminal

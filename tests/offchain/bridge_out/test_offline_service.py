@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from node.bridge import start
+from node.bridge.assembly import Running
 from node.bridge.exceptions import list_exceptions
 from node.bridge.journal import exceptions
 from node.bridge.journal.exceptions import What
-from node.bridge.start import Running
 from node.config import Iso8583Settings
 from node.domain.ids import MinorUnits
 from node.domain.payment import Payment, Status, Tender

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from node.bridge.assembly import Running
 from node.bridge.journal import reading
-from node.bridge.start import Running
 from node.domain.answer import Answer, Fact
 from node.domain.errors import DuplicateOtherBody, InvalidTransaction, OriginalNotFound, ReversedBefore
 from node.domain.ids import PaymentId

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from node.bridge.assembly import Running
 from node.bridge.journal import reading
-from node.bridge.start import Running
 from node.domain.answer import Answer
 from node.domain.errors import DuplicateOtherBody, Overloaded, ReversedBefore, Unusable
 from node.domain.ids import PaymentId

@@ -256,7 +256,7 @@ def test_till_bridge_status_and_migrate_show_the_journal(tmp_path: Path) -> None
             None,
             "Stream 9 is not open on this ledger; the operator opens it with: brownie run open_stream main 9 0x",
         ),
-        ({}, ("poster.key", "11" * 32), "the key file's address is 0x"),
+        ({}, ("poster.key", "11" * 32), "the signer's address is 0x"),
         ({}, ("poster.key", "not a key"), "holds no usable key"),
         ({"chain": {"deployment": "none.json"}}, None, "There is no deployment"),
         ({"chain": {"rpc": ["http://127.0.0.1:9"], "attempts": 1}}, None, "is the network up (till net up DIR)?"),

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from node.bridge.assembly import Running
 from node.bridge.cards import import_cards, load_key
 from node.bridge.journal.schema import migrate, open_engine
-from node.bridge.start import Running
 from node.iso8583 import binary, packager
 from node.iso8583.packager import Message
 from node.iso8583.table import TABLE, Kind

@@ -1,0 +1,149 @@
+"""Puts a bridge together from its parts: the stages, the gate, and the ports that the intakes are given.
+
+Called by start.py, which opens what they stand on, and runs what comes out.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from node.bridge.announcer import Announcer
+from node.bridge.answers import Waiting
+from node.bridge.batch import Batcher
+from node.bridge.cards import Cards, load_key
+from node.bridge.counters import Counters
+from node.bridge.desk import JournalDesk
+from node.bridge.failpoint import FailPoint
+from node.bridge.happenings import Happenings
+from node.bridge.herald import Herald
+from node.bridge.intake_ports import Holdings, Ports
+from node.bridge.journal.claims import Claims
+from node.bridge.journal.store import Journal
+from node.bridge.ownership import Ownership
+from node.bridge.refunds import Refunds
+from node.bridge.restore import restore_entries, restore_sender
+from node.bridge.security.build import build_gate, count_refusals
+from node.bridge.security.gate import Gate
+from node.bridge.service import Bridge
+from node.bridge.stages import Stages
+from node.bridge.transaction import Sender
+from node.bridge.webhooks.courier import Courier
+from node.bridge.webhooks.start import open_courier, payout_reader
+from node.chain.blocks import Block, Blocks
+from node.chain.deployment import Deployment
+from node.chain.directory import DirectoryReader
+from node.chain.ledger import Ledger
+from node.chain.rebuild import LeafRebuilder
+from node.chain.rpc import Rpc
+from node.chain.signer import TransactionSigner
+from node.config import BridgeSettings
+from node.domain.ids import MemberId, MinorUnits, StreamId
+
+
+@dataclass(kw_only=True, slots=True)
+class Running:
+    """A started bridge and what belongs to it; `lost` ends when the stream is another bridge's."""
+
+    lost: "asyncio.Future[None]"
+    bridge: Bridge
+    stages: Stages
+    ports: Ports
+    gate: Gate
+    directory: DirectoryReader
+    blocks: "asyncio.Queue[Block]"
+    courier: Courier | None
+
+
+def now_ms() -> int:
+    """Milliseconds of the Unix clock."""
+    return time.time_ns() // 1_000_000
+
+
+async def assemble(
+    settings: BridgeSettings,
+    rpc: Rpc,
+    deployment: Deployment,
+    signer: TransactionSigner,
+    failpoint: FailPoint,
+    journal: Journal,
+    cards: Cards,
+    ownership: Ownership,
+) -> Running:
+    """What the settings ask for, on a journal that is this process's own. Raises Unusable, ChainUnreachable."""
+    stream = StreamId(settings.stream.id)
+    blocks = Blocks(rpc, settings.chain)
+    head = await blocks.head()
+    ledger = Ledger(rpc, deployment.ledger)
+    counters = Counters()
+    courier = await open_courier(settings.webhooks, journal, counters, now_ms)
+    sender = Sender(
+        journal=journal,
+        rpc=rpc,
+        signer=signer,
+        chain_id=deployment.chain_id,
+        to=deployment.ledger,
+        settings=settings.transaction,
+        clock=now_ms,
+        failpoint=failpoint,
+    )
+    last_block = await restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, head, failpoint)
+    folder = settings.chain.product_sets or settings.chain.deployment.parent / "product-sets"
+    directory = DirectoryReader(rpc, deployment, folder, settings.chain.currency)
+    await directory.read(head.number)
+    queue: asyncio.Queue[Block] = asyncio.Queue()
+    stages = Stages(
+        stream=stream,
+        journal=journal,
+        batcher=Batcher(settings.batch, stream),
+        refunds=Refunds(settings.batch, stream),
+        sender=sender,
+        blocks=blocks,
+        waiting=Waiting(stream, settings.answers.deadline_ms),
+        failpoint=failpoint,
+        counters=counters,
+        herald=Herald(Happenings(stream, settings.chain.currency), Announcer(), courier),
+        payouts=payout_reader(courier, deployment, blocks),
+        rebuild=LeafRebuilder(ledger, await ledger.terms()),
+        clock=now_ms,
+        registry_block=lambda: directory.current.block,
+        undone=ledger.refunded,
+        currency=settings.chain.currency,
+        on_block=queue.put_nowait,
+    )
+    bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
+    await restore_entries(journal, bridge, stages)
+    par = (await ledger.terms()).units_per_minor_unit
+    refusals = count_refusals(stages.counters)
+    card_key = load_key(settings.journal.card_key_file)
+    gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms)
+
+    async def holdings(member: MemberId) -> Holdings:
+        account = await ledger.account(member)
+        at_par = MinorUnits(account.coins // par)
+        return Holdings(stored_value=account.value, coins_at_par=at_par, coins=account.coins)
+
+    ports = Ports(
+        stream=stream,
+        submit=bridge.submit,
+        member_of=gate.member_of,
+        directory=lambda: directory.current,
+        status=bridge.status,
+        holdings=holdings,
+        health=bridge.health,
+        desk=await JournalDesk.open(journal, now_ms),
+        claims=None if settings.rpc is None else Claims(journal, limit=settings.rpc.max_claims, clock=now_ms),
+        announcer=stages.herald.announcer,
+        gate=gate,
+        came=counters.came,
+        refused=refusals.add,
+    )
+    return Running(
+        lost=ownership.lost,
+        bridge=bridge,
+        stages=stages,
+        ports=ports,
+        gate=gate,
+        directory=directory,
+        blocks=queue,
+        courier=courier,
+    )

@@ -1,0 +1,134 @@
+"""A real bridge that met cards, PINs and keys in every way, crashes included, keeps none of them in any form."""
+
+import asyncio
+import base64
+import signal
+from pathlib import Path
+
+import pytest
+from psec import pinblock
+
+from node.bridge.journal.schema import open_engine
+from node.iso8583.retail_mac import RetailMac
+from node.pos.messages import PosTerminal
+from tests.offchain.bridge_out.needles import forms_of_bytes, forms_of_digits, found_in, found_in_files
+from tests.offchain.bridge_out.secured_shop import (
+    AMOUNT,
+    LOST_PAN,
+    MAC_KEY,
+    PAN,
+    PHONE,
+    PIN,
+    PIN_KEY,
+    START_SECONDS,
+    WRONG_PIN,
+    Shop,
+)
+from tests.offchain.bridge_out.stand import KEY, stand_on
+
+TORN = ("after-admit", "after-record", "before-settle")
+
+
+def needles(card_key: bytes) -> dict[str, bytes]:
+    """Every form of every secret."""
+    digits = {"PAN": PAN, "lost PAN": LOST_PAN, "phone": PHONE[1:], "PIN": PIN, "wrong PIN": WRONG_PIN}
+    keys = {"MAC key": MAC_KEY, "PIN key": PIN_KEY, "posting key": KEY, "card key": card_key}
+    keys |= {f"{name}'s clear block": pinblock.encode_pinblock_iso_0(pin, PAN) for name, pin in (("PIN", PIN),)}
+    all_forms = [(name, forms_of_digits(each)) for name, each in digits.items()]
+    all_forms += [(name, forms_of_bytes(each)) for name, each in keys.items()]
+    return {f"{name} as {form}": needle for name, forms in all_forms for form, needle in forms.items()}
+
+
+def test_needles_are_found_wherever_they_lie(tmp_path: Path) -> None:
+    wanted = needles(b"\x77\x13" * 16)
+    assert len(wanted) > 150
+    for name, needle in wanted.items():
+        assert name in found_in(b"\x00before" + needle + b"behind", wanted), name
+    for said, name in (
+        (f'{{"card": "{PAN}"}}'.encode(), "PAN as text"),
+        (b"x" + bytes.fromhex("6" + PAN + "f"), "PAN as shifted BCD"),
+        (b"xx" + base64.b64encode(b"ab" + MAC_KEY + b"c"), "MAC key as base64, shifted by 2"),
+        (repr(int.from_bytes(KEY, "big")).encode(), "posting key as number"),
+    ):
+        assert name in found_in(said, wanted), name
+    file = tmp_path / "log"
+    file.write_bytes(PAN.encode())
+    assert "PAN as text in log" in found_in_files([file], wanted)
+    assert not found_in(b"nothing of that kind", wanted)
+
+
+@pytest.mark.anvil
+@pytest.mark.slow
+async def test_scan_finds_no_secret_after_payments_refusals_and_crashes(tmp_path: Path) -> None:
+    with stand_on(tmp_path) as stand:
+        stand.mine_every(1)
+        shop = Shop(stand)
+        shop.run("cards", "import", str(shop.folder / "cards.csv"))
+        shop.run("cards", "import", str(shop.folder / "bad.csv"))
+        shop.run("cards", "pin", said=f"{LOST_PAN}\n{PIN}\n")
+        shop.run("cards", "unlock", said=f"{PAN}\n")
+        wanted = needles(bytes.fromhex((shop.folder / "cards.key").read_text()))
+        with shop.bridge() as process:
+            await _trade(shop)
+            assert not shop.scan(wanted, process)
+            limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+            assert next(line.split() for line in limits if "core file" in line)[4:6] == ["0", "0"], "no dumps"
+            process.send_signal(signal.SIGABRT)
+            assert await asyncio.to_thread(process.wait, START_SECONDS) == -signal.SIGABRT
+        for point in TORN:
+            with shop.bridge(point) as process:
+                await shop.send(shop.sale(PAN, pin=PIN, value=2 * AMOUNT), shop.sale(PHONE))
+                assert await asyncio.to_thread(process.wait, START_SECONDS) == -signal.SIGKILL
+            assert (shop.folder / "journal.sqlite-wal").stat().st_size and not shop.scan(wanted), point
+        with shop.bridge():
+            await _break(shop)
+            shop.run("status")
+            shop.run("status", "--json")
+        assert not shop.scan(wanted)
+        _prove_that_there_was_something(shop)
+
+
+async def _trade(shop: Shop) -> None:
+    """Payments and refusals of every kind."""
+    good = shop.sale(PAN, pin=PIN, value=2 * AMOUNT)
+    assert await shop.send(good, shop.sale(PAN), shop.sale(PHONE)) == ["00", "00", "00"]
+    assert await shop.send(good, shop.sale(PAN, value=2 * AMOUNT)) == ["00", "55"]
+    assert await shop.send(shop.sale(PAN, pin=WRONG_PIN, value=2 * AMOUNT), shop.sale(LOST_PAN)) == ["55", "14"]
+    thief = PosTerminal(id=shop.till.id, merchant=shop.till.merchant, mac=RetailMac(b"\x66" * 16))
+    refused = [shop.sale(PAN, pin=PIN, terminal=thief), shop.sale(PAN, fields={41: "OTHER"})]
+    refused += [shop.sale(PAN, fields={3: "770000"}), shop.sale(PAN, fields={48: f"XX{PAN}"})]
+    assert await shop.send(*refused) == ["97", "58", "12", "30"]
+    await shop.send_garbage()
+
+
+async def _break(shop: Shop) -> None:
+    """Faults inside: the tables of PINs and of cards are gone for a while."""
+    engine = open_engine(shop.folder / "journal.sqlite")
+
+    def rename(old: str, new: str) -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}")
+
+    rename("pins", "hidden")
+    assert await shop.send(shop.sale(PAN, pin=PIN, value=2 * AMOUNT)) == ["96"]
+    rename("hidden", "pins")
+    rename("entries", "hidden")
+    assert await shop.send(shop.sale(PAN)) == ["96"]
+    rename("hidden", "entries")
+    assert await shop.send(shop.sale(PAN, pin=PIN, value=2 * AMOUNT)) == ["00"]
+
+
+def _prove_that_there_was_something(shop: Shop) -> None:
+    log = (shop.folder / "bridge.log").read_text()
+    for said in (
+        '"event": "journaled"',
+        '"event": "message.refused"',
+        "message.unreadable",
+        "Fatal Python error: Aborted",
+    ):
+        assert said in log, said
+    assert "WrongPin" in log and "JournalUnwritable" in log
+    with open_engine(shop.folder / "journal.sqlite").connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM entries").scalar_one() >= 5
+        assert connection.exec_driver_sql("SELECT count(*) FROM pin_attempts").scalar_one() >= 4
+    assert not list(shop.folder.glob("core*")) and b"schema" not in shop.said
