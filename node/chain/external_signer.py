@@ -60,7 +60,7 @@ class ExternalSigner:
         try:
             found = await _accounts(session, place.url)
             if address is None and len(found) != 1:
-                raise Unusable(f"the signer at {place.url} has {len(found)} accounts; stream.signer_address says which")
+                raise Unusable(f"the signer at {place.url} has {len(found)} accounts; stream.signer.address says which")
             chosen = address or found[0]
             if chosen not in found:
                 raise Unusable(f"the signer at {place.url} has no account 0x{chosen.hex()}")

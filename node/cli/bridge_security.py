@@ -98,13 +98,15 @@ def _ask(what: str, *, confirm: bool = False) -> str:
 
 def _journal(config: Path) -> "tuple[Engine, bytes]":
     from node.bridge.cards import load_key
-    from node.bridge.journal.schema import engine_of, migrate
+    from node.bridge.journal.schema import WRITES, migrate
+    from node.bridge.journal.store import existing
     from node.domain.errors import Unusable
     from node.domain.ids import StreamId
 
     settings = load_bridge(config)
     if settings.journal.card_key_file is None:
         raise Unusable("the setting journal.card_key_file is missing")
-    engine = engine_of(settings.journal, StreamId(settings.stream.id))
+    engine = existing(settings.journal, StreamId(settings.stream.id))
     migrate(engine)
-    return engine, load_key(settings.journal.card_key_file)
+    # beside a bridge that may be running
+    return engine.execution_options(**{WRITES: True}), load_key(settings.journal.card_key_file)

@@ -5,6 +5,7 @@ Nothing of it is durable but through the journal: a message that is sent again p
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -17,6 +18,8 @@ from node.domain.errors import CodeExpired, CodeUsed, TillnetError, UnknownMembe
 from node.domain.ids import MemberId
 from node.domain.payment import Entry, Payment, Reversal
 from node.security_settings import QrSettings
+
+_ADVICES: Final = "022"
 
 
 class Refusals:
@@ -82,7 +85,9 @@ class Gate:
         return None if code is None else code.member
 
     async def admit(self, entry: Entry, shown: Shown) -> None:
-        """Returns if it may. Raises CodeExpired, CodeUsed, WrongPin, PinLocked, and what Pins.check does."""
+        """Returns if it may, as reversals and advices always do. Raises CodeExpired, CodeUsed, WrongPin, PinLocked, and
+        what Pins.check does.
+        """
         try:
             await self._admit(entry, shown)
         except TillnetError as failure:
@@ -109,10 +114,8 @@ class Gate:
             self._pins.close()
 
     async def _admit(self, entry: Entry, shown: Shown) -> None:
-        if isinstance(entry, Reversal):
-            return
-        if isinstance(entry, Payment) and entry.advice:
-            # the sale took place: a terminal that is refused would send it for ever
+        if isinstance(entry, Reversal) or entry.key.mti_class == _ADVICES:
+            # what took place goes on: a terminal that is refused would send it for ever
             return
         code = self._code(shown)
         if code is not None and self._qr is not None:

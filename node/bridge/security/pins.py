@@ -24,7 +24,6 @@ from node.domain.payment import Payment
 from node.security_settings import PinSettings
 
 Token = Callable[[str], bytes]
-_ADVICES: Final = "022"
 _SAID: Final = b"\x00attempt\x00"
 
 
@@ -53,10 +52,8 @@ class Pins:
     def looks_at(self, payment: Payment, shown: Shown) -> bool:
         """Whether the payment came with a PIN, or takes so much from the member that the card is not enough.
 
-        Advices tell what has happened: no PIN is asked for them. What a gift costs only the chain knows: it needs one.
+        What a gift costs only the chain knows: it needs one.
         """
-        if payment.key.mti_class == _ADVICES:
-            return False
         return bool(shown.pin_block) or self._takes_much(payment)
 
     async def check(self, payment: Payment, shown: Shown) -> None:

@@ -14,6 +14,8 @@ from psec import pinblock
 
 from node.bridge.cards import Cards, import_cards
 from node.bridge.intake_ports import Ports
+from node.bridge.intake_rpc import serve_rpc
+from node.bridge.journal.claims import Claims
 from node.bridge.journal.pins import Attempt, Verdict, begin, end, unlock
 from node.bridge.journal.store import Journal
 from node.bridge.security import pins as judging
@@ -22,7 +24,7 @@ from node.bridge.security.pin_hash import is_right
 from node.bridge.security.pins import Pins
 from node.bridge.security.shown import Shown
 from node.bridge.verify.digests import Proof, authorisation
-from node.config import JournalSettings
+from node.config import JournalSettings, RpcSettings
 from node.domain.act import Act, ActKind
 from node.domain.errors import WrongPin
 from node.domain.ids import TerminalId
@@ -32,9 +34,9 @@ from node.iso8583.packager import unpack
 from node.pos import messages
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal, Request
-from node.pos.rpc import RpcConnection, RpcReply
+from node.pos.rpc import RpcConnection, RpcReply, RpcTerminal
 from node.security_settings import PinSettings
-from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, MEMBER, FakeJournal
+from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, MEMBER, FakeJournal, listening
 from tests.offchain.bridge_in.pins import (
     ABOVE,
     AES_KEY,
@@ -87,8 +89,8 @@ def pin_settings(pin_key_file: Path) -> PinSettings:
 
 
 @pytest.fixture
-async def vault(tmp_path: Path, pin_settings: PinSettings) -> AsyncIterator[Vault]:
-    journal = await Journal.open(JournalSettings(path=tmp_path / "journal.sqlite"))
+async def vault(tmp_path: Path, pin_settings: PinSettings, kept: JournalSettings) -> AsyncIterator[Vault]:
+    journal = await Journal.open(kept)
     file = tmp_path / "cards.csv"
     file.write_text(f"card,member,pin\n{CARD},{MEMBER},{PIN}\n{OTHER_CARD},77,{PIN}\n{BARE_CARD},78,\n")
     assert import_cards(journal.engine, CARD_KEY, file) == 3
@@ -287,31 +289,54 @@ async def test_too_many_pins_at_once_are_answered_96_and_cost_no_try(
     assert await vault.tries(OTHER_CARD) == 0
 
 
+def signed_sale(rpc: RpcConnection, terminal: RpcTerminal, stan: str) -> dict[str, Any]:
+    """The parameters of a purchase paid from stored value."""
+    terms = PaymentTerms(
+        terminal=terminal.id,
+        stan=stan,
+        time=int(time.time()),
+        card=CARD,
+        currency=CURRENCY,
+        amount=1_200,
+        coin=0,
+        stored_value=1_200,
+        pin_result="2",
+        items="",
+    )
+    said = {member.name: getattr(terms, member.attribute) for member in members_of(PaymentTerms)}
+    return {**said, "signature": "0x" + rpc.sign(terminal, terms).hex()}
+
+
 async def test_rpc_takes_a_pin_block_beside_what_is_signed(listen_rpc, rpc_terminal, vault: Vault) -> None:
     aes = replace(rpc_terminal, id="TILL2")
     sealed = pinblock.encipher_pinblock_iso_4(AES_KEY, PIN, CARD).hex()
     async with listen_rpc() as url, RpcConnection(url, chain_id=CHAIN_ID, ledger=LEDGER) as rpc:
 
         async def pay(stan: str, **beside: str) -> RpcReply:
-            terms = PaymentTerms(
-                terminal="TILL2",
-                stan=stan,
-                time=int(time.time()),
-                card=CARD,
-                currency=CURRENCY,
-                amount=1_200,
-                coin=0,
-                stored_value=1_200,
-                pin_result="2",
-                items="",
-            )
-            said = {member.name: getattr(terms, member.attribute) for member in members_of(PaymentTerms)}
-            signature = "0x" + rpc.sign(aes, terms).hex()
-            return await rpc.call("payment_submit", {**said, **beside, "signature": signature})
+            return await rpc.call("payment_submit", signed_sale(rpc, aes, stan) | beside)
 
         replies = [await pay("000001"), await pay("000002", pinBlock="zz"), await pay("000003", pinBlock=sealed)]
         assert [(each.error or {}).get("code") for each in replies] == [-32055, -32602, None]
         assert replies[2].approved and replies[0].response_code == "55"
+
+
+async def test_rpc_copy_with_another_pin_block_changes_no_answer(
+    rpc_settings: RpcSettings, ports: Ports, rpc_terminal: RpcTerminal, vault: Vault
+) -> None:
+    remembering = replace(ports, claims=Claims(vault.journal, limit=100, clock=lambda: 1_000_000))
+    async with (
+        listening(serve_rpc, rpc_settings, remembering) as (host, port),
+        RpcConnection(f"http://{host}:{port}/", chain_id=CHAIN_ID, ledger=LEDGER) as rpc,
+    ):
+        sales = {pin: signed_sale(rpc, rpc_terminal, stan) for pin, stan in ((PIN, "000001"), (WRONG, "000002"))}
+
+        async def pay(sale: str, pin: str) -> RpcReply:
+            return await rpc.call("payment_submit", sales[sale] | {"pinBlock": block(pin)})
+
+        paid, copy, again = await pay(PIN, PIN), await pay(PIN, WRONG), await pay(PIN, PIN)
+        assert paid.approved and copy.response_code == "94" and again.approved and again.duplicate
+        assert [(await pay(WRONG, pin)).response_code for pin in (WRONG, PIN, WRONG)] == ["55"] * 3
+    assert await vault.tries() == 1
 
 
 async def test_old_tries_are_swept_and_end_is_locked_without_a_pin(vault: Vault) -> None:

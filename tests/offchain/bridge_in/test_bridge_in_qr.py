@@ -26,6 +26,7 @@ from node.domain.phone import normalised
 from node.iso8583.basket import spread, write_objects
 from node.iso8583.packager import unpack
 from node.pos import messages
+from node.pos.back_office import advice
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal, Request
 from node.pos.rpc import RpcConnection
@@ -74,8 +75,8 @@ def qr_keys(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def counter(tmp_path: Path, qr_keys: Path) -> AsyncIterator[Counter]:
-    journal = await Journal.open(JournalSettings(path=tmp_path / "journal.sqlite"))
+async def counter(kept: JournalSettings, qr_keys: Path) -> AsyncIterator[Counter]:
+    journal = await Journal.open(kept)
     yield Counter(journal=journal, codes=Codes(qr_keys))
     await journal.close()
 
@@ -157,6 +158,24 @@ async def test_inquiry_uses_no_code_up(pos: PosConnection, terminal: PosTerminal
     assert (await pos.send(sale(terminal, 3, qr=shown))).approved
     counter.now += 75
     assert (await pos.send(inquiry(4))).response_code == "54"
+
+
+async def test_advice_of_a_sale_is_taken_whatever_became_of_its_code(
+    pos: PosConnection, terminal: PosTerminal, journal: FakeJournal, counter: Counter
+) -> None:
+    def told(number: int, shown: str) -> Request:
+        offline = {"card": "1", "amount": 1_200, "currency": CURRENCY, "stored_value": 100, "asks": {"QR": shown}}
+        request = advice(terminal, stan=f"{number:06d}", local=LOCAL, transmitted=LOCAL, **offline)
+        fields = {number: text for number, text in request.message.fields.items() if number not in (2, 64)}
+        return messages.seal("0220", fields, terminal)
+
+    shown = code()
+    assert (await pos.send(told(1, shown))).approved
+    assert (await pos.send(sale(terminal, 2, qr=shown))).approved, "an advice uses no code up"
+    counter.now += 3_600
+    late = [told(3, shown), told(4, code(key=STRANGER))]
+    assert [(await pos.send(each)).response_code for each in late] == ["00", "00"]
+    assert [entry.member for entry in journal.entries] == [QR_MEMBER, QR_MEMBER, QR_MEMBER, 0]
 
 
 async def test_code_of_a_stranger_or_an_unknown_key_is_nobodys(pos: PosConnection, terminal: PosTerminal) -> None:

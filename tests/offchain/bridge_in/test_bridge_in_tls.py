@@ -10,18 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 import uvloop
 
+from node.bridge.announcer import Announcer
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_ports import Ports
-from node.config import Iso8583Settings
+from node.bridge.intake_rpc import serve_rpc
+from node.config import Iso8583Settings, RpcSettings
 from node.domain.errors import ChainUnreachable
+from node.domain.terminal_terms import SubscriptionTerms
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal
 from node.pos.rpc import RpcConnection, RpcTerminal
 from tests.offchain.bridge_in.conftest import CARD, CHAIN_ID, CURRENCY, LEDGER, FakeJournal, listening
+from tests.offchain.bridge_in.test_bridge_in_websocket import ask, purchase, signed
 from tests.offchain.bridge_in.tls_shop import PATIENCE, YESTERDAY, Shop, gateway, make_shop, until
 
 GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
@@ -166,6 +171,32 @@ async def test_rpc_terminal_is_refused_on_anothers_certificate(
             async with RpcConnection(url, chain_id=CHAIN_ID, ledger=LEDGER) as plain:
                 await plain.purchase(rpc_terminal, **GOOD, stan="000004")
     assert shop.refusals == ["WrongCertificate", "Handshake"] and len(journal.entries) == 2
+
+
+async def test_websocket_speaks_for_its_certificates_terminals_only(
+    rpc_settings: RpcSettings, ports: Ports, shop: Shop, rpc_terminal: RpcTerminal
+) -> None:
+    changed, now = replace(ports, announcer=Announcer()), int(time.time())
+    second = replace(rpc_terminal, id="TILL2")
+
+    async def codes(terminal: RpcTerminal) -> list[int | None]:
+        """What each gateway is answered to a purchase and to a subscription of this terminal."""
+        found = []
+        for number, leaf in enumerate((shop.first, shop.second)):
+            tls = gateway(shop.ca, leaf)
+            async with session.ws_connect(f"https://{host}:{port}/", ssl=tls) as client:
+                terms = signed(terminal, SubscriptionTerms, stan=f"{number:06d}", time=now)
+                said = (("payment_submit", purchase(terminal, number, now)), ("till_subscribe", terms))
+                found += [(await ask(client, *each)).get("error", {}).get("code") for each in said]
+        return found
+
+    async with (
+        listening(serve_rpc, replace(rpc_settings, tls=shop.settings()), changed) as (host, port),
+        aiohttp.ClientSession() as session,
+    ):
+        assert await codes(rpc_terminal) == [None, None, -32057, -32057]
+        assert await codes(second) == [-32057, -32057, None, None]
+    assert shop.refusals == ["WrongCertificate"] * 4
 
 
 def test_door_is_the_same_on_the_loop_that_the_bridge_runs_on(

@@ -1,7 +1,6 @@
-"""A chain with the real contracts for the bridge's tests, and bridges on it; journals on both databases."""
+"""A chain with the real contracts for the bridge's tests, and bridges on it."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -10,41 +9,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.database import Cluster, NoPostgres, postgres
 from node.bridge import start
 from node.bridge.assembly import Running
-from node.config import JournalSettings
 from tests.offchain.bridge_out.stand import Stand, stand_on
 
 PATIENCE = 20.0
 """Seconds within which everything that a test waits for happens."""
-
-
-DATABASES = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server of the tests' own."""
-    try:
-        with postgres() as running:
-            yield running
-    except NoPostgres as missing:
-        pytest.skip(str(missing))
-
-
-@pytest.fixture
-def database(cluster: Cluster) -> str:
-    """The URL of an empty database."""
-    return cluster.url(f"test{next(DATABASES)}")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> JournalSettings:
-    """Where a journal is: a file, and a database."""
-    if request.param == "sqlite":
-        return JournalSettings(path=tmp_path / "journal.sqlite")
-    return JournalSettings(url=request.getfixturevalue("database"))
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ async def test_signed_gives_what_an_independent_signer_makes_of_the_same_call() 
     with anvil() as chain:
         url = f"http://127.0.0.1:{chain._connection.port}"
         known = [Address(bytes.fromhex(each[2:])) for each in chain.request("eth_accounts")]
-        with pytest.raises(Unusable, match=r"has 10 accounts; stream\.signer_address says which"):
+        with pytest.raises(Unusable, match=r"has 10 accounts; stream\.signer\.address says which"):
             await ExternalSigner.open(place(url))
         signer = await ExternalSigner.open(place(url), known[3])
         try:

@@ -10,7 +10,7 @@ from node.bridge.journal.postgres import SHARED, open_postgres
 from node.bridge.journal.schema import SHARED_MIGRATIONS, current_revision, migrate
 from node.bridge.journal.shared_tables import metadata
 from node.domain.errors import Unusable
-from tests.offchain.bridge_out.conftest import DATABASES
+from tests.offchain.conftest import DATABASES
 
 
 def test_open_postgres_says_what_is_wrong(cluster: Cluster, database: str) -> None:
