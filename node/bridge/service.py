@@ -2,7 +2,7 @@
 
     intake -> verify -> submit() -> journal -> batch -> transaction -> block -> finality -> answer
 
-start.py makes one from settings; `Bridge.run` runs it until it is told to stop.
+assembly.py makes one from settings; `Bridge.run` runs it until it is told to stop.
 """
 
 import asyncio
