@@ -23,7 +23,7 @@ from node.bridge.ownership import Ownership
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
 from node.bridge.security.build import build_gate, count_refusals
-from node.bridge.security.gate import Gate
+from node.bridge.security.gate import Gate, Refusals
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages
 from node.bridge.transaction import Sender
@@ -112,18 +112,39 @@ async def assemble(
     )
     bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
     await restore_entries(journal, bridge, stages)
+    refusals = count_refusals(counters)
+    gate = build_gate(settings, journal, cards, load_key(settings.journal.card_key_file), refusals, clock=now_ms)
+    return Running(
+        lost=ownership.lost,
+        bridge=bridge,
+        stages=stages,
+        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals),
+        gate=gate,
+        directory=directory,
+        blocks=queue,
+        courier=courier,
+    )
+
+
+async def _ports(
+    settings: BridgeSettings,
+    bridge: Bridge,
+    stages: Stages,
+    ledger: Ledger,
+    directory: DirectoryReader,
+    gate: Gate,
+    refusals: Refusals,
+) -> Ports:
     par = (await ledger.terms()).units_per_minor_unit
-    refusals = count_refusals(stages.counters)
-    card_key = load_key(settings.journal.card_key_file)
-    gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms)
 
     async def holdings(member: MemberId) -> Holdings:
         account = await ledger.account(member)
         at_par = MinorUnits(account.coins // par)
         return Holdings(stored_value=account.value, coins_at_par=at_par, coins=account.coins)
 
-    ports = Ports(
-        stream=stream,
+    journal, rpc = stages.journal, settings.rpc
+    return Ports(
+        stream=stages.stream,
         submit=bridge.submit,
         member_of=gate.member_of,
         directory=lambda: directory.current,
@@ -131,19 +152,9 @@ async def assemble(
         holdings=holdings,
         health=bridge.health,
         desk=await JournalDesk.open(journal, now_ms),
-        claims=None if settings.rpc is None else Claims(journal, limit=settings.rpc.max_claims, clock=now_ms),
+        claims=None if rpc is None else Claims(journal, limit=rpc.max_claims, clock=now_ms),
         announcer=stages.herald.announcer,
         gate=gate,
-        came=counters.came,
+        came=stages.counters.came,
         refused=refusals.add,
-    )
-    return Running(
-        lost=ownership.lost,
-        bridge=bridge,
-        stages=stages,
-        ports=ports,
-        gate=gate,
-        directory=directory,
-        blocks=queue,
-        courier=courier,
     )
