@@ -8,27 +8,35 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from node.bridge.cards import Tokens, load_key
 from node.bridge.journal.pins import StoredPin
-from node.bridge.journal.schema import open_engine
+from node.bridge.journal.schema import engine_of
 from node.bridge.security.pin_hash import is_right, pepper_of
 from node.bridge.security.qr import Codes
+from node.config import JournalSettings, load_bridge
+from node.domain.ids import StreamId
 
 CARD, PHONE, PIN = "6011000990139424", "+491701234567", "4711"
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
+def config(tmp_path: Path, kept: JournalSettings) -> Path:
     path = tmp_path / "bridge.toml"
     path.write_text(
         '[chain]\nrpc = ["http://127.0.0.1:1"]\ndeployment = "deployment.json"\n'
         '[stream]\nid = 1\nkey_file = "poster.key"\n[journal]\ncard_key_file = "cards.key"\n'
+        + (f'url = "{kept.url}"\n' if kept.url else "")
     )
     (tmp_path / "cards.csv").write_text(f"card,member,pin\n{CARD},7,{PIN}\n{PHONE},7,\n")
     done = till("bridge", "cards", "import", str(tmp_path / "cards.csv"), "--config", str(path))
     assert done.stdout == "2 cards imported\n"
     return path
+
+
+def journal_of(config: Path) -> Engine:
+    return engine_of(load_bridge(config, {}).journal, StreamId(1))
 
 
 def till(*arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
@@ -39,7 +47,7 @@ def till(*arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
 def pin_of(config: Path, card: str) -> tuple[bytes, StoredPin | None, int]:
     key = load_key(config.parent / "cards.key")
     token = Tokens(key).of(card)
-    with open_engine(config.parent / "journal.sqlite").connect() as connection:
+    with journal_of(config).connect() as connection:
         row = connection.exec_driver_sql("SELECT salt, hash, cost, tries FROM pins WHERE token = ?", (token,)).first()
     return (
         token,
@@ -67,7 +75,7 @@ def test_pin_is_set_by_two_lines_and_unlocked(config: Path) -> None:
     done = till("bridge", "cards", "pin", "--config", str(config), said="+49 170 1234567\n0815\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "the PIN is set\n", "")
     assert is_pin_of(config, PHONE, "0815")
-    with open_engine(config.parent / "journal.sqlite").begin() as connection:
+    with journal_of(config).begin() as connection:
         connection.exec_driver_sql("UPDATE pins SET tries = 3")
     one = till("bridge", "cards", "unlock", "--config", str(config), said=f"{CARD}\n")
     assert (
@@ -85,6 +93,17 @@ def test_pin_is_refused_without_quoting_it_when_something_is_wrong(config: Path,
     refused = till("bridge", "cards", "pin", "--config", str(config), said=said)
     assert refused.returncode and reason in refused.stderr
     assert not any(line in refused.stderr + refused.stdout for line in said.split()[1:])
+
+
+def test_pin_and_unlock_make_no_journal_where_there_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.toml"
+    path.write_text(
+        '[chain]\nrpc = ["http://127.0.0.1:1"]\ndeployment = "d"\n[stream]\nid = 1\n[journal]\ncard_key_file = "k"\n'
+    )
+    for command in ("pin", "unlock"):
+        refused = till("bridge", "cards", command, "--config", str(path), said=f"{CARD}\n{PIN}\n")
+        assert refused.returncode and "There is no journal" in refused.stderr
+    assert not (tmp_path / "journal.sqlite").exists()
 
 
 def test_pin_is_asked_for_on_a_terminal_without_being_shown(config: Path) -> None:
