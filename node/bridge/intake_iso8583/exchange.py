@@ -144,7 +144,8 @@ class Exchange:
     async def _serve(self, attempt: _Attempt) -> Message:
         message, rules = attempt.message, self._rules
         mti, code = message.mti, message.fields.get(3, "")
-        self._check_terminal(terminal_id(message.fields))
+        if terminal := terminal_id(message.fields):
+            self._check_terminal(terminal)
         if mti[:2] == "08":
             return await self._network(attempt)
         row = None if mti in _BY_TYPE else _row(message)

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from node.bridge.intake_rpc import serve_rpc
 from node.config import Iso8583Settings, RpcSettings
 from node.domain.errors import ChainUnreachable
 from node.domain.terminal_terms import SubscriptionTerms
+from node.pos import messages
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal
 from node.pos.rpc import RpcConnection, RpcTerminal
@@ -65,6 +67,16 @@ async def test_terminal_pays_over_its_own_certificate_only(
     assert [each.response_code for each in (stolen, signed_on, foreign)] == ["58"] * 3
     assert shop.refusals == ["WrongCertificate"] * 3 and len(journal.entries) == 2
     assert one._transport.get_extra_info("ssl_object").version() == "TLSv1.3"
+
+
+async def test_echo_of_no_terminal_is_answered_over_any_certificate(
+    door: Any, shop: Shop, terminal: PosTerminal
+) -> None:
+    two, plain = await door.connect(tls=gateway(shop.ca, shop.second)), replace(terminal, mac=None)
+    asked = messages.network("301", stan="000001", transmitted=datetime.now(UTC), terminal=plain)
+    fields = {number: text for number, text in asked.message.fields.items() if number != 41}
+    assert (await two.send(messages.seal("0800", fields, plain))).approved
+    assert (await two.send(asked)).response_code == "58"
 
 
 async def test_file_of_terminals_is_read_again_when_it_changes(door: Any, shop: Shop, terminal: PosTerminal) -> None:
