@@ -271,11 +271,11 @@ async def test_admit_fails_cleanly_and_loses_nothing_when_the_disk_is_full(journ
     assert (await journal.admit(admission(payment(2)))).sequence == 2
 
 
-async def test_admit_holds_while_another_program_writes(journal: Journal, tmp_path: Path) -> None:
+async def test_admit_holds_while_another_program_writes(journal: Journal, kept: JournalSettings) -> None:
     stopping, writes = threading.Event(), [0]
 
     def write() -> None:
-        engine = open_engine(tmp_path / "journal.sqlite")
+        engine = engine_of(kept, StreamId(1))
         while not stopping.is_set():
             with engine.begin() as connection:
                 transitions.set_meta(connection, "other", str(writes[0]))
