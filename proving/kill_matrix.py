@@ -15,6 +15,7 @@ the blocks, and killing validators is tests/network's part.
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -208,6 +209,8 @@ class Matrix:
 def main() -> int:
     """Runs the matrix; 0 when every message had the effect that it was answered with."""
     chosen = _arguments()
+    # told to stop, it takes its processes with it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     console = wide_console()
     outcomes = []
     for mode in chosen.modes.split(","):
