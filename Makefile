@@ -6,7 +6,7 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-net bench-gas soak gas slither mutants kill-matrix lock clean
+.PHONY: help setup demo test test-long lint bench bench-net bench-gas soak gas slither mutants kill-matrix lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -18,8 +18,11 @@ demo: setup ## replay a real day of shop payments on four validators (DEMO_DAYS=
 	@$(PY) -m node.demo
 
 test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
-	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone" --durations=20
+	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone and not long" --durations=20
 	@$(PY) -m pytest --maxfail=3 -m alone --durations=10
+
+test-long: setup ## the tests that take minutes each: hosts that move, fork and change keys (10 minutes)
+	@$(PY) -m pytest --maxfail=3 -m long --durations=10
 
 lint: setup ## formatting, types, dependency rule, Solidity style
 	@.venv/bin/ruff check --quiet .

@@ -140,7 +140,9 @@ def register_network(where: str) -> str:
         url, folder = where, None
     elif (Path(where) / "network.json").is_file():
         folder = Path(where).resolve()
-        url = rpc_of_folder(folder)
+        url, home = gateway_of_folder(folder)
+        if home is not None:
+            take_access_of(home)
     elif os.sep in where or Path(where).is_dir():
         sys.exit(f"{where} is not a network's folder: it has no network.json (make one with till net init).")
     else:
@@ -168,11 +170,10 @@ def check_known(where: str) -> None:
         sys.exit(f"{where} is no network: name a folder made by till net init, a URL, or development.")
 
 
-def rpc_of_folder(folder: Path) -> str:
-    """The JSON-RPC address of the validator of a network folder that has the highest block.
+def gateway_of_folder(folder: Path) -> tuple[str, Path | None]:
+    """The JSON-RPC address of the validator of a network folder with the highest block, and that validator's folder.
 
-    Names its cookie and its certificate for this process, unless the user did. Ends the process when the folder cannot
-    be read.
+    None where no validator is of this folder. Ends the process when the folder cannot be read.
     """
     from node.domain.errors import TillnetError
     from node.network.clients import farthest_of
@@ -182,11 +183,10 @@ def rpc_of_folder(folder: Path) -> str:
         network = read_plan(folder)
         validator = farthest_of(network)
         if validator is None:
-            return network.rpc_urls()[0]
+            return network.rpc_urls()[0], None
     except TillnetError as failure:
         sys.exit(str(failure))
-    take_access_of(network.home(validator.name))
-    return network.rpc_url(validator)
+    return network.rpc_url(validator), network.home(validator.name)
 
 
 def take_access_of(home: Path) -> None:

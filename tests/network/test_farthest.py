@@ -3,6 +3,7 @@
 And which validator of a folder is asked: the one that has the highest block.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -85,9 +86,8 @@ def test_who_has_its_gateway_for_itself_cannot_be_asked(four: NetworkPlan) -> No
 
 
 def test_validator_with_the_highest_block_is_asked_though_the_first_lags_or_is_silent(
-    four: NetworkPlan, monkeypatch: pytest.MonkeyPatch
+    four: NetworkPlan,
 ) -> None:
-    monkeypatch.setenv("TILL_RPC_KEY", "none")  # so that a cookie's is not left in the environment
     first, second, third, _ = four.validators
     registry = registry_answer(four.validators, EQUAL)
     assert farthest_of(four) == first
@@ -95,5 +95,7 @@ def test_validator_with_the_highest_block_is_asked_though_the_first_lags_or_is_s
         assert farthest_of(four) == third
         with fake_gateway(first, 9, registry):
             assert farthest_of(four) == first
-        assert brownie_shim.rpc_of_folder(four.folder) == four.rpc_url(third)
+        before = dict(os.environ)
+        assert brownie_shim.gateway_of_folder(four.folder) == (four.rpc_url(third), four.home(third.name))
+        assert dict(os.environ) == before
     assert farthest_of(replace(four, validators=())) is None

@@ -23,7 +23,7 @@ from node.network.ticket import TICKET_FILE, read_ticket
 from tests.network.chain import Chain, Sender, wait_until
 from tests.network.loopback_hosts import LoopbackHosts, loopback_hosts
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.chain, pytest.mark.long, pytest.mark.timeout(900)]
 TOLD = ("v1", "v2", "v3")
 LEAD_SECONDS = 50
 LEAD_SECONDS_A_LOAD = 4

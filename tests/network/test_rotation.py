@@ -21,7 +21,7 @@ from node.network.voter import take_account
 from tests.network.chain import wait_until
 from tests.network.loopback_hosts import LoopbackHosts, loopback_hosts
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.chain, pytest.mark.long, pytest.mark.timeout(900)]
 SIGNED = 2
 """BLOCK_ID_FLAG_COMMIT."""
 

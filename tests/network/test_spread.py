@@ -17,7 +17,7 @@ from node.network.signstate import STATE_PATH
 from tests.network.chain import wait_until
 from tests.network.loopback_hosts import LoopbackHosts, loopback_hosts
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.long]
 
 FIRST_FOUR = ("v1", "v2", "v3", "v4")
 NEW_ADDRESS = "127.0.1.{}"

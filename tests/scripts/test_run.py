@@ -47,7 +47,7 @@ def web3_of(chain: Chain) -> Web3:
     """The chain, asked without the scripts."""
     url = chain.network
     if not url.startswith("http"):
-        url = brownie_shim.rpc_of_folder(chain.folder)
+        url, _ = brownie_shim.gateway_of_folder(chain.folder)
     return Web3(Web3.HTTPProvider(url))
 
 
