@@ -39,8 +39,8 @@ def test_promises_are_kept_when_processes_are_killed_under_load(whole: Chain) ->
     print(json.dumps(figures_of(run, traffic, whole.plan)))
     assert run.broken == [], lines
     assert len(run.repaired) == ROUNDS
-    # the load was one: more than half of what was asked for while everything was well
-    assert traffic.final == len(traffic.entries) > RATE * run.seconds / 2
+    # the load was one, though it waits (200 on their way at most) while killed validators execute their blocks again
+    assert traffic.final == len(traffic.entries) > RATE * run.seconds / 5
 
 
 @pytest.mark.chain
