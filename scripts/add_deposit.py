@@ -27,19 +27,13 @@ FUND: Final = 0  # the guarantee fund stands in the merchants' place 0
 @told
 def main(merchant: str, amount: str) -> None:
     """Adds to a merchant's deposit and prints what it has."""
-    session = open_session()
-    number = read_merchant(session, merchant)
-    _pay(session, session["RewardToken"].addDeposit, number, read_money(amount))
-    _show(session, number)
+    _add(merchant, amount, "addDeposit")
 
 
 @told
 def payable(merchant: str, amount: str) -> None:
     """Adds to a merchant's payable and prints what it has."""
-    session = open_session()
-    number = read_merchant(session, merchant)
-    _pay(session, session["RewardToken"].creditPayable, number, read_money(amount))
-    _show(session, number)
+    _add(merchant, amount, "creditPayable")
 
 
 @told
@@ -55,6 +49,13 @@ def show(merchant: str) -> None:
     """Prints what a merchant has and owes."""
     session = open_session()
     _show(session, read_merchant(session, merchant))
+
+
+def _add(merchant: str, amount: str, door: str) -> None:
+    session = open_session()
+    number = read_merchant(session, merchant)
+    _pay(session, getattr(session["RewardToken"], door), number, read_money(amount))
+    _show(session, number)
 
 
 def _pay(session: Session, method: Any, merchant: int, amount: int) -> None:

@@ -49,8 +49,7 @@ def main(merchant: str, amount: str, days: str = "7", fee: str = "5%") -> None:
     if allowed < terms.amount:
         method = escrow.authorizeWithPermit
         words = (*words, _permit(session, payer, terms.amount))
-    pipeline.check("authorize the payment", method, words)
-    pipeline.call("authorize the payment", method, words, gas=STEP_GAS)
+    pipeline.checked_call("authorize the payment", method, words, gas=STEP_GAS)
     pipeline.finish()
     show_payment(session, id_, terms)
 
@@ -77,8 +76,7 @@ def member(
     escrow = session["SettlementEscrow"]
     id_ = bytes(escrow.idOf(terms.words()))
     words = (terms.words(), terms.amount, _signature(payer_key(session), id_))
-    pipeline.check("authorize the payment", escrow.authorize, words)
-    pipeline.call("authorize the payment", escrow.authorize, words, gas=STEP_GAS)
+    pipeline.checked_call("authorize the payment", escrow.authorize, words, gas=STEP_GAS)
     pipeline.finish()
     show_payment(session, id_, terms, ("signed for at least", f"{units:,} units"))
 

@@ -60,8 +60,7 @@ def credit(merchant: str, amount: str) -> None:
     shop, paid = read_merchant(session, merchant), read_money(amount, high=LARGEST)
     contract = session["PointSale"]
     pipeline = session.pipeline()
-    pipeline.check(f"buy points for merchant {shop}", contract.buyOnCredit, (shop, paid))
-    pipeline.call(f"buy points for merchant {shop}", contract.buyOnCredit, (shop, paid), gas=GAS)
+    pipeline.checked_call(f"buy points for merchant {shop}", contract.buyOnCredit, (shop, paid), gas=GAS)
     pipeline.finish()
     limit, owed, due, _, _ = contract.lineOf(shop)
     day = datetime.fromtimestamp(due, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -74,8 +73,7 @@ def steps(listed: str) -> None:
     session = open_session()
     read = [] if listed == "none" else [_step(part.strip()) for part in listed.split(",")]
     pipeline = session.pipeline()
-    pipeline.check("set the steps", session["PointSale"].setSteps, (read,))
-    pipeline.call("set the steps", session["PointSale"].setSteps, (read,), gas=GAS)
+    pipeline.checked_call("set the steps", session["PointSale"].setSteps, (read,), gas=GAS)
     pipeline.finish()
     show("Bonus", ("from", "of what is paid"), [(money(start), percent(bps)) for start, bps in read])
 

@@ -29,8 +29,7 @@ def main(id: str, amount: str, reward: str = "") -> None:
     units = read_coins(reward) if reward not in ("", "0") else needed if reward == "" else 0
     words = (terms.words(), part, units)
     pipeline = session.pipeline()
-    pipeline.check(f"capture {money(part)}", escrow.capture, words)
-    pipeline.call(f"capture {money(part)}", escrow.capture, words, gas=STEP_GAS)
+    pipeline.checked_call(f"capture {money(part)}", escrow.capture, words, gas=STEP_GAS)
     pipeline.finish()
     fee = part * escrow.merchantTerms(terms.merchant)[1] // 10_000
     show_payment(session, id_, terms, ("taken now", money(part)), ("fee of it", money(fee)), ("coins", coins(units)))

@@ -29,7 +29,6 @@ def main(id: str, amount: str, reason: str) -> None:
     part = captured - refunded if amount == "all" else read_money(amount, high=2**48 - 1)
     words = (terms.words(), part, reason)
     pipeline = session.pipeline()
-    pipeline.check(f"charge back {money(part)}", escrow.chargeBack, words)
-    pipeline.call(f"charge back {money(part)}", escrow.chargeBack, words, gas=STEP_GAS)
+    pipeline.checked_call(f"charge back {money(part)}", escrow.chargeBack, words, gas=STEP_GAS)
     pipeline.finish()
     show_payment(session, id_, terms, ("charged back now", money(part)), ("reason", reason))

@@ -100,8 +100,7 @@ def settle(coupons: str) -> None:
         for use in source.usesOf(each):
             _, owner, _, units, _, _, _, funded, _, _ = pools.useOf(use)
             if not funded and units:
-                pipeline.check(f"settle coupon {coupon_name(each)}", pools.settle, (use,))
-                pipeline.call(f"settle coupon {coupon_name(each)}", pools.settle, (use,), gas=CLAIM_GAS)
+                pipeline.checked_call(f"settle coupon {coupon_name(each)}", pools.settle, (use,), gas=CLAIM_GAS)
                 cash = source.campaignOf(each >> 32)[0][7]
                 rows.append((coupon_name(each), f"merchant {owner}", money(units) if cash else coins(units)))
     if not rows:

@@ -53,8 +53,7 @@ def count(lines: str) -> None:
     pipeline = session.pipeline()
     for at in range(0, len(fresh), AT_ONCE):
         part = fresh[at : at + AT_ONCE]
-        pipeline.check("count sales", cap.countSales, (part,))
-        pipeline.call("count sales", cap.countSales, (part,), gas=LINE_GAS * (len(part) + 1))
+        pipeline.checked_call("count sales", cap.countSales, (part,), gas=LINE_GAS * (len(part) + 1))
     pipeline.finish()
     rows = [("lines counted now", f"{len(fresh):,}"), ("counted before", f"{len(leaves) - len(fresh):,}")]
     print_table("Sales", ("", ""), [*rows, *_counted(cap.period())])

@@ -60,8 +60,7 @@ def approve(number: str) -> None:
     method = contract.approve if is_grant else contract.approveFor
     arguments = (which, bytes(contract.termsOf(which)))
     pipeline = session.pipeline()
-    pipeline.check(f"approve correction {which}", method, arguments)
-    pipeline.call(f"approve correction {which}", method, arguments, gas=GAS)
+    pipeline.checked_call(f"approve correction {which}", method, arguments, gas=GAS)
     pipeline.finish()
     print(f"Approved: correction {which}.")
 
@@ -75,8 +74,7 @@ def cancel(number: str) -> None:
     own = contract.proposalOf(which)[0] == session.operator.address
     method = contract.cancel if own else contract.cancelFor
     pipeline = session.pipeline()
-    pipeline.check(f"cancel correction {which}", method, (which,))
-    pipeline.call(f"cancel correction {which}", method, (which,), gas=GAS)
+    pipeline.checked_call(f"cancel correction {which}", method, (which,), gas=GAS)
     pipeline.finish()
     print(f"Cancelled: correction {which}.")
 
@@ -101,8 +99,7 @@ def _propose(what: str, member: str, amount: str, reason: str, merchant: str, *,
     method = contract.propose if by_merchant else contract.proposeFor
     arguments = (KINDS.index(what), shop, whose, units, kept_reason(session, reason))
     pipeline = session.pipeline()
-    pipeline.check("propose the correction", method, arguments)
-    pipeline.call("propose the correction", method, arguments, gas=GAS)
+    pipeline.checked_call("propose the correction", method, arguments, gas=GAS)
     pipeline.finish()
     _show(session, int(contract.proposalCount()))
 

@@ -24,11 +24,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
+from node.domain.roles import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, OPERATOR, REPORTER
 from scripts.names import read_address, typed_path
 from scripts.pipeline import Pipeline, Sent
 from scripts.session import Session, abi_name, attach, open_session
 from scripts.suite import PARTS, settings_of
-from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, OPERATOR, REPORTER, Part
+from scripts.suite.part import Part
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 

@@ -36,8 +36,7 @@ def main(account: str, amount: str, reference: str = "deposit") -> None:
     holder = read_poster(account)
     arguments = (holder, read_money(amount), text32(reference))
     pipeline = session.pipeline()
-    pipeline.check("deposit cash", session["CashToken"].deposit, arguments)
-    pipeline.call("deposit cash", session["CashToken"].deposit, arguments, gas=GAS)
+    pipeline.checked_call("deposit cash", session["CashToken"].deposit, arguments, gas=GAS)
     pipeline.finish()
     _show(session, holder)
 
@@ -48,8 +47,7 @@ def withdraw(amount: str, reference: str = "withdrawal") -> None:
     session = open_session()
     arguments = (read_money(amount), text32(reference))
     pipeline = session.pipeline()
-    pipeline.check("withdraw cash", session["CashToken"].withdraw, arguments)
-    pipeline.call("withdraw cash", session["CashToken"].withdraw, arguments, gas=GAS)
+    pipeline.checked_call("withdraw cash", session["CashToken"].withdraw, arguments, gas=GAS)
     pipeline.finish()
     _show(session, session.operator.address)
 

@@ -44,8 +44,7 @@ def main(amount: str) -> None:
     pipeline = session.pipeline()
     cash, gateway, operator = session["CashToken"], session["AssetGateway"], session.operator.address
     minting = (operator, paid, text32(REFERENCE))
-    pipeline.check("deposit cash", cash.deposit, minting)
-    pipeline.call("deposit cash", cash.deposit, minting, gas=GAS)
+    pipeline.checked_call("deposit cash", cash.deposit, minting, gas=GAS)
     pipeline.call("approve the gateway", cash.approve, (gateway.address, paid), gas=GAS)
     pipeline.call("fund the gateway", gateway.fund, (paid,), gas=GAS)
     pipeline.finish()

@@ -42,8 +42,7 @@ def take(fund: str, amount: str, account: str) -> None:
     _, _, method, head = _methods(session, fund)
     arguments = (*head, read_money(amount, high=LARGEST), read_address(account))
     pipeline = session.pipeline()
-    pipeline.check(f"take out of the fund {fund}", method, arguments)
-    pipeline.call(f"take out of the fund {fund}", method, arguments, gas=GAS)
+    pipeline.checked_call(f"take out of the fund {fund}", method, arguments, gas=GAS)
     pipeline.finish()
     _show(session)
 

@@ -30,8 +30,7 @@ def main(token: str) -> None:
     number = find_token(session, token)
     pipeline = session.pipeline()
     method, arguments = session[NAME].handOver, (number, line_of(session, number))
-    pipeline.check("hand the item over", method, arguments)
-    pipeline.call("hand the item over", method, arguments, gas=GAS)
+    pipeline.checked_call("hand the item over", method, arguments, gas=GAS)
     pipeline.finish()
     _show(session, number)
 
@@ -45,8 +44,7 @@ def resolve(token: str, decision: str, reason: str) -> None:
     number = find_token(session, token)
     pipeline = session.pipeline()
     arguments = (number, decision == "sold", line_of(session, number), reason)
-    pipeline.check("decide the dispute", session[NAME].resolve, arguments)
-    pipeline.call("decide the dispute", session[NAME].resolve, arguments, gas=GAS)
+    pipeline.checked_call("decide the dispute", session[NAME].resolve, arguments, gas=GAS)
     pipeline.finish()
     if decision == "sold":
         _show(session, number)

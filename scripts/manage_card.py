@@ -170,8 +170,7 @@ def _show(session: Session, number: int) -> None:
 
 def _do(session: Session, what: str, method: Any, arguments: Any, *, gas: int = GAS) -> None:
     pipeline = session.pipeline()
-    pipeline.check(what, method, arguments)
-    pipeline.call(what, method, arguments, gas=gas)
+    pipeline.checked_call(what, method, arguments, gas=gas)
     pipeline.finish()
 
 

@@ -30,8 +30,7 @@ def propose(source: str, into: str, consent: str) -> None:
     first, second = _two(session, source, into)
     arguments = (first, second, kept_reason(session, consent))
     pipeline = session.pipeline()
-    pipeline.check("propose the merge", session["MemberMerge"].proposeMerge, arguments)
-    pipeline.call("propose the merge", session["MemberMerge"].proposeMerge, arguments, gas=GAS)
+    pipeline.checked_call("propose the merge", session["MemberMerge"].proposeMerge, arguments, gas=GAS)
     pipeline.finish()
     _show(session, "Proposed", first, second)
 
@@ -44,8 +43,7 @@ def approve(source: str, into: str) -> None:
     merchants = _involved(session, first)
     pipeline = session.pipeline()
     method, arguments = session["MemberMerge"].approveMerge, (first, second, merchants)
-    pipeline.check("merge the members", method, arguments)
-    pipeline.call("merge the members", method, arguments, gas=GAS * 3 + GAS_A_MERCHANT * len(merchants))
+    pipeline.checked_call("merge the members", method, arguments, gas=GAS * 3 + GAS_A_MERCHANT * len(merchants))
     pipeline.finish()
     _show(session, "Merged", first, second)
 

@@ -10,7 +10,7 @@ from eth_abi.abi import decode
 from web3 import Web3
 from web3.exceptions import ContractLogicError, Web3RPCError
 
-from scripts.suite.part import ROLE_NAMES
+from node.domain.roles import ROLE_NAMES
 
 BY_CONTRACT: Final = Web3.keccak(text="AccessManagedUnauthorized(address)")[:4]
 BY_ACCESS: Final = Web3.keccak(text="AccessManagerUnauthorizedAccount(address,uint64)")[:4]

@@ -141,8 +141,7 @@ def _line(session: Session, receipt: Receipt, place: int, *, whole: bool = True)
 def _send(session: Session, what: str, name: str, *arguments: Any) -> None:
     pipeline = session.pipeline()
     method = getattr(session[NAME], name)
-    pipeline.check(what, method, arguments)
-    pipeline.call(what, method, arguments, gas=GAS)
+    pipeline.checked_call(what, method, arguments, gas=GAS)
     pipeline.finish()
 
 

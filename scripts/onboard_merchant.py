@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from node.domain.merkle import product_set_root
+from node.domain.roles import BRIDGE, KEEPER
 from scripts.amounts import read_money, read_whole
 from scripts.fund_points import buy_points, check_points
 from scripts.names import ZERO, read_address, terminal_id, text32, typed_path
@@ -36,7 +37,6 @@ from scripts.pipeline import Pipeline
 from scripts.plan_file import OnboardingPlan, PlannedMerchant, PlannedStream, Store, Terminal, read_plan
 from scripts.session import Session, open_session
 from scripts.set_rule import define_base, define_offer, publish
-from scripts.suite.part import BRIDGE, KEEPER
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 

@@ -65,6 +65,11 @@ class Pipeline:
         if (reason := self._refusal(request, "latest")) is not None:
             raise Trouble(f"could not {what}: {reason}")
 
+    def checked_call(self, what: str, method: Any, arguments: Sequence[Any], *, gas: int) -> Sent:
+        """Sends a call that has been tried first: what the contract refuses costs nothing. Raises Trouble."""
+        self.check(what, method, arguments)
+        return self.call(what, method, arguments, gas=gas)
+
     def deploy(self, container: Any, arguments: Sequence[Any], *, gas: int) -> Sent:
         """Sends a contract's creation; its address is known at once (`created`)."""
         what = f"deploy {container._name}"

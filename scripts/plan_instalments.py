@@ -184,8 +184,7 @@ def _open(session: Session, plan: Plan) -> None:
     id_ = bytes(plans.idOf(astuple(plan)))
     words = (astuple(plan), bytes(payer_key(session).unsafe_sign_hash(id_).signature))
     pipeline = session.pipeline()
-    pipeline.check("open the plan", plans.open, words)
-    pipeline.call("open the plan", plans.open, words, gas=GAS)
+    pipeline.checked_call("open the plan", plans.open, words, gas=GAS)
     pipeline.finish()
     _show(session, id_, plan)
 
@@ -195,8 +194,7 @@ def _do(text: str, what: str, name: str, *more: Any, by_payer: bool = False) -> 
     plan = _find(session, text)
     method = getattr(session["InstalmentPlans"], name)
     pipeline = session.pipeline(payer_key(session) if by_payer else None)
-    pipeline.check(what, method, (astuple(plan), *more))
-    pipeline.call(what, method, (astuple(plan), *more), gas=GAS)
+    pipeline.checked_call(what, method, (astuple(plan), *more), gas=GAS)
     pipeline.finish()
     _show(session, read_id(text), plan)
 

@@ -53,8 +53,7 @@ def at(merchant: str, member: str, amount: str, at_least: str = "0") -> None:
     pipeline = session.pipeline()
     arguments = (shop, number, paid, _least(at_least))
     contract = session["StoredValue"]
-    pipeline.check(f"recharge member {number}", contract.rechargeAt, arguments)
-    pipeline.call(f"recharge member {number}", contract.rechargeAt, arguments, gas=GAS)
+    pipeline.checked_call(f"recharge member {number}", contract.rechargeAt, arguments, gas=GAS)
     pipeline.finish()
     show_value(session, number, paid)
 
@@ -67,8 +66,7 @@ def undo(merchant: str, member: str, amount: str) -> None:
     paid = read_money(amount, high=LARGEST)
     pipeline = session.pipeline()
     contract = session["StoredValue"]
-    pipeline.check(f"undo the recharge of member {number}", contract.undoRecharge, (shop, number, paid))
-    pipeline.call(f"undo the recharge of member {number}", contract.undoRecharge, (shop, number, paid), gas=GAS)
+    pipeline.checked_call(f"undo the recharge of member {number}", contract.undoRecharge, (shop, number, paid), gas=GAS)
     pipeline.finish()
     show_value(session, number, -paid)
 

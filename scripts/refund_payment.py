@@ -31,8 +31,7 @@ def main(id: str, amount: str) -> None:
     if captured == refunded:
         raise Trouble(f"nothing of payment {id} is captured and not refunded")
     pipeline = session.pipeline()
-    pipeline.check(f"refund {money(part)}", escrow.refund, (terms.words(), part))
-    pipeline.call(f"refund {money(part)}", escrow.refund, (terms.words(), part), gas=STEP_GAS)
+    pipeline.checked_call(f"refund {money(part)}", escrow.refund, (terms.words(), part), gas=STEP_GAS)
     pipeline.finish()
     show_payment(session, id_, terms, ("given back now", money(part)))
 

@@ -82,8 +82,7 @@ def drop(asset: str, reporter: str) -> None:
 def _send(session: Session, what: str, name: str, *arguments: Any) -> None:
     pipeline = session.pipeline()
     method = getattr(session["PriceOracle"], name)
-    pipeline.check(what, method, arguments)
-    pipeline.call(what, method, arguments, gas=GAS)
+    pipeline.checked_call(what, method, arguments, gas=GAS)
     pipeline.finish()
 
 

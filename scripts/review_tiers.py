@@ -47,7 +47,6 @@ def terms(earned: str, hold: str) -> None:
         raise Trouble(f"{coins(max(thresholds))} is more than the ledger counts for one member and epoch")
     arguments = (thresholds, read_whole(hold, "a number of epochs", high=2**16 - 1))
     pipeline = session.pipeline()
-    pipeline.check("set the tiers", session["MemberCards"].setTierTerms, arguments)
-    pipeline.call("set the tiers", session["MemberCards"].setTierTerms, arguments, gas=GAS * 2)
+    pipeline.checked_call("set the tiers", session["MemberCards"].setTierTerms, arguments, gas=GAS * 2)
     pipeline.finish()
     show("Tiers", ("tier", "earned in one epoch"), [(str(n + 1), coins(units)) for n, units in enumerate(thresholds)])

@@ -44,8 +44,7 @@ def main(merchant: str, share: str, kind: str = "0", products: str = ALL, starts
     arguments = (shop, root, number, read_percent(share), read_time(starts), read_time(until), catalogue)
     contract = session["CardDiscounts"]
     pipeline = session.pipeline()
-    pipeline.check("publish the discount", contract.publish, arguments)
-    pipeline.call("publish the discount", contract.publish, arguments, gas=GAS)
+    pipeline.checked_call("publish the discount", contract.publish, arguments, gas=GAS)
     pipeline.finish()
     _show(session, shop)
 
@@ -58,8 +57,7 @@ def end(merchant: str, number: str) -> None:
     arguments = (shop, read_whole(number, "a discount's number", low=1, high=2**32 - 1))
     contract = session["CardDiscounts"]
     pipeline = session.pipeline()
-    pipeline.check("end the discount", contract.end, arguments)
-    pipeline.call("end the discount", contract.end, arguments, gas=GAS)
+    pipeline.checked_call("end the discount", contract.end, arguments, gas=GAS)
     pipeline.finish()
     _show(session, shop)
 

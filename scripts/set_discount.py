@@ -71,8 +71,7 @@ def show() -> None:
 def _send(session: Session, what: str, name: str, words: tuple[Any, ...]) -> None:
     method = getattr(session["CoinDiscount"], name)
     pipeline = session.pipeline()
-    pipeline.check(what, method, words)
-    pipeline.call(what, method, words, gas=STEP_GAS)
+    pipeline.checked_call(what, method, words, gas=STEP_GAS)
     pipeline.finish()
 
 

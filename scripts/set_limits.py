@@ -156,6 +156,5 @@ def _place(session: Session, merchant: str, scope: str, number: str) -> tuple[in
 
 def _do(session: Session, what: str, method: Any, arguments: Any) -> None:
     pipeline = session.pipeline()
-    pipeline.check(what, method, arguments)
-    pipeline.call(what, method, arguments, gas=GAS)
+    pipeline.checked_call(what, method, arguments, gas=GAS)
     pipeline.finish()

@@ -38,8 +38,7 @@ def main(share: str, months: str, fund: str, minimum: str = "0", merchant: str =
     contract = session["Rebates"]
     number = int(contract.programmeCount()) + 1
     pipeline = session.pipeline()
-    pipeline.check("define the programme", contract.defineProgramme, (points, count, least))
-    pipeline.call("define the programme", contract.defineProgramme, (points, count, least), gas=GAS)
+    pipeline.checked_call("define the programme", contract.defineProgramme, (points, count, least), gas=GAS)
     pipeline.call("choose the programme", contract.chooseProgramme, (shop, number), gas=GAS)
     bring_cash(pipeline, session, contract, paid)
     pipeline.call("fund the programme", contract.fundProgramme, (number, paid), gas=GAS)
@@ -53,8 +52,7 @@ def choose(merchant: str, programme: str) -> None:
     session = open_session()
     shop, number = _shop(session, merchant), read_whole(programme, "a programme's number", high=2**16 - 1)
     pipeline = session.pipeline()
-    pipeline.check("choose the programme", session["Rebates"].chooseProgramme, (shop, number))
-    pipeline.call("choose the programme", session["Rebates"].chooseProgramme, (shop, number), gas=GAS)
+    pipeline.checked_call("choose the programme", session["Rebates"].chooseProgramme, (shop, number), gas=GAS)
     pipeline.finish()
     where = f"at merchant {shop}" if shop else "where no other is chosen"
     print(f"Recharges {where} follow {f'programme {number}' if number else 'no programme of their own'}.")

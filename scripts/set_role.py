@@ -14,14 +14,14 @@ Name the file of the keeper's key in TILLNET_OPERATOR_KEY where it is not the op
 
 from typing import Any, Final
 
+from node.domain.roles import PEOPLES_ROLES, ROLE_NAMES
 from scripts.open_stream import read_poster
 from scripts.past_events import ranges
 from scripts.session import Session, open_session
-from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, OPERATOR, REPORTER, ROLE_NAMES
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
-PEOPLE: Final = {ROLE_NAMES[role]: role for role in (OPERATOR, FINANCE, AUDITOR, REPORTER, BRIDGE, KEEPER, ADMIN)}
+PEOPLE: Final = {name: role for role, name in PEOPLES_ROLES.items()}
 GAS: Final = 200_000
 
 

@@ -61,8 +61,7 @@ def terms(merchant: str, fee: str, receivers: str, when: str = "batch") -> None:
     words = (number, bps, when == "once", shares)
     escrow = session["SettlementEscrow"]
     pipeline = session.pipeline()
-    pipeline.check("agree on the fee", escrow.setMerchantTerms, words)
-    pipeline.call("agree on the fee", escrow.setMerchantTerms, words, gas=TERMS_GAS)
+    pipeline.checked_call("agree on the fee", escrow.setMerchantTerms, words, gas=TERMS_GAS)
     pipeline.finish()
     rows = [("fee", f"{bps / 100:g}%"), ("net", "at each capture" if when == "once" else "on the settlement day")]
     show(f"Merchant {number}", ("", "now"), [*rows, *((to, f"{part / 100:g}% of the fee") for to, part in shares)])
@@ -76,8 +75,7 @@ def payout(merchant: str, address: str) -> None:
     words = (number, read_address(address))
     payouts = session["MerchantPayouts"]
     pipeline = session.pipeline()
-    pipeline.check("set the payout address", payouts.setPayout, words)
-    pipeline.call("set the payout address", payouts.setPayout, words, gas=STEP_GAS)
+    pipeline.checked_call("set the payout address", payouts.setPayout, words, gas=STEP_GAS)
     pipeline.finish()
     to, since = payouts.payoutNext(number), payouts.payoutNow(number)
     moment = datetime.fromtimestamp(to[1], UTC).isoformat(" ", "minutes")
@@ -93,8 +91,7 @@ def pay_out(merchant: str, amount: str) -> None:
     block = session.web3.eth.block_number  # by its number: brownie keeps answers about the newest block
     part = ledger.merchant(number, block_identifier=block)[1] if amount == "all" else read_money(amount)
     pipeline = session.pipeline()
-    pipeline.check(f"pay out {money(part)}", payouts.payOut, (number, part))
-    pipeline.call(f"pay out {money(part)}", payouts.payOut, (number, part), gas=STEP_GAS)
+    pipeline.checked_call(f"pay out {money(part)}", payouts.payOut, (number, part), gas=STEP_GAS)
     pipeline.finish()
     rows = [("paid out", money(part)), ("payable", money(ledger.merchant(number)[1]))]
     show(f"Merchant {number}", ("", "amount"), rows)
@@ -109,8 +106,7 @@ def claim(address: str = "") -> None:
     escrow = session["SettlementEscrow"]
     amount = escrow.claimable(own)
     pipeline = session.pipeline()
-    pipeline.check("claim fees", escrow.claimFees, (to,))
-    pipeline.call("claim fees", escrow.claimFees, (to,), gas=STEP_GAS)
+    pipeline.checked_call("claim fees", escrow.claimFees, (to,), gas=STEP_GAS)
     pipeline.finish()
     show(f"Fees of {own}", ("", "amount"), [(f"paid to {to}", money(amount))])
 

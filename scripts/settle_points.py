@@ -50,8 +50,7 @@ def collect(merchant: str) -> None:
     session = open_session()
     shop = read_merchant(session, merchant)
     pipeline = session.pipeline()
-    pipeline.check(f"collect from merchant {shop}", session["PointSale"].collect, (shop,))
-    pipeline.call(f"collect from merchant {shop}", session["PointSale"].collect, (shop,), gas=GAS)
+    pipeline.checked_call(f"collect from merchant {shop}", session["PointSale"].collect, (shop,), gas=GAS)
     pipeline.finish()
     _show(session, shop)
 

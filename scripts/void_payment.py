@@ -26,7 +26,6 @@ def _give_back(text: str, step: str) -> None:
     id_, terms = find_payment(session, text)
     method = getattr(session["SettlementEscrow"], step)
     pipeline = session.pipeline()
-    pipeline.check(f"{step} the payment", method, (terms.words(),))
-    pipeline.call(f"{step} the payment", method, (terms.words(),), gas=STEP_GAS)
+    pipeline.checked_call(f"{step} the payment", method, (terms.words(),), gas=STEP_GAS)
     pipeline.finish()
     show_payment(session, id_, terms)

@@ -45,8 +45,9 @@ def main(merchant: str, coupon: str, basket: str, sale: str, product: str = "", 
     code, proof = _product(product, products)
     arguments = (number, each, reference, worth - discount, discount, code, proof)
     pipeline = session.pipeline()
-    pipeline.check(f"write off coupon {coupon_name(each)}", session["Coupons"].writeOff, arguments)
-    pipeline.call(f"write off coupon {coupon_name(each)}", session["Coupons"].writeOff, arguments, gas=WRITE_OFF_GAS)
+    pipeline.checked_call(
+        f"write off coupon {coupon_name(each)}", session["Coupons"].writeOff, arguments, gas=WRITE_OFF_GAS
+    )
     pipeline.finish()
     use = session["Coupons"].usesOf(each)[-1]
     _, _, _, units, _, _, _, funded, _, _ = session["IncentivePools"].useOf(use)
@@ -73,8 +74,7 @@ def cancel(coupon: str, number: str = "0") -> None:
     pipeline = session.pipeline()
     pools = session["IncentivePools"]
     what = f"cancel use {place} of coupon {coupon_name(each)}"
-    pipeline.check(what, pools.cancel, (uses[place - 1],))
-    pipeline.call(what, pools.cancel, (uses[place - 1],), gas=CANCEL_GAS)
+    pipeline.checked_call(what, pools.cancel, (uses[place - 1],), gas=CANCEL_GAS)
     pipeline.finish()
     left = session["Coupons"].couponOf(each)
     rows = [("uses that stand", str(left[7])), ("of", str(session["Coupons"].campaignOf(each >> 32)[0][5]))]

@@ -111,6 +111,10 @@ class Application:
     async def info(self, _: Any) -> Any:
         """geth's head; CometBFT replays what comes after it."""
         self._head = await self._wait_for_engine()
+        if self._head.number:
+            # A geth that went back has the blocks above its head still, and takes a step to one of them for an old
+            # head until it counts as synced, which being told its own head makes it (eth/catalyst/api.go).
+            await self._engine.make_final(self._head.hash)
         self._finalized = None
         self._proposals.forget()
         self._fail_points.reach(BEFORE_INFO)

@@ -15,9 +15,8 @@ from node.chain.rpc import Rpc
 from node.chain.views import Views
 from node.consensus.registry import Validator
 from node.domain.ids import Address
+from node.domain.roles import PEOPLES_ROLES
 
-ROLES: Final = {1: "operator", 2: "finance", 6: "auditor", 7: "reporter", 8: "bridge", 9: "keeper", 0: "admin"}
-"""INetworkAccess; contracts' own roles are not people's."""
 MOST_QUESTIONS: Final = 5_000
 """Of accounts times merchants; beyond it merchants' people are not looked up."""
 TOGETHER: Final = 32
@@ -51,8 +50,8 @@ async def _add_roles(
         found, _ = await access.ask("hasRole(uint64,address)", role, "0x" + account.hex(), returns="(bool,uint32)")
         return bool(found)
 
-    for role, account in await _where(has, [(role, account) for account in accounts for role in ROLES]):
-        words[account].append(ROLES[role])
+    for role, account in await _where(has, [(role, account) for account in accounts for role in PEOPLES_ROLES]):
+        words[account].append(PEOPLES_ROLES[role])
 
 
 async def _add_merchants(

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from scripts.suite.part import CREDIT_VALUE, ISSUE, OPERATOR, TAKE_PAYABLE, Addresses, Part, Settings, usual
+from node.domain.roles import OPERATOR
+from scripts.suite.part import CREDIT_VALUE, ISSUE, TAKE_PAYABLE, Addresses, Part, Settings, usual
 
 SECTION: Final = "coupons"
 WRITE_OFF: Final = 1  # kind of act

@@ -3,18 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from scripts.suite.part import (
-    FINANCE,
-    OPERATOR,
-    REPORTER,
-    SETTLE,
-    TAKE_COINS,
-    TAKE_PAYABLE,
-    Addresses,
-    Part,
-    Settings,
-    usual,
-)
+from node.domain.roles import FINANCE, OPERATOR, REPORTER
+from scripts.suite.part import SETTLE, TAKE_COINS, TAKE_PAYABLE, Addresses, Part, Settings, usual
 
 SECTION: Final = "market"
 SETTINGS: Final[dict[str, Any]] = {

@@ -1,31 +1,8 @@
-"""What is said of one contract of the suite, and the words for it: roles and doors."""
+"""What is said of one contract of the suite, and the words for it: doors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-# roles, as INetworkAccess numbers them
-ADMIN: Final = 0
-OPERATOR: Final = 1
-FINANCE: Final = 2
-MEMBERS: Final = 5  # a contract's: enrol, lock and freeze members, set their tier, in the ledger itself
-AUDITOR: Final = 6
-REPORTER: Final = 7
-BRIDGE: Final = 8
-KEEPER: Final = 9
-
-ROLE_NAMES: Final = {
-    ADMIN: "admin",
-    OPERATOR: "operator",
-    FINANCE: "finance",
-    3: "registry",
-    4: "rules",
-    MEMBERS: "members",
-    AUDITOR: "auditor",
-    REPORTER: "reporter",
-    BRIDGE: "bridge",
-    KEEPER: "keeper",
-}
 
 # doors of the ledger, bits (ILedgerDoors)
 CREDIT_VALUE: Final = 1

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from node.domain.roles import OPERATOR
 from scripts.suite.part import (
     CREDIT_VALUE,
     ISSUE,
-    OPERATOR,
     REDEEM,
     TAKE_COINS,
     TAKE_PAYABLE,

@@ -3,20 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from scripts.suite.part import (
-    CREDIT_VALUE,
-    FINANCE,
-    ISSUE,
-    MEMBERS,
-    MERGE,
-    OPERATOR,
-    TAKE_PAYABLE,
-    TAKE_VALUE,
-    Addresses,
-    Part,
-    Settings,
-    usual,
-)
+from node.domain.roles import FINANCE, MEMBERS, OPERATOR
+from scripts.suite.part import CREDIT_VALUE, ISSUE, MERGE, TAKE_PAYABLE, TAKE_VALUE, Addresses, Part, Settings, usual
 
 SECTION: Final = "value"
 # a contract's: what the contracts of this domain ask of each other

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.devchain import Reverted
 from benchmarks.world import STREAM, World
-from scripts.suite.part import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, MEMBERS, OPERATOR, REPORTER
+from node.domain.roles import ADMIN, AUDITOR, BRIDGE, FINANCE, KEEPER, MEMBERS, OPERATOR, REPORTER
 from tests.contracts.twin import Twin
 
 pytestmark = pytest.mark.anvil

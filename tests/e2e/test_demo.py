@@ -113,7 +113,7 @@ def test_payment_is_told_from_the_chain_alone(demo: Ran, ask: Callable[..., subp
     [
         (("payment", "1-999999"), "no such payment"),
         (("payment", "abc"), "looks like 1-42"),
-        (("member", "12345"), "not enrolled"),
+        (("member", "12345"), "is enrolled on this chain"),
         (("merchant", "99"), "numbered 1 to 12"),
         (("block", "99999999"), "no such block"),
     ],

@@ -14,7 +14,7 @@ from node.consensus.gossip import Gossip
 from node.consensus.payload import Payload, encode_payload
 from node.consensus.proposals import Proposals
 from node.consensus.registry import ValidatorKey
-from node.consensus.rules import Head
+from node.consensus.rules import ChainRules, Head
 from node.consensus.wire import abci
 from node.domain.ids import Hash32
 from tests.network.doubles import EveryoneMaySend, FixedValidators
@@ -35,6 +35,7 @@ class MemoryGeth(FakeEngine):
         super().__init__()
         self.now = PARENT
         self.final: list[Hash32] = []
+        self.synced = False
         self.genesis = RULES.genesis_hash
         self.pool_failure: Exception | None = None
 
@@ -45,6 +46,9 @@ class MemoryGeth(FakeEngine):
         return self.genesis
 
     async def make_final(self, block: Hash32) -> None:
+        if block == self.now.hash:
+            self.synced = True
+            return
         known = {payload.block_hash: payload for payload in self.executed}
         if block not in known:
             raise EngineBehind("no such block")
@@ -65,7 +69,9 @@ class Stage:
         *,
         keep_blocks: int = 0,
         fail_points: Path | None = None,
-        policy: EveryoneMaySend | None = None,
+        policy: Any = None,
+        rules: ChainRules = RULES,
+        validators: Any = None,
         account: Account | None = None,
         geth: Any = None,
         evidence_file: Path | None = None,
@@ -77,11 +83,11 @@ class Stage:
         self.gossip = Gossip(lambda: 0.0)
         policy = policy or EveryoneMaySend()
         engine: Any = self.geth
-        self.validators = FixedValidators([OURS])
-        admission = Admission(engine=engine, rules=RULES, policy=policy, gossip=self.gossip, head=lambda: engine.head())
+        self.validators = validators or FixedValidators([OURS])
+        admission = Admission(engine=engine, rules=rules, policy=policy, gossip=self.gossip, head=lambda: engine.head())
         reporting = Admission(
             engine=engine,
-            rules=replace(RULES, transaction_gas_cap=2**24),
+            rules=replace(rules, transaction_gas_cap=2**24),
             policy=policy,
             gossip=self.gossip,
             head=lambda: engine.head(),
@@ -90,16 +96,16 @@ class Stage:
             engine=engine,
             admission=reporting,
             account=account,
-            chain_id=RULES.chain_id,
+            chain_id=rules.chain_id,
             clock=lambda: 2000.0,
             file=evidence_file,
         )
         self.application = Application(
             engine=engine,
-            rules=RULES,
+            rules=rules,
             validators=self.validators,
             proposals=Proposals(
-                engine=engine, rules=RULES, policy=policy, clock=lambda: 2000.0, sleep=no_wait, gossip=self.gossip
+                engine=engine, rules=rules, policy=policy, clock=lambda: 2000.0, sleep=no_wait, gossip=self.gossip
             ),
             admission=admission,
             gossip=self.gossip,

@@ -1,7 +1,7 @@
 """One real network of four validators for all tests of this folder; each test leaves it whole."""
 
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from node.network.init import NetworkOrder, init_network
 from node.network.launch import plan_processes
 from node.network.plan import NetworkPlan
 from tests.network.chain import Chain, Sender
+from tests.network.gateway_stage import Stage, access_by_role, on_stage
 
 LOG_LINES = 40
 FAILED = pytest.StashKey[bool]()
@@ -35,9 +36,9 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 
 @pytest.fixture(scope="module")
 def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """Four validators for one file of tests that changes what validators have on their disks."""
+    """Four validators for one file of tests that changes what is on their disks, or that wants a short chain."""
     folder = tmp_path_factory.mktemp("own") / "net"
-    plan = init_network(NetworkOrder(folder=folder, validators=4, accounts=2), now=datetime.now(UTC))
+    plan = init_network(NetworkOrder(folder=folder, validators=4, accounts=4), now=datetime.now(UTC))
     try:
         start(plan)
         wait_until_final(plan, blocks=1, seconds=60)
@@ -48,6 +49,22 @@ def own_chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     finally:
         stop(plan)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    """A gateway that knows one key a role."""
+    async with on_stage() as each:
+        each.door.access = access_by_role()
+        yield each
+
+
+@pytest.fixture
+async def public_stage() -> AsyncIterator[Stage]:
+    """The same, as if it did not listen on loopback."""
+    async with on_stage(on_loopback=False) as each:
+        each.door.access = access_by_role()
+        yield each
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,6 +32,7 @@ HEIGHT, BLOCK_TIME = 10, 1003
 
 
 def transfer(account: Any = MERCHANT, **fields: Any) -> bytes:
+    """A signed transaction; a field given as None is left out."""
     transaction = {
         "chainId": CHAIN_ID,
         "nonce": 0,
@@ -42,7 +43,8 @@ def transfer(account: Any = MERCHANT, **fields: Any) -> bytes:
         "maxPriorityFeePerGas": 1,
         **fields,
     }
-    return bytes(account.sign_transaction(transaction).raw_transaction)
+    given = {name: value for name, value in transaction.items() if value is not None}
+    return bytes(account.sign_transaction(given).raw_transaction)
 
 
 GOOD = Payload(

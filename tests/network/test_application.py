@@ -33,6 +33,7 @@ async def test_info_gives_geths_head_as_height_and_app_hash() -> None:
     stage = Stage()
     answer = await stage.ask("info")
     assert (answer.last_block_height, answer.last_block_app_hash) == (PARENT.number, PARENT.hash)
+    assert stage.geth.synced
     stage.geth.now = Head(number=0, hash=RULES.genesis_hash, timestamp=0)
     answer = await stage.ask("info")
     assert (answer.last_block_height, answer.last_block_app_hash) == (0, b"")

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -10,24 +9,9 @@ from structlog.testing import capture_logs
 
 from node.consensus.rpc_policy import LIMIT_EXCEEDED, METHOD_NOT_FOUND, NOT_KNOWN
 from node.consensus.rpc_roles import LIMITS, Role
-from tests.network.gateway_stage import CALL, KEYS, Stage, access_by_role, on_stage
+from tests.network.gateway_stage import CALL, KEYS, Stage, access_by_role
 
 TRACE = ("debug_traceTransaction", "0x01", {"tracer": "callTracer"})
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with on_stage() as each:
-        each.door.access = access_by_role()
-        yield each
-
-
-@pytest.fixture
-async def public_stage() -> AsyncIterator[Stage]:
-    """A gateway that does not listen on loopback, as far as it knows."""
-    async with on_stage(on_loopback=False) as each:
-        each.door.access = access_by_role()
-        yield each
 
 
 async def test_an_anonymous_caller_is_the_operator_on_loopback_and_the_public_elsewhere(

@@ -1,6 +1,5 @@
 """WebSockets of the gateway: bounded by role, rate, and the life of their key."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import aiohttp
@@ -9,24 +8,9 @@ import pytest
 from node.consensus.access import Access
 from node.consensus.rpc_policy import LIMIT_EXCEEDED, METHOD_NOT_FOUND
 from node.consensus.rpc_roles import LIMITS, Role
-from tests.network.gateway_stage import CALL, KEYS, Stage, access_by_role, on_stage, until
+from tests.network.gateway_stage import CALL, KEYS, Stage, access_by_role, until
 
 TRACE = ("debug_traceTransaction", "0x01", {"tracer": "callTracer"})
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    async with on_stage() as each:
-        each.door.access = access_by_role()
-        yield each
-
-
-@pytest.fixture
-async def public_stage() -> AsyncIterator[Stage]:
-    """A gateway that does not listen on loopback, as far as it knows."""
-    async with on_stage(on_loopback=False) as each:
-        each.door.access = access_by_role()
-        yield each
 
 
 async def test_websockets_and_subscriptions_are_bounded_by_the_role(stage: Stage) -> None:

@@ -32,11 +32,11 @@ def transfers(chain: Chain) -> Transfers:
 @pytest.mark.chain
 @pytest.mark.alone
 @pytest.mark.slow
-def test_promises_are_kept_when_processes_are_killed_under_load(whole: Chain) -> None:
+def test_promises_are_kept_when_processes_are_killed_under_load(own_chain: Chain) -> None:
     order = Order(seconds=0, pause=0, rounds=ROUNDS, seed=SEED, rate=RATE)
     lines: list[str] = []
-    run, traffic = asyncio.run(soak(whole.plan, transfers(whole), order, lines.append))
-    print(json.dumps(figures_of(run, traffic, whole.plan)))
+    run, traffic = asyncio.run(soak(own_chain.plan, transfers(own_chain), order, lines.append))
+    print(json.dumps(figures_of(run, traffic, own_chain.plan)))
     assert run.broken == [], lines
     assert len(run.repaired) == ROUNDS
     # the load was one: more than half of what was asked for while everything was well
@@ -45,10 +45,10 @@ def test_promises_are_kept_when_processes_are_killed_under_load(whole: Chain) ->
 
 @pytest.mark.chain
 @pytest.mark.alone
-def test_judge_names_each_promise_that_is_broken(whole: Chain) -> None:
-    height = whole.wait_for_blocks(1)
-    traffic = Traffic(whole.plan, transfers(whole), rate=RATE, in_flight=1)
-    traffic.heights = dict.fromkeys(whole.names, height)
+def test_judge_names_each_promise_that_is_broken(own_chain: Chain) -> None:
+    height = own_chain.wait_for_blocks(1)
+    traffic = Traffic(own_chain.plan, transfers(own_chain), rate=RATE, in_flight=1)
+    traffic.heights = dict.fromkeys(own_chain.names, height)
     traffic.hashes = {height: "0x" + "66" * 32}
     traffic.entries[b"\x01" * 32] = Entry(raw=b"", sent_at=0, tried_at=0, final_at=1, height=height)
     late = Fault(kind=ONE, validators=("v1",), process="app")
@@ -56,7 +56,7 @@ def test_judge_names_each_promise_that_is_broken(whole: Chain) -> None:
     greedy = [Sample(at_s=1, validator="v1", memory_mb=5_000, handles=5_000)]
     traffic.waiting[b"\x02" * 32] = Entry(raw=b"", sent_at=0, tried_at=0)
     traffic.longest_standstill = 1000.0
-    broken = judge(whole.plan, traffic, slow, greedy)
+    broken = judge(own_chain.plan, traffic, slow, greedy)
     words = (
         "was final as",
         "not in block",
@@ -73,26 +73,28 @@ def test_judge_names_each_promise_that_is_broken(whole: Chain) -> None:
 
 @pytest.mark.chain
 @pytest.mark.alone
-def test_judge_takes_no_harm_when_blocks_go_on_while_it_reads(whole: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    height = whole.wait_for_blocks(1)
-    traffic = Traffic(whole.plan, transfers(whole), rate=RATE, in_flight=1)
-    traffic.heights = dict.fromkeys(whole.names, height)
-    traffic.hashes = {height: whole.ask("eth_getBlockByNumber", hex(height), False)["hash"]}
+def test_judge_takes_no_harm_when_blocks_go_on_while_it_reads(
+    own_chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    height = own_chain.wait_for_blocks(1)
+    traffic = Traffic(own_chain.plan, transfers(own_chain), rate=RATE, in_flight=1)
+    traffic.heights = dict.fromkeys(own_chain.names, height)
+    traffic.hashes = {height: own_chain.ask("eth_getBlockByNumber", hex(height), False)["hash"]}
 
     def compare(plan: NetworkPlan, *, last: int) -> list[str]:
         traffic.hashes[last + 1] = "0x" + "66" * 32
         return compare_chains(plan, last=last)
 
     monkeypatch.setattr("benchmarks.audit.compare_chains", compare)
-    assert judge(whole.plan, traffic, [], []) == []
+    assert judge(own_chain.plan, traffic, [], []) == []
     monkeypatch.undo()
-    assert any("is 0x" in sentence or "has no block" in sentence for sentence in judge(whole.plan, traffic, [], []))
+    assert any("is 0x" in sentence or "has no block" in sentence for sentence in judge(own_chain.plan, traffic, [], []))
 
 
 @pytest.mark.chain
 @pytest.mark.alone
-def test_traffic_sees_it_when_a_final_block_changes(whole: Chain) -> None:
-    traffic = Traffic(whole.plan, transfers(whole), rate=RATE, in_flight=1)
+def test_traffic_sees_it_when_a_final_block_changes(own_chain: Chain) -> None:
+    traffic = Traffic(own_chain.plan, transfers(own_chain), rate=RATE, in_flight=1)
     traffic._see("v1", 7, {"hash": "0xaa", "transactions": []})
     traffic._see("v2", 7, {"hash": "0xaa", "transactions": []})
     with pytest.raises(ChainChanged, match="block 7"):
@@ -101,11 +103,11 @@ def test_traffic_sees_it_when_a_final_block_changes(whole: Chain) -> None:
 
 @pytest.mark.chain
 @pytest.mark.alone
-def test_draw_faults_repeats_itself_for_a_seed_and_reaches_every_process(whole: Chain) -> None:
-    first, second = (draw_faults(whole.plan, KILLS, random.Random(5)) for _ in range(2))
+def test_draw_faults_repeats_itself_for_a_seed_and_reaches_every_process(own_chain: Chain) -> None:
+    first, second = (draw_faults(own_chain.plan, KILLS, random.Random(5)) for _ in range(2))
     drawn = [next(first) for _ in range(len(KILLS))]
     assert drawn == [next(second) for _ in range(len(KILLS))]
     single = {(fault.validators, fault.process) for fault in drawn if fault.kind == ONE}
     assert len(single) == 12
-    mixed = draw_faults(whole.plan, ALL_FAULTS, random.Random(6))
+    mixed = draw_faults(own_chain.plan, ALL_FAULTS, random.Random(6))
     assert {next(mixed).kind for _ in ALL_FAULTS} == set(ALL_FAULTS)

@@ -25,22 +25,7 @@ from tests.network.proposal_stage import CHAIN_ID, MERCHANT, transfer
     ],
 )
 def test_recover_sender_finds_who_signed(fields: dict[str, Any]) -> None:
-    chosen = {"value": 0, **fields}
-    removed = [name for name, value in chosen.items() if value is None]
-    transaction = {
-        "chainId": CHAIN_ID,
-        "nonce": 0,
-        "to": "0x" + "00" * 20,
-        "value": 1,
-        "gas": 21_000,
-        "maxFeePerGas": 10,
-        "maxPriorityFeePerGas": 1,
-        **chosen,
-    }
-    for name in removed:
-        del transaction[name]
-    signed = MERCHANT.sign_transaction(transaction)
-    decoded = decode_transaction(bytes(signed.raw_transaction))
+    decoded = decode_transaction(transfer(**{"value": 0, **fields}))
     assert decoded.chain_id == CHAIN_ID
     assert decoded.gas == 21_000
     assert recover_sender(decoded).hex() == MERCHANT.address[2:].lower()
