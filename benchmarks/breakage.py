@@ -21,23 +21,25 @@ from node.network.faults import (
     hanging,
     kill_everything,
     kill_process,
+    kill_supervisor,
     kill_validator,
 )
 from node.network.launch import START_ORDER
 from node.network.plan import NetworkPlan
 
-ONE, VALIDATOR, EVERYTHING, POWER, HANG, TWO_DOWN, STEP = (
+ONE, VALIDATOR, EVERYTHING, SUPERVISOR, POWER, HANG, TWO_DOWN, STEP = (
     "kill of one process",
     "kill of one validator",
     "kill of everything",
+    "kill of the supervisor, then `till net up`",
     "kill of everything and the supervisor, then `till net up`",
     "one validator hangs",
     "two of four dead",
     "kill at a step of the handshake",
 )
-KILLS: Final = (*[ONE] * 12, VALIDATOR, EVERYTHING)
-"""A bag of faults that kills each process of four validators once, one validator, and everything."""
-ALL_FAULTS: Final = (*[ONE] * 6, *[STEP] * 3, VALIDATOR, EVERYTHING, POWER, HANG, TWO_DOWN)
+KILLS: Final = (*[ONE] * 12, VALIDATOR, EVERYTHING, SUPERVISOR)
+"""A bag of faults that kills each process of four validators once, one validator, everything, and the supervisor."""
+ALL_FAULTS: Final = (*[ONE] * 6, *[STEP] * 3, VALIDATOR, EVERYTHING, SUPERVISOR, POWER, HANG, TWO_DOWN)
 AWAY_SECONDS: Final = 15.0
 """How long a validator hangs, or two are dead."""
 STEP_SECONDS: Final = 30.0
@@ -133,7 +135,7 @@ async def _strike(plan: NetworkPlan, fault: Fault) -> float:
     elif fault.kind == EVERYTHING:
         kill_everything(plan)
     else:
-        kill_everything(plan, supervisor=True)
+        kill_supervisor(plan) if fault.kind == SUPERVISOR else kill_everything(plan, supervisor=True)
         await asyncio.to_thread(start, plan)
     return struck
 

@@ -55,6 +55,8 @@ SAMPLE_SECONDS: Final = 5.0
 TELL_SECONDS: Final = 30.0
 LAST_SECONDS: Final = 120.0
 LONGEST_PAUSE: Final = 3.0
+LEAST_REACHED: Final = 1 / 2
+"""Of what was asked for, and faults leave less than all of it: below that it was no load to speak of."""
 START_SECONDS: Final = 60.0
 
 
@@ -96,7 +98,13 @@ async def soak(plan: NetworkPlan, source: Source, order: Order, tell: Callable[[
         run.seconds = time.monotonic() - began
         verdict = partial(judge, plan, traffic, run.repaired, run.samples, full_blocks=not order.rounds)
         run.broken += await asyncio.to_thread(verdict)
+        run.broken += _too_little(order, traffic, run.seconds)
     return run, traffic
+
+
+def _too_little(order: Order, traffic: Traffic, seconds: float) -> list[str]:
+    asked, reached = order.rate * traffic.weight, traffic.final * traffic.weight / max(seconds, 1)
+    return [f"{reached:,.0f} a second of {asked:,.0f} asked for"] if reached < LEAST_REACHED * asked else []
 
 
 async def _break_things(
@@ -190,11 +198,12 @@ def print_figures(figures: dict[str, Any], console: Console) -> None:
     )
 
 
-def ceiling() -> float:
-    """Payments a second: as `make bench` measured it here, or as it was where this was written."""
+def ceiling(tell: Callable[[str], None]) -> float:
+    """Payments a second: as `make bench` measured it here, or as it was where this was written, which is said."""
     try:
         return float(json.loads(CEILING.read_text())["ceiling_per_second"])
     except (OSError, ValueError, KeyError):
+        tell(f"no ceiling of this machine in {CEILING.relative_to(PROJECT)} (make bench): another's, {USUAL_CEILING:,}")
         return USUAL_CEILING
 
 
@@ -208,7 +217,7 @@ def prepare(stand: Stand, order: Order, load: str, tell: Callable[[str], None]) 
     if load == "payments":
         tell("deploying and onboarding")
         source: Source = deploy_for_payments(stand, plan, size=BATCH, dice=random.Random(order.seed))
-        rate = order.rate or ceiling() * (ROUNDS_SHARE if order.rounds else SOAK_SHARE)
+        rate = order.rate or ceiling(tell) * (ROUNDS_SHARE if order.rounds else SOAK_SHARE)
         return plan, source, Order(**{**_fields(order), "rate": rate / BATCH})
     keys = [read_account(plan.folder / "keys" / "accounts" / f"{n}.json") for n in range(1, ACCOUNTS + 1)]
     source = Transfers(plan.chain_id, [Signer(key.private_key) for key in keys], [0] * len(keys))

@@ -26,7 +26,7 @@ FIRST = click.option(
     "--first-port",
     default=FIRST_PORT,
     show_default=True,
-    help="On a machine of its own a validator's gateway is here, p2p on the next, and four loopback ports follow.",
+    help="On a machine of its own a validator's gateway is here, p2p on the next, and six loopback ports follow.",
 )
 PRIVATE = click.option("--private-gateways", is_flag=True, help="Gateways answer on their own machines only.")
 

@@ -28,19 +28,19 @@ log = structlog.get_logger()
 
 async def start_server(application: Application, gossip: Gossip, *, host: str, port: int) -> asyncio.Server:
     """Listens for CometBFT. asyncio sets TCP_NODELAY by itself, and each answer is one write."""
-    connections: set[_Connection] = set()
+    connections: dict[_Connection, None] = {}  # in the order in which they came
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(connections) >= MAX_CONNECTIONS:
+        if len(connections) >= MAX_CONNECTIONS and not _drop_a_silent_one(connections):
             log.warning("abci.too_many_connections", open=len(connections))
             writer.close()
             return
         connection = _Connection(application, gossip, reader, writer)
-        connections.add(connection)
+        connections[connection] = None
         try:
             await connection.run()
         finally:
-            connections.discard(connection)
+            connections.pop(connection, None)
 
     def wake() -> None:
         for connection in connections:
@@ -48,6 +48,17 @@ async def start_server(application: Application, gossip: Gossip, *, host: str, p
 
     gossip.on_fresh = wake
     return await asyncio.start_server(serve, host, port, limit=READ_BUFFER)
+
+
+def _drop_a_silent_one(connections: "dict[_Connection, None]") -> bool:
+    """Hangs up on the oldest that never asked anything, so that strangers who say nothing cannot keep CometBFT out."""
+    silent = next((each for each in connections if not each.has_asked), None)
+    if silent is None:
+        return False
+    log.warning("abci.silent_connection_dropped", open=len(connections))
+    del connections[silent]
+    silent.drop()
+    return True
 
 
 class _Connection:
@@ -62,7 +73,12 @@ class _Connection:
         self._waiting_bytes = 0
         self._room = asyncio.Event()
         self._ended = False
+        self.has_asked = False
         self.arrived = asyncio.Event()
+
+    def drop(self) -> None:
+        """Ends it at once."""
+        self._writer.transport.abort()
 
     async def run(self) -> None:
         reading = asyncio.create_task(self._read())
@@ -86,6 +102,7 @@ class _Connection:
     async def _read(self) -> None:
         try:
             while (request := await read_request(self._reader)) is not None:
+                self.has_asked = True
                 self._inbox.append(request)
                 self._waiting_bytes += request.ByteSize()
                 self.arrived.set()

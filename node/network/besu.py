@@ -17,7 +17,7 @@ from Crypto.Hash import keccak
 
 from node.domain.errors import Unusable
 from node.network.keys import write_secret
-from node.network.plan import NetworkPlan, ValidatorPlan
+from node.network.plan import NetworkPlan, as_peer
 
 VANITY: Final = bytes(32)
 QBFT_MIX_HASH: Final = "0x63746963616c2062797a616e74696e65206661756c7420746f6c6572616e6365"
@@ -61,9 +61,11 @@ Hosts and ports are those of {folder}; on other machines change the enode URLs i
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Node:
-    """A validator there: its key, its public key (64 bytes) and its address."""
+    """A validator there, dialed at `host` and `port`: its key, its public key (64 bytes) and its address."""
 
-    validator: ValidatorPlan
+    name: str
+    host: str
+    port: int
     key: PrivateKey
 
     @property
@@ -74,15 +76,20 @@ class _Node:
     def address(self) -> bytes:
         return keccak.new(digest_bits=256, data=self.public).digest()[-20:]
 
+    @property
+    def enode(self) -> str:
+        return f"enode://{self.public.hex()}@{self.host}:{self.port}"
+
 
 def export_besu(plan: NetworkPlan, output: Path) -> list[Path]:
     """Writes the files into an empty or new folder, and returns their paths. Raises Unusable."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise Unusable(f"{output} is not an empty folder")
     output.mkdir(parents=True, exist_ok=True)
-    nodes = [_Node(validator=validator, key=PrivateKey()) for validator in plan.validators]
+    peers = (*map(as_peer, plan.validators), *plan.others)
+    nodes = [_Node(name=peer.name, host=peer.host, port=peer.p2p, key=PrivateKey()) for peer in peers]
     genesis = json.loads((plan.folder / "genesis.json").read_text())
-    enodes = [f"enode://{node.public.hex()}@{plan.host}:{node.validator.ports.p2p}" for node in nodes]
+    enodes = [node.enode for node in nodes]
     texts = {
         "genesis.json": json.dumps(besu_genesis(genesis, [node.address for node in nodes]), indent=2) + "\n",
         "static-nodes.json": json.dumps(enodes, indent=2) + "\n",
@@ -92,8 +99,8 @@ def export_besu(plan: NetworkPlan, output: Path) -> list[Path]:
     for name, text in texts.items():
         (output / name).write_text(text)
     for node in nodes:
-        write_secret(output / node.validator.name / "key", "0x" + node.key.secret.hex() + "\n")
-    return [*(output / name for name in texts), *(output / node.validator.name / "key" for node in nodes)]
+        write_secret(output / node.name / "key", "0x" + node.key.secret.hex() + "\n")
+    return [*(output / name for name in texts), *(output / node.name / "key" for node in nodes)]
 
 
 def besu_genesis(genesis: dict[str, Any], validators: Sequence[bytes]) -> dict[str, Any]:

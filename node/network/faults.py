@@ -41,6 +41,11 @@ def kill_everything(plan: NetworkPlan, *, supervisor: bool = False) -> None:
         send(running, signal.SIGKILL)
 
 
+def kill_supervisor(plan: NetworkPlan) -> None:
+    """Kills the supervisor alone: its validators run on with nobody to look after them."""
+    send(_state(plan).supervisor, signal.SIGKILL)
+
+
 @contextmanager
 def down(plan: NetworkPlan, *validators: str) -> Iterator[None]:
     """These validators are dead (SIGKILL) until the end, when the supervisor, asleep until then, finds them."""

@@ -117,6 +117,7 @@ def _chain_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, objec
         "cache": 256,
         "history.transactions": 0,
         "verbosity": 2,
+        "log.format": "json",
     }
 
 

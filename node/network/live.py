@@ -33,10 +33,10 @@ NOTHING: Final = "-"
 class Usage:
     """What a validator has and takes up: peers, pending transactions, bytes on disk, open files. None: not known."""
 
-    peers: int | None
-    pool: int | None
-    disk: int | None
-    handles: int | None
+    peers: int | None = None
+    pool: int | None = None
+    disk: int | None = None
+    handles: int | None = None
 
 
 class Live:
@@ -73,30 +73,37 @@ class Live:
 
 
 def draw(status: NetworkStatus, usages: dict[str, Usage]) -> Table:
-    """One picture."""
+    """One picture: the validators of this folder, then those elsewhere, of which only their block is known."""
     state = f"supervisor {status.supervisor_pid}" if status.running else "not running"
-    highest = max((each.height for each in status.validators if each.height is not None), default=None)
+    known = [each.height for each in (*status.validators, *status.others) if each.height is not None]
+    highest = max(known, default=None)
     table = Table(title=f"Chain {status.chain_id}: {state}", title_justify="left", expand=False)
     table.add_column("name")
     for column in ("height", "lag", "age s", "peers", "pool", "MB", "disk MB", "files"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("processes")
     for each in status.validators:
-        usage = usages[each.name]
-        table.add_row(
-            each.name,
-            _shown(each.height),
-            _shown(None if each.height is None or highest is None else highest - each.height),
-            NOTHING if each.last_final_age_s is None else f"{each.last_final_age_s:.1f}",
-            _shown(usage.peers),
-            _shown(usage.pool),
-            _shown(each.memory_mb or None),
-            _shown(None if usage.disk is None else usage.disk // MEGABYTE),
-            _shown(usage.handles),
-            "all run" if len(each.pids) == PROCESSES_EACH else " ".join(each.pids) or "none",
-            style=_style(each),
-        )
+        processes = "all run" if len(each.pids) == PROCESSES_EACH else " ".join(each.pids) or "none"
+        missing = len(each.pids) < PROCESSES_EACH
+        table.add_row(*_cells(each, highest, usages[each.name]), processes, style=_style(each, missing=missing))
+    for each in status.others:
+        table.add_row(*_cells(each, highest, Usage()), "elsewhere", style=_style(each))
     return table
+
+
+def _cells(validator: ValidatorStatus, highest: int | None, usage: Usage) -> tuple[str, ...]:
+    height, age = validator.height, validator.last_final_age_s
+    return (
+        validator.name,
+        _shown(height),
+        _shown(None if height is None or highest is None else highest - height),
+        NOTHING if age is None else f"{age:.1f}",
+        _shown(usage.peers),
+        _shown(usage.pool),
+        _shown(validator.memory_mb or None),
+        _shown(None if usage.disk is None else usage.disk // MEGABYTE),
+        _shown(usage.handles),
+    )
 
 
 def folder_bytes(folder: Path) -> int | None:
@@ -113,8 +120,8 @@ def folder_bytes(folder: Path) -> int | None:
     return total if folder.is_dir() else None
 
 
-def _style(validator: ValidatorStatus) -> str:
-    if validator.height is None or len(validator.pids) < PROCESSES_EACH:
+def _style(validator: ValidatorStatus, *, missing: bool = False) -> str:
+    if validator.height is None or missing:
         return "red"
     slow = validator.last_final_age_s is not None and validator.last_final_age_s > SLOW_BLOCK_SECONDS
     return "yellow" if slow else ""

@@ -8,11 +8,12 @@ import errno
 import random
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from node.domain.errors import Unusable
-from node.network.plan import NetworkPlan, Ports
+from node.network.plan import NetworkPlan, Ports, ValidatorPlan
 
 EPHEMERAL_RANGE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 USUAL_EPHEMERAL_START: Final = 32_768
@@ -58,13 +59,18 @@ def check_ports(plan: NetworkPlan) -> None:
     """
     deadline = time.monotonic() + LETTING_GO
     for validator in plan.validators:
-        addresses = {"gateway": validator.gateway_listen, "p2p": validator.listen}
-        for purpose, port in validator.ports:
-            address = addresses.get(purpose, plan.host)
+        for purpose, address, port in listened_on(plan, validator):
             while not is_free(address, port):
                 if time.monotonic() > deadline:
                     raise PortInUse(f"{address}:{port} ({purpose} of {validator.name})")
                 time.sleep(PAUSE)
+
+
+def listened_on(plan: NetworkPlan, validator: ValidatorPlan) -> Iterator[tuple[str, str, int]]:
+    """What each port of a validator is for, and the address and port where it listens."""
+    addresses = {"gateway": validator.gateway_listen, "p2p": validator.listen}
+    for purpose, port in validator.ports:
+        yield purpose, addresses.get(purpose, plan.host), port
 
 
 def is_free(host: str, port: int) -> bool:

@@ -55,6 +55,7 @@ def comet_config(plan: NetworkPlan, validator: ValidatorPlan) -> str:
 abci = "socket"
 moniker = "{validator.name}"
 log_level = "error"
+log_format = "json"
 filter_peers = true
 
 [rpc]

@@ -1,6 +1,6 @@
 """Whose key a validator signs with: its own file, or a remote signer's.
 
-A remote signer is a program that dials CometBFT and speaks its socket protocol (docs/runbook.md). Another key for the
+A remote signer is a program that dials CometBFT and speaks its socket protocol (docs/operate.md). Another key for the
 own file is the work of node/network/rotate.py.
 """
 

@@ -78,7 +78,7 @@ WantedBy=multi-user.target
 BACKUP: Final = """\
 [Unit]
 Description=Backup of {validator} of the Tillnet validators in {folder}
-Documentation=file://{project}/docs/runbook.md
+Documentation=file://{project}/docs/operate.md
 
 [Service]
 Type=oneshot

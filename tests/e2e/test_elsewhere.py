@@ -4,6 +4,7 @@ It makes blocks all the time, as a chain of several nodes would, and none of its
 operator and the bridge coin, which elsewhere the chain's owner does.
 """
 
+import json
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -18,7 +19,7 @@ from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
 from node.demo import stand as stands
 from node.demo.plan import Plan
-from node.demo.stand import BROWNIE, BridgePorts, Stand
+from node.demo.stand import BROWNIE, PROJECT, TILL, BridgePorts, Stand
 from node.iso8583.retail_mac import RetailMac
 from node.network.keys import make_account, write_account
 from node.network.rpc import call
@@ -105,6 +106,14 @@ def stand(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
         patience.undo()
 
 
+def told(there: ForeignStand, *question: str) -> Any:
+    """What a `till` question is answered with, asked with the chain's URL alone."""
+    where = ("--rpc", there.url, "--deployment", str(there.network_folder / "deployment.json"), "--json")
+    done = subprocess.run([*TILL, *question, *where], cwd=PROJECT, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.fixture
 async def ledger(stand: tuple[ForeignStand, Plan, BridgePorts]) -> AsyncIterator[Ledger]:
     async with Rpc([stand[0].url]) as rpc:
@@ -118,6 +127,13 @@ async def test_payment_reaches_a_chain_that_is_given_by_url(
     assert int(call(there.url, "eth_chainId", []), 16) == CHAIN_ID
     await _pay(ports, plan, stan=1)
     await until_coins(ledger, plan.members[ANNA], POINTS)
+    paid = told(there, "payment", "1-1")
+    assert (paid["outcome"], paid["member"]) == ("final", plan.members[ANNA])
+    assert sum(line["points"] for line in paid["lines"]) == POINTS
+    assert told(there, "member", str(paid["member"]))["points"] == POINTS
+    assert told(there, "merchant", str(paid["merchant"]))["active"]
+    block = told(there, "block", str(paid["block"]))
+    assert block["hash"] == paid["block_hash"] and block["payments"] == {"1": 1}
 
     # the same chain, as one whose newest block may still be another
     ports = there.follow("finalized")

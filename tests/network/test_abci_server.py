@@ -112,6 +112,38 @@ async def test_server_reads_no_further_when_much_waits_already(
     await flooding
 
 
+async def test_comet_finds_a_place_when_others_hold_all_of_them_and_say_nothing(comet: tuple[Comet, Stage]) -> None:
+    client, _ = comet
+    client.write("echo", message="it was here first")
+    await asyncio.wait_for(client.read(), 5)
+    address = client.writer.get_extra_info("peername")
+    silent = [await asyncio.open_connection(*address) for _ in range(server.MAX_CONNECTIONS + 5)]
+    newcomer = Comet(*await asyncio.open_connection(*address))
+    newcomer.write("echo", message="again")
+    assert (await asyncio.wait_for(newcomer.read(), 5)).echo.message == "again"
+    client.write("echo", message="and still")
+    assert (await asyncio.wait_for(client.read(), 5)).echo.message == "and still"
+    # the oldest of the silent ones had to go
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(silent[0][0].readexactly(1), 5)
+    for _, writer in [*silent, (newcomer.reader, newcomer.writer)]:
+        writer.close()
+
+
+async def test_nobody_is_dropped_when_all_have_asked(comet: tuple[Comet, Stage]) -> None:
+    client, _ = comet
+    address = client.writer.get_extra_info("peername")
+    asking = [Comet(*await asyncio.open_connection(*address)) for _ in range(server.MAX_CONNECTIONS - 1)]
+    for each in (client, *asking):
+        each.write("echo", message="x")
+        await asyncio.wait_for(each.read(), 5)
+    reader, writer = await asyncio.open_connection(*address)
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    for each in asking:
+        each.writer.close()
+    writer.close()
+
+
 async def _flood(client: Comet, *, megabytes: int) -> None:
     for _ in range(megabytes):
         client.write("echo", message="x" * 1_000_000)

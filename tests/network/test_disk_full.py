@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from node.network.control import start, stop, wait_until_final
+from node.network.doctor import machine
+from node.network.doctor.finding import Level, Patient
 from node.network.faults import processes_of
 from node.network.init import NetworkOrder, init_network
 from node.network.processes import is_alive
@@ -67,6 +69,8 @@ def test_validator_stops_and_comes_back_when_its_disk_is_full(small_disk: Chain)
     wait_until(lambda: not processes_of(chain.plan, POOR), seconds=60, what="it is stopped, and not started again")
     assert not any(map(is_alive, before.values()))
     chain.wait_for_blocks(5, *others, seconds=60)
+    disks = [finding for finding in machine.check_disk_space(Patient(plan=chain.plan)) if POOR in finding.text]
+    assert [finding.level for finding in disks] == [Level.WRONG]
     raw, tx_hash = member.sign()
     chain.send(raw, at=others[0])
     chain.wait_for_receipt(tx_hash, *others)

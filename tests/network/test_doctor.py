@@ -21,7 +21,7 @@ from node.network.doctor.finding import Finding, Level, Limits, Patient
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import find_engine
-from node.network.plan import NetworkPlan, ValidatorPlan, as_peer
+from node.network.plan import NetworkPlan, ValidatorPlan, as_peer, with_validator
 from node.network.processes import Running, RunState, note, write_state
 from node.network.signstate import STATE_PATH, SignState, put_sign_state
 from tests.network.chain import Chain
@@ -112,6 +112,15 @@ def test_a_taken_port_is_told(plan: NetworkPlan) -> None:
         other.listen()
         assert "engine of v2" in wrongs(machine.check_ports(Patient(plan=plan)))
     assert wrongs(machine.check_ports(Patient(plan=plan))) == ""
+
+
+def test_a_port_is_taken_where_the_validator_listens(plan: NetworkPlan) -> None:
+    host = with_validator(plan, "v2", listen="127.0.0.2", gateway_listen="127.0.0.2")
+    with socket.socket() as other:
+        other.bind(("127.0.0.2", plan.validators[1].ports.gateway))
+        other.listen()
+        assert "127.0.0.2" in wrongs(machine.check_ports(Patient(plan=host)))
+        assert wrongs(machine.check_ports(Patient(plan=plan))) == ""
 
 
 def test_the_kernel_is_asked_about_its_clock(plan: NetworkPlan, monkeypatch: pytest.MonkeyPatch) -> None:

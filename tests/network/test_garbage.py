@@ -86,7 +86,7 @@ def test_abci_port_holds_little_when_many_promise_large_messages(whole: Chain) -
 def test_validator_goes_on_when_a_thousand_connections_say_nothing(whole: Chain) -> None:
     before = processes_of(whole.plan, TARGET)
     memory = {kind: memory_bytes(running) for kind, running in before.items()}
-    ports = [getattr(whole.plan.validator(TARGET).ports, purpose) for purpose in PORTS if purpose != "abci"]
+    ports = [getattr(whole.plan.validator(TARGET).ports, purpose) for purpose in PORTS]
     with ExitStack() as clients:
         for place in range(SILENT):
             with suppress(OSError):

@@ -27,8 +27,9 @@ from node.network.besu import QBFT_MIX_HASH, export_besu, extra_data
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
 from node.network.launch import PROJECT
-from node.network.live import Live
+from node.network.live import Live, Usage, draw
 from node.network.plan import NetworkPlan, as_peer
+from node.network.status import network_status
 from node.network.units import UnitOrder, write_units
 from tests.network.chain import Chain
 
@@ -59,6 +60,24 @@ def test_live_table_has_dashes_when_nothing_runs(plan: NetworkPlan) -> None:
         assert name == validator.name and processes == "none"
         assert [cell for place, cell in enumerate(cells) if place != 6] == ["-"] * 7
         assert int(cells[6]) >= 0  # what block 0 takes on disk
+
+
+@pytest.mark.chain
+def test_live_table_of_a_host_shows_those_elsewhere_and_how_far_it_is_behind(whole: Chain) -> None:
+    own, *elsewhere = whole.plan.validators
+    host = replace(whole.plan, validators=(own,), others=tuple(map(as_peer, elsewhere)))
+    operator = replace(host, validators=(), others=tuple(map(as_peer, whole.plan.validators)))
+    for plan in (host, operator):
+        text = _drawn(plan)
+        for peer in plan.others:
+            _, height, lag, age, *rest, processes = _row(text, peer.name)
+            assert int(height) > 0 and int(lag) < 5 and float(age) < 60 and processes == "elsewhere"
+            assert set(rest) == {"-"}
+    status = network_status(host)
+    ahead = replace(status, others=tuple(replace(each, height=(each.height or 0) + 50) for each in status.others))
+    table = draw(ahead, {own.name: Usage()})
+    lags = [int(text) for text in table.columns[2].cells]
+    assert lags[0] >= 45 and max(lags[1:]) < 5
 
 
 @pytest.mark.chain
@@ -181,6 +200,18 @@ def test_besu_files_say_what_the_network_says(plan: NetworkPlan, tmp_path: Path)
     assert "never run" in (output / "README.md").read_text()
     with pytest.raises(Unusable, match="empty"):
         export_besu(plan, output)
+
+
+@pytest.mark.parametrize("own", [0, 1])
+def test_besu_files_of_a_host_or_an_operator_name_all_validators(plan: NetworkPlan, tmp_path: Path, own: int) -> None:
+    here, elsewhere = plan.validators[:own], plan.validators[own:]
+    others = tuple(replace(as_peer(each), host=f"10.0.0.{place}") for place, each in enumerate(elsewhere, 1))
+    export_besu(replace(plan, validators=here, others=others), tmp_path / "besu")
+    genesis = json.loads((tmp_path / "besu" / "genesis.json").read_text())
+    _, validators, *_ = rlp.decode(bytes.fromhex(genesis["extraData"][2:]))
+    enodes = json.loads((tmp_path / "besu" / "static-nodes.json").read_text())
+    assert len(validators) == len(enodes) == len(plan.validators)
+    assert [enode.partition("@")[2] for enode in enodes[own:]] == [f"{peer.host}:{peer.p2p}" for peer in others]
 
 
 def test_extra_data_is_that_of_besus_own_example() -> None:

@@ -119,7 +119,7 @@ def check_sign_state(patient: Patient) -> Iterator[Finding]:
         state = read_sign_state(home)
         signed = last_signed(patient, validator)
         if state is None:
-            text, remedy = f"{home / STATE_PATH} is missing", "do not start it; see docs/runbook.md, restore"
+            text, remedy = f"{home / STATE_PATH} is missing", "do not start it; see docs/operate.md, restore"
             yield wrong("sign state", text, remedy)
         elif signed is None:
             yield ok("sign state", f"{validator.name} signed {state} (no chain to compare with)")

@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]
 from node.domain.errors import Unusable
 from node.network.doctor.finding import Finding, Patient, ok, warning, wrong
 from node.network.launch import find_engine
-from node.network.ports import is_free
+from node.network.ports import is_free, listened_on
 
 ENGINES: Final = {"geth": "github.com/ethereum/go-ethereum", "cometbft": "github.com/cometbft/cometbft"}
 PINS: Final = Path(__file__).parents[1] / "engines"
@@ -44,15 +44,18 @@ def check_engines(_: Patient) -> Iterator[Finding]:
 
 
 def check_disk_space(patient: Patient) -> Iterator[Finding]:
-    """There is room where the network's folder lies."""
-    free, limits = shutil.disk_usage(patient.plan.folder).free, patient.limits
-    text = f"{free // MEGABYTE} MB free for {patient.plan.folder}"
-    if free < limits.disk_wrong:
-        yield wrong("disk", text, "make room now: validators stop when it is full, and go on by themselves after")
-    elif free < limits.disk_warning:
-        yield warning("disk", text, "make room; docs/network.md says how much a day takes")
-    else:
-        yield ok("disk", text)
+    """There is room where the network's folder lies, and where a validator has a disk of its own."""
+    plan, limits = patient.plan, patient.limits
+    homes = [home for validator in plan.validators if (home := plan.home(validator.name)).is_dir()]
+    for folder in {each.stat().st_dev: each for each in reversed((plan.folder, *homes))}.values():
+        free = shutil.disk_usage(folder).free
+        text = f"{free // MEGABYTE} MB free for {folder}"
+        if free < limits.disk_wrong:
+            yield wrong("disk", text, "make room now: validators stop when it is full, and go on by themselves after")
+        elif free < limits.disk_warning:
+            yield warning("disk", text, "make room; docs/network.md says how much a day takes")
+        else:
+            yield ok("disk", text)
 
 
 def check_memory(patient: Patient) -> Iterator[Finding]:
@@ -89,10 +92,10 @@ def check_ports(patient: Patient) -> Iterator[Finding]:
     for validator in patient.plan.validators:
         if patient.processes(validator):
             continue
-        for purpose, port in validator.ports:
-            if not is_free(patient.plan.host, port):
+        for purpose, address, port in listened_on(patient.plan, validator):
+            if not is_free(address, port):
                 taken += 1
-                text = f"{patient.plan.host}:{port} ({purpose} of {validator.name}) is taken"
+                text = f"{address}:{port} ({purpose} of {validator.name}) is taken"
                 yield wrong("ports", text, f"find out by whom (ss -ltnp 'sport = :{port}'), and end that")
     if not taken:
         yield ok("ports", "free, or in use by their own validator")
