@@ -193,7 +193,8 @@ def test_deposit_and_withdraw_gains_nothing(till: Till, cycles: list[int], data:
             paid_in += amount
             till.twin.tick(data.draw(st.sampled_from([0, 40, 200])) * DAY)
             till.operate(till.world.cash, "withdraw", 0, bytes(32))
-            ready = [i for i in range(card) if till.rebates.view("dueOf", ADA, i)[0]]
+            # a month of a small promise may come to nothing, and there is nothing to release then
+            ready = [i for i in range(card) if till.rebates.view("dueOf", ADA, i)[1]]
             if ready:
                 till.operate(till.rebates, "releaseRebates", ADA, ready)
             till.send(till.value, "closeCard", card, to, 0, 0, b"", sender=till.world.holder)
