@@ -1,13 +1,14 @@
 """Network management and reconciliation over real TCP: sign-on, key change, cut-over, totals."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from node.bridge.keys.key import Algorithm, Key, Purpose
 from node.bridge.verify.key_change import KeyEncryptingKeys
 from node.bridge.verify.mac_keys import MacKeys
 from node.domain.errors import KeysUnwritable, Unusable, WrongMac
@@ -29,6 +30,10 @@ GOOD = {"card": CARD, "amount": 1_200, "currency": CURRENCY}
 KEK = bytes.fromhex("1111111111111111222222222222222233333333333333334444")[:24]
 TILL = TerminalId("TILL0001")
 OURS = Totals(debits=3, debit_amount=3_600, debit_reversals=1, debit_reversal_amount=1_200, credits=1, credit_amount=10)
+
+
+def a_key(value: bytes) -> Key:
+    return Key(purpose=Purpose.MAC, algorithm=Algorithm.TDES, value=value)
 
 
 def number_of(day: date) -> int:
@@ -134,7 +139,9 @@ async def test_a_key_change_gives_a_key_and_both_are_live(
         assert (await pos.purchase(fresh, **GOOD)).approved
     lines = key_file.read_text().splitlines()
     assert lines[0] == "# keys" and lines[1].endswith("# drawn in May") and lines[2] == f"TILL2 {MAC_KEY.hex()}"
-    assert lines[1].split()[2] == MAC_KEY.hex() and key_file.stat().st_mode & 0o777 == 0o600
+    before, until = lines[1].split()[2].split("@")
+    assert before == MAC_KEY.hex() and datetime.fromisoformat(until) > NOW + timedelta(hours=71)
+    assert key_file.stat().st_mode & 0o777 == 0o600
     assert RetailMac(bytes.fromhex(lines[1].split()[1])).compute(b"x") == fresh.mac.compute(b"x")
 
 
@@ -190,9 +197,9 @@ async def test_a_key_change_is_answered_96_and_changes_nothing_when_the_file_can
 def test_change_refuses_a_key_that_the_file_no_longer_has(key_file: Path) -> None:
     keys = MacKeys(key_file)
     with pytest.raises(WrongMac):
-        keys.change(TILL, RetailMac(b"\x66" * 16), b"\x77" * 16)
+        keys.change(TILL, RetailMac(b"\x66" * 16), a_key(b"\x77" * 16))
     with pytest.raises(KeysUnwritable):
-        MacKeys(None).change(TILL, RetailMac(MAC_KEY), b"\x77" * 16)
+        MacKeys(None).change(TILL, RetailMac(MAC_KEY), a_key(b"\x77" * 16))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
@@ -207,10 +214,10 @@ def test_no_terminal_is_locked_out_whatever_gets_lost_or_is_replayed(key_file: P
             live = [key.compute(b"x") for key in keys.of(TILL)]
             for old in used:
                 if RetailMac(old).compute(b"x") in live:
-                    keys.change(TILL, RetailMac(old), fresh)
+                    keys.change(TILL, RetailMac(old), a_key(fresh))
             continue
         used.append(held)
-        new = keys.change(TILL, RetailMac(held), fresh)
+        new = keys.change(TILL, RetailMac(held), a_key(fresh)).value
         held = new if step == "got" else held
         assert RetailMac(held).compute(b"x") in [key.compute(b"x") for key in keys.of(TILL)]
         assert len(keys.of(TILL)) <= 2
@@ -221,8 +228,8 @@ def test_a_file_of_key_encrypting_keys_that_is_none_is_one_sentence(tmp_path: Pa
     path = tmp_path / "kek.keys"
     path.touch(mode=0o600)
     path.write_text(line + "\n")
-    with pytest.raises(Unusable, match="32 or 48 hexadecimal digits") as caught:
-        KeyEncryptingKeys.of(path)
+    with pytest.raises(Unusable, match=r"ine 1 of the key file .* (is not|has a|is wrong)") as caught:
+        KeyEncryptingKeys(path)
     assert "22" * 16 not in str(caught.value)
 
 
