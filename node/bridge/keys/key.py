@@ -84,7 +84,7 @@ class Key:
         """
         if self.algorithm is Algorithm.AES:
             return AesCmac(self.value).tag(bytes(16))[:CHECK_BYTES].hex().upper()
-        sealer = Cipher(TripleDES(self.value), modes.ECB()).encryptor()
+        sealer = Cipher(TripleDES(triple(self.value)), modes.ECB()).encryptor()
         return sealer.update(bytes(_DES_BYTES))[:CHECK_BYTES].hex().upper()
 
     @property
@@ -106,6 +106,11 @@ def draw_key(purpose: Purpose, algorithm: Algorithm, randomness: Callable[[int],
     if algorithm is Algorithm.TDES:
         value = bytes(des.adjust_key_parity(value))
     return Key(purpose=purpose, algorithm=algorithm, value=value)
+
+
+def triple(value: bytes) -> bytes:
+    """A TDES key with all three parts: of two, the first is the third as well."""
+    return (value + value[:_DES_BYTES])[: 3 * _DES_BYTES]
 
 
 def master_check_value(value: bytes) -> str:

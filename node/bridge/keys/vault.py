@@ -44,20 +44,18 @@ class Vault:
     def __init__(self, master: MasterKeys | None = None) -> None:
         self.master = master
 
-    def open(self, text: str, purpose: Purpose, terminal: TerminalId, where: str) -> Held:
-        """The key in a word; `where` begins what is said of a bad one. Raises Unusable, which never quotes the word."""
+    def open(self, text: str, purpose: Purpose, terminal: TerminalId, where: str, *, clear: bool = False) -> Held:
+        """The key in a word; `where` begins what is said of a bad one. With `clear` a key in clear is taken beside a
+        master key, too. Raises Unusable, which never quotes the word.
+        """
         try:
             word = Word.read(text)
         except ValueError:
             raise Unusable(
                 f"{where} has a word that is no key, or is neither in clear nor wrapped as it should"
             ) from None
-        if self.master is not None and not word.master:
+        if self.master is not None and not word.master and not clear:
             raise Unusable(f"{where} has a key in clear; {_HOW}")
-        return self.open_any(word, purpose, terminal, where)
-
-    def open_any(self, word: Word, purpose: Purpose, terminal: TerminalId, where: str) -> Held:
-        """The same, and a key in clear beside a master key: for wrapping it."""
         value = word.body
         if word.master:
             value = self._unwrapped(word, purpose, terminal, where)

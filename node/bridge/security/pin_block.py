@@ -14,7 +14,7 @@ from typing import Final
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.utils import CryptographyDeprecationWarning
 
-from node.bridge.keys.key import Algorithm, Key, Purpose
+from node.bridge.keys.key import Algorithm, Key, Purpose, triple
 from node.bridge.keys.vault import Held, Vault
 from node.bridge.security.watched import WatchedFile
 from node.domain.errors import MalformedMessage, Unusable
@@ -55,7 +55,7 @@ class PinKey:
         try:
             if self._aes:
                 return str(pinblock.decipher_pinblock_iso_4(self._key, block, pan))
-            opener = Cipher(TripleDES(self._key), modes.ECB()).decryptor()
+            opener = Cipher(TripleDES(triple(self._key)), modes.ECB()).decryptor()
             return str(pinblock.decode_pinblock_iso_0(opener.update(block), pan.zfill(_PAN_DIGITS)))
         except ValueError:
             # psec says in it what the block holds
