@@ -2,18 +2,23 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from node.bridge.intake_iso8583 import serve_iso8583
+from node.bridge.intake_ports import Ports
 from node.bridge.keys.key import Algorithm, Key, Purpose
 from node.bridge.verify.key_change import KeyEncryptingKeys
 from node.bridge.verify.mac_keys import MacKeys
+from node.config import Iso8583Settings
 from node.domain.errors import KeysUnwritable, Unusable, WrongMac
 from node.domain.ids import TerminalId
 from node.domain.totals import Totals
+from node.iso8583.aes_cmac import AesCmac
 from node.iso8583.network import TOTALS
 from node.iso8583.retail_mac import RetailMac
 from node.iso8583.wire import Fields
@@ -22,7 +27,7 @@ from node.pos.back_office import advice, reconciliation
 from node.pos.connection import PosConnection
 from node.pos.keys import with_new_key
 from node.pos.messages import PosTerminal, Request
-from tests.offchain.bridge_in.conftest import CARD, CURRENCY, MAC_KEY, FakeDesk, FakeJournal
+from tests.offchain.bridge_in.conftest import CARD, CURRENCY, MAC_KEY, FakeDesk, FakeJournal, listening
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 TODAY = NOW.date()
@@ -192,6 +197,43 @@ async def test_a_key_change_is_answered_96_and_changes_nothing_when_the_file_can
         assert (reply.response_code, reply.mac_right, "KB" in reply.facts) == ("96", True, False)
         (key_file.parent / "mac.keys.new").rmdir()
         assert (await pos.change_key(terminal)).approved
+
+
+async def test_the_key_before_is_refused_once_its_time_is_over(
+    listen, ports: Ports, terminal: PosTerminal, key_file: Path, kek_file: Path
+) -> None:
+    now = [1_800_000_000.0]
+    keys = MacKeys(key_file, overlap_seconds=600, clock=lambda: now[0])
+    settings = Iso8583Settings(mac_key_file=key_file, key_encrypting_file=kek_file)
+    async with listening(partial(serve_iso8583, keys=keys), settings, ports) as (host, port):
+        pos = await PosConnection.open(host, port, timeout=5.0)
+        fresh = with_new_key(terminal, await pos.change_key(terminal), KEK)
+        now[0] += 599
+        assert [(await pos.purchase(each, **GOOD)).response_code for each in (terminal, fresh)] == ["00", "00"]
+        now[0] += 1
+        assert [(await pos.purchase(each, **GOOD)).response_code for each in (terminal, fresh)] == ["97", "00"]
+        assert (await pos.change_key(terminal)).response_code == "97"
+        assert (await pos.change_key(fresh)).approved
+        await pos.close()
+
+
+@pytest.mark.parametrize(("kek", "code"), [("aes:" + "5C" * 32, "00"), ("5C6D" * 8, "12")])
+async def test_a_key_change_gives_an_aes_key_under_an_aes_key_only(
+    listen, terminal: PosTerminal, key_file: Path, kek_file: Path, kek: str, code: str
+) -> None:
+    key_file.write_text(f"TILL0001 aes:{MAC_KEY.hex()}\n")
+    kek_file.write_text(f"TILL0001 {kek}\n")
+    till = replace(terminal, mac=AesCmac(MAC_KEY))
+    async with listen(key_encrypting_file=kek_file, mac="aes-cmac") as listener:
+        pos = await listener.connect()
+        reply = await pos.change_key(till)
+        assert (reply.response_code, reply.mac_right) == (code, True)
+        if reply.approved:
+            fresh = with_new_key(till, reply, b"\x5c" * 32)
+            assert isinstance(fresh.mac, AesCmac) and (await pos.purchase(fresh, **GOOD)).approved
+            assert (await pos.purchase(till, **GOOD)).approved
+    words = key_file.read_text().split()[1:]
+    assert len(words) == (2 if code == "00" else 1) and all(word.startswith("aes:") for word in words)
 
 
 def test_change_refuses_a_key_that_the_file_no_longer_has(key_file: Path) -> None:
