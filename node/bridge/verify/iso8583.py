@@ -98,10 +98,10 @@ def check_mac(message: Message, covered: bytes, rules: Rules, *, required: bool)
     if max(fields) != number or (number == MAC_ELEMENT_2 and MAC_ELEMENT in fields):
         raise WrongMac("it is not the last element")
     mac = bytes.fromhex(fields[number])
-    for key in rules.keys.of(terminal_id(fields)):
-        if rules.mac in (None, key.algorithm) and key.verify(covered, mac):
-            return key
-    raise WrongMac()
+    key = rules.keys.find(terminal_id(fields), covered, mac, only=rules.mac)
+    if key is None:
+        raise WrongMac()
+    return key
 
 
 def terminal_id(fields: Mapping[int, str]) -> TerminalId:

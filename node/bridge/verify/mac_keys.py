@@ -19,7 +19,7 @@ from node.bridge.keys.key_file import KeyFile, Stamp, locked, read_key_file, rep
 from node.bridge.keys.vault import Held, Vault
 from node.domain.errors import KeysUnwritable, Unusable, WrongMac
 from node.domain.ids import TerminalId
-from node.iso8583.mac import MacKey
+from node.iso8583.mac import MacAlgorithm, MacKey
 
 _LIVE_KEYS: Final = 2
 _PROBE: Final = b"which key is it"
@@ -56,6 +56,7 @@ class MacKeys:
         self._stamp: Stamp = (0, 0, 0)
         self._keys: dict[TerminalId, tuple[_Loaded, ...]] = {}
         self._opened: dict[tuple[TerminalId, str], _Loaded] = {}
+        self._noted: set[tuple[str, TerminalId]] = set()
         self._lock = threading.Lock()
         if path is not None:
             self._take(read_key_file(path), path)
@@ -64,6 +65,22 @@ class MacKeys:
         """The terminal's live keys, the newest first; empty if it has none."""
         now = self._clock()
         return tuple([each.mac for each in self._keys.get(terminal, ()) if each.held.is_live(now)])
+
+    def find(self, terminal: TerminalId, data: bytes, mac: bytes, *, only: MacAlgorithm | None = None) -> MacKey | None:
+        """The live key, of the algorithm `only` if one is named, under which this is the MAC over the data.
+
+        A terminal that still uses an older key is logged, once for each, and so is one whose key has ended.
+        """
+        now = self._clock()
+        for place, each in enumerate(self._keys.get(terminal, ())):
+            if only not in (None, each.mac.algorithm) or not each.mac.verify(data, mac):
+                continue
+            if not place and each.held.until is None:
+                return each.mac
+            live = each.held.is_live(now)
+            self._note("mac_keys.older" if live else "mac_keys.ended", terminal, each.held)
+            return each.mac if live else None
+        return None
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -108,8 +125,14 @@ class MacKeys:
         _LOG.info("mac_keys.changed", terminal=terminal, check_value=fresh.check_value, until=until)
         return fresh
 
+    def _note(self, event: str, terminal: TerminalId, held: Held) -> None:
+        if (event, terminal) not in self._noted:
+            self._noted.add((event, terminal))
+            _LOG.warning(event, terminal=terminal, check_value=held.key.check_value, until=held.until)
+
     def _take(self, file: KeyFile, path: Path) -> None:
         """Opens what is new in the file: a token may take its time for each key."""
+        before = self._keys
         opened: dict[tuple[TerminalId, str], _Loaded] = {}
         keys: dict[TerminalId, tuple[_Loaded, ...]] = {}
         for terminal, (number, words) in file.lines.items():
@@ -120,6 +143,7 @@ class MacKeys:
                 opened[terminal, word] = self._opened.get((terminal, word)) or self._open(word, terminal, where)
             keys[terminal] = tuple([opened[terminal, word] for word in words])
         self._keys, self._opened, self._stamp = keys, opened, file.stamp
+        self._noted = {each for each in self._noted if keys.get(each[1]) == before.get(each[1])}
 
     def _open(self, word: str, terminal: TerminalId, where: str) -> _Loaded:
         held = self._vault.open(word, Purpose.MAC, terminal, where)

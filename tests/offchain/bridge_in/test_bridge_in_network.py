@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -205,16 +206,20 @@ async def test_the_key_before_is_refused_once_its_time_is_over(
     now = [1_800_000_000.0]
     keys = MacKeys(key_file, overlap_seconds=600, clock=lambda: now[0])
     settings = Iso8583Settings(mac_key_file=key_file, key_encrypting_file=kek_file)
-    async with listening(partial(serve_iso8583, keys=keys), settings, ports) as (host, port):
-        pos = await PosConnection.open(host, port, timeout=5.0)
-        fresh = with_new_key(terminal, await pos.change_key(terminal), KEK)
-        now[0] += 599
-        assert [(await pos.purchase(each, **GOOD)).response_code for each in (terminal, fresh)] == ["00", "00"]
-        now[0] += 1
-        assert [(await pos.purchase(each, **GOOD)).response_code for each in (terminal, fresh)] == ["97", "00"]
-        assert (await pos.change_key(terminal)).response_code == "97"
-        assert (await pos.change_key(fresh)).approved
-        await pos.close()
+    serve = partial(serve_iso8583, keys=keys)
+    with structlog.testing.capture_logs() as logs:
+        async with listening(serve, settings, ports) as (host, port):
+            pos = await PosConnection.open(host, port, timeout=5.0)
+            fresh = with_new_key(terminal, await pos.change_key(terminal), KEK)
+            now[0] += 599
+            assert [(await pos.purchase(each, **GOOD)).response_code for each in (terminal, fresh)] == ["00", "00"]
+            now[0] += 1
+            assert [(await pos.purchase(each, **GOOD)).response_code for each in (terminal, fresh)] == ["97", "00"]
+            assert (await pos.change_key(terminal)).response_code == "97"
+            assert (await pos.change_key(fresh)).approved
+            await pos.close()
+    told = [(each["event"], each["terminal"]) for each in logs if each["event"] in ("mac_keys.older", "mac_keys.ended")]
+    assert told == [("mac_keys.older", TILL), ("mac_keys.ended", TILL)], "once each"
 
 
 @pytest.mark.parametrize(("kek", "code"), [("aes:" + "5C" * 32, "00"), ("5C6D" * 8, "12")])
