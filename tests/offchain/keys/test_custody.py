@@ -1,5 +1,6 @@
 """What operators do with terminals' keys: each leaves files that a bridge opens, and no terminal locked out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,34 @@ def test_a_key_file_is_refused_when_others_can_read_it(custodian: Custodian) -> 
     for act in (custodian.custody().rewrap, lambda: custodian.custody().rotate(TILL, Purpose.MAC, None)):
         with pytest.raises(Unusable, match="open to others; chmod 600"):
             act()
+
+
+def test_nothing_is_lost_when_the_bridge_and_commands_write_at_once(custodian: Custodian) -> None:
+    custody, rounds = custodian.custody(), 12
+    custody.rewrap()
+    keys = bridges(custodian)
+
+    def as_bridge() -> bytes:
+        held = MAC
+        for number in range(rounds):
+            held = keys.change(TILL, a_key(held).for_mac(), a_key(bytes([number + 1]) * 16)).value
+        return held
+
+    def as_operator() -> None:
+        operator = custodian.custody()
+        for number in range(rounds):
+            if not number % 4:
+                operator.master.draw()
+            operator.rewrap()
+            operator.add(OTHER, a_key(bytes([number + 1, *MAC[1:]])), at_once=True)
+
+    with ThreadPoolExecutor(2) as threads:
+        writing = [threads.submit(as_bridge), threads.submit(as_operator)]
+        held = writing[0].result(60)
+        writing[1].result(60)
+    custody.rewrap()
+    for master in custody.master.check_values()[1:]:
+        custody.retire(master)
+    after = bridges(custodian)
+    assert probe(*after.of(TILL))[0] == probe(RetailMac(held))[0] and held == bytes([rounds]) * 16
+    assert probe(*after.of(OTHER)) == probe(RetailMac(bytes([rounds, *MAC[1:]])))
