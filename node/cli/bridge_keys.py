@@ -231,7 +231,9 @@ def retire(config: Path, check_value: str) -> None:
 def _custody(config: Path, listener: str = "") -> "Iterator[Custody]":
     from node.bridge.keys.custody import Custody
     from node.bridge.keys.vault import Vault, open_master
+    from node.bridge.security.dumps import forbid_dumps
 
+    forbid_dumps()
     settings = load_bridge(config)
     vault = Vault(open_master(settings.keys))
     try:

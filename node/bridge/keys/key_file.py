@@ -17,6 +17,7 @@ from node.domain.errors import Unusable
 from node.domain.ids import TerminalId
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+MAX_BYTES: Final = 16 * 2**20
 _LOCK_SECONDS: Final = 10.0
 _BREATH: Final = 0.02
 Stamp = tuple[int, int, int]
@@ -32,12 +33,14 @@ class KeyFile:
 
 
 def read_secret(path: Path, what: str) -> tuple[str, Stamp]:
-    """The text of a file of mode 0600. Raises Unusable when it is missing, or others can read it."""
+    """The text of a file of mode 0600. Raises Unusable when it is missing, too large, or others can read it."""
     try:
         with path.open(encoding="ascii") as file:
             status = os.fstat(file.fileno())
             if status.st_mode & _OTHERS:
                 raise Unusable(f"the {what} {path} is open to others; chmod 600 {path}")
+            if status.st_size > MAX_BYTES:
+                raise Unusable(f"the {what} {path} is larger than {MAX_BYTES >> 20} MiB")
             return file.read(), stamp_of(status)
     except FileNotFoundError:
         raise Unusable(f"there is no {what} {path}") from None

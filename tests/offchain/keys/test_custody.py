@@ -7,6 +7,7 @@ import pytest
 
 from node.bridge.keys.block import read_block, write_block
 from node.bridge.keys.key import Algorithm, Key, Purpose
+from node.bridge.keys.key_file import MAX_BYTES
 from node.bridge.keys.master import MasterKeyMissing
 from node.bridge.security.pin_block import PinKeys
 from node.bridge.verify.key_change import KeyEncryptingKeys
@@ -250,6 +251,13 @@ def test_listeners_with_files_of_their_own_are_named(custodian: Custodian) -> No
 def test_a_key_for_x9_19_has_16_bytes(size: int) -> None:
     with pytest.raises(ValueError, match="32 hexadecimal digits"):
         Key(purpose=Purpose.MAC, algorithm=Algorithm.TDES, value=bytes(size))
+
+
+def test_a_key_file_is_refused_when_it_is_too_large(custodian: Custodian) -> None:
+    with (custodian.folder / "mac.keys").open("a") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(Unusable, match="larger than 16 MiB"):
+        bridges(custodian)
 
 
 def test_a_key_file_is_refused_when_others_can_read_it(custodian: Custodian) -> None:
