@@ -1,7 +1,12 @@
 """`till bridge keys`: what is typed and printed; components come by the standard input only, and no key comes out."""
 
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -97,3 +102,30 @@ def test_commands_say_what_is_missing(custodian: Custodian) -> None:
     for command in (("master", "new"), ("master", "list"), ("rewrap",)):
         assert "name no master key: keys.master_key_file or [keys.token]" in custodian.till(*command, fails=True)
     assert "has a key" not in custodian.till("list") and Algorithm.AES.value not in custodian.till("list")
+
+
+def test_components_are_asked_for_on_a_terminal_without_being_shown(custodian: Custodian) -> None:
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "node.cli.main", "bridge", "keys", "import", OTHER]
+    process = subprocess.Popen(
+        [*command, "--config", str(custodian.config)],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    seen, everything, deadline = b"", b"", time.monotonic() + 60
+    for number, part in enumerate(PARTS, start=1):
+        prompt = b"Component %d of 2: " % number
+        while prompt not in seen:
+            assert time.monotonic() < deadline, seen
+            seen += os.read(master, 1_000)
+        everything, seen = everything + seen, seen.partition(prompt)[2]
+        os.write(master, part.hex().encode() + b"\n")
+    while a_key(WHOLE).check_value.encode() not in seen:
+        assert time.monotonic() < deadline, seen
+        seen += os.read(master, 1_000)
+    assert process.wait(60) == 0
+    os.close(master)
+    assert not found_in(everything + seen, needles()) and len(custodian.words("mac.keys", OTHER)) == 1

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from node.bridge.keys.block import read_block, write_block
 from node.bridge.keys.file_master import FileMaster
 from node.bridge.keys.key import SIZES, Algorithm, Key, Purpose, master_check_value
 from node.bridge.keys.master import MasterKeyMissing, WrappedKeyAltered
@@ -13,7 +14,7 @@ from node.bridge.keys.vault import Vault, open_master, open_vault
 from node.bridge.keys.word import Word
 from node.domain.errors import Unusable
 from node.security_settings import KeySettings, TokenSettings
-from tests.offchain.keys.custodian import MAC, OTHER, TILL, a_key, secret
+from tests.offchain.keys.custodian import MAC, OTHER, PIN, TILL, a_key, secret
 
 MASTER = bytes(range(32))
 KINDS = [(purpose, algorithm, size) for (purpose, algorithm), sizes in SIZES.items() for size in sizes]
@@ -168,3 +169,23 @@ def test_a_weak_key_is_known() -> None:
     assert a_key(half + half).is_weak and a_key(half + flipped).is_weak and not a_key(MAC).is_weak
     assert a_key(half + MAC, Purpose.KEK).is_weak and not a_key(MAC + half, Purpose.KEK).is_weak
     assert a_key(bytes(16), Purpose.MAC, Algorithm.AES).is_weak and not a_key(MAC, Purpose.MAC, Algorithm.AES).is_weak
+
+
+BLOCKS = [
+    write_block(OVER, a_key(MAC)) for OVER in (a_key(PIN, Purpose.KEK), a_key(MASTER, Purpose.KEK, Algorithm.AES))
+]
+
+
+@given(st.sampled_from(BLOCKS), st.integers(0, 95), st.text(max_size=6), st.integers(0, 12))
+def test_a_key_block_that_was_changed_is_refused_without_quoting_it(
+    block: str, place: int, other: str, gone: int
+) -> None:
+    changed = block[:place] + other + block[place + gone :]
+    for over in (a_key(PIN, Purpose.KEK), a_key(MASTER, Purpose.KEK, Algorithm.AES)):
+        try:
+            key = read_block(over, changed)
+        except ValueError as failure:
+            assert block[-20:] not in str(failure)
+        else:
+            # hexadecimal digits may be written small, and what was cut out put in again
+            assert key == a_key(MAC) and changed.upper() == block
