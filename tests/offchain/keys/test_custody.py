@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from psec import tr31
 
 from node.bridge.keys.block import read_block, write_block
 from node.bridge.keys.key import Algorithm, Key, Purpose
@@ -153,6 +154,13 @@ def test_keys_come_in_blocks_of_their_use_only(custodian: Custodian) -> None:
         assert custody.add_block(TILL, write_block(OVER, key)) == key
     custody.rewrap()
     assert probe(*bridges(custodian).of(TILL)) == probe(RetailMac(FRESH), RetailMac(MAC))
+    header = tr31.Header("B", "K0", "T", "B", "00", "N")
+    assert custody.add_block(TILL, tr31.wrap(KEK, header, FRESH)) == a_key(FRESH, Purpose.KEK)
+    with pytest.raises(Unusable, match="another key-encrypting key"):
+        custody.add_block(TILL, write_block(OVER, a_key(MAC)))
+    custody.add(TILL, OVER)
+    with pytest.raises(Unusable, match="usage D0 and algorithm T is of no use"):
+        custody.add_block(TILL, tr31.wrap(KEK, tr31.Header("B", "D0", "T", "B", "00", "N"), FRESH))
     good = write_block(OVER, a_key(PIN, Purpose.PIN))
     for block, says in (
         (good[:-1] + ("0" if good[-1] != "0" else "1"), "not whole"),
