@@ -185,9 +185,15 @@ def remove(config: Path, terminal: str, use: str, only_before: bool, listener: s
 
 @keys.command()
 @CONFIG
-def rewrap(config: Path) -> None:
+@click.option(
+    "--former-file",
+    type=click.Path(path_type=Path, exists=True),
+    default=None,
+    help="The master key file that held before what [keys.token] holds now.",
+)
+def rewrap(config: Path, former_file: Path | None) -> None:
     """Wrap every key that is in clear, or under an older master key, under the newest one."""
-    with _custody(config) as custody:
+    with _custody(config, former_file=former_file) as custody:
         for path, count in custody.rewrap():
             click.echo(f"{path}: {count} {'key' if count == 1 else 'keys'} wrapped")
 
@@ -228,14 +234,16 @@ def retire(config: Path, check_value: str) -> None:
 
 
 @contextmanager
-def _custody(config: Path, listener: str = "") -> "Iterator[Custody]":
+def _custody(config: Path, listener: str = "", *, former_file: Path | None = None) -> "Iterator[Custody]":
     from node.bridge.keys.custody import Custody
     from node.bridge.keys.vault import Vault, open_master
     from node.bridge.security.dumps import forbid_dumps
+    from node.security_settings import KeySettings
 
     forbid_dumps()
     settings = load_bridge(config)
-    vault = Vault(open_master(settings.keys))
+    former = None if former_file is None else open_master(KeySettings(master_key_file=former_file))
+    vault = Vault(open_master(settings.keys), former=former)
     try:
         yield Custody(settings, vault, listener=listener)
     finally:

@@ -41,8 +41,10 @@ class Held:
 class Vault:
     """Without a master key, keys stand in their files in clear; with one, only wrapped."""
 
-    def __init__(self, master: MasterKeys | None = None) -> None:
+    def __init__(self, master: MasterKeys | None = None, *, former: MasterKeys | None = None) -> None:
+        """`former` held the master key before, and unwraps what `master` cannot: for wrapping it anew."""
         self.master = master
+        self._former = former
 
     def open(self, text: str, purpose: Purpose, terminal: TerminalId, where: str, *, clear: bool = False) -> Held:
         """The key in a word; `where` begins what is said of a bad one. With `clear` a key in clear is taken beside a
@@ -79,10 +81,8 @@ class Vault:
             self.master.close()
 
     def _unwrapped(self, word: Word, purpose: Purpose, terminal: TerminalId, where: str) -> bytes:
-        if self.master is None:
-            raise MasterKeyMissing(f"{where} has a wrapped key, and the settings name no [keys]")
         try:
-            plain = self.master.unwrap(word.master, word.body)
+            plain = self._holder_of(word).unwrap(word.master, word.body)
         except MasterKeyMissing as failure:
             raise MasterKeyMissing(f"{failure.detail}, which {where} needs") from None
         except WrappedKeyAltered:
@@ -90,6 +90,13 @@ class Vault:
         if not hmac.compare_digest(plain[:BOUND_BYTES], bound(purpose, word.algorithm, terminal, word.until)):
             raise WrappedKeyAltered(where)
         return plain[BOUND_BYTES:]
+
+    def _holder_of(self, word: Word) -> MasterKeys:
+        if self.master is None:
+            raise MasterKeyMissing("the settings name no [keys]")
+        if self._former is not None and word.master not in self.master.check_values():
+            return self._former
+        return self.master
 
 
 def open_master(settings: KeySettings, randomness: Callable[[int], bytes] = os.urandom) -> MasterKeys | None:

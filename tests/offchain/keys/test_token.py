@@ -14,7 +14,7 @@ import pytest
 from node.bridge.keys.key import Purpose, master_check_value
 from node.iso8583.retail_mac import RetailMac
 from tests.offchain.bridge_out.needles import forms_of_bytes, found_in, found_in_files
-from tests.offchain.keys.custodian import KEK, MAC, TILL, Custodian, secret
+from tests.offchain.keys.custodian import FILE, KEK, MAC, TILL, Custodian, secret
 from tests.offchain.keys.soft_token import PIN, SoftToken, soft_token
 
 ROOT = Path(__file__).parents[3]
@@ -104,6 +104,22 @@ def test_keys_are_wrapped_in_the_token_and_the_master_key_changes(keeper: Custod
     kept = [*token.files(), *keeper.folder.glob("*.keys"), *keeper.folder.glob("*.lock")]
     assert len(token.files()) >= 4 and not found_in_files(kept, wanted)
     assert not found_in(keeper.said.encode(), wanted) and PIN not in keeper.said
+
+
+@pytest.mark.slow
+def test_keys_go_from_a_file_to_the_token(keeper: Custodian, token: SoftToken, tmp_path: Path) -> None:
+    till = keeper.till
+    keeper.write(FILE)
+    before = till("master", "new").split()[-1]
+    till("rewrap")
+    keeper.write(token.settings)
+    till("master", "new")
+    assert f"has none with check value {before}, which line 1" in till("rewrap", fails=True)
+    assert f"has none with check value {before}" in till("list", fails=True)
+    till("rewrap", "--former-file", str(tmp_path / "master.key"))
+    (tmp_path / "master.key").unlink()
+    with acting(keeper, "bridge") as bridge:
+        assert bridge.step()["macs"] == OURS
 
 
 def test_a_drawn_master_key_cannot_be_taken_out(keeper: Custodian) -> None:
