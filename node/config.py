@@ -13,7 +13,7 @@ from typing import Final
 
 from node.domain.errors import Unusable
 from node.rpc_settings import RpcSettings as RpcSettings  # part of the bridge's, for whoever imports them here
-from node.security_settings import PinSettings, QrSettings, TlsSettings
+from node.security_settings import KeySettings, PinSettings, QrSettings, TlsSettings
 from node.toml import read_table, setting
 from node.webhook_settings import WebhooksSettings
 
@@ -24,6 +24,8 @@ RPC_KEY_VARIABLE: Final = "TILL_RPC_KEY"
 RPC_CA_VARIABLE: Final = "TILL_RPC_CA"
 """A file of certificates (PEM) that gateways' certificates are checked against, in place of the system's."""
 MAX_KEY_CHARACTERS: Final = 4096
+ANY_MAC: Final = "any"
+"""A listener takes MACs of every algorithm that a terminal has a key for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,8 +144,8 @@ class Iso8583Settings:
     `utc_offset` is the terminals' zone.
 
     `mac_key_file` and `key_encrypting_file` have mode 0600. Without `mac_required`, a message without MAC is taken
-    unless it debits. With `sign_on` a terminal's requests are taken only while it is signed on. With
-    `balances` the answer to a payment that is final has what the member has.
+    unless it debits; a MAC of another algorithm than `mac` is wrong. With `sign_on` a terminal's requests are taken
+    only while it is signed on. With `balances` the answer to a payment that is final has what the member has.
     """
 
     name: str = setting("iso8583", low=1, high=32)
@@ -155,6 +157,7 @@ class Iso8583Settings:
     utc_offset: int = setting(0, low=-86_400, high=86_400)
     mac_key_file: Path | None = setting(None)
     mac_required: bool = setting(True)
+    mac: str = setting(ANY_MAC, choices=(ANY_MAC, "x9.19", "aes-cmac"))
     key_encrypting_file: Path | None = setting(None)
     sign_on: bool = setting(False)
     balances: bool = setting(False)
@@ -184,6 +187,7 @@ class BridgeSettings:
     iso8583: tuple[Iso8583Settings, ...] = ()
     rpc: RpcSettings | None = None
     webhooks: WebhooksSettings | None = None
+    keys: KeySettings = KeySettings()
     pins: PinSettings | None = None
     qr: QrSettings | None = None
     metrics_port: int = setting(-1, low=-1, high=65_535)

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF009  (setting() only describes a field, it holds no state)
-"""What the bridge is told about TLS, PINs and QR codes (docs/security.md); read by node/config.py."""
+"""What the bridge is told about keys (docs/keys.md), TLS, PINs and QR codes (docs/security.md); config.py reads it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,3 +48,26 @@ class QrSettings:
     seconds: int = setting(120, low=5, high=3_600)
     skew_seconds: int = setting(10, low=0, high=300)
     replaces_pin: bool = setting(True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TokenSettings:
+    """A PKCS#11 token that holds the master key: its vendor's `module` (a shared library), the token's `label`, the
+    label of the `key` in it, and the user PIN, one line of `pin_file` (mode 0600).
+    """
+
+    module: Path = setting()
+    label: str = setting(low=1, high=32)
+    key: str = setting("till-master", low=1, high=64)
+    pin_file: Path = setting()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeySettings:
+    """What the terminals' keys are wrapped under: the key in `master_key_file` (mode 0600), or a token's. With neither
+    they stand in their files in clear. A key that is replaced is taken for `overlap_seconds` more.
+    """
+
+    master_key_file: Path | None = setting(None)
+    token: TokenSettings | None = None
+    overlap_seconds: int = setting(259_200, low=60, high=31_536_000)

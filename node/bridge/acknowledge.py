@@ -12,9 +12,9 @@ from node.domain.currency import coins
 from node.domain.errors import TillnetError
 from node.domain.ids import PaymentId, parse_payment_id
 from node.iso8583.basket import write_objects
+from node.iso8583.mac import MacKey
 from node.iso8583.packager import Message, response_mti
 from node.iso8583.profile import APPROVAL_DIGITS, APPROVAL_LENGTH
-from node.iso8583.retail_mac import RetailMac
 from node.iso8583.wire import Fields
 
 APPROVED: Final = "00"
@@ -76,7 +76,7 @@ def refusal(request: Message, failure: TillnetError | None) -> Message:
     return _reply(request, failure.response_code, {63: _printable(str(failure))})
 
 
-def encode(reply: Message, key: RetailMac | None, fields: Fields) -> bytes:
+def encode(reply: Message, key: MacKey | None, fields: Fields) -> bytes:
     """The bytes of a reply, with a MAC under the request's key if it had one."""
     return fields.pack(reply) if key is None else fields.pack_with_mac(reply, key)
 

@@ -19,6 +19,7 @@ from node.bridge.herald import Herald
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.journal.claims import Claims
 from node.bridge.journal.store import Journal
+from node.bridge.keys.vault import Vault
 from node.bridge.ownership import Ownership
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
@@ -49,6 +50,7 @@ class Running:
     stages: Stages
     ports: Ports
     gate: Gate
+    vault: Vault
     directory: DirectoryReader
     blocks: "asyncio.Queue[Block]"
     courier: Courier | None
@@ -68,6 +70,7 @@ async def assemble(
     journal: Journal,
     cards: Cards,
     ownership: Ownership,
+    vault: Vault,
 ) -> Running:
     """What the settings ask for, on a journal that is this process's own. Raises Unusable, ChainUnreachable."""
     stream = StreamId(settings.stream.id)
@@ -113,13 +116,15 @@ async def assemble(
     bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
     await restore_entries(journal, bridge, stages)
     refusals = count_refusals(counters)
-    gate = build_gate(settings, journal, cards, load_key(settings.journal.card_key_file), refusals, clock=now_ms)
+    card_key = load_key(settings.journal.card_key_file)
+    gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms, vault=vault)
     return Running(
         lost=ownership.lost,
         bridge=bridge,
         stages=stages,
         ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals),
         gate=gate,
+        vault=vault,
         directory=directory,
         blocks=queue,
         courier=courier,

@@ -17,6 +17,7 @@ from node.bridge.failpoint import FailPoint
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.store import Journal
+from node.bridge.keys.vault import open_vault
 from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
 from node.bridge.posting_key import open_signer
@@ -79,6 +80,8 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
     failpoint = FailPoint(settings.fail_point)
     settings.state.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
+        vault = open_vault(settings.keys)
+        stack.callback(vault.close)
         signer = await open_signer(settings.stream)
         stack.push_async_callback(signer.close)
         timeout = settings.chain.call_timeout_ms / 1000
@@ -96,7 +99,7 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
         stack.push_async_callback(journal.close)
         cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
         stack.callback(cards.close)
-        running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership)
+        running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership, vault)
         stack.callback(running.gate.close)
         relay.append(running.bridge)
         yield running
@@ -107,7 +110,9 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     if settings.metrics_port >= 0:
         running.stages.counters.serve(settings.metrics_port)
     # one file of keys is one, whichever listener changes a key in it
-    keys = {path: MacKeys(path) for path in {each.mac_key_file for each in settings.iso8583}}
+    vault, overlap = running.vault, settings.keys.overlap_seconds
+    paths = {each.mac_key_file for each in settings.iso8583}
+    keys = {path: MacKeys(path, vault, overlap_seconds=overlap) for path in paths}
     ready = ReadyFile(settings)
     ended = asyncio.Event()
     core = asyncio.create_task(running.bridge.run(ended))
@@ -115,7 +120,7 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     intakes: list[asyncio.Task[None]] = [asyncio.create_task(keep_fresh(running.gate))]
     for listener in settings.iso8583:
         shared, bound = keys[listener.mac_key_file], ready.bound(listener.name)
-        serving = serve_iso8583(listener, running.ports, keys=shared, bound=bound)
+        serving = serve_iso8583(listener, running.ports, keys=shared, vault=vault, bound=bound)
         intakes.append(asyncio.create_task(serving))
     if settings.rpc is not None:
         intakes.append(asyncio.create_task(serve_rpc(settings.rpc, running.ports, bound=ready.bound("rpc"))))

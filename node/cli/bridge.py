@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from node.cli.bridge_keys import keys
 from node.cli.bridge_options import CONFIG
 from node.cli.bridge_security import pin, qr, unlock
 from node.cli.bridge_status import status
@@ -38,6 +39,7 @@ def run(config: Path) -> None:
 bridge.add_command(status)
 bridge.add_command(webhooks)
 bridge.add_command(qr)
+bridge.add_command(keys)
 
 
 @bridge.command()

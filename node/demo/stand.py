@@ -18,6 +18,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from node.bridge.keys.custody import Custody
+from node.bridge.keys.vault import Vault, open_master
+from node.config import load_bridge
 from node.demo.plan import Plan, write_onboarding
 from node.domain.errors import Unusable
 from node.network.control import start, stop, wait_until_final
@@ -166,6 +169,7 @@ class Stand:
             },
             "stream": {"id": STREAM, "key_file": "poster.key"},
             "journal": {"path": "journal.sqlite", "card_key_file": "cards.key"},
+            "keys": {"master_key_file": "master.key"},
             "iso8583": {"mac_key_file": "mac.keys"},
             "rpc": {
                 "chain_id": network.chain_id,
@@ -175,6 +179,14 @@ class Stand:
         for name, table in tables.items():
             document[name] = {**document.get(name, {}), **table}
         self.bridge_config.write_text(_toml(document))
+        self._wrap_keys()
+
+    def _wrap_keys(self) -> None:
+        """Wraps the tills' keys under a new master key, as an operator does."""
+        settings = load_bridge(self.bridge_config)
+        custody = Custody(settings, Vault(open_master(settings.keys)))
+        custody.master.draw()
+        custody.rewrap()
 
     def _script(self, name: str, *arguments: str) -> None:
         self._run(

@@ -5,10 +5,12 @@ psec computes the same, and builds two ciphers for each message; tests compare t
 
 import hmac
 import warnings
-from typing import Final
+from typing import ClassVar, Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.utils import CryptographyDeprecationWarning
+
+from node.iso8583.mac import MacAlgorithm
 
 with warnings.catch_warnings():
     # X9.19 is DES by definition; AES-CMAC is for new terminals.
@@ -24,6 +26,7 @@ class RetailMac:
     """MACs under one double-length key (16 bytes); parity bits are ignored. Never printed."""
 
     __slots__ = ("_chain", "_open_right", "_seal_left")
+    algorithm: ClassVar[MacAlgorithm] = MacAlgorithm.X9_19
 
     def __init__(self, key: bytes) -> None:
         """Raises ValueError when the key has not 16 bytes."""

@@ -9,8 +9,9 @@ from typing import Final
 
 from node.iso8583 import binary, packager
 from node.iso8583.framing import Framing
+from node.iso8583.mac import MacKey
 from node.iso8583.packager import MAC_CHARACTERS, Message, mac_element
-from node.iso8583.retail_mac import BLOCK, RetailMac
+from node.iso8583.retail_mac import BLOCK
 
 TPDU_SIZE: Final = 5
 _LAST_BCD_TYPE: Final = 0x2F
@@ -44,7 +45,7 @@ class Fields(Enum):
         last = data[-self.mac_size :]
         return last.hex().upper() if self is Fields.BCD else last.decode("latin-1")
 
-    def pack_with_mac(self, message: Message, key: RetailMac) -> bytes:
+    def pack_with_mac(self, message: Message, key: MacKey) -> bytes:
         """The bytes of a message with its MAC as the last element."""
         placed = Message(mti=message.mti, fields={**message.fields, mac_element(message): "0" * MAC_CHARACTERS})
         covered = self.covered(self.pack(placed))

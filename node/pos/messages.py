@@ -11,8 +11,8 @@ from typing import Final
 
 from node.domain.assignment import Item
 from node.iso8583.basket import read_objects, spread, write_items, write_objects
+from node.iso8583.mac import MacKey
 from node.iso8583.packager import Message, mac_element
-from node.iso8583.retail_mac import RetailMac
 from node.iso8583.wire import Fields
 
 PURCHASE: Final = "000000"
@@ -33,7 +33,7 @@ class PosTerminal:
 
     id: str
     merchant: int
-    mac: RetailMac | None = field(default=None, repr=False)
+    mac: MacKey | None = field(default=None, repr=False)
     fields: Fields = Fields.ASCII
 
 

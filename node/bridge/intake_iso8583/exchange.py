@@ -45,10 +45,10 @@ from node.domain.ids import MemberId, TerminalId
 from node.domain.payment import Payment, Tender
 from node.iso8583.basket import write_objects
 from node.iso8583.framing import swap_tpdu
+from node.iso8583.mac import MacKey
 from node.iso8583.network import RECONCILIATION_NEEDS, RECONCILIATION_TYPES, network_row
 from node.iso8583.packager import Message, UnreadableMessage, response_mti
 from node.iso8583.profile import REVERSAL_NEEDS, TYPES, Operation, Row, row_for, row_of
-from node.iso8583.retail_mac import RetailMac
 from node.iso8583.wire import Wire
 
 _ASK_SECONDS: Final = 5.0
@@ -59,7 +59,7 @@ _BY_TYPE: Final[Mapping[str, tuple[int, ...]]] = {
     **dict.fromkeys(RECONCILIATION_TYPES, RECONCILIATION_NEEDS),
 }
 """Types that say what is asked for without a processing code, and what has to be in them."""
-_Verify = Callable[[Message, Parties, RetailMac | None, Rules, int], Verified]
+_Verify = Callable[[Message, Parties, MacKey | None, Rules, int], Verified]
 _VERIFY: Final[Mapping[Operation, _Verify]] = {
     Operation.PURCHASE: verify_purchase,
     Operation.REFUND: verify_refund,
@@ -78,7 +78,7 @@ class _Attempt:
 
     message: Message
     covered: bytes
-    key: RetailMac | None = None
+    key: MacKey | None = None
 
 
 class Exchange:

@@ -7,16 +7,16 @@ import asyncio
 
 from node.bridge.acknowledge import approve
 from node.bridge.intake_ports import Desk, Ports
+from node.bridge.keys.key import Algorithm, Purpose, draw_key
 from node.bridge.verify.iso8583 import Rules, terminal_id
-from node.bridge.verify.key_change import draw_key
 from node.bridge.verify.local_time import day_of
 from node.bridge.verify.lookup import find_terminal
 from node.domain.errors import InvalidTransaction, MalformedMessage, WrongMac
 from node.domain.ids import TerminalId
 from node.iso8583.basket import write_objects
+from node.iso8583.mac import MacKey
 from node.iso8583.network import MacNeed, NetworkAction, NetworkRow
 from node.iso8583.packager import Message
-from node.iso8583.retail_mac import RetailMac
 
 
 def needs_mac(row: NetworkRow, rules: Rules) -> bool:
@@ -32,7 +32,7 @@ def needs_mac(row: NetworkRow, rules: Rules) -> bool:
 
 
 async def answer_network(
-    row: NetworkRow, message: Message, key: RetailMac | None, ports: Ports, rules: Rules, received: int
+    row: NetworkRow, message: Message, key: MacKey | None, ports: Ports, rules: Rules, received: int
 ) -> Message:
     """The reply to a network management message. Raises errors of the tree."""
     for number in row.needs:
@@ -49,14 +49,14 @@ async def answer_network(
     return approve(message)
 
 
-async def _new_key(message: Message, key: RetailMac | None, rules: Rules) -> str:
+async def _new_key(message: Message, key: MacKey | None, rules: Rules) -> str:
     """DE48 with the terminal's new key."""
     if rules.key_encrypting is None:
         raise InvalidTransaction("keys are not changed by messages here")
     terminal = _terminal(message, rules)
     if key is None:
         raise WrongMac("a key change needs one")
-    fresh = draw_key(rules.randomness)
+    fresh = draw_key(Purpose.MAC, Algorithm.of_mac(key.algorithm), rules.randomness)
     # before the file is changed: a terminal without a key-encrypting key keeps its key
     rules.key_encrypting.wrap(terminal, fresh)
     new = await asyncio.to_thread(rules.keys.change, terminal, key, fresh)

@@ -14,13 +14,15 @@ import structlog
 from node.bridge.intake_iso8583.connection import Connection, ConnectionLimits
 from node.bridge.intake_iso8583.exchange import Exchange
 from node.bridge.intake_ports import Ports, cannot_listen
+from node.bridge.keys.vault import Vault
 from node.bridge.security.door import Door
 from node.bridge.verify.iso8583 import Rules
 from node.bridge.verify.key_change import KeyEncryptingKeys
 from node.bridge.verify.lookup import Randomness
 from node.bridge.verify.mac_keys import MacKeys
-from node.config import Iso8583Settings
+from node.config import ANY_MAC, Iso8583Settings
 from node.iso8583.framing import Framing
+from node.iso8583.mac import MacAlgorithm
 from node.iso8583.wire import Fields, Tpdu, Wire
 
 _LOG = structlog.get_logger(__name__)
@@ -34,18 +36,20 @@ async def serve_iso8583(
     ports: Ports,
     *,
     keys: MacKeys | None = None,
+    vault: Vault | None = None,
     bound: Callable[[str, int], None] = lambda host, port: None,
     clock: Callable[[], float] = time.time,
     randomness: Randomness = os.urandom,
 ) -> None:
     """Serves until cancelled; then it takes no more, and gives what is in flight a second to be answered.
 
-    Calls `bound(host, port)` once it listens. Raises Unusable when the port is in use, or a file of keys or
-    certificates is no good.
+    `vault` opens the files of keys. Calls `bound(host, port)` once it listens. Raises Unusable when the port is in
+    use, or a file of keys or certificates is no good.
     """
     if keys is None:
-        keys = MacKeys(settings.mac_key_file)
+        keys = MacKeys(settings.mac_key_file, vault, clock=clock)
     over = settings.key_encrypting_file
+    key_encrypting = None if over is None else KeyEncryptingKeys(over, vault)
     rules = Rules(
         stream=ports.stream,
         utc_offset=settings.utc_offset,
@@ -55,7 +59,8 @@ async def serve_iso8583(
         member_of=ports.member_of,
         randomness=randomness,
         sign_on=settings.sign_on,
-        key_encrypting=None if over is None else KeyEncryptingKeys.of(over),
+        key_encrypting=key_encrypting,
+        mac=None if settings.mac == ANY_MAC else MacAlgorithm(settings.mac),
     )
     wire = Wire(framing=Framing(settings.framing), tpdu=Tpdu(settings.tpdu), fields=Fields(settings.fields))
     door = Door(settings.tls, ports.refused, clock=clock)
@@ -81,7 +86,10 @@ async def serve_iso8583(
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             connections.sweep(loop.time())
-            keys.refresh()
+            # a token may take its time
+            await asyncio.to_thread(keys.refresh)
+            if key_encrypting is not None:
+                await asyncio.to_thread(key_encrypting.refresh)
             door.refresh()
     finally:
         server.close()

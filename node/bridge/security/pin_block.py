@@ -1,17 +1,21 @@
 """From an encrypted PIN block to the PIN: ISO 9564-1 format 0 (ANSI X9.8) under TDES, format 4 under AES.
 
-Part of the gate. The terminals' keys are lines `terminal key [key before]`: 32 or 48 hexadecimal digits of a TDES key,
-or `aes:` and 32, 48 or 64 of an AES key. What a PIN block says is in no error and no log.
+Part of the gate. The terminals' keys are lines `terminal key [key before]`, words of node/bridge/keys. What a PIN block
+says is in no error and no log.
 """
 
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.utils import CryptographyDeprecationWarning
 
+from node.bridge.keys.key import Algorithm, Key, Purpose, triple
+from node.bridge.keys.vault import Held, Vault
 from node.bridge.security.watched import WatchedFile
 from node.domain.errors import MalformedMessage, Unusable
 from node.domain.ids import TerminalId
@@ -25,9 +29,6 @@ with warnings.catch_warnings():
 FORMAT_0_BYTES: Final = 8
 FORMAT_4_BYTES: Final = 16
 _PAN_DIGITS: Final = 13
-_TDES_SIZES: Final = (16, 24)
-_AES_SIZES: Final = (16, 24, 32)
-_AES: Final = "aes:"
 _LIVE_KEYS: Final = 2
 _UNREADABLE: Final = ""
 
@@ -37,14 +38,12 @@ class PinKey:
 
     __slots__ = ("_aes", "_key")
 
-    def __init__(self, text: str) -> None:
-        """Raises ValueError for what is no key, and for a TDES key that is a DES key twice."""
-        self._aes = text.startswith(_AES)
-        self._key = bytes.fromhex(text.removeprefix(_AES))
-        if len(self._key) not in (_AES_SIZES if self._aes else _TDES_SIZES):
-            raise ValueError("a PIN key has 16 or 24 bytes, an AES key 16, 24 or 32")
-        if not self._aes and len({_without_parity(self._key[at : at + 8]) for at in range(0, len(self._key), 8)}) < 2:
-            raise ValueError("both halves are the same: that is DES")
+    def __init__(self, key: Key) -> None:
+        """Raises ValueError for a TDES key that is a DES key twice."""
+        self._aes = key.algorithm is Algorithm.AES
+        self._key = key.value
+        if key.is_weak:
+            raise ValueError("its halves are the same, which is DES, or it is all zeros")
 
     def __repr__(self) -> str:
         return "PinKey(...)"
@@ -56,26 +55,37 @@ class PinKey:
         try:
             if self._aes:
                 return str(pinblock.decipher_pinblock_iso_4(self._key, block, pan))
-            opener = Cipher(TripleDES(self._key), modes.ECB()).decryptor()
+            opener = Cipher(TripleDES(triple(self._key)), modes.ECB()).decryptor()
             return str(pinblock.decode_pinblock_iso_0(opener.update(block), pan.zfill(_PAN_DIGITS)))
         except ValueError:
             # psec says in it what the block holds
             return _UNREADABLE
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Loaded:
+    """A key that was opened, and what opens PIN blocks."""
+
+    held: Held
+    pin_key: PinKey
+
+
 class PinKeys:
     """The terminals' keys of one file, of mode 0600, read again when it changes."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises Unusable."""
-        self._file = WatchedFile(path, _keys, secret=True, what="PIN key file")
+    def __init__(self, path: Path, vault: Vault | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives Unix seconds. Raises Unusable."""
+        self._vault, self._clock = vault or Vault(), clock
+        self._opened: dict[tuple[TerminalId, str], _Loaded] = {}
+        self._file = WatchedFile(path, self._take, secret=True, what="PIN key file")
         self.refresh = self._file.refresh
 
     def open(self, terminal: TerminalId, block: bytes, card: str) -> str:
         """The PIN that a terminal sent for a card; empty where the block holds none. Raises MalformedMessage where the
         terminal has no PIN key, or a block has not the size of one.
         """
-        keys = self._file.content.get(terminal, ())
+        now = self._clock()
+        keys = [each.pin_key for each in self._file.content.get(terminal, ()) if each.held.is_live(now)]
         if not keys:
             raise MalformedMessage("this terminal has no PIN key")
         if len(block) not in (FORMAT_0_BYTES, FORMAT_4_BYTES):
@@ -83,23 +93,25 @@ class PinKeys:
         pan = "".join([sign for sign in card if sign in "0123456789"])[-19:] or "0"
         return next(filter(None, (key.open(block, pan) for key in keys)), _UNREADABLE)
 
+    def _take(self, lines: list[tuple[str, list[str]]]) -> Mapping[TerminalId, tuple[_Loaded, ...]]:
+        """Opens what is new in the file: a token may take its time for each key."""
+        opened: dict[tuple[TerminalId, str], _Loaded] = {}
+        keys: dict[TerminalId, tuple[_Loaded, ...]] = {}
+        for where, (name, *words) in lines:
+            terminal = TerminalId(name)
+            if terminal in keys:
+                raise Unusable(f"{where} repeats a terminal")
+            if not 1 <= len(words) <= _LIVE_KEYS:
+                raise Unusable(f"{where} is not: terminal key [key before]")
+            for word in words:
+                opened[terminal, word] = self._opened.get((terminal, word)) or self._open(word, terminal, where)
+            keys[terminal] = tuple([opened[terminal, word] for word in words])
+        self._opened = opened
+        return keys
 
-def _keys(lines: list[tuple[str, list[str]]]) -> Mapping[TerminalId, tuple[PinKey, ...]]:
-    keys: dict[TerminalId, tuple[PinKey, ...]] = {}
-    for where, (name, *words) in lines:
-        if name in keys:
-            raise Unusable(f"{where} repeats a terminal")
-        if not 1 <= len(words) <= _LIVE_KEYS:
-            raise Unusable(f"{where} is not: terminal key [key before]")
+    def _open(self, word: str, terminal: TerminalId, where: str) -> _Loaded:
+        held = self._vault.open(word, Purpose.PIN, terminal, where)
         try:
-            keys[TerminalId(name)] = tuple(PinKey(word) for word in words)
-        except ValueError:
-            raise Unusable(
-                f"{where} has a key that is neither a TDES key (32 or 48 hexadecimal digits, its halves not the same)"
-                " nor aes: and an AES key (32, 48 or 64)"
-            ) from None
-    return keys
-
-
-def _without_parity(key: bytes) -> bytes:
-    return bytes(byte & 0xFE for byte in key)
+            return _Loaded(held=held, pin_key=PinKey(held.key))
+        except ValueError as error:
+            raise Unusable(f"{where} has a key that is of no use: {error}") from None

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from node.bridge.journal.group import key_text
 from node.bridge.journal.pins import Attempt, StoredPin, Verdict, begin, end
+from node.bridge.keys.vault import Vault
 from node.bridge.security.pin_block import PinKeys
 from node.bridge.security.pin_hash import is_right, pepper_of
 from node.bridge.security.shown import Shown
@@ -39,10 +40,17 @@ class Pins:
     """The PINs of one bridge. `token` names a card; `clock` gives milliseconds."""
 
     def __init__(
-        self, settings: PinSettings, run: Run, token: Token, card_key: bytes, *, clock: Callable[[], int]
+        self,
+        settings: PinSettings,
+        run: Run,
+        token: Token,
+        card_key: bytes,
+        *,
+        clock: Callable[[], int],
+        vault: Vault | None = None,
     ) -> None:
-        """Raises Unusable when the file of PIN keys is no good."""
-        self.keys = PinKeys(settings.key_file)
+        """`vault` opens the PIN keys. Raises Unusable when their file is no good."""
+        self.keys = PinKeys(settings.key_file, vault, clock=lambda: clock() / 1000)
         self._settings, self._run, self._token, self._clock = settings, run, token, clock
         self._pepper = pepper_of(card_key)
         self._threads = ThreadPoolExecutor(settings.workers, thread_name_prefix="pin")

@@ -31,8 +31,8 @@ from node.domain.errors import InvalidTransaction, MalformedMessage, UnknownMerc
 from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId
 from node.domain.payment import OriginalKey, PaymentKey, Reversal
 from node.iso8583.basket import read_basket
+from node.iso8583.mac import MacAlgorithm, MacKey
 from node.iso8583.packager import MAC_ELEMENT, MAC_ELEMENT_2, Message
-from node.iso8583.retail_mac import RetailMac
 
 # what may differ between a message and its repeat (DE7, PIN block, security), or names a person (cards, tracks)
 _NOT_IN_BODY: Final = frozenset({2, 7, 14, 34, 35, 36, 45, 52, 53, MAC_ELEMENT, MAC_ELEMENT_2})
@@ -43,8 +43,8 @@ _REVERSIBLE: Final = ("0100", "0101", "0200", "0201", "0220", "0221")
 class Rules:
     """What verify goes by. Without `mac_required`, a message without MAC is taken unless it debits.
 
-    With `sign_on` a terminal's requests are taken only while it is signed on. Without `key_encrypting` keys no
-    terminal's MAC key is changed by a message.
+    With `mac` a MAC of another algorithm is wrong. With `sign_on` a terminal's requests are taken only while it is
+    signed on. Without `key_encrypting` keys no terminal's MAC key is changed by a message.
     """
 
     stream: StreamId
@@ -54,6 +54,7 @@ class Rules:
     directory: Callable[[], Directory]
     member_of: MemberOf
     randomness: Randomness
+    mac: MacAlgorithm | None = None
     sign_on: bool = False
     key_encrypting: KeyEncryptingKeys | None = None
 
@@ -83,7 +84,7 @@ def find_parties(message: Message, needs: Iterable[int], rules: Rules) -> Partie
     return Parties(terminal=terminal, merchant=find_merchant(directory, terminal), directory=directory)
 
 
-def check_mac(message: Message, covered: bytes, rules: Rules, *, required: bool) -> RetailMac | None:
+def check_mac(message: Message, covered: bytes, rules: Rules, *, required: bool) -> MacKey | None:
     """The key under which the message's MAC is right, None if it has none and needs none. Raises WrongMac.
 
     The MAC is the last element; `covered` is every byte from the message type to just before it.
@@ -97,10 +98,10 @@ def check_mac(message: Message, covered: bytes, rules: Rules, *, required: bool)
     if max(fields) != number or (number == MAC_ELEMENT_2 and MAC_ELEMENT in fields):
         raise WrongMac("it is not the last element")
     mac = bytes.fromhex(fields[number])
-    for key in rules.keys.of(terminal_id(fields)):
-        if key.verify(covered, mac):
-            return key
-    raise WrongMac()
+    key = rules.keys.find(terminal_id(fields), covered, mac, only=rules.mac)
+    if key is None:
+        raise WrongMac()
+    return key
 
 
 def terminal_id(fields: Mapping[int, str]) -> TerminalId:
@@ -108,7 +109,7 @@ def terminal_id(fields: Mapping[int, str]) -> TerminalId:
     return TerminalId(fields.get(41, "").rstrip(" "))
 
 
-def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+def verify_purchase(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A purchase (0200, processing code 00). `received` is Unix seconds. Raises errors of the tree."""
     fields, directory, terminal = message.fields, parties.directory, parties.terminal
     amount = MinorUnits(int(fields[4]))
@@ -228,7 +229,7 @@ def body_of(message: Message, member: MemberId | None) -> Hash32:
     return body_digest([("type", message.mti[:3]), *whose, *said])
 
 
-def credentials_of(fields: Mapping[int, str], key: RetailMac | None) -> Credentials | None:
+def credentials_of(fields: Mapping[int, str], key: MacKey | None) -> Credentials | None:
     """How the message was proved: its MAC, None if it came without one."""
     if key is None:
         return None

@@ -25,15 +25,15 @@ from node.domain.errors import InvalidAmount, MalformedMessage, WrongMac
 from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId, parse_payment_id
 from node.domain.payment import OriginalKey, OriginalNumber, Tender
 from node.iso8583.basket import Basket, read_basket
+from node.iso8583.mac import MacKey
 from node.iso8583.packager import Message
-from node.iso8583.retail_mac import RetailMac
 
 _AUTHORISED: Final = ("0100", "0101")
 _AMOUNT_BITS: Final = 48
 _SALE_BITS: Final = 64
 
 
-def verify_recharge(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+def verify_recharge(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A recharge (0200, processing code 21). Raises errors of the tree."""
     amount = _amount(message, parties)
     basket = read_basket(message.fields)
@@ -42,7 +42,7 @@ def verify_recharge(message: Message, parties: Parties, key: RetailMac | None, r
     return _order(message, parties, key, rules, received, amount, act, basket)
 
 
-def verify_gift(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+def verify_gift(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A gift (0200, processing code 92); the price is the gift's, so DE4 is 0 or left out. Raises errors."""
     if message.fields.get(4, "").strip("0"):
         raise InvalidAmount("a gift costs what it costs")
@@ -51,9 +51,7 @@ def verify_gift(message: Message, parties: Parties, key: RetailMac | None, rules
     return _order(message, parties, key, rules, received, MinorUnits(0), act, basket)
 
 
-def verify_write_off(
-    message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int
-) -> Verified:
+def verify_write_off(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A coupon's write-off alone (0200, processing code 91): DE4 is the sale before the discount, 0 for a coupon that
     is good for a gift. Raises errors of the tree.
     """
@@ -77,9 +75,7 @@ def verify_write_off(
     return _order(message, parties, key, rules, received, amount, told.act(), basket)
 
 
-def verify_authorize(
-    message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int
-) -> Verified:
+def verify_authorize(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """An authorisation (0100, processing code 00): of stored value (60 or 00), or of coins (90). Raises errors."""
     amount = _amount(message, parties)
     tender = Tender.COIN if message.fields[3][2:4] == "90" else Tender.STORED_VALUE
@@ -89,7 +85,7 @@ def verify_authorize(
     return replace(verified, partial=wants_partial(basket.objects.get("PA", "")))
 
 
-def verify_capture(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+def verify_capture(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A completion (0220, processing code 00) of an authorisation: all of it or a part. Raises errors of the tree."""
     fields = message.fields
     amount = _amount(message, parties)
@@ -130,7 +126,7 @@ def _amount(message: Message, parties: Parties) -> MinorUnits:
 def _order(
     message: Message,
     parties: Parties,
-    key: RetailMac | None,
+    key: MacKey | None,
     rules: Rules,
     received: int,
     amount: MinorUnits,

@@ -15,8 +15,8 @@ from node.domain.errors import InvalidAmount, InvalidTransaction, WrongMac
 from node.domain.ids import MemberId, MinorUnits
 from node.domain.payment import Payment
 from node.iso8583.basket import read_basket
+from node.iso8583.mac import MacKey
 from node.iso8583.packager import Message
-from node.iso8583.retail_mac import RetailMac
 
 _APPROVED_OFFLINE: Final = frozenset({"00", "08", "10", "11", "16", "Y1", "Y3"})
 """DE39 of a sale that took place: approved by stand-in or by the terminal (Y1, Y3: EMV, book 4, annex A6)."""
@@ -33,7 +33,7 @@ def took_place(fields: Mapping[int, str]) -> bool:
     return fields[39] in _APPROVED_OFFLINE
 
 
-def verify_advice(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+def verify_advice(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A sale that took place (0220, processing code 00). Raises errors of the tree, for technical reasons only."""
     fields, directory, terminal = message.fields, parties.directory, parties.terminal
     basket = read_basket(fields)

@@ -12,14 +12,14 @@ from node.domain.errors import MalformedMessage, OriginalNotFound, WrongMac
 from node.domain.ids import MinorUnits, StreamId, TerminalId
 from node.domain.payment import OriginalKey, OriginalNumber, Refund
 from node.iso8583.basket import read_basket
+from node.iso8583.mac import MacKey
 from node.iso8583.packager import Message
 from node.iso8583.profile import APPROVAL_DIGITS, APPROVAL_LENGTH
-from node.iso8583.retail_mac import RetailMac
 
 _REFUNDABLE: Final = ("0200", "0201")
 
 
-def verify_refund(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+def verify_refund(message: Message, parties: Parties, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A refund (0200, processing code 20) of a payment of the terminal's merchant. Raises errors of the tree."""
     fields, terminal = message.fields, parties.terminal
     amount = MinorUnits(int(fields[4]))

@@ -1,72 +1,69 @@
-"""New MAC keys for terminals: drawn here, and sent under each terminal's own key-encrypting key as a TR-31 key block.
+"""New MAC keys for terminals, sent under each terminal's own key-encrypting key as a TR-31 key block.
 
-Part of verify, beside mac_keys.py. The file has a line `terminal key` for each, 32 or 48 hexadecimal digits.
+Part of verify, beside mac_keys.py. The file has a line `terminal key` for each, a word of node/bridge/keys.
 """
 
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from cryptography.utils import CryptographyDeprecationWarning
+import structlog
 
-from node.bridge.verify.mac_keys import read_key_file
+from node.bridge.keys.block import write_block
+from node.bridge.keys.key import Key, Purpose
+from node.bridge.keys.key_file import KeyFile, Stamp, read_key_file, stamp_of
+from node.bridge.keys.vault import Vault
 from node.domain.errors import InvalidTransaction, Unusable
 from node.domain.ids import TerminalId
-from node.iso8583.retail_mac import KEY_SIZE
 
-with warnings.catch_warnings():
-    # TR-31 version B is triple DES by definition, as the keys that it carries
-    warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-    from psec import des, tr31
-
-_SIZES: Final = (16, 24)
-_USAGE: Final = "M3"
-"""A key of ISO/IEC 9797-1 MAC algorithm 3, that is X9.19."""
-_CHECK_VALUE: Final = 3
+_LOG = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WrappedKey:
-    """A key as it goes to the terminal: its key block, and the first three bytes of zeros under it, as hexadecimal."""
+    """A key as it goes to the terminal: its key block, and its check value, 6 hexadecimal digits."""
 
     block: str
     check_value: str
 
 
-@dataclass(frozen=True, slots=True)
 class KeyEncryptingKeys:
-    """The terminals' key-encrypting keys; never printed."""
+    """The terminals' key-encrypting keys in a file of mode 0600, read again when it changes; never printed."""
 
-    keys: dict[TerminalId, bytes] = field(repr=False)
+    def __init__(self, path: Path, vault: Vault | None = None) -> None:
+        """Raises Unusable."""
+        self._path, self._vault = path, vault or Vault()
+        self._stamp: Stamp = (0, 0, 0)
+        self._keys: dict[TerminalId, Key] = {}
+        self._take(read_key_file(path))
 
-    @classmethod
-    def of(cls, path: Path) -> "KeyEncryptingKeys":
-        """Those of a file of mode 0600. Raises Unusable."""
-        keys: dict[TerminalId, bytes] = {}
-        for terminal, (number, words) in read_key_file(path).lines.items():
-            try:
-                keys[terminal] = bytes.fromhex("".join(words)) if len(words) == 1 else b""
-            except ValueError:
-                keys[terminal] = b""
-            if len(keys[terminal]) not in _SIZES:
-                raise Unusable(
-                    f"line {number} of the key file {path} is not: terminal, key of 32 or 48 hexadecimal digits"
-                )
-        return cls(keys)
+    def __repr__(self) -> str:
+        return "KeyEncryptingKeys(...)"
 
-    def wrap(self, terminal: TerminalId, key: bytes) -> WrappedKey:
-        """The key for this terminal. Raises InvalidTransaction when it has no key-encrypting key."""
-        over = self.keys.get(terminal)
+    def refresh(self) -> None:
+        """Reads the file again if it changed; a file that has become unusable is logged, and the keys stay. Blocks."""
+        try:
+            if stamp_of(os.stat(self._path)) != self._stamp:
+                self._take(read_key_file(self._path))
+                _LOG.info("key_encrypting_keys.read", terminals=len(self._keys))
+        except (Unusable, OSError) as failure:
+            _LOG.warning("key_encrypting_keys.unusable", reason=str(failure))
+
+    def wrap(self, terminal: TerminalId, key: Key) -> WrappedKey:
+        """The key for this terminal. Raises InvalidTransaction when it has no key that is good for that."""
+        over = self._keys.get(terminal)
         if over is None:
             raise InvalidTransaction("this terminal's keys are not changed by messages")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            block = tr31.wrap(over, tr31.Header("B", _USAGE, "T", "C", "00", "N"), key)
-            return WrappedKey(block=block, check_value=des.generate_kcv(key, _CHECK_VALUE).hex().upper())
+        try:
+            return WrappedKey(block=write_block(over, key), check_value=key.check_value)
+        except ValueError as error:
+            raise InvalidTransaction(str(error)) from None
 
-
-def draw_key(randomness: Callable[[int], bytes]) -> bytes:
-    """A new double-length DES key with odd parity."""
-    return bytes(des.adjust_key_parity(randomness(KEY_SIZE)))
+    def _take(self, file: KeyFile) -> None:
+        keys: dict[TerminalId, Key] = {}
+        for terminal, (number, words) in file.lines.items():
+            where = f"line {number} of the key file {self._path}"
+            if len(words) != 1:
+                raise Unusable(f"{where} is not: terminal key")
+            keys[terminal] = self._vault.open(words[0], Purpose.KEK, terminal, where).key
+        self._keys, self._stamp = keys, file.stamp

@@ -1,73 +1,105 @@
 """The terminals' MAC keys: a file of mode 0600, two live keys a terminal, read again when it changes.
 
-Part of verify. A line is `terminal key [key before]`, keys as 32 hexadecimal digits; `#` begins a comment. A key change
-by message rewrites the terminal's line.
+Part of verify. A line is `terminal key [key before]`, words of node/bridge/keys; a key change by message rewrites the
+terminal's line, and the key before is taken until the time that stands behind it.
 """
 
 import os
-import stat
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from node.bridge.keys.key import Key, Purpose
+from node.bridge.keys.key_file import KeyFile, Stamp, locked, read_key_file, replace_file, stamp_of, with_line
+from node.bridge.keys.vault import Held, Vault
 from node.domain.errors import KeysUnwritable, Unusable, WrongMac
 from node.domain.ids import TerminalId
-from node.iso8583.retail_mac import RetailMac
+from node.iso8583.mac import MacAlgorithm, MacKey
 
 _LIVE_KEYS: Final = 2
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _PROBE: Final = b"which key is it"
 _LOG = structlog.get_logger(__name__)
-_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class KeyFile:
-    """A file of keys: its text, and of each terminal the line's number and the words behind its name."""
+class _Loaded:
+    """A key that was opened, and what MACs are made with."""
 
-    text: str = field(repr=False)
-    lines: Mapping[TerminalId, tuple[int, list[str]]] = field(repr=False)
-    stamp: _Stamp
+    held: Held
+    mac: MacKey
 
 
 class MacKeys:
     """The keys of one file. Without a file no terminal has a key."""
 
-    def __init__(self, path: Path | None) -> None:
-        """Raises Unusable when the file is missing, readable by others, or not in its format."""
+    def __init__(
+        self,
+        path: Path | None,
+        vault: Vault | None = None,
+        *,
+        overlap_seconds: int = 259_200,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """A key that is replaced is taken for `overlap_seconds`; `clock` gives Unix seconds.
+
+        Raises Unusable when the file is missing, readable by others, not in its format, or has a key that cannot be
+        unwrapped.
+        """
         self._path = path
-        self._stamp: _Stamp = (0, 0, 0)
-        self._keys: dict[TerminalId, tuple[RetailMac, ...]] = {}
+        self._vault = vault or Vault()
+        self._overlap, self._clock = overlap_seconds, clock
+        self._stamp: Stamp = (0, 0, 0)
+        self._keys: dict[TerminalId, tuple[_Loaded, ...]] = {}
+        self._opened: dict[tuple[TerminalId, str], _Loaded] = {}
+        self._noted: set[tuple[str, TerminalId]] = set()
         self._lock = threading.Lock()
         if path is not None:
             self._take(read_key_file(path), path)
 
-    def of(self, terminal: TerminalId) -> tuple[RetailMac, ...]:
+    def of(self, terminal: TerminalId) -> tuple[MacKey, ...]:
         """The terminal's live keys, the newest first; empty if it has none."""
-        return self._keys.get(terminal, ())
+        now = self._clock()
+        return tuple([each.mac for each in self._keys.get(terminal, ()) if each.held.is_live(now)])
+
+    def find(self, terminal: TerminalId, data: bytes, mac: bytes, *, only: MacAlgorithm | None = None) -> MacKey | None:
+        """The live key, of the algorithm `only` if one is named, under which this is the MAC over the data.
+
+        A terminal that still uses an older key is logged, once for each, and so is one whose key has ended.
+        """
+        now = self._clock()
+        for place, each in enumerate(self._keys.get(terminal, ())):
+            if only not in (None, each.mac.algorithm) or not each.mac.verify(data, mac):
+                continue
+            if not place and each.held.until is None:
+                return each.mac
+            live = each.held.is_live(now)
+            self._note("mac_keys.older" if live else "mac_keys.ended", terminal, each.held)
+            return each.mac if live else None
+        return None
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def refresh(self) -> None:
-        """Reads the file again if it changed; a file that has become unusable is logged, and the keys stay."""
+        """Reads the file again if it changed; a file that has become unusable is logged, and the keys stay. Blocks."""
         if self._path is None:
             return
         try:
             with self._lock:
-                if _stamp(os.stat(self._path)) == self._stamp:
+                if stamp_of(os.stat(self._path)) == self._stamp:
                     return
                 self._take(read_key_file(self._path), self._path)
             _LOG.info("mac_keys.read", terminals=len(self._keys))
         except (Unusable, OSError) as failure:
             _LOG.warning("mac_keys.unusable", reason=str(failure))
 
-    def change(self, terminal: TerminalId, used: RetailMac, fresh: bytes) -> bytes:
-        """The terminal's new key, once the file has it; the key that it `used` stays live beside it.
+    def change(self, terminal: TerminalId, used: MacKey, fresh: Key) -> Key:
+        """The terminal's new key, once the file has it; the key that it `used` is taken for a while beside it.
 
         A terminal that uses the key before has not had the newest one: it gets that, and nothing changes. So a repeated
         message gets the same key, and no answer that is lost locks a terminal out. Blocks; for a thread of its own.
@@ -75,95 +107,53 @@ class MacKeys:
         """
         if self._path is None:
             raise KeysUnwritable("there is no key file")
-        with self._lock:
-            try:
-                file = read_key_file(self._path)
-                number, words = file.lines.get(terminal, (0, []))
-                live = [key.compute(_PROBE) for key in _keys(words, number, self._path)] if words else []
-                if used.compute(_PROBE) not in live:
-                    raise WrongMac()
-                if live.index(used.compute(_PROBE)):
-                    return bytes.fromhex(words[0])
-                _replace(self._path, _with_line(file.text, terminal, [fresh.hex(), words[0]]))
+        try:
+            with self._lock, locked(self._path):
+                # another program may have written it
                 self._take(read_key_file(self._path), self._path)
-            except (Unusable, OSError) as failure:
-                raise KeysUnwritable(
-                    str(failure) if isinstance(failure, Unusable) else failure.strerror or ""
-                ) from None
-        _LOG.info("mac_keys.changed", terminal=terminal)
+                live = self._keys.get(terminal, ())
+                place = _place_of(used, live, self._clock())
+                newest = live[0].held.key
+                if place:
+                    return newest
+                until = int(self._clock()) + self._overlap
+                words = [self._vault.seal(fresh, terminal), self._vault.seal(newest, terminal, until)]
+                replace_file(self._path, with_line(read_key_file(self._path).text, terminal, words))
+                self._take(read_key_file(self._path), self._path)
+        except (Unusable, OSError) as failure:
+            raise KeysUnwritable(str(failure) if isinstance(failure, Unusable) else failure.strerror or "") from None
+        _LOG.info("mac_keys.changed", terminal=terminal, check_value=fresh.check_value, until=until)
         return fresh
 
+    def _note(self, event: str, terminal: TerminalId, held: Held) -> None:
+        if (event, terminal) not in self._noted:
+            self._noted.add((event, terminal))
+            _LOG.warning(event, terminal=terminal, check_value=held.key.check_value, until=held.until)
+
     def _take(self, file: KeyFile, path: Path) -> None:
-        keys = {terminal: _keys(words, number, path) for terminal, (number, words) in file.lines.items()}
-        self._keys, self._stamp = keys, file.stamp
+        """Opens what is new in the file: a token may take its time for each key."""
+        before = self._keys
+        opened: dict[tuple[TerminalId, str], _Loaded] = {}
+        keys: dict[TerminalId, tuple[_Loaded, ...]] = {}
+        for terminal, (number, words) in file.lines.items():
+            where = f"line {number} of the key file {path}"
+            if not 1 <= len(words) <= _LIVE_KEYS:
+                raise Unusable(f"{where} is not: terminal key [key before]")
+            for word in words:
+                opened[terminal, word] = self._opened.get((terminal, word)) or self._open(word, terminal, where)
+            keys[terminal] = tuple([opened[terminal, word] for word in words])
+        self._keys, self._opened, self._stamp = keys, opened, file.stamp
+        self._noted = {each for each in self._noted if keys.get(each[1]) == before.get(each[1])}
+
+    def _open(self, word: str, terminal: TerminalId, where: str) -> _Loaded:
+        held = self._vault.open(word, Purpose.MAC, terminal, where)
+        return _Loaded(held=held, mac=held.key.for_mac())
 
 
-def read_key_file(path: Path) -> KeyFile:
-    """A file of keys. Raises Unusable when it is missing, readable by others, or names a terminal twice."""
-    try:
-        with path.open(encoding="ascii") as file:
-            status = os.fstat(file.fileno())
-            if status.st_mode & _OTHERS:
-                raise Unusable(f"the key file {path} is open to others; chmod 600 {path}")
-            text = file.read()
-    except FileNotFoundError:
-        raise Unusable(f"there is no key file {path}") from None
-    except (OSError, UnicodeDecodeError):
-        raise Unusable(f"the key file {path} cannot be read") from None
-    lines: dict[TerminalId, tuple[int, list[str]]] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = _words(line)
-        if not words:
-            continue
-        terminal = TerminalId(words[0])
-        if terminal in lines:
-            raise Unusable(f"line {number} of the key file {path} repeats a terminal")
-        lines[terminal] = (number, words[1:])
-    return KeyFile(text=text, lines=lines, stamp=_stamp(status))
-
-
-def _words(line: str) -> list[str]:
-    return line.partition("#")[0].split()
-
-
-def _with_line(text: str, terminal: TerminalId, keys: list[str]) -> str:
-    """The file's text with other keys in the terminal's line; comments stay."""
-    lines = []
-    for line in text.splitlines():
-        if _words(line)[:1] == [terminal]:
-            _, mark, comment = line.partition("#")
-            line = " ".join([terminal, *keys]) + (f"  {mark}{comment}" if mark else "")
-        lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes the file anew, so that a crash leaves the one or the other; on the disk when it returns."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _keys(words: list[str], number: int, path: Path) -> tuple[RetailMac, ...]:
-    where = f"line {number} of the key file {path}"
-    if not 1 <= len(words) <= _LIVE_KEYS:
-        raise Unusable(f"{where} is not: terminal key [key before]")
-    try:
-        return tuple(RetailMac(bytes.fromhex(word)) for word in words)
-    except ValueError:
-        # never the key itself
-        raise Unusable(f"{where} has a key that is not 32 hexadecimal digits") from None
-
-
-def _stamp(status: os.stat_result) -> _Stamp:
-    return status.st_mtime_ns, status.st_size, status.st_ino
+def _place_of(used: MacKey, keys: tuple[_Loaded, ...], now: float) -> int:
+    """Which of the keys was used. Raises WrongMac when none that is live was."""
+    known = used.compute(_PROBE)
+    for place, each in enumerate(keys):
+        if each.held.is_live(now) and each.mac.algorithm is used.algorithm and each.mac.compute(_PROBE) == known:
+            return place
+    raise WrongMac()

@@ -9,12 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psec import pinblock
 
+from node.bridge.keys.key import Algorithm, Key, Purpose
 from node.bridge.security.pin_block import PinKey, PinKeys
 from node.bridge.security.pin_hash import is_pin, is_right, keep, pepper_of
 from node.domain.errors import Unusable
 from node.domain.ids import TerminalId
 from tests.offchain.bridge_in.conftest import CARD
 from tests.offchain.bridge_in.pins import AES_KEY, CARD_KEY, PIN, PIN_KEY, WRONG, block
+
+
+def pin_key(algorithm: Algorithm, value: bytes) -> PinKey:
+    return PinKey(Key(purpose=Purpose.PIN, algorithm=algorithm, value=value))
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def pin_key_file(tmp_path: Path) -> Path:
 
 
 def test_pin_block_opens_as_x9_8_says() -> None:
-    key = PinKey(PIN_KEY.hex())
+    key = pin_key(Algorithm.TDES, PIN_KEY)
     sealed = Cipher(TripleDES(PIN_KEY), modes.ECB()).encryptor().update(bytes.fromhex("0412AC89ABCDEF67"))
     assert key.open(sealed, "43219876543210987") == "1234"
     assert key.open(sealed, "43219876543210977") != "1234"
@@ -39,14 +44,14 @@ CARDS = st.text("0123456789", min_size=1, max_size=19)
 
 @given(PINS, CARDS)
 def test_pin_block_gives_back_every_pin_for_its_card(pin: str, card: str) -> None:
-    keys, aes = PinKey(PIN_KEY.hex()), PinKey("aes:" + AES_KEY.hex())
+    keys, aes = pin_key(Algorithm.TDES, PIN_KEY), pin_key(Algorithm.AES, AES_KEY)
     assert keys.open(bytes.fromhex(block(pin, card)), card) == pin
     assert aes.open(pinblock.encipher_pinblock_iso_4(AES_KEY, pin, card), card) == pin
 
 
 @given(st.one_of(st.binary(min_size=8, max_size=8), st.binary(min_size=16, max_size=16), st.binary()), CARDS)
 def test_pin_block_of_any_bytes_is_a_pin_or_nothing(data: bytes, card: str) -> None:
-    for key in (PinKey(PIN_KEY.hex()), PinKey("aes:" + AES_KEY.hex())):
+    for key in (pin_key(Algorithm.TDES, PIN_KEY), pin_key(Algorithm.AES, AES_KEY)):
         pin = key.open(data, card)
         assert pin == "" or is_pin(pin)
 

@@ -23,7 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from psec import pinblock
 
+from node.bridge.keys.custody import Custody
+from node.bridge.keys.vault import Vault, open_master
 from node.bridge.security.qr import is_code
+from node.config import load_bridge
 from node.domain.errors import ChainUnreachable
 from node.iso8583.basket import write_objects
 from node.iso8583.framing import Framing, frame
@@ -33,6 +36,7 @@ from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal, Request
 from tests.offchain.bridge_out.needles import found_in, found_in_files
 from tests.offchain.bridge_out.stand import MEMBERS, Stand
+from tests.offchain.keys.soft_token import SoftToken
 
 PAN, LOST_PAN, PHONE = "6011000990139424", "4929117753184026", "+491701234567"
 PIN, WRONG_PIN = "836194725038", "529471836602"
@@ -42,15 +46,18 @@ PIN_KEY = bytes.fromhex("4A1B6C7D8E9F0A2B3C4D5E6F708192A3")
 AMOUNT, CURRENCY = 700, "840"
 REPLY_SECONDS, START_SECONDS = 10.0, 30.0
 APP = Ed25519PrivateKey.generate()
-OWN_FILES = {"poster.key", "mac.keys", "pin.keys", "cards.key", "cards.csv", "app.key", "bad.csv"}
-"""The files in which an operator keeps the secrets."""
+KEK = bytes.fromhex("A1B2C3D4E5F60718293A4B5C6D7E8F90")
+OWN_FILES = {"poster.key", "master.key", "cards.key", "cards.csv", "app.key", "bad.csv"}
+"""The files in which an operator keeps the secrets. The terminals' keys stand wrapped in theirs."""
 
 
 class Shop:
     """A bridge as an operator runs it: TLS, MACs, PINs, phone numbers, debug logs, metrics, in a folder of its own."""
 
-    def __init__(self, stand: Stand) -> None:
+    def __init__(self, stand: Stand, token: SoftToken | None = None) -> None:
+        """The master key is in the token, else in a file; `custody` is for the file only."""
         self.stand, self.folder = stand, stand.folder
+        self.environment = {} if token is None else dict(token.environment)
         merchant = stand.merchants[0]
         self.till = PosTerminal(id=f"{merchant}T0", merchant=merchant, mac=RetailMac(MAC_KEY))
         self.ca, self.stan, self.said = trustme.CA(), 0, b""
@@ -62,6 +69,7 @@ class Shop:
         server.private_key_and_cert_chain_pem.write_to_path(self.folder / "bridge.pem")
         self._write("mac.keys", f"{self.till.id} {MAC_KEY.hex()}\n")
         self._write("pin.keys", f"{self.till.id} {PIN_KEY.hex()}\n")
+        self._write("kek.keys", f"{self.till.id} {KEK.hex()}\n")
         self._write("cards.csv", f"{PAN},{MEMBERS[0]},{PIN}\n{PHONE},{MEMBERS[1]},\n")
         self._write("bad.csv", f"{LOST_PAN},1,12x4\n")
         self._write("qr.keys", f"1 {APP.public_key().public_bytes_raw().hex()}\n")
@@ -69,14 +77,24 @@ class Shop:
         (self.folder / "bridge.pem").chmod(0o600)
         self.metrics = _free_port()
         tls = {"certificate": "bridge.pem", "client_ca_file": "ca.pem", "terminals_file": "terminals"}
+        listener = {"mac_key_file": "mac.keys", "key_encrypting_file": "kek.keys"}
         self.config = stand.write(
-            **{"iso8583": {"mac_key_file": "mac.keys"}, "iso8583.tls": tls, "rpc": {"port": 0}},
+            **{"iso8583": listener, "iso8583.tls": tls, "rpc": {"port": 0}},
             pins={"key_file": "pin.keys", "above": AMOUNT},
             qr={"key_file": "qr.keys", "seconds": 30},
             answers={"deadline_ms": 5_000},
         )
         text = self.config.read_text()
-        self.config.write_text(f'log_level = "debug"\nmetrics_port = {self.metrics}\n{text}')
+        held = '[keys]\nmaster_key_file = "master.key"\n' if token is None else token.settings
+        self.config.write_text(f'log_level = "debug"\nmetrics_port = {self.metrics}\n{text}\n{held}')
+        if token is not None:
+            self.run("keys", "master", "new")
+            self.run("keys", "rewrap")
+            return
+        settings = load_bridge(self.config, {})
+        self.custody = Custody(settings, Vault(open_master(settings.keys)))
+        self.custody.master.draw()
+        self.custody.rewrap()
 
     def _write(self, name: str, text: str) -> None:
         path = self.folder / name
@@ -86,13 +104,20 @@ class Shop:
     def run(self, *arguments: str, said: str = "") -> None:
         """A command of `till`; what it prints is kept for the scan."""
         command = [sys.executable, "-m", "node.cli.main", "bridge", *arguments, "--config", str(self.config)]
-        done = subprocess.run(command, input=said.encode(), capture_output=True, check=False, timeout=60)
+        done = subprocess.run(
+            command,
+            input=said.encode(),
+            capture_output=True,
+            check=False,
+            timeout=60,
+            env=os.environ | self.environment,
+        )
         self.said += done.stdout + done.stderr
 
     @contextmanager
     def bridge(self, fail_point: str = "") -> Iterator["subprocess.Popen[bytes]"]:
         """A bridge that listens; the system would let it write dumps, and a signal makes it show its stack."""
-        environment = os.environ | {"TILL_FAIL_POINT": fail_point, "PYTHONFAULTHANDLER": "1"}
+        environment = os.environ | self.environment | {"TILL_FAIL_POINT": fail_point, "PYTHONFAULTHANDLER": "1"}
         with (self.folder / "bridge.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "node.cli.main", "bridge", "run", "--config", str(self.config)],
@@ -161,6 +186,14 @@ class Shop:
         codes = await asyncio.gather(*[one(request) for request in requests])
         await connection.close()
         return list(codes)
+
+    async def change_key(self) -> str:
+        """Asks for another MAC key; the answer."""
+        port = self.places()["iso8583"]["port"]
+        connection = await PosConnection.open("127.0.0.1", port, timeout=REPLY_SECONDS, tls=self.tls)
+        reply = await connection.change_key(self.till)
+        await connection.close()
+        return reply.response_code
 
     async def send_garbage(self) -> None:
         """What cannot be read, with secrets in it, on both listeners; the connection is closed or answered."""

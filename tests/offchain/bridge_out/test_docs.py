@@ -12,7 +12,7 @@ from node.bridge.failpoint import POINTS
 from node.bridge.finality import RESPONSE_CODES
 from node.bridge.security.build import count_refusals
 from node.domain.announcement import Happening
-from node.security_settings import PinSettings, QrSettings, TlsSettings
+from node.security_settings import KeySettings, PinSettings, QrSettings, TlsSettings, TokenSettings
 from node.webhook_settings import EndpointSettings, WebhooksSettings
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -27,11 +27,13 @@ SECTIONS = {
     "answers": config.AnswerSettings,
 }
 WEBHOOKS = {"webhooks": WebhooksSettings, "webhooks.endpoints.NAME": EndpointSettings}
+KEYS = {"keys": KeySettings, "keys.token": TokenSettings}
 SECURITY = {"pins": PinSettings, "qr": QrSettings, "tls": TlsSettings}
 
 
 @pytest.mark.parametrize(
-    ("page", "sections"), [("bridge.md", SECTIONS), ("webhooks.md", WEBHOOKS), ("security.md", SECURITY)]
+    ("page", "sections"),
+    [("bridge.md", SECTIONS), ("webhooks.md", WEBHOOKS), ("security.md", SECURITY), ("keys.md", KEYS)],
 )
 def test_page_has_every_setting_with_its_default_and_limits(page: str, sections: dict[str, type]) -> None:
     lines = (DOCS / page).read_text().splitlines()

@@ -3,17 +3,21 @@
 import asyncio
 import base64
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from psec import pinblock
 
 from node.bridge.journal.schema import open_engine
+from node.bridge.keys.key import Purpose
 from node.iso8583.retail_mac import RetailMac
 from node.pos.messages import PosTerminal
 from tests.offchain.bridge_out.needles import forms_of_bytes, forms_of_digits, found_in, found_in_files
 from tests.offchain.bridge_out.secured_shop import (
     AMOUNT,
+    KEK,
     LOST_PAN,
     MAC_KEY,
     PAN,
@@ -32,11 +36,26 @@ TORN = ("after-admit", "after-record", "before-settle")
 def needles(card_key: bytes) -> dict[str, bytes]:
     """Every form of every secret."""
     digits = {"PAN": PAN, "lost PAN": LOST_PAN, "phone": PHONE[1:], "PIN": PIN, "wrong PIN": WRONG_PIN}
-    keys = {"MAC key": MAC_KEY, "PIN key": PIN_KEY, "posting key": KEY, "card key": card_key}
+    keys = {"MAC key": MAC_KEY, "PIN key": PIN_KEY, "key-encrypting key": KEK, "posting key": KEY, "card key": card_key}
     keys |= {f"{name}'s clear block": pinblock.encode_pinblock_iso_0(pin, PAN) for name, pin in (("PIN", PIN),)}
-    all_forms = [(name, forms_of_digits(each)) for name, each in digits.items()]
-    all_forms += [(name, forms_of_bytes(each)) for name, each in keys.items()]
-    return {f"{name} as {form}": needle for name, forms in all_forms for form, needle in forms.items()}
+    found = [forms_of(name, forms_of_digits(each)) for name, each in digits.items()]
+    found += [forms_of(name, forms_of_bytes(each)) for name, each in keys.items()]
+    return {name: needle for each in found for name, needle in each.items()}
+
+
+def forms_of(name: str, forms: dict[str, bytes]) -> dict[str, bytes]:
+    """The forms of one secret, by its name."""
+    return {f"{name} as {form}": needle for form, needle in forms.items()}
+
+
+def keys_of(shop: Shop) -> dict[str, bytes]:
+    """Every form of every key that there is by now: those of the terminals, and those that they are wrapped under."""
+    found = {f"{each.purpose.value} {each.held.key.check_value}": each.held.key.value for each in shop.custody.listed()}
+    masters = (shop.folder / "master.key").read_text().split()
+    found |= {f"master key {number}": bytes.fromhex(each) for number, each in enumerate(masters)}
+    return {
+        name: needle for key, value in found.items() for name, needle in forms_of(key, forms_of_bytes(value)).items()
+    }
 
 
 def test_needles_are_found_wherever_they_lie(tmp_path: Path) -> None:
@@ -70,6 +89,7 @@ async def test_scan_finds_no_secret_after_payments_refusals_and_crashes(tmp_path
         wanted = needles(bytes.fromhex((shop.folder / "cards.key").read_text()))
         with shop.bridge() as process:
             await _trade(shop)
+            wanted |= await _change_keys(shop)
             assert not shop.scan(wanted, process)
             limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
             assert next(line.split() for line in limits if "core file" in line)[4:6] == ["0", "0"], "no dumps"
@@ -99,6 +119,36 @@ async def _trade(shop: Shop) -> None:
     refused += [shop.sale(PAN, fields={3: "770000"}), shop.sale(PAN, fields={48: f"XX{PAN}"})]
     assert await shop.send(*refused) == ["97", "58", "12", "30"]
     await shop.send_garbage()
+
+
+async def _change_keys(shop: Shop) -> dict[str, bytes]:
+    """The terminal's key by message and by command, the master key by commands, beside the bridge; all these keys."""
+    wanted = keys_of(shop)
+    (master,) = shop.custody.master.check_values()
+    assert await shop.change_key() == "00"
+    wanted |= keys_of(shop)
+    components = [bytes.fromhex("3C5A6978871E2D4BF0E1D2C3B4A59687"), bytes.fromhex("C0FFEE1234567890ABCDEF9876543210")]
+    said = "".join([each.hex() + "\n" for each in components])
+    for command in (("list",), ("list", "--json"), ("block", shop.till.id), ("rotate", shop.till.id, "--now")):
+        shop.run("keys", *command)
+    shop.run("keys", "import", "SPARE", said=said)
+    shop.run("keys", "import", "SPARE", "--check-value", "000000", said=said)
+    wanted |= keys_of(shop)
+    for command in (("new",), ("list",)):
+        shop.run("keys", "master", *command)
+    wanted |= keys_of(shop)
+    shop.run("keys", "rewrap")
+    shop.run("keys", "master", "retire", master)
+    assert b"is destroyed" in shop.said and b"component 2: check value" in shop.said and b"M3TC" in shop.said
+    ours = [each for each in shop.custody.listed() if (each.terminal, each.purpose) == (shop.till.id, Purpose.MAC)]
+    old, shop.till = shop.till, replace(shop.till, mac=ours[0].held.key.for_mac())
+    deadline = time.monotonic() + START_SECONDS
+    while await shop.send(shop.sale(PAN)) != ["00"]:
+        assert time.monotonic() < deadline, "the bridge reads what the commands wrote"
+    assert await shop.send(shop.sale(PAN, terminal=old)) == ["97"], "--now"
+    for number, each in enumerate(components, start=1):
+        wanted |= forms_of(f"component {number}", forms_of_bytes(each))
+    return wanted
 
 
 async def _break(shop: Shop) -> None:
