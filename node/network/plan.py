@@ -7,7 +7,7 @@ writing that file.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -124,6 +124,17 @@ class NetworkPlan:
                 return validator
         names = ", ".join(validator.name for validator in self.validators) or "none"
         raise Unusable(f"there is no validator {name} here; there are {names}")
+
+    def chosen(self, names: Sequence[str]) -> tuple[ValidatorPlan, ...]:
+        """The validators of this folder that are named, or its only one. Raises Unusable when that is nobody."""
+        if not self.validators:
+            raise Unusable(
+                f"no validator runs from {self.folder}; give the folder of one, on its own host: its keys lie there"
+            )
+        if not names and len(self.validators) != 1:
+            known = ", ".join(validator.name for validator in self.validators)
+            raise Unusable(f"several validators are in this folder; say which one: --as NAME, one of {known}")
+        return tuple(self.validator(name) for name in names) or self.validators
 
     def peers_of(self, validator: ValidatorPlan) -> tuple[PeerPlan, ...]:
         """All the others that a validator of this folder talks to, wherever they run."""
