@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from node.network.doctor import CHECKS, chain, examine, files, machine, times
+from node.network.doctor import CHECKS, chain, elsewhere, examine, files, machine, times
 from node.network.doctor.finding import Finding, Level, Limits, Patient
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
@@ -25,6 +25,7 @@ from node.network.plan import NetworkPlan, ValidatorPlan, as_peer, with_validato
 from node.network.processes import Running, RunState, note, write_state
 from node.network.signstate import STATE_PATH, SignState, put_sign_state
 from tests.network.chain import Chain
+from tests.network.fake_gateway import fake_gateway
 
 KEY = Path("cometbft/config/priv_validator_key.json")
 NODE_KEY = Path("cometbft/config/node_key.json")
@@ -155,6 +156,38 @@ def test_genesis_documents_that_differ_are_told(plan: NetworkPlan) -> None:
     assert "another block 0" in wrongs(files.check_genesis_of_cometbft(Patient(plan=plan)))
 
 
+def test_a_ticket_that_would_lead_newcomers_elsewhere_is_told(plan: NetworkPlan) -> None:
+    assert wrongs(files.check_join_ticket(Patient(plan=plan))) == ""
+    path = plan.home("v2") / GENESIS
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "genesis_time": "2001-01-01T00:00:00Z"}))
+    genesis = plan.folder / "genesis.json"
+    genesis.write_text(json.dumps({**json.loads(genesis.read_text()), "extraData": "0x01"}))
+    told = wrongs(files.check_join_ticket(Patient(plan=plan))).splitlines()
+    assert [text.partition("than ")[2] for text in told] == [str(genesis), str(path)]
+
+
+def test_another_block_0_or_geth_on_another_host_is_told(plan: NetworkPlan) -> None:
+    here, there = plan.validators
+    patient = Patient(plan=replace(plan, validators=(here,), others=(as_peer(there),)))
+    block_0 = {"hash": "0x" + plan.rules.genesis_hash.hex()}
+    pinned = machine.pinned_version(machine.PINS / "geth" / "go.mod", machine.ENGINES["geth"])
+    for block, version, genesis, versions in (
+        (block_0, f"Geth/{pinned}-stable/linux-amd64/go1.26.8", Level.OK, Level.OK),
+        ({"hash": "0x" + "ab" * 32}, "Geth/v1.16.0-stable/linux-amd64/go1.25.0", Level.WRONG, Level.WARNING),
+        (block_0, "besu/v25.1.0/linux-x86_64/openjdk-java-21", Level.OK, Level.WARNING),
+    ):
+        with fake_gateway(there, 7, "0x", eth_getBlockByNumber=block, web3_clientVersion=version):
+            (found,) = levels(elsewhere.check_genesis_elsewhere(patient))[genesis]
+            assert found.startswith("v2 at 127.0.0.1 has block 0 0x")
+            (found,) = levels(elsewhere.check_versions_of_geth(patient))[versions]
+            assert found.startswith("geth of v2 at 127.0.0.1 is ")
+    # who does not answer is named by the heights, and by them alone
+    assert not [*elsewhere.check_genesis_elsewhere(patient), *elsewhere.check_versions_of_geth(patient)]
+    operator = Patient(plan=replace(patient.plan, validators=()))
+    assert levels(chain.check_heights(operator))[Level.WARNING] == ["v2 at 127.0.0.1 does not answer here"]
+
+
 def test_geths_genesis_that_differs_from_the_plan_is_told(plan: NetworkPlan) -> None:
     other = replace(plan, chain_id=plan.chain_id + 1)
     assert "another chain id" in wrongs(files.check_genesis_of_geth(Patient(plan=other)))
@@ -272,6 +305,10 @@ def test_what_does_not_fit_the_running_chain_is_told(whole: Chain) -> None:
     assert wrongs(chain.check_peers(Patient(plan=alone))).count("connected to nobody") == 4
     other = replace(plan, rules=replace(plan.rules, genesis_hash=type(plan.rules.genesis_hash)(bytes(32))))
     assert wrongs(files.check_genesis_of_geth(Patient(plan=other))).count("has block 0") == 4
+    spread = replace(other, validators=other.validators[:1], others=tuple(map(as_peer, other.validators[1:])))
+    assert wrongs(elsewhere.check_genesis_elsewhere(Patient(plan=spread))).count("network.json says 0x0000") == 3
+    versions = levels(elsewhere.check_versions_of_geth(Patient(plan=spread)))
+    assert len(versions[Level.OK]) == 4 and not versions[Level.WARNING]
     busy = Patient(plan=plan, limits=Limits(handles_used=0.0))
     assert "geth of v1 has" in wrongs(machine.check_file_handles(busy))
     secret = plan.home("v3") / "jwt.hex"
