@@ -61,7 +61,8 @@ def list_all(folder: Path, as_json: bool) -> None:
 def card(folder: Path, name: str | None) -> None:
     """Print what others need to know of a validator of DIR before they vote for it; nothing in it is secret."""
     plan = read_plan(folder)
-    click.echo(card_of(_one(plan, name)).to_json())
+    chosen = _one(plan, name)
+    click.echo(card_of(chosen, plan.scheme(chosen.name)).to_json())
 
 
 @validator.command("take-account")
