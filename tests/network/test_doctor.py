@@ -25,7 +25,6 @@ from node.network.plan import NetworkPlan, ValidatorPlan, as_peer, with_validato
 from node.network.processes import Running, RunState, note, write_state
 from node.network.signstate import STATE_PATH, SignState, put_sign_state
 from tests.network.chain import Chain
-from tests.network.fake_gateway import fake_gateway
 
 KEY = Path("cometbft/config/priv_validator_key.json")
 NODE_KEY = Path("cometbft/config/node_key.json")
@@ -154,38 +153,6 @@ def test_genesis_documents_that_differ_are_told(plan: NetworkPlan) -> None:
     document["app_hash"] = "00" * 32
     path.write_text(json.dumps(document))
     assert "another block 0" in wrongs(files.check_genesis_of_cometbft(Patient(plan=plan)))
-
-
-def test_a_ticket_that_would_lead_newcomers_elsewhere_is_told(plan: NetworkPlan) -> None:
-    assert wrongs(files.check_join_ticket(Patient(plan=plan))) == ""
-    path = plan.home("v2") / GENESIS
-    document = json.loads(path.read_text())
-    path.write_text(json.dumps({**document, "genesis_time": "2001-01-01T00:00:00Z"}))
-    genesis = plan.folder / "genesis.json"
-    genesis.write_text(json.dumps({**json.loads(genesis.read_text()), "extraData": "0x01"}))
-    told = wrongs(files.check_join_ticket(Patient(plan=plan))).splitlines()
-    assert [text.partition("than ")[2] for text in told] == [str(genesis), str(path)]
-
-
-def test_another_block_0_or_geth_on_another_host_is_told(plan: NetworkPlan) -> None:
-    here, there = plan.validators
-    patient = Patient(plan=replace(plan, validators=(here,), others=(as_peer(there),)))
-    block_0 = {"hash": "0x" + plan.rules.genesis_hash.hex()}
-    pinned = machine.pinned_version(machine.PINS / "geth" / "go.mod", machine.ENGINES["geth"])
-    for block, version, genesis, versions in (
-        (block_0, f"Geth/{pinned}-stable/linux-amd64/go1.26.8", Level.OK, Level.OK),
-        ({"hash": "0x" + "ab" * 32}, "Geth/v1.16.0-stable/linux-amd64/go1.25.0", Level.WRONG, Level.WARNING),
-        (block_0, "besu/v25.1.0/linux-x86_64/openjdk-java-21", Level.OK, Level.WARNING),
-    ):
-        with fake_gateway(there, 7, "0x", eth_getBlockByNumber=block, web3_clientVersion=version):
-            (found,) = levels(elsewhere.check_genesis_elsewhere(patient))[genesis]
-            assert found.startswith("v2 at 127.0.0.1 has block 0 0x")
-            (found,) = levels(elsewhere.check_versions_of_geth(patient))[versions]
-            assert found.startswith("geth of v2 at 127.0.0.1 is ")
-    # who does not answer is named by the heights, and by them alone
-    assert not [*elsewhere.check_genesis_elsewhere(patient), *elsewhere.check_versions_of_geth(patient)]
-    operator = Patient(plan=replace(patient.plan, validators=()))
-    assert levels(chain.check_heights(operator))[Level.WARNING] == ["v2 at 127.0.0.1 does not answer here"]
 
 
 def test_geths_genesis_that_differs_from_the_plan_is_told(plan: NetworkPlan) -> None:
