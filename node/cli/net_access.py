@@ -68,13 +68,18 @@ def remove(folder: Path, name: str, only: tuple[str, ...]) -> None:
 @click.option("--days", default=365, show_default=True, type=click.IntRange(1, 3650))
 @VALIDATOR
 def cert(folder: Path, hosts: tuple[str, ...], days: int, only: tuple[str, ...]) -> None:
-    """Make a self-signed certificate for each gateway of the network in DIR, which speaks TLS from then on."""
+    """Make a self-signed certificate for each gateway of the network in DIR, which speaks TLS from then on.
+
+    Other hosts learn that it does by a new card: till validator card, till net peer add.
+    """
     from node.network.certificate import make_certificate
+    from node.network.known_peers import tell_newcomers_of_own
 
     plan = read_plan(folder)
     for name in _chosen(plan, only):
         names = list(dict.fromkeys((plan.host, plan.validator(name).host, *hosts, "localhost")))
         click.echo(make_certificate(plan.home(name), names, days=days, now=datetime.now(UTC)))
+    tell_newcomers_of_own(folder)
 
 
 def _chosen(plan: NetworkPlan, only: tuple[str, ...]) -> tuple[str, ...]:

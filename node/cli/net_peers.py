@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from node.network.known_peers import move_own, move_peer, peer_of_card, put_peer, remove_peer
-from node.network.plan import NetworkPlan, peer_url, read_plan
+from node.network.plan import SCHEMES, NetworkPlan, peer_url, read_plan
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 PORT = click.IntRange(1, 65_535)
@@ -29,18 +29,21 @@ def add(folder: Path, card: Path, host: str | None) -> None:
 @peers.command()
 @FOLDER
 @click.argument("name")
-@click.option("--host", required=True, help="Its name or address now.")
+@click.option("--host", help="Its name or address now.")
 @click.option("--p2p", type=PORT, help="Its port for other validators, if that changed.")
 @click.option("--gateway", type=PORT, help="Its port for clients, if that changed.")
-def move(folder: Path, name: str, host: str, p2p: int | None, gateway: int | None) -> None:
+@click.option("--scheme", type=click.Choice(SCHEMES), help="What its gateway speaks, if that changed.")
+def move(folder: Path, name: str, host: str | None, p2p: int | None, gateway: int | None, scheme: str | None) -> None:
     """Have NAME dialed at another address; if it runs from DIR, have it listen there from its next start on."""
+    if all(given is None for given in (host, p2p, gateway, scheme)):
+        raise click.UsageError("say what has changed: --host, --p2p, --gateway, --scheme")
     if any(own.name == name for own in read_plan(folder).validators):
-        if p2p is not None or gateway is not None:
-            raise click.UsageError(f"{name} runs from {folder}: its ports stand in network.json")
+        if host is None or any(given is not None for given in (p2p, gateway, scheme)):
+            raise click.UsageError(f"{name} runs from {folder}: its ports stand in network.json, TLS in access.json")
         move_own(folder, name, host)
         click.echo(f"{name} is at {host} from its next start on (till net down, up); tell the other hosts.")
         return
-    _tell(move_peer(folder, name, host, p2p, gateway), name)
+    _tell(move_peer(folder, name, host, p2p, gateway, scheme), name)
 
 
 @peers.command()

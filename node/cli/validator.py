@@ -9,7 +9,6 @@ import click
 from rich.table import Table
 
 from node.chain.signer import Signer
-from node.domain.errors import Unusable
 from node.domain.ids import Address
 from node.explorer.tables import wide_console
 from node.network.genesis import VOTING_POWER
@@ -25,7 +24,7 @@ from node.network.governance_acts import (
     read_name,
 )
 from node.network.keys import checksum_address
-from node.network.plan import NetworkPlan, read_plan
+from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.voter import take_account
 
 FOLDER = click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
@@ -62,7 +61,8 @@ def list_all(folder: Path, as_json: bool) -> None:
 def card(folder: Path, name: str | None) -> None:
     """Print what others need to know of a validator of DIR before they vote for it; nothing in it is secret."""
     plan = read_plan(folder)
-    click.echo(card_of(plan.validator(_one(plan, name))).to_json())
+    chosen = _one(plan, name)
+    click.echo(card_of(chosen, plan.scheme(chosen.name)).to_json())
 
 
 @validator.command("take-account")
@@ -75,7 +75,7 @@ def take_account_command(folder: Path, file: Path, name: str | None) -> None:
     It is stopped for some seconds. The account that it had stays beside it.
     """
     plan = read_plan(folder)
-    chosen = _one(plan, name)
+    chosen = _one(plan, name).name
     taken = take_account(plan, chosen, file)
     click.echo(f"{chosen} votes and reports with {taken.validator(chosen).account}.")
 
@@ -193,13 +193,9 @@ def leave(folder: Path, names: tuple[str, ...]) -> None:
     with_registries(plan, work)
 
 
-def _one(plan: NetworkPlan, name: str | None) -> str:
-    if name is not None:
-        return name
-    if len(plan.validators) != 1:
-        known = ", ".join(each.name for each in plan.validators) or "none runs from it"
-        raise Unusable(f"say which validator of this folder: --as NAME, one of {known}")
-    return plan.validators[0].name
+def _one(plan: NetworkPlan, name: str | None) -> ValidatorPlan:
+    (chosen,) = plan.chosen(() if name is None else (name,))
+    return chosen
 
 
 def _propose(

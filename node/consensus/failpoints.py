@@ -64,6 +64,11 @@ class FailPoints:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
+    @property
+    def exist(self) -> bool:
+        """Whether the network was made with fail points, so for tests only."""
+        return self._folder is not None
+
     def reach(self, point: str) -> None:
         """Marks the place of a fail point in the code."""
         if self._folder is None:

@@ -244,12 +244,8 @@ def with_registries(plan: NetworkPlan, work: Callable[[Registries], Any]) -> Any
 
 
 def validator_signers(plan: NetworkPlan, names: Sequence[str]) -> list[tuple[str, Signer]]:
-    """The accounts of validators of this folder. Raises Unusable when it has several and none is named."""
-    if not names and len(plan.validators) != 1:
-        known = ", ".join(validator.name for validator in plan.validators)
-        raise Unusable(f"several validators are in this folder; say who does it: --as NAME, one of {known}")
-    chosen = [plan.validator(name) for name in names] or list(plan.validators)
-    return [(each.name, load_signer(plan.account_file(each.name))) for each in chosen]
+    """The accounts of the named validators of this folder, or of its only one. Raises Unusable when that is nobody."""
+    return [(each.name, load_signer(plan.account_file(each.name))) for each in plan.chosen(names)]
 
 
 def operator_signer(plan: NetworkPlan, key: Path | None) -> Signer:

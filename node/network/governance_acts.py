@@ -14,7 +14,7 @@ from node.consensus.registry import KEY_BYTES, NODE_ID_BYTES, WORD, BadAnswer, s
 from node.domain.errors import Unusable
 from node.domain.ids import Address
 from node.network.keys import checksum_address
-from node.network.plan import ValidatorPlan, as_peer
+from node.network.plan import HTTP, ValidatorPlan, as_peer, check_scheme
 
 PROPOSE: Final = "propose((uint8,address,uint64,bytes32,bytes20,bytes32),bool)"
 NOBODY: Final = Address(bytes(20))
@@ -81,12 +81,17 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reach:
-    """Where a node is dialed: `host` and the port `p2p`; `gateway` and `keeps_all` as in a PeerPlan."""
+    """Where a node is dialed: `host` and the port `p2p`; the others as in a PeerPlan."""
 
     host: str
     p2p: int
     gateway: int | None
     keeps_all: bool
+    scheme: str = HTTP
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a scheme that no gateway speaks."""
+        check_scheme(self.scheme)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,15 +121,15 @@ class Card:
         )
 
 
-def card_of(validator: ValidatorPlan) -> Card:
-    """The card of a validator as its folder has it."""
-    peer = as_peer(validator)
+def card_of(validator: ValidatorPlan, scheme: str = HTTP) -> Card:
+    """The card of a validator as its folder has it; its gateway speaks `scheme`."""
+    peer = as_peer(validator, scheme)
     return Card(
         name=validator.name,
         account=read_address(validator.account),
         key=bytes.fromhex(validator.public_key),
         node_id=bytes.fromhex(validator.node_id),
-        reach=Reach(host=peer.host, p2p=peer.p2p, gateway=peer.gateway, keeps_all=peer.keeps_all),
+        reach=Reach(host=peer.host, p2p=peer.p2p, gateway=peer.gateway, keeps_all=peer.keeps_all, scheme=peer.scheme),
     )
 
 

@@ -19,7 +19,7 @@ from node.domain.errors import TillnetError
 from node.network.hold import hold_file, is_held, stopped_file
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
 from node.network.links import dial_missing
-from node.network.mend import must_renew, prepare_geth, renew_geth
+from node.network.mend import drop_blocks, lacks_first_blocks, must_renew, prepare_geth, renew_geth
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, note
 from node.network.room import has_room
@@ -52,6 +52,7 @@ class ValidatorKeeper:
         self._home = plan.home(validator.name)
         self._changed = changed
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._log_begins = 0
         self._stopping = asyncio.Event()
         self._restart = asyncio.Event()
         self._to_end: tuple[str, ...] = START_ORDER
@@ -182,6 +183,8 @@ class ValidatorKeeper:
     async def _start(self, plan: ProcessPlan) -> None:
         environment = {**plan.environment, **os.environ, "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
         with plan.log.open("ab") as file:
+            if plan.kind == COMETBFT:
+                self._log_begins = file.tell()
             process = await asyncio.create_subprocess_exec(
                 *plan.command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -225,6 +228,18 @@ class ValidatorKeeper:
             if process is not None and process.returncode is not None:
                 log.warning("process.ended", validator=self.name, process=kind, code=process.returncode)
                 await self._end(FALLS_WITH[kind])
+                if kind == COMETBFT and process.returncode > 0:
+                    await asyncio.to_thread(self._drop_useless_blocks)
+
+    def _drop_useless_blocks(self) -> None:
+        """Has CometBFT fetch all blocks anew if it ended because it has none that geth could go on with."""
+        try:
+            first = lacks_first_blocks(self._plans[COMETBFT].log, self._log_begins)
+            if first is not None:
+                drop_blocks(self._plan, self._validator)
+                log.warning("blocks.dropped", validator=self.name, first=first)
+        except OSError as failure:
+            log.error("blocks.not_dropped", validator=self.name, reason=str(failure))
 
     async def _end(self, kinds: tuple[str, ...]) -> None:
         for kind in reversed(kinds):

@@ -43,6 +43,7 @@ def peer_of_card(path: Path, host: str | None = None) -> PeerPlan:
         p2p=reach.p2p,
         gateway=reach.gateway,
         keeps_all=bool(reach.keeps_all),
+        scheme=reach.scheme,
     )
     return _checked(peer)
 
@@ -60,11 +61,34 @@ def put_peer(folder: Path, peer: PeerPlan) -> NetworkPlan:
     return _change(folder, put, whose=peer)
 
 
-def move_peer(folder: Path, name: str, host: str, p2p: int | None = None, gateway: int | None = None) -> NetworkPlan:
-    """Has a known peer dialed elsewhere; ports that are not given stay. Raises Unusable when nobody is called so."""
+def move_peer(
+    folder: Path,
+    name: str,
+    host: str | None = None,
+    p2p: int | None = None,
+    gateway: int | None = None,
+    scheme: str | None = None,
+) -> NetworkPlan:
+    """Has a known peer dialed, and its gateway asked, elsewhere or otherwise; what is not given stays.
+
+    Raises Unusable when nobody is called so.
+    """
     known = _known(read_plan(folder), name)
-    moved = replace(known, host=host, p2p=p2p or known.p2p, gateway=gateway or known.gateway)
+    moved = replace(
+        known,
+        host=host or known.host,
+        p2p=p2p or known.p2p,
+        gateway=gateway or known.gateway,
+        scheme=scheme or known.scheme,
+    )
     return put_peer(folder, _checked(moved))
+
+
+def tell_newcomers_of_own(folder: Path) -> None:
+    """Brings join.json up to what this folder's own gateways speak, after one began to serve a certificate."""
+    with changing(folder) as plan:
+        ticket = read_ticket(plan.folder / TICKET_FILE)
+        write_ticket(plan.folder, replace(ticket, peers=_with_own(plan, ticket.peers)))
 
 
 def move_own(folder: Path, name: str, host: str) -> NetworkPlan:
@@ -77,10 +101,8 @@ def move_own(folder: Path, name: str, host: str) -> NetworkPlan:
         address = parse_host(name, host).address
         listen, gateway = (address if each == own.host else each for each in (own.listen, own.gateway_listen))
         changed = with_validator(plan, name, host=address, listen=listen, gateway_listen=gateway)
-        moved = changed.validator(name)
         ticket = read_ticket(plan.folder / TICKET_FILE)
-        peers = tuple(as_peer(moved) if each.node_id == own.node_id else each for each in ticket.peers)
-        write_ticket(plan.folder, replace(ticket, peers=peers))
+        write_ticket(plan.folder, replace(ticket, peers=_with_own(changed, ticket.peers)))
         write_plan(changed)
     return changed
 
@@ -105,9 +127,15 @@ def _change(folder: Path, change: Callable[[Peers], Peers], whose: PeerPlan) -> 
         changed = replace(plan, others=change(plan.others))
         ticket = read_ticket(plan.folder / TICKET_FILE)
         # the ticket first: what a crash leaves undone there shows in network.json, and the command can be given again
-        write_ticket(plan.folder, replace(ticket, peers=change(ticket.peers)))
+        write_ticket(plan.folder, replace(ticket, peers=_with_own(plan, change(ticket.peers))))
         write_plan(changed)
     return changed
+
+
+def _with_own(plan: NetworkPlan, peers: Peers) -> Peers:
+    """The peers of a ticket, those that run from this folder as they are now."""
+    own = {each.node_id: as_peer(each, plan.scheme(each.name)) for each in plan.validators}
+    return tuple(own.get(peer.node_id, peer) for peer in peers)
 
 
 def _known(plan: NetworkPlan, name: str) -> PeerPlan:

@@ -7,7 +7,7 @@ writing that file.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ FORMAT: Final = 1
 PLAN_FILE: Final = "network.json"
 LOOPBACK: Final = "127.0.0.1"
 EVERY_ADDRESS: Final = "0.0.0.0"
+HTTP, HTTPS = SCHEMES = ("http", "https")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +67,8 @@ class ValidatorPlan:
 class PeerPlan:
     """A validator that runs elsewhere: `host` and the port `p2p` are where it is dialed.
 
-    `gateway` is its gateway's port there, None when clients elsewhere cannot reach it. With `keeps_all` it has every
-    block, so newcomers can sync from it.
+    `gateway` is its gateway's port there, None when clients elsewhere cannot reach it; `scheme` is what it speaks.
+    With `keeps_all` it has every block, so newcomers can sync from it.
     """
 
     name: str
@@ -78,6 +79,11 @@ class PeerPlan:
     p2p: int
     gateway: int | None
     keeps_all: bool
+    scheme: str = HTTP
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a scheme that no gateway speaks: files that others wrote name it."""
+        check_scheme(self.scheme)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,14 +131,28 @@ class NetworkPlan:
         names = ", ".join(validator.name for validator in self.validators) or "none"
         raise Unusable(f"there is no validator {name} here; there are {names}")
 
+    def chosen(self, names: Sequence[str]) -> tuple[ValidatorPlan, ...]:
+        """The validators of this folder that are named, or its only one. Raises Unusable when that is nobody."""
+        if not self.validators:
+            raise Unusable(
+                f"no validator runs from {self.folder}; give the folder of one, on its own host: its keys lie there"
+            )
+        if not names and len(self.validators) != 1:
+            known = ", ".join(validator.name for validator in self.validators)
+            raise Unusable(f"several validators are in this folder; say which one: --as NAME, one of {known}")
+        return tuple(self.validator(name) for name in names) or self.validators
+
     def peers_of(self, validator: ValidatorPlan) -> tuple[PeerPlan, ...]:
         """All the others that a validator of this folder talks to, wherever they run."""
         return (*(as_peer(each) for each in self.validators if each.name != validator.name), *self.others)
 
+    def scheme(self, name: str) -> str:
+        """What the gateway of a validator of this folder speaks: https if it serves a certificate."""
+        return HTTPS if _serves_tls(self.home(name)) else HTTP
+
     def rpc_url(self, validator: ValidatorPlan) -> str:
         """Where clients on this machine reach a validator of this folder."""
-        scheme = "https" if _serves_tls(self.home(validator.name)) else "http"
-        listen = validator.gateway_listen
+        listen, scheme = validator.gateway_listen, self.scheme(validator.name)
         return f"{scheme}://{self.host if listen == EVERY_ADDRESS else listen}:{validator.ports.gateway}"
 
     def rpc_urls(self) -> list[str]:
@@ -144,13 +164,19 @@ class NetworkPlan:
         return urls
 
 
+def check_scheme(scheme: str) -> None:
+    """Raises ValueError unless a gateway can speak it."""
+    if scheme not in SCHEMES:
+        raise ValueError(f"a gateway speaks {' or '.join(SCHEMES)}, not {scheme!r}")
+
+
 def peer_url(peer: PeerPlan) -> str | None:
     """Where clients reach a validator that runs elsewhere, None when they cannot."""
-    return None if peer.gateway is None else f"http://{peer.host}:{peer.gateway}"
+    return None if peer.gateway is None else f"{peer.scheme}://{peer.host}:{peer.gateway}"
 
 
-def as_peer(validator: ValidatorPlan) -> PeerPlan:
-    """A validator as those elsewhere see it."""
+def as_peer(validator: ValidatorPlan, scheme: str = HTTP) -> PeerPlan:
+    """A validator as those elsewhere see it, whose gateway speaks `scheme`."""
     private = validator.gateway_listen == LOOPBACK and validator.listen != LOOPBACK
     return PeerPlan(
         name=validator.name,
@@ -161,6 +187,7 @@ def as_peer(validator: ValidatorPlan) -> PeerPlan:
         p2p=validator.ports.p2p,
         gateway=None if private else validator.ports.gateway,
         keeps_all=validator.keep_blocks == 0,
+        scheme=scheme,
     )
 
 

@@ -5,10 +5,11 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from node.config import rpc_access
 from node.consensus.access_files import ACCESS_FILE, COOKIE_FILE
 from node.domain.errors import Retryable
 
@@ -80,11 +81,16 @@ def _refusal_in(refused: urllib.error.HTTPError) -> str | None:
 
 
 def opener_for(url: str, home: Path | None) -> urllib.request.OpenerDirector:
-    """What opens a URL of a gateway: with `home`, its validator's folder, it trusts the certificate in there."""
-    certificate = certificate_of(home) if home is not None and url.startswith("https:") else None
-    if certificate is None:
+    """What opens a URL of a gateway: with `home`, its validator's folder, it trusts the certificate in there.
+
+    One elsewhere has to have a certificate of the system's authorities, or of the file that TILL_RPC_CA names.
+    Raises OSError when that file cannot be read.
+    """
+    if not url.startswith("https:"):
         return OPENER
-    return urllib.request.build_opener(NO_PROXY, urllib.request.HTTPSHandler(context=pinned_context(certificate)))
+    certificate = certificate_of(home) if home is not None else None
+    context = named_context(rpc_access().ca_files) if certificate is None else pinned_context(certificate)
+    return urllib.request.build_opener(NO_PROXY, urllib.request.HTTPSHandler(context=context))
 
 
 def read_cookie(home: Path) -> str | None:
@@ -101,6 +107,16 @@ def certificate_of(home: Path) -> Path | None:
         return home / str(json.loads((home / ACCESS_FILE).read_text())["tls"]["certificate"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def named_context(ca_files: Sequence[Path]) -> ssl.SSLContext:
+    """Trusts the system's authorities and these files, each for the names in its certificates. Raises OSError."""
+    context = ssl.create_default_context()
+    # a gateway's own certificate (till net cert) is in the file itself, signed by nobody
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    for file in ca_files:
+        context.load_verify_locations(file)
+    return context
 
 
 def pinned_context(certificate: Path) -> ssl.SSLContext:

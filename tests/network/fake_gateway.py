@@ -2,12 +2,15 @@
 
 import http.server
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from node.consensus.registry import encode_word
+from node.network.certificate import CERTIFICATE, KEY
 from node.network.plan import ValidatorPlan
 
 
@@ -26,9 +29,14 @@ def registry_answer(validators: Sequence[ValidatorPlan], powers: Sequence[int]) 
 
 
 @contextmanager
-def fake_gateway(validator: ValidatorPlan, height: int, registry: str) -> Iterator[None]:
-    """Answers at a validator's gateway port."""
-    answers: dict[str, Any] = {"eth_blockNumber": hex(height), "eth_call": registry}
+def fake_gateway(
+    validator: ValidatorPlan, height: int, registry: str, *, home: Path | None = None, **more: Any
+) -> Iterator[None]:
+    """Answers at a validator's gateway port; `more` are other methods with their results.
+
+    With `home` it speaks TLS, with the certificate that `till net cert` has made in there.
+    """
+    answers: dict[str, Any] = {"eth_blockNumber": hex(height), "eth_call": registry, **more}
 
     class Gateway(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -43,6 +51,10 @@ def fake_gateway(validator: ValidatorPlan, height: int, registry: str) -> Iterat
             return
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", validator.ports.gateway), Gateway) as server:
+        if home is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(home / CERTIFICATE, home / KEY)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

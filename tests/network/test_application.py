@@ -82,7 +82,7 @@ async def test_commit_raises_when_geths_head_is_another_block() -> None:
         await stage.ask("commit")
 
 
-async def test_commit_keeps_the_newest_blocks_when_told_how_many() -> None:
+async def test_commit_keeps_the_newest_blocks_when_told_how_many(tmp_path: Path) -> None:
     stage = Stage(keep_blocks=25_000)
     for number, retained in ((HEIGHT, 0), (25_000, 0), (30_000, 5_000)):
         stage.geth.now = replace(PARENT, number=number - 1)
@@ -90,6 +90,9 @@ async def test_commit_keeps_the_newest_blocks_when_told_how_many() -> None:
         assert (await stage.ask("commit")).retain_height == retained
     with pytest.raises(Unusable):
         Stage(keep_blocks=9_999)
+    with pytest.raises(Unusable, match="150 at least"):
+        Stage(keep_blocks=149, fail_points=tmp_path)
+    Stage(keep_blocks=150, fail_points=tmp_path)
 
 
 async def test_process_proposal_rejects_when_it_is_not_one_good_payload() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from node.network.doctor import CHECKS, chain, examine, files, machine, times
+from node.network.doctor import CHECKS, chain, elsewhere, examine, files, machine, times
 from node.network.doctor.finding import Finding, Level, Limits, Patient
 from node.network.hold import held
 from node.network.init import NetworkOrder, init_network
@@ -272,6 +272,10 @@ def test_what_does_not_fit_the_running_chain_is_told(whole: Chain) -> None:
     assert wrongs(chain.check_peers(Patient(plan=alone))).count("connected to nobody") == 4
     other = replace(plan, rules=replace(plan.rules, genesis_hash=type(plan.rules.genesis_hash)(bytes(32))))
     assert wrongs(files.check_genesis_of_geth(Patient(plan=other))).count("has block 0") == 4
+    spread = replace(other, validators=other.validators[:1], others=tuple(map(as_peer, other.validators[1:])))
+    assert wrongs(elsewhere.check_genesis_elsewhere(Patient(plan=spread))).count("network.json says 0x0000") == 3
+    versions = levels(elsewhere.check_versions_of_geth(Patient(plan=spread)))
+    assert len(versions[Level.OK]) == 4 and not versions[Level.WARNING]
     busy = Patient(plan=plan, limits=Limits(handles_used=0.0))
     assert "geth of v1 has" in wrongs(machine.check_file_handles(busy))
     secret = plan.home("v3") / "jwt.hex"

@@ -9,13 +9,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from node.config import RPC_CA_VARIABLE
+from node.network.certificate import make_certificate
 from node.network.clients import farthest_of
+from node.network.doctor.chain import check_heights
+from node.network.doctor.finding import Patient
+from node.network.doctor.times import check_clocks
 from node.network.farthest import GETH_REWIND, MARGIN, HeightUnknown, farthest_signed
 from node.network.init import NetworkOrder, init_network
-from node.network.plan import NetworkPlan, as_peer
+from node.network.plan import NetworkPlan, as_peer, peer_url
+from node.network.rpc import NoAnswer, call
 from scripts import brownie_shim
 from tests.network.fake_gateway import fake_gateway, registry_answer
 
@@ -83,6 +90,49 @@ def test_who_has_its_gateway_for_itself_cannot_be_asked(four: NetworkPlan) -> No
     private = replace(four, validators=(lost,), others=tuple(replace(as_peer(each), gateway=None) for each in others))
     with pytest.raises(HeightUnknown):
         farthest_signed(private, lost)
+
+
+def test_gateways_elsewhere_that_speak_tls_answer_once_their_certificates_are_named(
+    four: NetworkPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, *others = four.validators
+    spread = replace(four, validators=(lost,), others=tuple(as_peer(each, "https") for each in others))
+    operator = replace(spread, validators=())
+    bundle = tmp_path / "gateways.pem"
+    with ExitStack() as gateways:
+        for each in others[:2]:
+            home = tmp_path / each.name
+            home.mkdir()
+            made = make_certificate(home, ["127.0.0.1"], days=1, now=datetime.now(UTC))
+            with bundle.open("a") as file:
+                file.write(made.read_text())
+            gateways.enter_context(fake_gateway(each, 300, registry_answer(four.validators, EQUAL), home=home))
+        monkeypatch.delenv(RPC_CA_VARIABLE, raising=False)
+        with pytest.raises(HeightUnknown):
+            farthest_signed(spread, lost)
+        with pytest.raises(NoAnswer, match="CERTIFICATE_VERIFY_FAILED"):
+            call(str(peer_url(spread.others[0])), "eth_blockNumber", [])
+        assert not [*check_clocks(Patient(plan=operator))]
+        monkeypatch.setenv(RPC_CA_VARIABLE, str(bundle))
+        assert farthest_signed(spread, lost) == 300 + GETH_REWIND + MARGIN
+        found = [
+            finding.text for finding in (*check_heights(Patient(plan=operator)), *check_clocks(Patient(plan=operator)))
+        ]
+        assert found == [
+            "v2 at 127.0.0.1 has block 300",
+            "v3 at 127.0.0.1 has block 300",
+            "v4 at 127.0.0.1 does not answer here",
+            "v2 has this machine's time",
+            "v3 has this machine's time",
+        ]
+        # a certificate counts for the names in it only
+        wrong = replace(spread.others[0], host="localhost")
+        with pytest.raises(NoAnswer, match="Hostname mismatch"):
+            call(str(peer_url(wrong)), "eth_blockNumber", [])
+        # a file that is not there is told, and trusts nobody
+        monkeypatch.setenv(RPC_CA_VARIABLE, str(tmp_path / "missing.pem"))
+        with pytest.raises(NoAnswer, match="No such file"):
+            call(str(peer_url(spread.others[0])), "eth_blockNumber", [])
 
 
 def test_validator_with_the_highest_block_is_asked_though_the_first_lags_or_is_silent(

@@ -13,6 +13,7 @@ import pytest
 
 from node.domain.errors import Unusable
 from node.network.control import start
+from node.network.governance import validator_signers
 from node.network.hosts import Host, parse_host, parse_hosts
 from node.network.init import NetworkOrder, init_network
 from node.network.join import JoinOrder, join_network
@@ -217,3 +218,12 @@ def test_plan_of_an_earlier_version_has_no_others(made: Path, tmp_path: Path) ->
 def test_parse_host_takes_a_name_as_its_own_address() -> None:
     assert parse_host("shop-1.example", "shop-1.example").address == "shop-1.example"
     assert parse_host("v5", "127.0.0.1").is_loopback and not parse_host("v5", "10.0.0.5").is_loopback
+
+
+def test_nobody_votes_from_a_folder_from_which_nothing_runs(made: Path) -> None:
+    operator = read_plan(made / "operator")
+    for names in ((), ("v1",)):
+        with pytest.raises(Unusable, match=f"No validator runs from {operator.folder}; give the folder of one"):
+            validator_signers(operator, names)
+    ((name, signer),) = validator_signers(read_plan(made / "ada"), ())
+    assert (name, "0x" + signer.address.hex()) == ("v1", read_plan(made / "ada").validators[0].account.lower())

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from node.cli.net_peers import peers
 from node.domain.errors import Unusable
 from node.network.control import one_at_a_time
 from node.network.fork import schedule_fork
@@ -79,6 +81,42 @@ def test_peer_that_moved_keeps_its_ports_and_place(ada: Path) -> None:
     assert (read_plan(ada).others[0].p2p, read_plan(ada).others[0].gateway) == (9001, 9002)
 
 
+def test_gateway_that_serves_a_certificate_is_asked_over_tls_once_its_card_was_added(ada: Path, tmp_path: Path) -> None:
+    dee, card = tmp_path / "dee", tmp_path / "v4.json"
+    till("net", "cert", dee, "--host", "10.0.0.4")
+    (newcomer,) = read_plan(dee).validators
+    assert newcomer.node_id not in {peer.node_id for peer in read_ticket(dee / "join.json").peers}
+    card.write_text(till("validator", "card", dee))
+    till("net", "peer", "add", ada, card)
+    assert "https://10.0.0.4:8545" in till("net", "peer", "list", ada)
+    assert read_plan(ada).rpc_urls()[-1] == "https://10.0.0.4:8545"
+    assert read_ticket(ada / "join.json").peers[-1] == read_plan(ada).others[-1] == as_peer(newcomer, "https")
+    # the other way round, and without a card
+    till("net", "cert", ada)
+    assert [peer.scheme for peer in read_ticket(ada / "join.json").peers] == ["https", "http", "http", "https"]
+    till("net", "peer", "move", dee, "v1", "--scheme", "https")
+    assert (read_plan(dee).others[0].scheme, read_plan(dee).others[0].host) == ("https", "10.0.0.1")
+    for arguments, sentence in (
+        ([str(dee), "v1"], "say what has changed"),
+        ([str(ada), "v1", "--host", "10.0.0.1", "--scheme", "http"], "TLS in access.json"),
+    ):
+        refused = CliRunner().invoke(peers, ["move", *arguments])
+        assert refused.exit_code == 2 and sentence in refused.output
+
+
+def test_files_of_before_gateways_had_a_scheme_are_read_as_http(ada: Path) -> None:
+    for path, key in ((ada / "network.json", "others"), (ada / "join.json", "peers")):
+        text = json.loads(path.read_text())
+        for peer in text[key]:
+            assert peer.pop("scheme") == "http"
+        path.write_text(json.dumps(text))
+    assert {peer.scheme for peer in (*read_plan(ada).others, *read_ticket(ada / "join.json").peers)} == {"http"}
+    text["peers"][0]["scheme"] = "ftp"
+    path.write_text(json.dumps(text))
+    with pytest.raises(Unusable, match="http or https, not 'ftp'"):
+        read_ticket(path)
+
+
 def test_own_validator_that_moves_listens_there_and_newcomers_are_told(ada: Path) -> None:
     assert "next start" in till("net", "peer", "move", ada, "v1", "--host", "10.6.0.1")
     (own,) = read_plan(ada).validators
@@ -126,6 +164,7 @@ def test_peer_of_another_key_takes_the_place_of_its_name(ada: Path) -> None:
         ({"reach": {"host": "10.0.0.4", "p2p": "x", "gateway": 1, "keeps_all": True}}, "no port"),
         ({"reach": {"host": "a/b", "p2p": 1, "gateway": None, "keeps_all": True}}, "no host"),
         ({"reach": {"host": "10.0.0.4"}}, "no validator's card"),
+        ({"reach": {"host": "a", "p2p": 1, "gateway": 1, "keeps_all": True, "scheme": "file"}}, "http or https, not"),
     ],
 )
 def test_card_that_cannot_be_a_peer_is_refused(ada: Path, tmp_path: Path, fields: dict[str, Any], message: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from node.config import RPC_CA_VARIABLE
 from node.network.backup import back_up
 from node.network.doctor import CHECKS, examine
 from node.network.doctor.finding import Finding, Level, Limits, Patient
@@ -14,6 +15,7 @@ from node.network.links import silences
 from node.network.plan import read_plan
 from node.network.restore import restore
 from node.network.signstate import STATE_PATH
+from node.network.status import network_status
 from tests.network.chain import wait_until
 from tests.network.loopback_hosts import LoopbackHosts, loopback_hosts
 
@@ -52,6 +54,9 @@ def test_doctor_finds_nothing_wrong_and_looks_at_everybody_from_one_host(hosts: 
             assert f"{other} votes with" in told(findings, Level.OK, "vote clocks")
             assert f"{other} has this machine's time" in told(findings, Level.OK, "clocks")
             assert other in told(findings, Level.OK, "heights")
+            assert f"geth of {other}" in told(findings, Level.OK, "versions")
+        assert told(findings, Level.OK, "genesis").count("at 127.0.0.1 has block 0") == 3
+        assert f"CometBFT of {name} and its 3 peers" in told(findings, Level.OK, "versions")
         assert len(findings) > len(CHECKS)
     operator = examine(Patient(plan=hosts.plan, limits=Limits(disk_wrong=0)))
     assert told(operator, Level.WRONG) == "" and "v4 at 127.0.0.1 has block" in told(operator, Level.OK, "heights")
@@ -124,3 +129,28 @@ def test_lost_sign_state_is_made_good_by_what_the_gateways_of_other_hosts_say(
     after = hosts.height("v1")
     assert before <= restored.sign_state.height - GETH_REWIND - MARGIN <= after
     hosts.wait_for_blocks(2)
+
+
+def test_gateway_that_speaks_tls_is_seen_from_other_hosts_once_its_certificate_is_named(
+    hosts: LoopbackHosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = hosts.till("net", "cert", hosts.folders["v2"]).strip()
+    monkeypatch.setenv(RPC_CA_VARIABLE, certificate)
+    wait_until(lambda: hosts.url("v2").startswith("https:") and hosts.height("v2") > 0, seconds=20, what="v2 has TLS")
+    card = tmp_path / "v2.json"
+    card.write_text(hosts.till("validator", "card", hosts.folders["v2"]))
+    for folder in (hosts.folders["v1"], hosts.plan.folder):
+        plan = read_plan(folder)
+        assert "v2 has this machine's time" not in told(examine(Patient(plan=plan)), Level.OK, "clocks")
+        hosts.till("net", "peer", "add", folder, card)
+        patient = Patient(plan=read_plan(folder), limits=Limits(disk_wrong=0))
+        findings = examine(patient)
+        assert told(findings, Level.WRONG) == ""
+        assert "v2 has this machine's time" in told(findings, Level.OK, "clocks")
+        assert "v2 at " in told(findings, Level.OK, "genesis")
+        seen = {each.name: each.height for each in network_status(patient.plan).others}
+        assert (seen["v2"] or 0) > 0
+        # without the file nobody believes the certificate
+        monkeypatch.delenv(RPC_CA_VARIABLE)
+        assert {each.name: each.height for each in network_status(patient.plan).others}["v2"] is None
+        monkeypatch.setenv(RPC_CA_VARIABLE, certificate)

@@ -15,12 +15,14 @@ from node.consensus.rules import ChainRules
 from node.network.doctor.comet import geth_takes, last_signed
 from node.network.doctor.finding import Finding, Patient, ok, warning, wrong
 from node.network.fork import geth_schedule, was_told
+from node.network.init import GETH_GENESIS
 from node.network.plan import ValidatorPlan
 from node.network.processes import is_alive
 from node.network.rpc import call
 from node.network.settings import SIGNER_FILE
 from node.network.signer import KEY_FILE, read_public_key
 from node.network.signstate import STATE_PATH, read_sign_state
+from node.network.ticket import TICKET_FILE, read_ticket
 
 NODE_KEY: Final = Path("cometbft/config/node_key.json")
 COMET_GENESIS: Final = Path("cometbft/config/genesis.json")
@@ -47,6 +49,22 @@ def check_genesis_of_cometbft(patient: Patient) -> Iterator[Finding]:
         yield wrong("genesis", f"the validators have different genesis documents ({several})", RESTORE)
     else:
         yield ok("genesis", f"the same for {len(digests)} validators")
+
+
+def check_join_ticket(patient: Patient) -> Iterator[Finding]:
+    """Newcomers are given the genesis documents that this folder runs by."""
+    plan = patient.plan
+    path = plan.folder / TICKET_FILE
+    ticket = read_ticket(path)
+    unlike = [plan.folder / GETH_GENESIS] * (
+        json.loads((plan.folder / GETH_GENESIS).read_text()) != ticket.geth_genesis
+    )
+    documents = [plan.home(validator.name) / COMET_GENESIS for validator in plan.validators]
+    unlike += [each for each in documents if json.loads(each.read_text()) != ticket.comet_genesis]
+    for each in unlike:
+        yield wrong("join ticket", f"{path} has another genesis document than {each}", f"{RESTORE}; see which is right")
+    if not unlike:
+        yield ok("join ticket", f"{path} has the genesis documents of this folder")
 
 
 def check_genesis_of_geth(patient: Patient) -> Iterator[Finding]:
@@ -184,6 +202,7 @@ def _node_id(path: Path) -> str:
 
 CHECKS: Final = (
     check_genesis_of_cometbft,
+    check_join_ticket,
     check_genesis_of_geth,
     check_forks,
     check_keys,
