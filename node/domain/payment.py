@@ -110,7 +110,10 @@ class OriginalKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reversal:
-    """A verified reversal (0400, 0420): all of its original is to be undone, whenever that arrives."""
+    """A verified reversal (0400, 0420): all of its original is to be undone, whenever that arrives.
+
+    One that is not `proved` came without MAC: it undoes nothing that was authorised by one.
+    """
 
     key: PaymentKey
     body: Hash32
@@ -118,6 +121,7 @@ class Reversal:
     merchant: MerchantId
     terminal: TerminalNumber
     time: int
+    proved: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

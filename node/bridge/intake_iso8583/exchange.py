@@ -157,7 +157,7 @@ class Exchange:
         if row is None:
             if mti in RECONCILIATION_TYPES:
                 return await answer_reconciliation(message, parties, self._ports, rules, received)
-            verified = verify_reversal(message, parties, rules, received)
+            verified = verify_reversal(message, parties, attempt.key, rules, received)
             return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
         if rules.sign_on and not row.advice:
             self._check_signed_on(parties.terminal.id)

@@ -15,6 +15,7 @@ from node.bridge.entry import (
     PaymentEntry,
     ReversalEntry,
     act_in,
+    is_authorised,
     line_count,
     member_of,
     pack_payment,
@@ -31,6 +32,7 @@ from node.domain.errors import (
     OriginalNotFound,
     ReversedBefore,
     TillnetError,
+    WrongMac,
 )
 from node.domain.ids import MemberId, RuleVersion
 from node.domain.payment import Entry, Payment, Refund, Reversal, Status
@@ -187,8 +189,9 @@ class Admitter:
                 return reversed_again(known.original)
             return DuplicateOtherBody(key)
         original = batch.original(reversal.original, self.next)
-        if original is not None and original.kind == Kind.REFUND:
-            return InvalidTransaction("a refund cannot be reversed")
+        problem = None if original is None else not_reversible(original, reversal)
+        if problem is not None:
+            return problem
         if original is not None and original.reversed_by is not None:
             return reversed_again(original.sequence)
         sequence = self._number()
@@ -242,6 +245,15 @@ def not_refundable(original: Known | None, refund: Refund) -> TillnetError | Non
         return OriginalNotFound("it was declined or reversed")
     if not line_count(original.packed):
         return OriginalNotFound("there is nothing to pay back")
+    return None
+
+
+def not_reversible(original: Known, reversal: Reversal) -> TillnetError | None:
+    """Why a reversal may not undo its original; None if it may, or if that is undone."""
+    if original.kind == Kind.REFUND:
+        return InvalidTransaction("a refund cannot be reversed")
+    if not reversal.proved and is_authorised(original.packed):
+        return WrongMac("the reversal of what takes from a member, and of an act, needs one")
     return None
 
 

@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 
 from node.bridge.entry import Admitted, Kind
 from node.bridge.journal import reading
-from node.bridge.journal.admission import Admission, duplicate_of, not_refundable, reversed_again
+from node.bridge.journal.admission import Admission, duplicate_of, not_refundable, not_reversible, reversed_again
 from node.bridge.journal.group import FIELDS, Group, Known, reference_of, timeless
 from node.bridge.journal.postgres import schema_of
 from node.bridge.journal.reading import Stored
 from node.bridge.journal.sql import select_among
-from node.domain.errors import InvalidTransaction, TillnetError, UnknownTerminal
+from node.domain.errors import TillnetError, UnknownTerminal
 from node.domain.ids import Hash32, StreamId
 from node.domain.ids import Sequence as Number
 from node.domain.payment import OriginalKey, OriginalNumber, Payment, PaymentKey, Refund, Reversal, Status
@@ -97,15 +97,15 @@ class Handed:
         self, connection: Connection, stream: int, key: str, admission: Admission, original: Known
     ) -> Admitted | TillnetError:
         message = admission.message
+        assert not isinstance(message, Payment)
         if isinstance(message, Refund):
             problem = not_refundable(original, message)
-            if problem is not None:
-                return problem
-        elif original.kind == Kind.REFUND:
-            return InvalidTransaction("a refund cannot be reversed")
-        elif original.reversed_by is not None:
+        else:
+            problem = not_reversible(original, message)
+        if problem is not None:
+            return problem
+        if isinstance(message, Reversal) and original.reversed_by is not None:
             return reversed_again(original.sequence)
-        assert not isinstance(message, Payment)
         new = connection.exec_driver_sql(
             "INSERT INTO bridges.forwards (stream, key, message, received_at) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (stream, key) DO NOTHING",
@@ -172,10 +172,10 @@ def _of(stream: int, result: Admitted | TillnetError) -> Admitted | TillnetError
 
 
 def _written(message: Reversal | Refund) -> str:
-    """A message as JSON; its digest in hex."""
+    """A message as JSON; its digest in hex. That it may do what it asks for was looked at here."""
     return json.dumps(
         {"kind": type(message).__name__, "original_kind": type(message.original).__name__, "body": message.body.hex()}
-        | {name: value for name, value in asdict(message).items() if name != "body"}
+        | {name: value for name, value in asdict(message).items() if name not in ("body", "proved")}
     )
 
 

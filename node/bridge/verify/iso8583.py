@@ -152,9 +152,14 @@ def verify_purchase(message: Message, parties: Parties, key: RetailMac | None, r
     return replace(verified, partial=wants_partial(basket.objects.get("PA", "")))
 
 
-def verify_reversal(message: Message, parties: Parties, rules: Rules, received: int) -> Verified:
-    """A reversal (0400, 0420 and their repeats) of all of the message that DE90 names. Raises errors of the tree."""
+def verify_reversal(message: Message, parties: Parties, key: RetailMac | None, rules: Rules, received: int) -> Verified:
+    """A reversal (0400, 0420 and their repeats) of all of the message that DE90 names. Raises errors of the tree.
+
+    Without MAC it may undo what only earned, of a terminal that has no key: what that one sends takes from nobody.
+    """
     fields, terminal = message.fields, parties.terminal
+    if key is None and rules.keys.of(terminal.id):
+        raise WrongMac("a terminal that has a key reverses with one")
     if fields.get(95, "").strip(" 0CD"):
         raise InvalidTransaction("a reversal undoes all of its original")
     original = fields[90]
@@ -169,6 +174,7 @@ def verify_reversal(message: Message, parties: Parties, rules: Rules, received: 
         merchant=parties.merchant.id,
         terminal=terminal.number,
         time=time_of(fields, rules, received),
+        proved=key is not None,
     )
     return Verified(entry=reversal)
 
