@@ -216,6 +216,11 @@ def entry_of(sequence: int, merchant: int, packed: bytes, received_at: int, *, d
     )
 
 
+def time_of(packed: bytes) -> int:
+    """The terminal's clock in a packed payment, Unix seconds."""
+    return int(HEAD.unpack_from(packed)[4])
+
+
 def line_count(packed: bytes) -> int:
     """How many lines a packed payment has."""
     return packed[1]

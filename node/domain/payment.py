@@ -100,12 +100,16 @@ class Payment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OriginalKey:
-    """What a reversal says of its original: DE41, and from DE90 the MTI's class and the STAN, and DE7 as sent."""
+    """What a reversal says of its original: DE41, and from DE90 the MTI's class and the STAN, and DE7 as sent.
+
+    Not `exact`, where the terminal's repeats may have another DE7: it may name that of a copy that never came.
+    """
 
     terminal: TerminalId
     mti_class: str
     stan: str
     transmission_time: str
+    exact: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -169,7 +169,11 @@ def verify_reversal(message: Message, parties: Parties, key: RetailMac | None, r
         key=key_of(message, terminal, MinorUnits(int(fields[4]))),
         body=body_of(message, None),
         original=OriginalKey(
-            terminal=terminal.id, mti_class=original[:3], stan=original[4:10], transmission_time=original[10:20]
+            terminal=terminal.id,
+            mti_class=original[:3],
+            stan=original[4:10],
+            transmission_time=original[10:20],
+            exact=False,
         ),
         merchant=parties.merchant.id,
         terminal=terminal.number,

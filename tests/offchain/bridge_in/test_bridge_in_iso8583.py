@@ -132,7 +132,7 @@ async def test_reversal_names_its_original_by_de90(
     assert isinstance(reversal, Reversal) and len(journal.entries) == 3
     was = original.request.message.fields
     assert reversal.original == OriginalKey(
-        terminal="TILL0001", mti_class="020", stan=was[11], transmission_time=was[7]
+        terminal="TILL0001", mti_class="020", stan=was[11], transmission_time=was[7], exact=False
     )
     assert journal.entries[0].transmission_time == was[7]
     assert reversal.key.mti_class == "042" and journal.entries[2].key.mti_class == "040"
