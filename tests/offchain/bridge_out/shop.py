@@ -1,6 +1,6 @@
 """A till on a real bridge: its ISO 8583 listener, a terminal of the stand's first merchant, and members' cards."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ class Shop:
     terminal: PosTerminal
     cards: dict[str, MemberId]
     opened: datetime
+    connect: Callable[[], Awaitable[PosConnection]]
 
     def sale(self, stan: int, amount: int = 500, *, at: int = 0, again: int = 0, **more: Any) -> Request:
         """A purchase from stored value; `again` seconds later, with another DE7."""
@@ -70,14 +71,21 @@ async def shop_on(
     async with bridge_on(stand, **(sections or {})) as running:
         ports = replace(running.ports, member_of=cards.get)
         async with listening(serve_iso8583, settings, ports) as (host, port):
-            pos = await PosConnection.open(host, port, timeout=20.0)
+            connections: list[PosConnection] = []
+
+            async def connect() -> PosConnection:
+                connections.append(await PosConnection.open(host, port, timeout=20.0))
+                return connections[-1]
+
             try:
                 yield Shop(
                     running=running,
-                    pos=pos,
+                    pos=await connect(),
                     terminal=PosTerminal(id=till, merchant=stand.merchants[0], mac=RetailMac(MAC_KEY)),
                     cards=cards,
                     opened=datetime.now(UTC) - timedelta(minutes=10),
+                    connect=connect,
                 )
             finally:
-                await pos.close()
+                for each in connections:
+                    await each.close()

@@ -1,4 +1,4 @@
-"""Further references of one entry, and of which message a reversal of what had not come may be."""
+"""Further references of one entry, of which message a reversal of what had not come may be, and what was refused."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,6 +21,15 @@ def upgrade() -> None:
         sa.Column("sequence", NUMBER, nullable=False),
     )
     op.create_index("aliases_by_sequence", "aliases", ["sequence"])
+    op.create_table(
+        "refusals",
+        sa.Column("key", NAME, primary_key=True),
+        sa.Column("said", sa.LargeBinary, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("detail", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
+    op.create_index("refusals_by_time", "refusals", ["at"])
     op.add_column("tombstones", sa.Column("name", NAME, nullable=False, server_default=""))
     op.add_column("tombstones", sa.Column("amount", sa.BigInteger))
     op.add_column("tombstones", sa.Column("time", sa.BigInteger))
@@ -34,4 +43,5 @@ def downgrade() -> None:
     op.drop_index("tombstones_by_name", "tombstones")
     for name in ("time", "amount", "name"):
         op.drop_column("tombstones", name)
-    op.drop_table("aliases")
+    for name in ("refusals", "aliases"):
+        op.drop_table(name)
