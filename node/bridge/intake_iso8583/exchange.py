@@ -175,7 +175,7 @@ class Exchange:
             self._twice.before(message, terminal, row)
             return await self._request(attempt, terminal, row)
         except Declined as failure:
-            answer = await self._twice.after(message, terminal, row, failure)
+            answer = await self._twice.after(message, terminal, row, failure, proved=attempt.key is not None)
             if answer is None:
                 raise
             return answer_reply(message, answer)

@@ -46,18 +46,21 @@ class SecondLook:
         if found is not None and found.said == body_of(message, None):
             raise found.failure()
 
-    async def after(self, message: Message, terminal: Terminal, row: Row, failure: Declined) -> Answer | None:
+    async def after(
+        self, message: Message, terminal: Terminal, row: Row, failure: Declined, *, proved: bool
+    ) -> Answer | None:
         """The answer that the same message got when it was accepted; None if the failure stands, and is remembered.
 
-        An advice is repeated until it is accepted, so nothing is remembered of it. Raises DuplicateOtherBody,
-        JournalUnwritable.
+        An advice is repeated until it is accepted, so nothing is remembered of it; nor of a message that is not
+        `proved` to be of a terminal that has a key. Raises DuplicateOtherBody, JournalUnwritable.
         """
-        if row.operation is Operation.INQUIRY:
+        if row.operation is Operation.INQUIRY or isinstance(failure, errors.WrongMac):
             return None
         key = _key(message, terminal)
         answer = await self._recalled(message, key)
         kept = self._ports.refusals
-        if answer is None and kept is not None and not (row.advice or isinstance(failure, _REMEMBERED_ELSEWHERE)):
+        final = not (row.advice or isinstance(failure, _REMEMBERED_ELSEWHERE))
+        if answer is None and kept is not None and final and (proved or not self._rules.keys.of(terminal.id)):
             refusal = Refusal(body_of(message, None), type(failure).__name__, failure.detail)
             if kept.find(key_text(key)) != refusal:
                 await kept.keep(key_text(key), refusal)

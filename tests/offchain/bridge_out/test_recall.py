@@ -151,6 +151,16 @@ async def test_an_advice_is_taken_after_it_was_refused_and_repeated_when_its_car
     assert stand.value(ANNA) == VALUE - 500
 
 
+async def test_what_a_thief_sends_without_mac_refuses_nothing_and_recalls_no_debit(stand: Stand) -> None:
+    async with shop_on(stand, mac_required=False) as shop:
+        plain = replace(shop, terminal=replace(shop.terminal, mac=None))
+        for stan, card, code in ((1, CARD, "97"), (2, STRANGE, "14")):
+            assert (await shop.pos.send(plain.sale(stan, card=card))).response_code == code
+            assert (await shop.pos.send(shop.sale(stan))).approved
+        assert (await shop.pos.send(plain.sale(1))).response_code == "97"
+    assert stand.value(ANNA) == VALUE - 1_000
+
+
 async def test_repeat_is_answered_when_the_terminal_has_signed_off(stand: Stand) -> None:
     async with shop_on(stand, sign_on=True) as shop:
         assert (await shop.pos.sign_on(shop.terminal)).approved
