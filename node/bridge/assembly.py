@@ -18,9 +18,11 @@ from node.bridge.happenings import Happenings
 from node.bridge.herald import Herald
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.journal.claims import Claims
+from node.bridge.journal.refusals import Refusals as KeptRefusals
 from node.bridge.journal.store import Journal
 from node.bridge.keys.vault import Vault
 from node.bridge.ownership import Ownership
+from node.bridge.recall import Recall
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
 from node.bridge.security.build import build_gate, count_refusals
@@ -160,6 +162,8 @@ async def _ports(
         claims=None if rpc is None else Claims(journal, limit=rpc.max_claims, clock=now_ms),
         announcer=stages.herald.announcer,
         gate=gate,
+        refusals=await KeptRefusals.open(journal, now_ms),
+        recall=Recall(stages),
         came=stages.counters.came,
         refused=refusals.add,
     )

@@ -189,6 +189,11 @@ def act_in(packed: bytes) -> bytes | None:
     return packed[at:]
 
 
+def is_authorised(packed: bytes) -> bool:
+    """Whether a packed payment carries who authorised it: with a debit or an act of a message that was proved."""
+    return bool(packed) and bool(packed[0] & AUTHORISATION)
+
+
 def lines_in(packed: bytes) -> Iterator[tuple[MinorUnits, Tender]]:
     """Amount and tender of the lines of a packed payment."""
     for at in range(HEAD.size, HEAD.size + _LINE_SIZE * packed[1], _LINE_SIZE):
@@ -209,6 +214,11 @@ def entry_of(sequence: int, merchant: int, packed: bytes, received_at: int, *, d
         packed=packed,
         received_at=received_at,
     )
+
+
+def time_of(packed: bytes) -> int:
+    """The terminal's clock in a packed payment, Unix seconds."""
+    return int(HEAD.unpack_from(packed)[4])
 
 
 def line_count(packed: bytes) -> int:

@@ -5,18 +5,19 @@ node/bridge/service.py makes one; a listener test makes another.
 
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from node.bridge.announcer import Announcer
 from node.bridge.journal.claims import Claim
+from node.bridge.journal.refusals import Refusal
 from node.bridge.security.shown import Admits
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
-from node.domain.ids import MemberId, MinorUnits, PaymentId, StreamId, TerminalId, Units
-from node.domain.payment import Entry
+from node.domain.ids import Hash32, MemberId, MinorUnits, PaymentId, StreamId, TerminalId, Units
+from node.domain.payment import Entry, PaymentKey
 from node.domain.totals import Totals
 
 
@@ -37,6 +38,28 @@ class Claimed(Protocol):
 
     async def refuse(self, claim: Claim, refusal: str) -> None:
         """The request was refused for good with this answer. Raises JournalUnwritable."""
+        ...
+
+
+class Refused(Protocol):
+    """Remembers which ISO 8583 requests were refused for good (journal/refusals.py)."""
+
+    def find(self, key: str) -> Refusal | None:
+        """What the message with this key was refused with."""
+        ...
+
+    async def keep(self, key: str, refusal: Refusal) -> None:
+        """Remembers a refusal. Raises JournalUnwritable."""
+        ...
+
+
+class Recalls(Protocol):
+    """Answers what was accepted before (recall.py)."""
+
+    async def __call__(self, key: PaymentKey, bodies: Callable[[MemberId], Collection[Hash32]]) -> Answer | None:
+        """The answer to the message with this key, None when it was never accepted; `bodies` are the digests that it
+        may have had then, if it was this member's. Raises DuplicateOtherBody, JournalUnwritable.
+        """
         ...
 
 
@@ -92,6 +115,8 @@ class Ports:
     claims: Claimed | None = None
     announcer: Announcer | None = None
     gate: Admits | None = None
+    refusals: Refused | None = None
+    recall: Recalls | None = None
     came: Callable[[str], None] = lambda intake: None
     refused: Callable[[str], None] = lambda reason: None
 

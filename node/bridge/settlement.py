@@ -29,12 +29,17 @@ class Settlement:
         self, stages: Stages, undo: Undo, ledger: Address, settings: ChainSettings, *, last_block: int, head: int
     ) -> None:
         self._stages, self._undo, self._ledger, self._settings = stages, undo, ledger, settings
-        self.last_block, self._head = last_block, head
+        stages.settled_block, self._head = last_block, head
         self.caught_up = asyncio.Event()
         """Set once the block is settled that was the newest at the start."""
         if last_block >= head:
             self.caught_up.set()
         self.block_seen_at = stages.clock()
+
+    @property
+    def last_block(self) -> int:
+        """The newest block that is settled."""
+        return self._stages.settled_block
 
     async def follow(self) -> None:
         """Settles every final block, in order, for ever."""
@@ -70,7 +75,7 @@ class Settlement:
         announcements = await stages.journal.insist(write)
         if results:
             stages.failpoint.passed("after-settle")
-        self.last_block, self.block_seen_at = block.number, now
+        stages.settled_block, self.block_seen_at = block.number, now
         if block.number >= self._head:
             self.caught_up.set()
         stages.sender.base_fee = block.base_fee

@@ -30,7 +30,8 @@ log = structlog.get_logger("bridge")
 class Stages:
     """One stream's stages. `clock` gives milliseconds of the Unix clock; `news` is set when a batch may go.
 
-    `undone` tells what was refunded of a line, minor units. `on_block` is told each settled block, `payouts` finds what
+    `undone` tells what was refunded of a line after a block, minor units; `settled_block` is the newest whose effects
+    are journaled. `on_block` is told each settled block, `payouts` finds what
     it paid out to merchants; `registry_block` tells that of the Registry by which messages are verified. `received_at`
     and `reversals` hold what the chain has not settled yet.
     """
@@ -46,12 +47,13 @@ class Stages:
     counters: Counters
     herald: Herald
     rebuild: Rebuild
-    undone: Callable[[Hash32], Awaitable[MinorUnits]]
+    undone: Callable[[Hash32, int], Awaitable[MinorUnits]]
     currency: str
     clock: Callable[[], int]
     registry_block: Callable[[], int]
     on_block: Callable[[Block], None]
     payouts: Callable[[Block], Awaitable[list[Payout]]]
+    settled_block: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
     received_at: dict[Sequence, int] = field(default_factory=dict)
     reversals: dict[Sequence, ReversalEntry] = field(default_factory=dict)

@@ -99,6 +99,10 @@ class Undo:
         elif cancelled is not None:
             stages.received_at.pop(sequence, None)
         await stages.answer([sequence])
+        waiting = stages.refunds.first(sequence)
+        if waiting is not None:
+            # it came while the disk refused this, found its original waiting still, and nobody else tells it
+            await self.look_at_original(waiting)
         await stages.herald.tell(told)
 
     def end(self, reversal: ReversalEntry) -> None:
@@ -136,7 +140,9 @@ class Undo:
         leaves = [leaf for _, leaf in leaves_of(original.leaves, refund.original)]
         while True:
             try:
-                undone = [await stages.undone(keccak(leaf)) for leaf in leaves]
+                # as of the block that is settled here: earlier refunds of this payment are in it, whichever gateway is
+                # asked; one that has not got so far refuses
+                undone = [await stages.undone(keccak(leaf), stages.settled_block) for leaf in leaves]
                 break
             except (ChainUnreachable, RpcRefused) as error:
                 log.warning("what is left is not known", payment_id=self._name(refund), reason=str(error))

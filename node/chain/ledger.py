@@ -144,9 +144,9 @@ class Ledger:
         (posted,) = await self._views.ask("isPosted(uint32,uint64)", stream, sequence, returns="(bool)")
         return bool(posted)
 
-    async def refunded(self, leaf: Hash32) -> MinorUnits:
-        """What was undone of the line with this leaf."""
-        amount, _ = await self._views.ask("refunded(bytes32)", leaf, returns="(uint256,uint256)")
+    async def refunded(self, leaf: Hash32, block: int) -> MinorUnits:
+        """What was undone of the line with this leaf by the end of a block. RpcRefused from a gateway without it."""
+        amount, _ = await self._views.ask("refunded(bytes32)", leaf, returns="(uint256,uint256)", block=hex(block))
         return MinorUnits(amount)
 
     async def account(self, member: MemberId) -> Account:

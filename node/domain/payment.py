@@ -100,17 +100,24 @@ class Payment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OriginalKey:
-    """What a reversal says of its original: DE41, and from DE90 the MTI's class and the STAN, and DE7 as sent."""
+    """What a reversal says of its original: DE41, and from DE90 the MTI's class and the STAN, and DE7 as sent.
+
+    Not `exact`, where the terminal's repeats may have another DE7: it may name that of a copy that never came.
+    """
 
     terminal: TerminalId
     mti_class: str
     stan: str
     transmission_time: str
+    exact: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reversal:
-    """A verified reversal (0400, 0420): all of its original is to be undone, whenever that arrives."""
+    """A verified reversal (0400, 0420): all of its original is to be undone, whenever that arrives.
+
+    One that is not `proved` came without MAC: it undoes nothing that was authorised by one.
+    """
 
     key: PaymentKey
     body: Hash32
@@ -118,6 +125,7 @@ class Reversal:
     merchant: MerchantId
     terminal: TerminalNumber
     time: int
+    proved: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

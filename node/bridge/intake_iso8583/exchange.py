@@ -14,6 +14,7 @@ import structlog
 from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, refusal
 from node.bridge.intake_iso8583.network import answer_network, needs_mac
 from node.bridge.intake_iso8583.reconcile import answer_reconciliation
+from node.bridge.intake_iso8583.second_look import SecondLook
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.security.shown import Shown, pin_block_in
 from node.bridge.verify.iso8583 import (
@@ -22,6 +23,7 @@ from node.bridge.verify.iso8583 import (
     card_of,
     check_mac,
     find_parties,
+    sender_of,
     terminal_id,
     verify_inquiry,
     verify_purchase,
@@ -40,7 +42,15 @@ from node.bridge.verify.lookup import Verified
 from node.bridge.verify.partial import lowered, tender_of
 from node.domain.answer import Answer
 from node.domain.currency import coins
-from node.domain.errors import ChainUnreachable, InvalidTransaction, NotSignedOn, ReversedBefore, TillnetError
+from node.domain.directory import Terminal
+from node.domain.errors import (
+    ChainUnreachable,
+    Declined,
+    InvalidTransaction,
+    NotSignedOn,
+    ReversedBefore,
+    TillnetError,
+)
 from node.domain.ids import MemberId, TerminalId
 from node.domain.payment import Payment, Tender
 from node.iso8583.basket import write_objects
@@ -103,6 +113,7 @@ class Exchange:
         self._balances = balances
         self._clock = clock
         self._check_terminal = check_terminal
+        self._twice = SecondLook(ports, rules)
 
     async def answer(self, frame: bytes) -> bytes | None:
         """The reply to the content of one frame, TPDU included; None for what is no request and has none.
@@ -144,21 +155,34 @@ class Exchange:
     async def _serve(self, attempt: _Attempt) -> Message:
         message, rules = attempt.message, self._rules
         mti, code = message.mti, message.fields.get(3, "")
-        if terminal := terminal_id(message.fields):
-            self._check_terminal(terminal)
+        if name := terminal_id(message.fields):
+            self._check_terminal(name)
         if mti[:2] == "08":
             return await self._network(attempt)
         row = None if mti in _BY_TYPE else _row(message)
         if row is None and mti not in _BY_TYPE and (code or mti not in TYPES):
             raise InvalidTransaction(f"messages of type {mti} with processing code {code or 'missing'} are not taken")
-        parties = find_parties(message, _BY_TYPE.get(mti, REVERSAL_NEEDS) if row is None else row.needs, rules)
+        terminal = sender_of(message, _BY_TYPE.get(mti, REVERSAL_NEEDS) if row is None else row.needs, rules)
         attempt.key = check_mac(message, attempt.covered, rules, required=rules.mac_required)
-        received = int(self._clock())
         if row is None:
+            received = int(self._clock())
             if mti in RECONCILIATION_TYPES:
+                parties = find_parties(terminal, rules)
                 return await answer_reconciliation(message, parties, self._ports, rules, received)
-            verified = verify_reversal(message, parties, rules, received)
+            verified = verify_reversal(message, terminal, attempt.key, rules, received)
             return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
+        try:
+            self._twice.before(message, terminal, row)
+            return await self._request(attempt, terminal, row)
+        except Declined as failure:
+            answer = await self._twice.after(message, terminal, row, failure, proved=attempt.key is not None)
+            if answer is None:
+                raise
+            return answer_reply(message, answer)
+
+    async def _request(self, attempt: _Attempt, terminal: Terminal, row: Row) -> Message:
+        message, rules, received = attempt.message, self._rules, int(self._clock())
+        parties = find_parties(terminal, rules)
         if rules.sign_on and not row.advice:
             self._check_signed_on(parties.terminal.id)
         if row.operation is Operation.INQUIRY:

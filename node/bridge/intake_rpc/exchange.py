@@ -20,9 +20,18 @@ from node.bridge.intake_rpc import params as asked
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
 from node.bridge.journal.claims import Claim
 from node.bridge.security.shown import Shown
+from node.bridge.verify.lookup import check_active
+from node.bridge.verify.rpc import REVERSAL_CLASS, bodies_of, key_of
 from node.bridge.verify.rpc_sender import Proved, SignedRules, prove
 from node.domain.answer import Answer
-from node.domain.errors import Declined, DuplicateOtherBody, InvalidTransaction, OriginalNotFound, TillnetError
+from node.domain.errors import (
+    Declined,
+    DuplicateOtherBody,
+    IdempotencyConflict,
+    InvalidTransaction,
+    OriginalNotFound,
+    TillnetError,
+)
 from node.domain.ids import PaymentId, TerminalId
 from node.domain.payment import Entry
 from node.domain.terminal_terms import Terms
@@ -139,19 +148,33 @@ class RpcExchange:
         self._check_terminal(TerminalId(terms.terminal))
         proved = prove(terms, signature, self._rules, int(self._clock()))
         claim = self._claim(proved, method.mti_class, key)
-        await self._take(claim)
+        undoes = method.mti_class == REVERSAL_CLASS
         try:
+            await self._take(claim)
+            if not undoes:
+                check_active(proved.terminal)
             verified = method.verify(proved)
             await self._admit(verified.entry, proved, pin_block)
             return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
-        except DuplicateOtherBody:
+        except (DuplicateOtherBody, IdempotencyConflict):
             # another copy came first, with another PIN block or card: what that one is answered stands
             raise
-        except Declined as failure:
+        except (Declined, RefusedBefore) as failure:
+            if undoes:
+                raise  # it may be taken yet
+            answer = await self._accepted_before(proved)
+            if answer is not None:
+                return rpc_result(answer)
             # else a copy of it might be accepted when the clerk has long taken cash
-            if self._ports.claims is not None:
+            if self._ports.claims is not None and isinstance(failure, Declined):
                 await self._ports.claims.refuse(claim, json.dumps(rpc_error(failure)))
             raise
+
+    async def _accepted_before(self, proved: Proved[Terms]) -> Answer | None:
+        """What the same message was answered when it was accepted: what is true today does not count for it."""
+        if self._ports.recall is None:
+            return None
+        return await self._ports.recall(key_of(proved), partial(bodies_of, proved))
 
     async def _admit(self, entry: Entry, proved: Proved[Terms], pin_block: bytes) -> None:
         if self._ports.gate is not None:
@@ -206,6 +229,7 @@ class RpcExchange:
                 raise
         self._check_terminal(TerminalId(wanted[0].terminal))
         proved = prove(*wanted, self._rules, int(self._clock()))
+        check_active(proved.terminal)
         await self._take(self._claim(proved, "subscription", once=True))
         return {"subscription": session.subscribe(terminal_topic(proved.terminal.id)), "payment": None}
 

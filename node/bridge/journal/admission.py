@@ -4,7 +4,7 @@ Runs in the writer's thread, a group of messages at a time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
@@ -15,19 +15,17 @@ from node.bridge.entry import (
     PaymentEntry,
     ReversalEntry,
     act_in,
-    line_count,
     member_of,
     pack_payment,
     pack_undo,
     undo_key,
 )
-from node.bridge.journal.group import NO_TIME, Group, Known, key_text, reference_of
+from node.bridge.journal.group import Group, Known, key_text, reference_of
+from node.bridge.journal.near import NO_TIME
+from node.bridge.journal.originals import not_refundable, not_reversible, with_authorisation
 from node.domain import ids
-from node.domain.act import ActKind
-from node.domain.acts.authorization import about
 from node.domain.errors import (
     DuplicateOtherBody,
-    InvalidTransaction,
     OriginalNotFound,
     ReversedBefore,
     TillnetError,
@@ -108,14 +106,14 @@ class Admitter:
 
     def _payment(self, batch: Group, key: str, admission: Admission, payment: Payment) -> Admitted | TillnetError:
         known = batch.known.get(key)
-        if known is not None:
-            return duplicate_of(known, payment.body, Kind.PAYMENT)
         reference = reference_of(payment)
-        if batch.is_buried(reference):
+        if known is not None:
+            return _repeat(batch, known, payment.body, Kind.PAYMENT, reference)
+        if batch.is_buried(reference, payment):
             return ReversedBefore()
         if payment.about is not None:
             batch.flush()  # what it is about may stand in this very group
-            found = _with_authorisation(payment, batch.original(payment.about, self.next))
+            found = with_authorisation(payment, batch.original(payment.about, self.next))
             if isinstance(found, TillnetError):
                 return found
             payment = found
@@ -146,10 +144,10 @@ class Admitter:
 
     def _refund(self, batch: Group, key: str, admission: Admission, refund: Refund) -> Admitted | TillnetError:
         known = batch.known.get(key)
-        if known is not None:
-            return duplicate_of(known, refund.body, Kind.REFUND)
         reference = reference_of(refund)
-        if batch.is_buried(reference):
+        if known is not None:
+            return _repeat(batch, known, refund.body, Kind.REFUND, reference)
+        if batch.is_buried(reference, refund):
             return ReversedBefore()
         original = batch.original(refund.original, self.next)
         problem = not_refundable(original, refund)
@@ -186,9 +184,10 @@ class Admitter:
             if known.kind == Kind.REVERSAL:
                 return reversed_again(known.original)
             return DuplicateOtherBody(key)
-        original = batch.original(reversal.original, self.next)
-        if original is not None and original.kind == Kind.REFUND:
-            return InvalidTransaction("a refund cannot be reversed")
+        original = batch.original(reversal.original, self.next, reversal=reversal)
+        problem = None if original is None else not_reversible(original, reversal)
+        if problem is not None:
+            return problem
         if original is not None and original.reversed_by is not None:
             return reversed_again(original.sequence)
         sequence = self._number()
@@ -204,7 +203,7 @@ class Admitter:
             self._undo_act(batch, reference, original, admission.received_at)
         batch.flush()
         if original is None:
-            batch.bury(reference, sequence, admission.received_at)
+            batch.bury(reference, reversal, sequence, admission.received_at)
             return Admitted(sequence=None, status=status, response_code="00", entry=None, duplicate=False)
         # what was not answered yet never reads as an approval any more: a gateway may take a late answer for another's
         batch.connection.exec_driver_sql(
@@ -232,31 +231,11 @@ class Admitter:
         return ids.Sequence(number)
 
 
-def not_refundable(original: Known | None, refund: Refund) -> TillnetError | None:
-    """Why nothing of the original can go back; None if something may. How much is left the chain knows."""
-    if original is None or original.kind != Kind.PAYMENT or original.merchant != refund.merchant:
-        return OriginalNotFound("this merchant has no such payment")
-    if refund.member is not None and refund.member != member_of(original.packed):
-        return OriginalNotFound("it was paid with another card")
-    if original.status == Status.DECLINED.value or original.reversed_by is not None:
-        return OriginalNotFound("it was declined or reversed")
-    if not line_count(original.packed):
-        return OriginalNotFound("there is nothing to pay back")
-    return None
-
-
-def _with_authorisation(payment: Payment, original: Known | None) -> Payment | TillnetError:
-    """A capture or a void with the authorisation that the journal found for it."""
-    act = act_in(original.packed) if original is not None and original.kind == Kind.PAYMENT else None
-    if original is None or act is None or act[0] != ActKind.AUTHORIZE or original.merchant != payment.merchant:
-        return OriginalNotFound("this merchant has no such authorisation")
-    if original.status == Status.DECLINED.value or original.reversed_by is not None:
-        return OriginalNotFound("it was declined or reversed")
-    member = member_of(original.packed)
-    if payment.member not in (0, member):
-        return OriginalNotFound("it was authorised with another card")
-    assert payment.act is not None
-    return replace(payment, member=member, act=about(payment.act.data, ids.Sequence(original.sequence)), about=None)
+def _repeat(batch: Group, known: Known, body: bytes, kind: Kind, reference: str) -> Admitted | TillnetError:
+    found = duplicate_of(known, body, kind)
+    if isinstance(found, Admitted):
+        batch.alias(reference, known)
+    return found
 
 
 def duplicate_of(known: Known, body: bytes, kind: Kind) -> Admitted | TillnetError:

@@ -14,13 +14,15 @@ from sqlalchemy import Connection
 
 from node.bridge.entry import Admitted, Kind
 from node.bridge.journal import reading
-from node.bridge.journal.admission import Admission, duplicate_of, not_refundable, reversed_again
-from node.bridge.journal.group import FIELDS, Group, Known, reference_of, timeless
+from node.bridge.journal.admission import Admission, duplicate_of, reversed_again
+from node.bridge.journal.group import FIELDS, Group, Known, reference_of
+from node.bridge.journal.near import name_in
+from node.bridge.journal.originals import not_refundable, not_reversible
 from node.bridge.journal.postgres import schema_of
 from node.bridge.journal.reading import Stored
 from node.bridge.journal.sql import select_among
-from node.domain.errors import InvalidTransaction, TillnetError, UnknownTerminal
-from node.domain.ids import Hash32, StreamId
+from node.domain.errors import TillnetError, UnknownTerminal
+from node.domain.ids import Hash32, StreamId, TerminalId
 from node.domain.ids import Sequence as Number
 from node.domain.payment import OriginalKey, OriginalNumber, Payment, PaymentKey, Refund, Reversal, Status
 
@@ -85,10 +87,14 @@ class Handed:
         if isinstance(message, Payment):
             _find_tombstones(batch, former, reference_of(message))
             return None
-        if batch.original(message.original, next_sequence) is not None or isinstance(message.original, OriginalNumber):
+        if isinstance(message.original, OriginalNumber):
+            return None
+        reversal = message if isinstance(message, Reversal) else None
+        if batch.original(message.original, next_sequence, reversal=reversal) is not None:
             return None
         for stream in reversed(former):
-            original = batch.original(message.original, next_sequence, schema_of(StreamId(stream)) + ".")
+            schema = schema_of(StreamId(stream)) + "."
+            original = batch.original(message.original, next_sequence, schema, reversal=reversal)
             if original is not None:
                 return _of(stream, self._forward(batch.connection, stream, key, admission, original))
         return None
@@ -97,15 +103,17 @@ class Handed:
         self, connection: Connection, stream: int, key: str, admission: Admission, original: Known
     ) -> Admitted | TillnetError:
         message = admission.message
+        assert not isinstance(message, Payment)
         if isinstance(message, Refund):
             problem = not_refundable(original, message)
-            if problem is not None:
-                return problem
-        elif original.kind == Kind.REFUND:
-            return InvalidTransaction("a refund cannot be reversed")
-        elif original.reversed_by is not None:
+        else:
+            problem = not_reversible(original, message)
+        if problem is not None:
+            return problem
+        if isinstance(message, Reversal) and original.reversed_by is not None:
             return reversed_again(original.sequence)
-        assert not isinstance(message, Payment)
+        # as it was found here, so that it is found there
+        message = replace(message, original=_named(original.reference))
         new = connection.exec_driver_sql(
             "INSERT INTO bridges.forwards (stream, key, message, received_at) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (stream, key) DO NOTHING",
@@ -155,9 +163,7 @@ def _known(connection: Connection, stream: int, key: str) -> Known | None:
 def _find_tombstones(batch: Group, former: Iterable[int], reference: str) -> None:
     """A reversal may have come to the old stream before its original comes to this one."""
     for stream in former:
-        table = f"{schema_of(StreamId(stream))}.tombstones"
-        rows = select_among(batch.connection, "reference", table, "reference", [reference, timeless(reference)])
-        batch.tombstones.update(row[0] for row in rows)
+        batch.read_tombstones([name_in(reference)], schema_of(StreamId(stream)) + ".")
 
 
 def _repeated(known: Known, message: Payment | Reversal | Refund) -> Admitted | TillnetError:
@@ -171,11 +177,19 @@ def _of(stream: int, result: Admitted | TillnetError) -> Admitted | TillnetError
     return replace(result, stream=StreamId(stream)) if isinstance(result, Admitted) else result
 
 
+def _named(reference: str) -> OriginalKey:
+    terminal, mti_class, stan, time = reference.rsplit("|", 3)
+    return OriginalKey(terminal=TerminalId(terminal), mti_class=mti_class, stan=stan, transmission_time=time)
+
+
 def _written(message: Reversal | Refund) -> str:
-    """A message as JSON; its digest in hex."""
+    """A message as JSON; its digest in hex. That it may do what it asks for was looked at here."""
+    known = asdict(message)
+    del known["body"], known["original"]["exact"]
+    known.pop("proved", None)
     return json.dumps(
         {"kind": type(message).__name__, "original_kind": type(message.original).__name__, "body": message.body.hex()}
-        | {name: value for name, value in asdict(message).items() if name != "body"}
+        | known
     )
 
 

@@ -54,6 +54,16 @@ class Stored:
     approved: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """The payment or refund of a message; `member` is a refund's original's."""
+
+    sequence: ids.Sequence
+    body: bytes
+    response_code: str | None
+    member: MemberId
+
+
 def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry | ReversalEntry]]:
     """Entries that are not settled, in the order of their sequence."""
     rows = connection.exec_driver_sql(
@@ -165,6 +175,21 @@ def stored(connection: Connection, sequences: Iterable[int], schema: str = "") -
         )
         for sequence, status, code, reason, block, leaves, kind, packed, approved in rows
     }
+
+
+def recorded(connection: Connection, key: str) -> Recorded | None:
+    """What the message with this key became; None where it was never accepted, or reversed something."""
+    row = connection.exec_driver_sql(
+        "SELECT e.sequence, e.body, e.response_code, CASE WHEN e.kind = 0 THEN e.packed ELSE o.packed END"
+        " FROM entries e LEFT JOIN entries o ON o.sequence = e.original WHERE e.key = ? AND e.kind IN (0, 2)",
+        (key,),
+    ).first()
+    if row is None:
+        return None
+    sequence, body, code, packed = row
+    return Recorded(
+        sequence=ids.Sequence(sequence), body=bytes(body), response_code=code, member=member_of(bytes(packed))
+    )
 
 
 def meta(connection: Connection) -> dict[str, str]:

@@ -59,12 +59,26 @@ entries: Final = Table(
     Index("entries_open", "status", sqlite_where=OPEN, postgresql_where=OPEN),
 )
 
+aliases: Final = Table(
+    "aliases",
+    metadata,
+    # of a repeat whose transmission time was another one than the first message's
+    Column("reference", NAME, primary_key=True),
+    Column("sequence", NUMBER, nullable=False),
+    Index("aliases_by_sequence", "sequence"),
+)
+
 tombstones: Final = Table(
     "tombstones",
     metadata,
     Column("reference", NAME, primary_key=True),
     Column("reversal", NUMBER, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    # The reference without its time. Whatever else the reversal says of its original (near.py): NULL is nothing.
+    Column("name", NAME, nullable=False, server_default=""),
+    Column("amount", BigInteger),
+    Column("time", BigInteger),
+    Index("tombstones_by_name", "name"),
 )
 
 batches: Final = Table(

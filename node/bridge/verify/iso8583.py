@@ -18,10 +18,11 @@ from node.bridge.verify.lookup import (
     Randomness,
     Verified,
     build_payment,
+    check_active,
     check_amount,
     find_member,
     find_merchant,
-    find_terminal,
+    find_sender,
     split_of,
 )
 from node.bridge.verify.mac_keys import MacKeys
@@ -68,19 +69,26 @@ class Parties:
     directory: Directory
 
 
-def find_parties(message: Message, needs: Iterable[int], rules: Rules) -> Parties:
-    """The terminal and its merchant, once all elements that the message needs are there.
+def sender_of(message: Message, needs: Iterable[int], rules: Rules) -> Terminal:
+    """The terminal, active or not, once all elements that the message needs are there.
 
     Raises MalformedMessage, UnknownTerminal, UnknownMerchant.
     """
-    fields, directory = message.fields, rules.directory()
+    fields = message.fields
     for number in needs:
         if number not in fields:
             raise MalformedMessage(f"DE{number} is missing")
-    terminal = find_terminal(directory, terminal_id(fields), rules.stream)
+    terminal = find_sender(rules.directory(), terminal_id(fields), rules.stream)
     said = fields[42].strip(" ")
     if not (said.isdecimal() and int(said) == terminal.merchant):
         raise UnknownMerchant("DE42 is not the terminal's merchant")
+    return terminal
+
+
+def find_parties(terminal: Terminal, rules: Rules) -> Parties:
+    """The terminal and its merchant, if both are active. Raises UnknownTerminal, UnknownMerchant."""
+    directory = rules.directory()
+    check_active(terminal)
     return Parties(terminal=terminal, merchant=find_merchant(directory, terminal), directory=directory)
 
 
@@ -153,9 +161,17 @@ def verify_purchase(message: Message, parties: Parties, key: MacKey | None, rule
     return replace(verified, partial=wants_partial(basket.objects.get("PA", "")))
 
 
-def verify_reversal(message: Message, parties: Parties, rules: Rules, received: int) -> Verified:
-    """A reversal (0400, 0420 and their repeats) of all of the message that DE90 names. Raises errors of the tree."""
-    fields, terminal = message.fields, parties.terminal
+def verify_reversal(
+    message: Message, terminal: Terminal, key: RetailMac | None, rules: Rules, received: int
+) -> Verified:
+    """A reversal (0400, 0420 and their repeats) of all of the message that DE90 names. Raises errors of the tree.
+
+    The terminal and its merchant need not be active any more: what they sold before can be undone.
+    Without MAC it may undo what only earned, of a terminal that has no key: what that one sends takes from nobody.
+    """
+    fields = message.fields
+    if key is None and rules.keys.of(terminal.id):
+        raise WrongMac("a terminal that has a key reverses with one")
     if fields.get(95, "").strip(" 0CD"):
         raise InvalidTransaction("a reversal undoes all of its original")
     original = fields[90]
@@ -165,11 +181,16 @@ def verify_reversal(message: Message, parties: Parties, rules: Rules, received: 
         key=key_of(message, terminal, MinorUnits(int(fields[4]))),
         body=body_of(message, None),
         original=OriginalKey(
-            terminal=terminal.id, mti_class=original[:3], stan=original[4:10], transmission_time=original[10:20]
+            terminal=terminal.id,
+            mti_class=original[:3],
+            stan=original[4:10],
+            transmission_time=original[10:20],
+            exact=False,
         ),
-        merchant=parties.merchant.id,
+        merchant=terminal.merchant,
         terminal=terminal.number,
         time=time_of(fields, rules, received),
+        proved=key is not None,
     )
     return Verified(entry=reversal)
 

@@ -53,7 +53,9 @@ def original_of(
     if named.strip(" 0"):
         if named[:4] not in types:
             raise OriginalNotFound(f"a message of type {named[:4]} cannot be meant")
-        return OriginalKey(terminal=terminal, mti_class=named[:3], stan=named[4:10], transmission_time=named[10:20])
+        return OriginalKey(
+            terminal=terminal, mti_class=named[:3], stan=named[4:10], transmission_time=named[10:20], exact=False
+        )
     payment = read_basket(fields).objects.get("PI")
     if payment is not None:
         return original_number(payment, stream)

@@ -54,12 +54,25 @@ class Credentials:
 
 def find_terminal(directory: Directory, terminal: TerminalId, stream: StreamId) -> Terminal:
     """The terminal, if it is active on this stream. Raises UnknownTerminal."""
+    found = find_sender(directory, terminal, stream)
+    check_active(found)
+    return found
+
+
+def find_sender(directory: Directory, terminal: TerminalId, stream: StreamId) -> Terminal:
+    """The terminal, if it is registered on this stream, active or not. Raises UnknownTerminal."""
     found = directory.terminals.get(terminal)
     if found is None:
         raise UnknownTerminal("it is not registered")
-    if not found.active or found.stream != stream:
+    if found.stream != stream:
         raise UnknownTerminal("it is not active on this bridge")
     return found
+
+
+def check_active(terminal: Terminal) -> None:
+    """Raises UnknownTerminal."""
+    if not terminal.active:
+        raise UnknownTerminal("it is not active on this bridge")
 
 
 def find_merchant(directory: Directory, terminal: Terminal) -> Merchant:

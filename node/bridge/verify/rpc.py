@@ -3,6 +3,7 @@
 Stage before: intake_rpc, and rpc_sender.py, which proves who signed. Stage after: journal.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 from node.bridge.verify.acts import SaleAsks, sale_act
@@ -22,7 +23,7 @@ from node.bridge.verify.rpc_sender import Proved, check_stan, check_time
 from node.domain.assignment import TenderSplit
 from node.domain.errors import MalformedMessage
 from node.domain.ids import Hash32, MemberId, MinorUnits
-from node.domain.payment import OriginalKey, Refund, Reversal
+from node.domain.payment import OriginalKey, PaymentKey, Refund, Reversal
 from node.domain.terminal_terms import (
     CertificateTerms,
     CouponTerms,
@@ -60,15 +61,10 @@ def verify_payment(proved: Proved[PaymentTerms]) -> Verified:
         sale=sale_number(terms),
         directory=directory,
     )
-    said = (terms.currency, str(terms.amount), str(terms.coin), str(terms.stored_value), terms.pin_result, terms.items)
     purchase = Purchase(
         key=proved.key(terms.amount, PURCHASE_CLASS),
         transmission_time=local_stamp(terms.time, 0),
-        body=(
-            body_digest([("type", PURCHASE_CLASS), ("member", str(member)), *_named(terms.stan, terms.time, said)])
-            if type(terms) is PaymentTerms
-            else body_of(terms, member)
-        ),
+        body=body_of(terms, member),
         time=terms.time,
         member=member,
         items=items,
@@ -88,9 +84,11 @@ def verify_payment(proved: Proved[PaymentTerms]) -> Verified:
 
 
 def verify_reversal(proved: Proved[ReversalTerms]) -> Verified:
-    """A reversal, signed by its terminal, of all of the purchase with that STAN and time. Raises errors of the tree."""
+    """A reversal, signed by its terminal, of all of the purchase with that STAN and time. Raises errors of the tree.
+
+    The terminal and its merchant need not be active any more: what they sold before can be undone.
+    """
     terms, terminal = proved.terms, proved.terminal
-    merchant = find_merchant(proved.directory, terminal)
     check_stan(terms.original_stan)
     check_time("originalTime", terms.original_time)
     said = (terms.original_stan, str(terms.original_time), str(terms.amount))
@@ -103,7 +101,7 @@ def verify_reversal(proved: Proved[ReversalTerms]) -> Verified:
             stan=terms.original_stan,
             transmission_time=local_stamp(terms.original_time, 0),
         ),
-        merchant=merchant.id,
+        merchant=terminal.merchant,
         terminal=terminal.number,
         time=terms.time,
     )
@@ -151,8 +149,33 @@ def sale_number(terms: Terms) -> int:
 def body_of(terms: Terms, member: MemberId | None) -> Hash32:
     """The digest of all that a repeat of this message has to say again; of the card, whose it is."""
     kind = type(terms)
+    if isinstance(terms, PaymentTerms) and kind is PaymentTerms:
+        told = (
+            terms.currency,
+            str(terms.amount),
+            str(terms.coin),
+            str(terms.stored_value),
+            terms.pin_result,
+            terms.items,
+        )
+        return body_digest([("type", PURCHASE_CLASS), ("member", str(member)), *_named(terms.stan, terms.time, told)])
     said = [(each.name, str(getattr(terms, each.attribute))) for each in members_of(kind) if each.attribute != "card"]
     return body_digest([("type", kind.TYPE), ("member", "" if member is None else str(member)), *said])
+
+
+def key_of(proved: Proved[Terms]) -> PaymentKey:
+    """What makes a message that is no reversal the same message."""
+    return proved.key(getattr(proved.terms, "amount", 0), PURCHASE_CLASS)
+
+
+def bodies_of(proved: Proved[Terms], member: MemberId) -> Collection[Hash32]:
+    """The digests that a message may have had when it came first, if it was this member's: its card may be nobody's
+    now.
+    """
+    card = getattr(proved.terms, "card", "")
+    now = proved.rules.member_of(card) if card else None
+    members = {now} if now else {member} if card else {None, MemberId(0)}
+    return {body_of(proved.terms, each) for each in members}
 
 
 def _named(stan: str, time: int, said: tuple[str, ...]) -> list[tuple[str, str]]:

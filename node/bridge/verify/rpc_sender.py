@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 from coincurve import PublicKey
 
 from node.bridge.verify.local_time import local_stamp
-from node.bridge.verify.lookup import MemberOf, Randomness, find_terminal
+from node.bridge.verify.lookup import MemberOf, Randomness, find_sender
 from node.domain.directory import Directory, Terminal
 from node.domain.errors import MalformedMessage, WrongSignature
 from node.domain.ids import Address, Hash32, MinorUnits, StreamId, TerminalId
@@ -63,14 +63,14 @@ class Proved(Generic[Signed]):
 
 
 def prove(terms: Signable, signature: bytes, rules: SignedRules, received: int) -> Proved[Signable]:
-    """The terms with the terminal that signed them; `received` is Unix seconds.
+    """The terms with the terminal that signed them, which may not be active; `received` is Unix seconds.
 
     Raises MalformedMessage, UnknownTerminal, WrongSignature.
     """
     check_stan(terms.stan)
     check_time("time", terms.time)
     directory = rules.directory()
-    terminal = find_terminal(directory, TerminalId(terms.terminal), rules.stream)
+    terminal = find_sender(directory, TerminalId(terms.terminal), rules.stream)
     if terminal.signer is None:
         raise WrongSignature("no key is registered for this terminal")
     said = digest(rules.domain, terms)

@@ -296,7 +296,7 @@ async def test_a_completion_names_its_authorisation_by_de90_by_au_or_by_its_appr
         assert (reply.mti, reply.response_code) == ("0230", "00"), reply.text
     captures = [entry for entry in journal.entries[1:] if isinstance(entry, Payment)]
     assert [each.about for each in captures] == [
-        OriginalKey(terminal=terminal.id, mti_class="010", stan="000003", transmission_time="0601123015"),
+        OriginalKey(terminal=terminal.id, mti_class="010", stan="000003", transmission_time="0601123015", exact=False),
         OriginalNumber(number=1, whole=True),
         OriginalNumber(number=1, whole=False),
     ]

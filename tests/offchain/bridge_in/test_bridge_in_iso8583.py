@@ -132,7 +132,7 @@ async def test_reversal_names_its_original_by_de90(
     assert isinstance(reversal, Reversal) and len(journal.entries) == 3
     was = original.request.message.fields
     assert reversal.original == OriginalKey(
-        terminal="TILL0001", mti_class="020", stan=was[11], transmission_time=was[7]
+        terminal="TILL0001", mti_class="020", stan=was[11], transmission_time=was[7], exact=False
     )
     assert journal.entries[0].transmission_time == was[7]
     assert reversal.key.mti_class == "042" and journal.entries[2].key.mti_class == "040"
@@ -250,6 +250,21 @@ async def test_without_mac_a_purchase_passes_and_a_debit_does_not_when_macs_are_
         assert (await pos.purchase(plain, **GOOD, coin=1)).response_code == "97"
         assert (await pos.purchase(terminal, **GOOD, coin=1)).approved
     assert [entry.debits for entry in journal.entries] == [False, True]
+
+
+async def test_without_mac_a_reversal_passes_from_a_terminal_that_has_no_key_when_macs_are_optional(
+    listen, terminal: PosTerminal, journal: FakeJournal, key_file: Path
+) -> None:
+    key_file.write_text(f"{terminal.id} {MAC_KEY.hex()}\n")
+    keyless = replace(terminal, id="TILL2", mac=None)
+    async with listen(mac_required=False) as listener:
+        pos = await listener.connect()
+        for sender, code in ((replace(terminal, mac=None), "97"), (terminal, "00"), (keyless, "00")):
+            original = purchase(replace(terminal, id=sender.id))
+            undo = messages.reversal(original, stan="000002", local=LOCAL, transmitted=LOCAL)
+            fields = {number: text for number, text in undo.message.fields.items() if number != 128}
+            assert (await pos.send(messages.seal("0400", fields, sender))).response_code == code
+    assert [(entry.key.terminal, entry.proved) for entry in journal.entries] == [("TILL0001", True), ("TILL2", False)]
 
 
 async def test_reversal_gets_its_response_code_when_it_is_bad(pos: PosConnection, terminal: PosTerminal) -> None:

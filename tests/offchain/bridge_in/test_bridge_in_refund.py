@@ -46,6 +46,7 @@ async def test_refund_names_its_original_by_id_by_approval_code_or_by_de90(
             mti_class="020",
             stan=sale.request.message.fields[11],
             transmission_time=sale.request.message.fields[7],
+            exact=False,
         ),
     ]
     assert {(each.amount, each.merchant, each.member) for each in refunds} == {(500, 42, None)}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,14 @@ from node.bridge.journal.lease import Lease
 from node.bridge.journal.store import Journal
 from node.chain.signer import Signer
 from node.config import JournalSettings
-from node.domain.errors import DuplicateOtherBody, InvalidTransaction, OriginalNotFound, ReversedBefore, UnknownTerminal
+from node.domain.errors import (
+    DuplicateOtherBody,
+    InvalidTransaction,
+    OriginalNotFound,
+    ReversedBefore,
+    UnknownTerminal,
+    WrongMac,
+)
 from node.domain.ids import StreamId
 from node.domain.payment import Entry, Payment, Reversal, Status
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until
@@ -128,6 +136,26 @@ async def test_a_reversal_is_done_by_the_old_stream(two: Two) -> None:
     assert await two.forwarded() == []
     again = await two.at_new(reversal(2, payment(1)))
     assert (again.stream, again.duplicate) == (OLD, True)
+
+
+async def test_a_reversal_that_names_a_lost_copy_finds_the_old_streams_entry(two: Two) -> None:
+    first = await two.at_old(replace(payment(1), transmission_time="1122101157"))
+    undo = reversal(2, payment(1))
+    undo = replace(undo, original=replace(undo.original, exact=False))
+    assert (await two.at_new(undo)).sequence == first.sequence
+    (taken,) = await two.take_in()
+    assert taken.entry is not None and taken.entry.sequence == 2
+    early = reversal(4, payment(3))
+    await two.at_new(replace(early, original=replace(early.original, exact=False)))
+    with pytest.raises(ReversedBefore):
+        await two.at_new(replace(payment(3), transmission_time="1122101157"))
+
+
+async def test_a_reversal_without_mac_of_an_old_streams_debit_is_refused(two: Two) -> None:
+    await two.at_old(debit(1))
+    with pytest.raises(WrongMac):
+        await two.at_new(replace(reversal(2, debit(1)), proved=False))
+    assert await two.forwarded() == []
 
 
 async def test_a_reversal_that_is_not_taken_in_yet_comes_again_after_a_crash(two: Two) -> None:

@@ -30,6 +30,7 @@ from node.domain.errors import (
     Overloaded,
     ReversedBefore,
     Unusable,
+    WrongMac,
 )
 from node.domain.ids import Hash32, Sequence, StreamId
 from node.domain.payment import Payment, Reversal, Status
@@ -141,6 +142,17 @@ async def test_admit_makes_one_reversal_when_it_is_repeated_under_any_key(journa
     for stan in (2, 3, 2):
         again = await journal.admit(admission(reversal(stan, payment(1))))
         assert (again.duplicate, again.entry, again.response_code) == (True, None, "00")
+
+
+async def test_admit_refuses_a_reversal_without_mac_of_what_was_authorised_by_one(journal: Journal) -> None:
+    await journal.admit(admission(debit(1)))
+    await journal.admit(admission(payment(2)))
+    with pytest.raises(WrongMac):
+        await journal.admit(admission(replace(reversal(3, debit(1)), proved=False)))
+    assert (await journal.admit(admission(replace(reversal(4, payment(2)), proved=False)))).response_code == "00"
+    assert (await journal.admit(admission(reversal(3, debit(1))))).response_code == "00"
+    with pytest.raises(WrongMac):
+        await journal.admit(admission(replace(reversal(5, debit(1)), proved=False)))
 
 
 async def test_admit_finds_the_original_when_both_are_in_one_group(journal: Journal) -> None:
