@@ -161,9 +161,7 @@ def verify_purchase(message: Message, parties: Parties, key: MacKey | None, rule
     return replace(verified, partial=wants_partial(basket.objects.get("PA", "")))
 
 
-def verify_reversal(
-    message: Message, terminal: Terminal, key: RetailMac | None, rules: Rules, received: int
-) -> Verified:
+def verify_reversal(message: Message, terminal: Terminal, key: MacKey | None, rules: Rules, received: int) -> Verified:
     """A reversal (0400, 0420 and their repeats) of all of the message that DE90 names. Raises errors of the tree.
 
     The terminal and its merchant need not be active any more: what they sold before can be undone.
