@@ -21,14 +21,12 @@ from node.bridge.stages import Stages, log
 from node.bridge.undo import Undo
 from node.config import BridgeSettings
 from node.domain.answer import Answer
-from node.domain.errors import BrokenInvariant, MalformedMessage, Overloaded, TillnetError, Unusable
+from node.domain.errors import BrokenInvariant, MalformedMessage, Overloaded, TillnetError
 from node.domain.ids import Address, PaymentId, parse_payment_id, payment_id
 from node.domain.payment import Entry, Reversal
 
 TICK: Final = 0.05
 """Seconds between two looks at deadlines and at transactions that no block takes."""
-LOOKUPS: Final = 30
-"""How often a transaction whose nonce is used is looked for before the key is called shared."""
 MOST_WAITS: Final = 3
 """How often a batch waits once more because transactions are on their way: four waits still reach the next block."""
 STALE_MS: Final = 15_000
@@ -48,7 +46,6 @@ class Bridge:
         self._elsewhere = Elsewhere(stages, settings.answers.deadline_ms)
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lookups = 0
 
     async def submit(self, entry: Entry, sealed: bytes) -> Answer:
         """Takes a verified message in and answers it: at once if it only earns or reverses, when final if not.
@@ -144,7 +141,8 @@ class Bridge:
 
         Raises Unusable or BrokenInvariant when it cannot go on.
         """
-        loops = [self._batches(), self._settlement.follow(), self._overdue(), _until(stopping)]
+        loops = [self._batches(), self._settlement.follow(), self._overdue(), self._repeats()]
+        loops.append(_until(stopping))
         if self._settings.journal.url:
             loops.append(self._elsewhere.take_in())
         tasks = [asyncio.create_task(loop) for loop in loops]
@@ -205,7 +203,7 @@ class Bridge:
         return 1
 
     async def _overdue(self) -> None:
-        """Answers those whose deadline has passed, and repeats broadcasts that no block took."""
+        """Answers those whose deadline has passed; it waits for no gateway."""
         stages = self._stages
         # what became final while no bridge ran is not too late
         await self._settlement.caught_up.wait()
@@ -213,17 +211,14 @@ class Bridge:
             await asyncio.sleep(TICK)
             for sequence in stages.waiting.expired(stages.clock()):
                 self._spawn(self._undo.too_late(sequence))
-            await stages.sender.resend()
-            for pending in [each for each in stages.sender.pending.values() if each.lookup]:
-                if await stages.sender.is_mined(pending):
-                    self._lookups = 0
-                    continue
-                self._lookups += 1
-                if self._lookups > LOOKUPS:
-                    raise Unusable(
-                        f"nonce {pending.rows[0].nonce} of the stream's key was used by a transaction that is not this"
-                        " bridge's; nothing else may send with this key"
-                    )
+
+    async def _repeats(self) -> None:
+        """Repeats broadcasts that no block took, and looks for what the chain calls used."""
+        await self._settlement.caught_up.wait()
+        while True:
+            await asyncio.sleep(TICK)
+            await self._stages.sender.resend()
+            await self._stages.sender.look_up()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs something beside the loops; its failure is the bridge's."""
