@@ -21,9 +21,9 @@ from node.bridge.stages import Stages, log
 from node.bridge.undo import Undo
 from node.config import BridgeSettings
 from node.domain.answer import Answer
-from node.domain.errors import BrokenInvariant, MalformedMessage, Overloaded, TillnetError
+from node.domain.errors import BrokenInvariant, MalformedMessage, TillnetError
 from node.domain.ids import Address, PaymentId, parse_payment_id, payment_id
-from node.domain.payment import Entry, Reversal
+from node.domain.payment import Entry, Refund, Reversal
 
 TICK: Final = 0.05
 """Seconds between two looks at deadlines and at transactions that no block takes."""
@@ -59,8 +59,6 @@ class Bridge:
 
     async def _submit(self, entry: Entry, sealed: bytes) -> Answer:
         stages = self._stages
-        if len(stages.batcher) >= self._settings.batch.waiting:
-            raise Overloaded("too many payments wait for the chain")
         if len(sealed) > self._settings.journal.sealed_bytes:
             raise MalformedMessage(f"{len(sealed)} bytes of line items")
         stages.failpoint.passed("before-admit")
@@ -78,6 +76,16 @@ class Bridge:
         answer = await self._answer(entry, admitted)
         stages.counters.replied(stages.clock() - came, at_once=not waits)
         return answer
+
+    def has_room(self, message: Entry) -> bool:
+        """Whether a message that is new may still come in. Reversals have room of their own, beyond that of refunds.
+
+        Asked in the journal's thread, once the message is known to be no repeat.
+        """
+        limit, stages = self._settings.batch.waiting, self._stages
+        if isinstance(message, Reversal):
+            return len(stages.reversals) < 2 * limit
+        return len(stages.reversals if isinstance(message, Refund) else stages.batcher) < limit
 
     async def _answer(self, entry: Entry, admitted: Admitted) -> Answer:
         stages, sequence = self._stages, admitted.sequence

@@ -31,6 +31,7 @@ from node.chain.signer import TransactionSigner
 from node.config import BridgeSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import StreamId
+from node.domain.payment import Entry
 
 log = structlog.get_logger("bridge")
 SWITCH_SECONDS: Final = 0.001
@@ -167,11 +168,14 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
 async def _open_journal(
     settings: BridgeSettings, ownership: Ownership, failpoint: FailPoint
 ) -> tuple[Journal, list[Bridge]]:
-    """The journal, and a list whose one bridge will be told of new entries."""
+    """The journal, and a list whose one bridge will be told of new entries, and asked whether there is room."""
     relay: list[Bridge] = []
 
     def on_entry(entry: PaymentEntry | ReversalEntry) -> None:
         relay[0].on_entry(entry)
+
+    def has_room(message: Entry) -> bool:
+        return relay[0].has_room(message)
 
     journal = await Journal.open(
         settings.journal,
@@ -181,6 +185,7 @@ async def _open_journal(
         fence=ownership.fence,
         shared=bool(settings.journal.url),
         passed=failpoint.passed,
+        room=has_room,
     )
     return journal, relay
 

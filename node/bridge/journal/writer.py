@@ -20,6 +20,7 @@ from node.bridge.journal.admission import Admission, Admitter
 from node.bridge.journal.lease import Fence
 from node.bridge.journal.schema import WRITES
 from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError, Unusable
+from node.domain.payment import Reversal
 
 Operation = Callable[[Connection], Any]
 OnEntry = Callable[[PaymentEntry | ReversalEntry], None]
@@ -71,9 +72,12 @@ class Writer:
         return self._queue.qsize()
 
     def submit(self, work: Admission | Operation) -> "asyncio.Future[Any]":
-        """A future of the work's result. Raises Overloaded when too much waits already."""
-        if isinstance(work, Admission) and self._queue.qsize() >= self._limit:
-            raise Overloaded("the journal's queue is full")
+        """A future of the work's result. Raises Overloaded when too much waits already; reversals have as much room
+        again of their own."""
+        if isinstance(work, Admission):
+            limit = 2 * self._limit if isinstance(work.message, Reversal) else self._limit
+            if self._queue.qsize() >= limit:
+                raise Overloaded("the journal's queue is full")
         future = self._loop.create_future()
         self._queue.put(Job(work, future))
         return future
