@@ -29,6 +29,8 @@ TICK: Final = 0.05
 """Seconds between two looks at deadlines and at transactions that no block takes."""
 MOST_WAITS: Final = 3
 """How often a batch waits once more because transactions are on their way: four waits still reach the next block."""
+MEMBER_SHARE: Final = 10
+"""No member has more than one in so many of the places for payments that wait."""
 STALE_MS: Final = 15_000
 """Without a new block for so long the bridge calls itself unhealthy."""
 
@@ -85,7 +87,9 @@ class Bridge:
         limit, stages = self._settings.batch.waiting, self._stages
         if isinstance(message, Reversal):
             return len(stages.reversals) < 2 * limit
-        return len(stages.reversals if isinstance(message, Refund) else stages.batcher) < limit
+        if isinstance(message, Refund):
+            return len(stages.reversals) < limit
+        return len(stages.batcher) < limit and stages.batcher.waiting_of(message.member) * MEMBER_SHARE < limit
 
     async def _answer(self, entry: Entry, admitted: Admitted) -> Answer:
         stages, sequence = self._stages, admitted.sequence

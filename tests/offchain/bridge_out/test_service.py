@@ -207,6 +207,19 @@ async def test_submit_answers_repeats_and_reversals_when_too_many_wait_for_the_c
     assert [stand.points(member) for member in MEMBERS[:3]] == [0, 1_000 * COEFFICIENT, 1_000 * COEFFICIENT]
 
 
+async def test_submit_refuses_one_members_payments_only_when_that_member_has_too_many(stand: Stand) -> None:
+    stand.stop_mining()
+    async with bridge_on(stand, batch={"waiting": 100, "in_flight": 1, "max_wait_ms": 1}) as running:
+        with pytest.raises(Overloaded):
+            for stan in range(30):
+                await submit(running, paid(stan, stand))
+        assert (await submit(running, paid(30, stand, member=BERT))).response_code == "00"
+        stand.mine_every(0)
+        stand.mine()
+        await idle(running)
+    assert stand.points(BERT) == 1_000 * COEFFICIENT
+
+
 async def test_submit_loses_and_repeats_nothing_when_a_batch_ends_early_for_want_of_gas(stand: Stand) -> None:
     # the ledger wants 235,000 left before a payment (docs/batch.md, Gas), and uses some 9,000 for each
     short = {"gas_base": 110_000, "gas_payment": 5_000, "gas_line": 1_000, "max_wait_ms": 200}
