@@ -52,6 +52,7 @@ class Running:
     directory: DirectoryReader
     blocks: "asyncio.Queue[Block]"
     courier: Courier | None
+    desk: JournalDesk
 
 
 def now_ms() -> int:
@@ -114,15 +115,17 @@ async def assemble(
     await restore_entries(journal, bridge, stages)
     refusals = count_refusals(counters)
     gate = build_gate(settings, journal, cards, load_key(settings.journal.card_key_file), refusals, clock=now_ms)
+    desk = await JournalDesk.open(journal, now_ms)
     return Running(
         lost=ownership.lost,
         bridge=bridge,
         stages=stages,
-        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals),
+        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals, desk),
         gate=gate,
         directory=directory,
         blocks=queue,
         courier=courier,
+        desk=desk,
     )
 
 
@@ -134,6 +137,7 @@ async def _ports(
     directory: DirectoryReader,
     gate: Gate,
     refusals: Refusals,
+    desk: JournalDesk,
 ) -> Ports:
     par = (await ledger.terms()).units_per_minor_unit
 
@@ -151,7 +155,7 @@ async def _ports(
         status=bridge.status,
         holdings=holdings,
         health=bridge.health,
-        desk=await JournalDesk.open(journal, now_ms),
+        desk=desk,
         claims=None if rpc is None else Claims(journal, limit=rpc.max_claims, clock=now_ms),
         announcer=stages.herald.announcer,
         gate=gate,

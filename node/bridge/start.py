@@ -99,6 +99,7 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
         stack.callback(cards.close)
         running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership)
         stack.callback(running.gate.close)
+        stack.callback(running.desk.close)
         relay.append(running.bridge)
         yield running
 
