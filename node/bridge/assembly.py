@@ -53,6 +53,7 @@ class Running:
     blocks: "asyncio.Queue[Block]"
     courier: Courier | None
     desk: JournalDesk
+    cards: Cards
 
 
 def now_ms() -> int:
@@ -126,6 +127,7 @@ async def assemble(
         blocks=queue,
         courier=courier,
         desk=desk,
+        cards=cards,
     )
 
 

@@ -114,7 +114,7 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     ended = asyncio.Event()
     core = asyncio.create_task(running.bridge.run(ended))
     watching = asyncio.create_task(_keep_directory(running))
-    intakes: list[asyncio.Task[None]] = [asyncio.create_task(keep_fresh(running.gate))]
+    intakes = [asyncio.create_task(each) for each in (keep_fresh(running.gate), running.cards.keep())]
     for listener in settings.iso8583:
         shared, bound = keys[listener.mac_key_file], ready.bound(listener.name)
         serving = serve_iso8583(listener, running.ports, keys=shared, bound=bound)

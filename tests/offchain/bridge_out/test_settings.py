@@ -113,19 +113,18 @@ def test_tokens_are_hmac_sha256(card: str) -> None:
     assert Tokens(key).of(card) == hmac.digest(key, card.encode(), "sha256")
 
 
-def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
+async def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
     key = load_key(tmp_path / "cards.key", make=True)
     assert (tmp_path / "cards.key").stat().st_mode & 0o077 == 0
     (tmp_path / "cards.csv").write_text(f"card,member\n{CARD},{2**64 - 1}\nLOYAL-7, 12\n")
     assert import_cards(engine, key, tmp_path / "cards.csv") == 2
-    now = 100.0
-    cards = Cards(engine, load_key(tmp_path / "cards.key"), lambda: now)
+    cards = Cards(engine, load_key(tmp_path / "cards.key"))
     assert [cards.member_of(card) for card in (CARD, "LOYAL-7", "nobody")] == [2**64 - 1, 12, None]
     (tmp_path / "more.csv").write_text("another,77\nLOYAL-7,13\n")
     import_cards(engine, key, tmp_path / "more.csv")
-    now += 1.5  # a running bridge notices
+    await cards.refresh()
     assert [cards.member_of(card) for card in ("another", "LOYAL-7")] == [77, 13]
     cards.close()
     assert Cards(engine, b"k" * 32).member_of(CARD) is None
