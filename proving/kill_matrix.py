@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.database import NoPostgres, postgres
-from node.bridge.cards import import_cards, load_key
+from node.bridge.card_key import key_of_journal
+from node.bridge.cards import import_cards
 from node.bridge.failpoint import POINTS
 from node.bridge.journal.schema import engine_of, migrate
 from node.bridge.status import read_status
@@ -195,7 +196,7 @@ class Matrix:
         migrate(engine)
         cards = self._stand.folder / "cards.csv"
         cards.write_text("".join(f"{card_of(member)},{member}\n" for member in MEMBERS))
-        import_cards(engine, load_key(settings.journal.card_key_file, make=True), cards)
+        import_cards(engine, key_of_journal(engine, settings.journal.card_key_file), cards)
         engine.dispose()
 
     def _judge(self, seconds: float) -> None:

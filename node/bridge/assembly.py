@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from node.bridge.announcer import Announcer
 from node.bridge.answers import Waiting
 from node.bridge.batch import Batcher
-from node.bridge.cards import Cards, load_key
+from node.bridge.cards import Cards
 from node.bridge.counters import Counters
 from node.bridge.desk import JournalDesk
 from node.bridge.failpoint import FailPoint
@@ -69,6 +69,7 @@ async def assemble(
     failpoint: FailPoint,
     journal: Journal,
     cards: Cards,
+    card_key: bytes,
     ownership: Ownership,
 ) -> Running:
     """What the settings ask for, on a journal that is this process's own. Raises Unusable, ChainUnreachable."""
@@ -115,7 +116,7 @@ async def assemble(
     bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
     await restore_entries(journal, bridge, stages)
     refusals = count_refusals(counters)
-    gate = build_gate(settings, journal, cards, load_key(settings.journal.card_key_file), refusals, clock=now_ms)
+    gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms)
     desk = await JournalDesk.open(journal, now_ms)
     return Running(
         lost=ownership.lost,

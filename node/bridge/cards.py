@@ -7,8 +7,6 @@ token = HMAC-SHA256(key file, card); a phone number is its E.164 form, whichever
 import asyncio
 import csv
 import hashlib
-import os
-import secrets
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -27,7 +25,6 @@ from node.domain.ids import MemberId
 from node.domain.phone import is_phone, normalised
 
 log = structlog.get_logger("bridge")
-KEY_BYTES: Final = 32
 BLOCK: Final = 64
 """Bytes of a block of SHA-256; a key is no longer."""
 CACHE: Final = 100_000
@@ -163,30 +160,6 @@ class Tokens:
 def canonical(card: str) -> str:
     """A phone number in its one form; anything else as it is."""
     return (normalised(card) or card) if is_phone(card) else card
-
-
-def load_key(path: Path | None, *, make: bool = False) -> bytes:
-    """The cards' key from its file (32 bytes as hex, mode 0600), made there if `make` and it is missing.
-
-    Without a path a key of no use: no card is known then. Raises Unusable when the file is no good.
-    """
-    if path is None:
-        return bytes(KEY_BYTES)
-    if make and not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-    try:
-        if path.stat().st_mode & 0o077:
-            raise Unusable(f"the card key file {path} can be read by others; chmod 600 it")
-        key = bytes.fromhex(path.read_text().strip())
-    except FileNotFoundError:
-        raise Unusable(f"there is no card key file {path}; till bridge cards import makes one") from None
-    except (OSError, ValueError):
-        raise Unusable(f"the card key file {path} cannot be read") from None
-    if len(key) != KEY_BYTES:
-        raise Unusable(f"the card key file {path} holds {len(key)} bytes, not {KEY_BYTES}")
-    return key
 
 
 def import_cards(engine: Engine, key: bytes, file: Path) -> int:

@@ -9,13 +9,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from node.bridge.assembly import Running, assemble
-from node.bridge.cards import Cards, load_key
+from node.bridge.card_key import key_of_journal, look_at_key
+from node.bridge.cards import Cards
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_rpc import serve_rpc
+from node.bridge.journal.postgres import place_of, reason_of
+from node.bridge.journal.schema import engine_of
 from node.bridge.journal.store import Journal
 from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
@@ -92,12 +96,15 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
             )
         )
         await _check_chain(settings, rpc, deployment, signer)
+        if settings.journal.url:
+            await asyncio.to_thread(_look_at_card_key, settings)
         ownership = await stack.enter_async_context(owned(settings, failpoint, stopping or asyncio.Event()))
         journal, relay = await _open_journal(settings, ownership, failpoint)
         stack.push_async_callback(journal.close)
-        cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
+        card_key = key_of_journal(journal.engine, settings.journal.card_key_file)
+        cards = Cards(journal.engine, card_key)
         stack.callback(cards.close)
-        running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership)
+        running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, card_key, ownership)
         stack.callback(running.gate.close)
         stack.callback(running.desk.close)
         relay.append(running.bridge)
@@ -164,6 +171,17 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
             f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the signer's address is"
             f" 0x{signer.address.hex()}"
         )
+
+
+def _look_at_card_key(settings: BridgeSettings) -> None:
+    """A bridge that waits says at once that it has no key, not when it has to take over. Raises Unusable."""
+    engine = engine_of(settings.journal, StreamId(settings.stream.id))
+    try:
+        look_at_key(engine, settings.journal.card_key_file)
+    except SQLAlchemyError as error:
+        raise Unusable(f"the journal's database {place_of(engine)} cannot be used: {reason_of(error)}") from None
+    finally:
+        engine.dispose()
 
 
 async def _open_journal(
