@@ -13,7 +13,7 @@ from node.domain.answer import Answer
 from node.domain.errors import Unusable
 from node.domain.payment import Payment
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until
-from tests.offchain.bridge_out.makers import debit, payment
+from tests.offchain.bridge_out.makers import debit, line, payment
 from tests.offchain.bridge_out.node_proxy import SEND, Fault, NodeProxy
 from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, VALUE, Stand, transfers_to
 
@@ -87,6 +87,47 @@ async def test_bridge_goes_on_when_the_preferred_gateway_is_blocks_behind(stand:
             await idle(running)
     assert {stand.points(member) for member in MEMBERS[10:22]} == {1_000 * COEFFICIENT}
     assert {transfers_to(stand, member) for member in MEMBERS[10:22]} == {1}
+
+
+async def test_bridge_waits_for_a_gateway_with_the_block_when_it_needs_what_the_block_changed(stand: Stand) -> None:
+    world, merchant = stand.world, stand.merchants[0]
+    tiered = world.base(merchant, COEFFICIENT, tiers=(20_000, 30_000))
+    async with NodeProxy.before(stand.url) as current, NodeProxy.before(stand.url) as behind:
+        urls = [current.url, behind.url]
+        async with bridge_on(stand, chain={"rpc": urls, "stale_ms": 60_000}) as running:
+            world.as_operator(world.registry, "setTier", [ANNA], 2)
+            behind.suffer(Fault.BEHIND, lag=4)
+            current.suffer(Fault.RESET, methods=["eth_call"])
+            sale = payment(1, member=ANNA, lines=(line(1_000, version=tiered),), time=stand.now())
+            await submit(running, sale)
+
+            async def asked() -> bool:
+                return current.hits[Fault.RESET] > 2 and behind.methods["eth_call"] > 2
+
+            await until(asked, "the one that lags was asked for the tier")
+            assert (await submit(running, sale)).duplicate  # it goes on
+            for _ in range(5):
+                stand.mine()
+            await idle(running)
+            points = (await submit(running, sale)).points
+    assert points == stand.points(ANNA) == 300_000
+
+
+async def test_bridge_goes_on_when_the_chain_is_away_while_a_block_is_settled(stand: Stand) -> None:
+    async with (
+        NodeProxy.before(stand.url) as gateway,
+        bridge_on(stand, chain={"rpc": [gateway.url], "attempts": 1}) as running,
+    ):
+        gateway.suffer(Fault.RESET, methods=["eth_call"])
+        await submit(running, payment(1, member=ANNA, time=stand.now()))
+
+        async def asked() -> bool:
+            return gateway.hits[Fault.RESET] > 2
+
+        await until(asked, "what the leaves need was asked for")
+        gateway.heal()
+        await idle(running)
+    assert stand.points(ANNA) == 1_000 * COEFFICIENT
 
 
 async def test_bridge_stops_with_a_reason_when_something_else_sends_with_its_key(stand: Stand) -> None:
