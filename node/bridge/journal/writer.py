@@ -19,6 +19,7 @@ from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal.admission import Admission, Admitter
 from node.bridge.journal.lease import Fence
 from node.bridge.journal.schema import WRITES
+from node.bridge.journal.sql import is_deadlock
 from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError, Unusable
 from node.domain.payment import Reversal
 
@@ -111,7 +112,14 @@ class Writer:
         if self._ended is not None:
             return [self._ended] * len(jobs)
         try:
-            results = self._commit_together(jobs)
+            try:
+                results = self._commit_together(jobs)
+            except SQLAlchemyError as error:
+                if not is_deadlock(error):
+                    raise
+                # two bridges claimed terminals from each other: the other one goes on, and then this one
+                self._admitter.rolled_back()
+                results = self._commit_together(jobs)
             self._admitter.committed()
             return results
         except Unusable as error:
