@@ -49,15 +49,19 @@ SAID: Final = {
 
 
 class NodeProxy:
-    """One gateway before the node at `node` (an HTTP URL). `hits` counts the calls that suffered, by fault."""
+    """One gateway before the node at `node` (an HTTP URL). `hits` counts the calls that suffered, by fault, `sends` the
+    transactions among them; `methods` all calls.
+    """
 
     def __init__(self, node: str) -> None:
         self._node = node
         self._fault: Fault | None = None
         self._methods: Collection[str] | None = None
-        self._every, self._calls = 1, 0
+        self._every = 1
+        self._calls: Counter[str] = Counter()
         self.lag = 0
         self.hits: Counter[Fault] = Counter()
+        self.sends: Counter[Fault] = Counter()
         self.methods: Counter[str] = Counter()
         self.url = self.websocket = ""
         self._session: aiohttp.ClientSession | None = None
@@ -98,12 +102,13 @@ class NodeProxy:
         fault = self._fault
         if fault is None or (self._methods is not None and method not in self._methods):
             return await self._through(body)
-        self._calls += 1
-        if fault is Fault.BEHIND:
-            return await self._behind(call)
-        if self._calls % self._every or (fault in SAID and method != SEND):
+        self._calls[method] += 1  # each method's by itself, so that transactions get their part
+        if self._calls[method] % self._every or (fault in SAID and method != SEND):
             return await self._through(body)
         self.hits[fault] += 1
+        self.sends[fault] += method == SEND
+        if fault is Fault.BEHIND:
+            return await self._behind(call)
         return await self._faulty(fault, request, body, call)
 
     async def _faulty(self, fault: Fault, request: web.Request, body: bytes, call: Any) -> web.StreamResponse:
@@ -147,8 +152,7 @@ class NodeProxy:
         head = max(0, int(await self._ask("eth_blockNumber"), 16) - self.lag)
         method, params = call["method"], list(call["params"])
         if method == SEND:
-            return await self._behind_takes(call, head)
-        self.hits[Fault.BEHIND] += 1
+            return await self._behind_takes(call)
         if method == "eth_blockNumber":
             return _result(call, hex(head))
         for at, each in enumerate(params):
@@ -165,12 +169,11 @@ class NodeProxy:
                 return _error(call, {"code": -32000, "message": "unknown block"})
         return await self._through(json.dumps(call | {"params": params}).encode())
 
-    async def _behind_takes(self, call: Any, head: int) -> web.StreamResponse:
+    async def _behind_takes(self, call: Any) -> web.StreamResponse:
         """It gossips what it takes; what is in a block that it does not know yet is in its pool."""
         answer = await self._through(json.dumps(call).encode())
         refused = json.loads(answer.body or b"{}").get("error")  # type: ignore[arg-type]
         if refused and "nonce too low" in refused["message"]:
-            self.hits[Fault.BEHIND] += 1
             return _error(call, {"code": -32000, "message": "already known"})
         return answer
 
