@@ -46,6 +46,7 @@ class Bridge:
         self._undo = Undo(stages, self._spawn)
         self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block=last_block, head=head)
         self._elsewhere = Elsewhere(stages, settings.answers.deadline_ms)
+        self._started = stages.clock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -217,11 +218,11 @@ class Bridge:
     async def _overdue(self) -> None:
         """Answers those whose deadline has passed; it waits for no gateway."""
         stages = self._stages
-        # what became final while no bridge ran is not too late
-        await self._settlement.caught_up.wait()
         while True:
             await asyncio.sleep(TICK)
-            for sequence in stages.waiting.expired(stages.clock()):
+            # what became final while no bridge ran is not too late
+            since = 0 if self._settlement.caught_up.is_set() else self._started
+            for sequence in stages.waiting.expired(stages.clock(), since=since):
                 self._spawn(self._undo.too_late(sequence))
 
     async def _repeats(self) -> None:

@@ -64,6 +64,25 @@ async def test_submit_answers_91_in_time_when_the_gateway_takes_no_transaction(s
     assert stand.value(ANNA) == VALUE
 
 
+async def test_submit_answers_91_in_time_when_the_gateway_hangs_before_the_bridge_has_caught_up(stand: Stand) -> None:
+    async with bridge_on(stand) as running:
+        await submit(running, payment(1, member=ANNA, time=stand.now()))
+        await idle(running)
+    stand.mine()
+    async with NodeProxy.before(stand.url) as gateway:
+        settings = stand.settings(chain={"rpc": [gateway.url]}, answers={"deadline_ms": 500})
+        async with start.started(settings) as running:
+            gateway.suffer(Fault.SILENT)
+            stopping = asyncio.Event()
+            serving = asyncio.create_task(start.serve(settings, running, stopping))
+            answer = await asyncio.wait_for(submit(running, debit(2, member=ANNA)), 10)
+            gateway.heal()
+            await idle(running)
+            stopping.set()
+            await serving
+    assert (answer.response_code, stand.value(ANNA)) == ("91", VALUE)
+
+
 async def test_bridge_goes_on_when_the_preferred_gateway_is_blocks_behind(stand: Stand) -> None:
     async with NodeProxy.before(stand.url) as behind:
         sections = {
