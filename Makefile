@@ -6,7 +6,7 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench bench-net bench-gas soak gas slither mutants kill-matrix lock clean
+.PHONY: help setup demo test test-long lint bench bench-net bench-gas soak gas slither mutants kill-matrix node-faults lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -57,6 +57,9 @@ mutants: setup ## change the contracts one by one, the tests must notice; writes
 
 kill-matrix: setup ## kill the bridge at each write and each send, under load, on both databases, and with a takeover (ROUNDS=3)
 	@$(PY) -m proving.kill_matrix --rounds $(or $(ROUNDS),3)
+
+node-faults: setup ## the bridge under load while its gateways lose replies, lag, refuse and hang (MESSAGES=300)
+	@$(PY) -m proving.node_faults --messages $(or $(MESSAGES),300)
 
 lock: setup ## make requirements.lock and package-lock.json anew from requirements.in and package.json
 	@$(PY) -m node.network.toolchain.lock

@@ -26,18 +26,14 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.database import NoPostgres, postgres
-from node.bridge.cards import import_cards, load_key
 from node.bridge.failpoint import POINTS
-from node.bridge.journal.schema import engine_of, migrate
-from node.bridge.status import read_status
-from node.config import load_bridge
-from node.domain.ids import StreamId
 from node.explorer.tables import wide_console
 from proving.kill_bridges import Process
-from proving.kill_ledger import Effects, faults, prepare_target
+from proving.kill_ledger import Effects, faults
+from proving.kill_stand import SETTLED_SECONDS, prepare, settled
 from proving.kill_table import ASLEEP, Outcome, figures_of, table_of
-from proving.kill_tills import MAC_KEY, Sent, Tills, card_of
-from tests.offchain.bridge_out.stand import MEMBERS, STREAM, Stand, stand_on
+from proving.kill_tills import Sent, Tills
+from tests.offchain.bridge_out.stand import Stand, stand_on
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = ROOT / "out" / "proving" / "kill-matrix.json"
@@ -53,7 +49,6 @@ STALLED: Final = frozenset({"before-undo", "after-undo", "before-bump", "after-b
 LOAD_SECONDS: Final = 1.0
 """How long a bridge works before it is put to sleep."""
 LEASE_MS: Final = 1_000
-SETTLED_SECONDS: Final = 60.0
 
 
 class Matrix:
@@ -62,19 +57,12 @@ class Matrix:
     def __init__(self, stand: Stand, *, mode: str, url: str, lease_ms: int = LEASE_MS) -> None:
         self._stand, self._mode = stand, mode
         self.outcome = Outcome(mode=mode)
-        prepare_target(stand)
-        keys = stand.folder / "mac.keys"
-        keys.touch(mode=0o600)
-        tills = [f"{merchant}T{number}" for merchant in stand.merchants for number in (0, 1)]
-        keys.write_text("".join(f"{till} {MAC_KEY.hex()}\n" for till in tills))
-        journal = {"url": url, "lease_ms": lease_ms} if url else {}
-        self._config = stand.write(
-            iso8583={"mac_key_file": "mac.keys"},
+        self._config = prepare(
+            stand,
             answers={"deadline_ms": 2_500},
             transaction={"bump_ms": 1_000, "resend_ms": 500},
-            journal=journal,
+            journal={"url": url, "lease_ms": lease_ms} if url else {},
         )
-        self._import_cards()
         self._started = 0
         self._held = False
         self._running: list[Process] = []
@@ -100,7 +88,7 @@ class Matrix:
                 await self._start_anew(plan, sending)
             stopping.set()
             await asyncio.wait_for(sending, SETTLED_SECONDS)
-            await self._settled()
+            await settled(self._config)
             await self._tills.ask_again()
             await asyncio.to_thread(self._running[-1].stop)
         finally:
@@ -180,23 +168,6 @@ class Matrix:
         if self._held:
             return 0
         return next((process.port for process in reversed(self._running) if process.port), 0)
-
-    async def _settled(self) -> None:
-        """Waits until the journal has nothing open."""
-        settings, deadline = load_bridge(self._config), time.monotonic() + SETTLED_SECONDS
-        while any((left := read_status(settings).entries)[name] for name in ("journaled", "batched", "sent")):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"not settled: {left}")
-            await asyncio.sleep(0.1)
-
-    def _import_cards(self) -> None:
-        settings = load_bridge(self._config)
-        engine = engine_of(settings.journal, StreamId(STREAM))
-        migrate(engine)
-        cards = self._stand.folder / "cards.csv"
-        cards.write_text("".join(f"{card_of(member)},{member}\n" for member in MEMBERS))
-        import_cards(engine, load_key(settings.journal.card_key_file, make=True), cards)
-        engine.dispose()
 
     def _judge(self, seconds: float) -> None:
         sent: list[Sent] = self._tills.sent

@@ -68,9 +68,10 @@ class Waiting:
         """The answer, once there is one; many may wait for the same."""
         return await asyncio.shield(self._futures[sequence])
 
-    def expired(self, now: int) -> list[Sequence]:
-        """Payments whose deadline has passed; each is named once."""
-        late = [sequence for sequence, deadline in self._deadlines.items() if deadline <= now]
+    def expired(self, now: int, *, since: int = 0) -> list[Sequence]:
+        """Payments that came since then and whose deadline has passed; each is named once."""
+        first = since + self._patience
+        late = [sequence for sequence, deadline in self._deadlines.items() if first <= deadline <= now]
         for sequence in late:
             del self._deadlines[sequence]
         return late

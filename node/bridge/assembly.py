@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from node.bridge.announcer import Announcer
 from node.bridge.answers import Waiting
 from node.bridge.batch import Batcher
-from node.bridge.cards import Cards, load_key
+from node.bridge.cards import Cards
 from node.bridge.counters import Counters
 from node.bridge.desk import JournalDesk
 from node.bridge.failpoint import FailPoint
@@ -56,6 +56,8 @@ class Running:
     directory: DirectoryReader
     blocks: "asyncio.Queue[Block]"
     courier: Courier | None
+    desk: JournalDesk
+    cards: Cards
 
 
 def now_ms() -> int:
@@ -71,6 +73,7 @@ async def assemble(
     failpoint: FailPoint,
     journal: Journal,
     cards: Cards,
+    card_key: bytes,
     ownership: Ownership,
     vault: Vault,
 ) -> Running:
@@ -118,18 +121,20 @@ async def assemble(
     bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
     await restore_entries(journal, bridge, stages)
     refusals = count_refusals(counters)
-    card_key = load_key(settings.journal.card_key_file)
     gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms, vault=vault)
+    desk = await JournalDesk.open(journal, now_ms)
     return Running(
         lost=ownership.lost,
         bridge=bridge,
         stages=stages,
-        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals),
+        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals, desk),
         gate=gate,
         vault=vault,
         directory=directory,
         blocks=queue,
         courier=courier,
+        desk=desk,
+        cards=cards,
     )
 
 
@@ -141,6 +146,7 @@ async def _ports(
     directory: DirectoryReader,
     gate: Gate,
     refusals: Refusals,
+    desk: JournalDesk,
 ) -> Ports:
     par = (await ledger.terms()).units_per_minor_unit
 
@@ -158,7 +164,7 @@ async def _ports(
         status=bridge.status,
         holdings=holdings,
         health=bridge.health,
-        desk=await JournalDesk.open(journal, now_ms),
+        desk=desk,
         claims=None if rpc is None else Claims(journal, limit=rpc.max_claims, clock=now_ms),
         announcer=stages.herald.announcer,
         gate=gate,

@@ -1,9 +1,11 @@
 """Puts journaled payments together into batches that the ledger takes (docs/batch.md), without I/O.
 
 Stage before: journal. Stage after: transaction. One payment of a member in a batch, and none overtakes an earlier one
-of the same member, nor a reversal that the member still waits for.
+of the same member, nor a reversal that the member still waits for. Payments stand in a line for each member; a batch
+is made from the heads of the lines, so that a member with many payments delays nobody else's.
 """
 
+import heapq
 import struct
 from collections.abc import Iterable
 from typing import Final
@@ -26,8 +28,6 @@ GAS_WORD: Final = 25_000
 """Gas of a word of 256 sequences."""
 EXTRA_GAS: Final = 250_000
 """Gas that a batch gets more after one that ended early."""
-SCAN: Final = 4
-"""How many batches' worth of waiting payments are looked at for one batch."""
 
 
 class Batcher:
@@ -37,6 +37,9 @@ class Batcher:
         self._settings = settings
         self._stream = stream
         self._waiting: dict[Sequence, PaymentEntry] = {}
+        self._lines: dict[MemberId, dict[Sequence, None]] = {}
+        # heads of lines, the lowest first; what is no head any more, or in no line, is passed over when it comes up
+        self._heads: list[Sequence] = []
         self._held: dict[MemberId, set[Sequence]] = {}
         self._extra_gas = 0
         self.rest_until = 0
@@ -53,10 +56,25 @@ class Batcher:
     def add(self, entry: PaymentEntry) -> None:
         """A payment that was just journaled."""
         self._waiting[entry.sequence] = entry
+        line = self._lines.get(entry.member)
+        if line is None:
+            self._lines[entry.member] = {entry.sequence: None}
+            heapq.heappush(self._heads, entry.sequence)
+        else:
+            line[entry.sequence] = None
 
     def give_back(self, entries: Iterable[PaymentEntry]) -> None:
         """Payments that a batch left out for want of gas: they come first."""
-        self._waiting = dict(sorted(({entry.sequence: entry for entry in entries} | self._waiting).items()))
+        back = {entry.sequence: entry for entry in entries}
+        self._waiting = dict(sorted((back | self._waiting).items()))
+        for sequence, entry in back.items():
+            line = self._lines.get(entry.member, {}) | {sequence: None}
+            self._lines[entry.member] = dict(sorted(line.items()))
+            self._offer(entry.member)
+
+    def waiting_of(self, member: MemberId) -> int:
+        """How many payments of a member wait."""
+        return len(self._lines.get(member, ()))
 
     def more_gas(self) -> None:
         """A batch ended early for want of gas: the next ones get more."""
@@ -72,10 +90,15 @@ class Batcher:
         held.discard(reversal.sequence)
         if not held:
             self._held.pop(reversal.member, None)
+        self._offer(reversal.member)
 
     def cancel(self, sequence: Sequence) -> PaymentEntry | None:
         """Takes a payment out that is in no batch yet; None when it is too late."""
-        return self._waiting.pop(sequence, None)
+        entry = self._waiting.get(sequence)
+        if entry is not None:
+            self._take_out(entry)
+            self._offer(entry.member)
+        return entry
 
     def take(self) -> Formed | None:
         """The next batch, None when nothing may go now."""
@@ -83,7 +106,7 @@ class Batcher:
         if not chosen:
             return None
         for entry in chosen:
-            del self._waiting[entry.sequence]
+            self._offer(entry.member)
         chosen.sort(key=_by_merchant_and_rule)
         numbers = [entry.sequence for entry in chosen]
         words = max(numbers) // WINDOW_BITS - min(numbers) // WINDOW_BITS + 1
@@ -101,12 +124,13 @@ class Batcher:
         merchants: set[int] = set()
         acts = False
         size, gas, end = HEADER.size, settings.gas_base + self._extra_gas, None
-        for looked_at, entry in enumerate(self._waiting.values()):
-            if len(chosen) >= settings.max_payments or looked_at >= SCAN * settings.max_payments:
-                break
-            if entry.member in members or self._is_held(entry):
-                members.add(entry.member)
+        while self._heads and len(chosen) < settings.max_payments:
+            sequence = heapq.heappop(self._heads)
+            entry = self._waiting.get(sequence)
+            if entry is None or entry.member in members or self._head(entry.member) != sequence:
                 continue
+            if self._is_held(entry):
+                continue  # `release` offers it again
             more = OFFSET.size + len(entry.packed) + (0 if entry.merchant in merchants else SECTION.size)
             more_gas = settings.gas_payment + settings.gas_line * entry.lines + GAS_BYTE * more
             if entry.acts:
@@ -120,13 +144,31 @@ class Batcher:
                 or size + more > settings.max_bytes
                 or gas + more_gas > settings.max_gas - GAS_WORD * MAX_WINDOW_WORDS
             ):
+                heapq.heappush(self._heads, sequence)
                 break
+            self._take_out(entry)
             members.add(entry.member)
             merchants.add(entry.merchant)
             chosen.append(entry)
             acts |= entry.acts
             size, gas = size + more, gas + more_gas
         return chosen, gas
+
+    def _take_out(self, entry: PaymentEntry) -> None:
+        del self._waiting[entry.sequence]
+        line = self._lines[entry.member]
+        del line[entry.sequence]
+        if not line:
+            del self._lines[entry.member]
+
+    def _head(self, member: MemberId) -> Sequence | None:
+        return next(iter(self._lines.get(member, ())), None)
+
+    def _offer(self, member: MemberId) -> None:
+        """The head of a member's line may go into a batch."""
+        head = self._head(member)
+        if head is not None:
+            heapq.heappush(self._heads, head)
 
     def _is_held(self, entry: PaymentEntry) -> bool:
         held = self._held.get(entry.member)

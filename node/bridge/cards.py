@@ -4,33 +4,37 @@ token = HMAC-SHA256(key file, card); a phone number is its E.164 form, whichever
 `till bridge cards import`, asked by verify through `Cards.member_of`.
 """
 
+import asyncio
 import csv
 import hashlib
-import os
-import secrets
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from node.bridge.at_hand import NotAtHand
 from node.bridge.journal.pins import StoredPin, set_pin
 from node.bridge.security.pin_hash import is_pin, keep, pepper_of
-from node.domain.errors import Unusable
+from node.domain.errors import JournalUnwritable, Overloaded, Unusable
 from node.domain.ids import MemberId
 from node.domain.phone import is_phone, normalised
 
 log = structlog.get_logger("bridge")
-KEY_BYTES: Final = 32
 BLOCK: Final = 64
 """Bytes of a block of SHA-256; a key is no longer."""
 CACHE: Final = 100_000
 """Cards kept in memory."""
 FRESH_SECONDS: Final = 1.0
 """How long an import may go unnoticed by a running bridge."""
+FETCH_SECONDS: Final = 3.0
+"""How long one card may be looked for in the journal."""
+MOST_FETCHES: Final = 256
+"""How many may be looked for at once; beyond, 96."""
 IMPORTS: Final = "card_imports"
 """Name in the journal's meta that counts imports."""
 CHUNK: Final = 5_000
@@ -48,51 +52,93 @@ _Card = tuple[bytes, bytes, StoredPin | None]
 
 
 class Cards:
-    """The cards of one journal, by one key; as many as fit are kept in memory. `clock` gives seconds."""
+    """The cards of one journal, by one key. `keep` reads them again when some were imported.
 
-    def __init__(self, engine: Engine, key: bytes, clock: Callable[[], float] = time.monotonic) -> None:
-        self._tokens, self._clock = Tokens(key), clock
-        self._connection = engine.connect()
-        self._looked_at = 0.0
+    The journal is asked in a thread of its own: a database that does not answer delays whom it concerns, and nobody
+    else. As many cards as fit are in memory; another one is fetched when it comes.
+    """
+
+    def __init__(self, engine: Engine, key: bytes) -> None:
+        """Raises SQLAlchemyError."""
+        self._tokens, self._engine = Tokens(key), engine
+        self._connection: Connection | None = None
         self._imports: str | None = None
         self._known: dict[bytes, MemberId] = {}
-        self._load()
+        self._fetched: dict[bytes, MemberId | None] = {}
+        self._fetching = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="cards")
+        self._thread.submit(self._load).result()
 
     def member_of(self, card: str) -> MemberId | None:
-        """The member with this card, loyalty id or phone number; None when nobody has it."""
+        """The member with this card, loyalty id or phone number; None when nobody has it. Raises NotAtHand."""
         token = self.token_of(card)
-        if self._clock() - self._looked_at > FRESH_SECONDS:
-            try:
-                self._load()
-            except SQLAlchemyError as error:
-                # the database is away: nothing can be journaled now, and what was known stays known
-                log.warning("cards not read again", reason=type(error).__name__)
         member = self._known.get(token)
-        if member is None and len(self._known) >= CACHE:
-            found = self._ask("SELECT member FROM cards WHERE token = ?", (token,))
-            member = MemberId(int.from_bytes(found[0][0], "big")) if found else None
-        return member
+        if member is not None or len(self._known) < CACHE:
+            return member
+        if token not in self._fetched:
+            raise NotAtHand(partial(self._fetch, token))
+        return self._fetched[token]
 
     def token_of(self, card: str) -> bytes:
         """What stands for a card in the journal."""
         return self._tokens.of(canonical(card))
 
+    async def keep(self) -> None:
+        """Reads the cards again when some were imported, for ever. While the database is away what was known stays
+        known: nothing can be journaled then anyway."""
+        while True:
+            await asyncio.sleep(FRESH_SECONDS)
+            try:
+                await self.refresh()
+            except SQLAlchemyError as error:
+                log.warning("cards not read again", reason=type(error).__name__)
+
+    async def refresh(self) -> None:
+        """Reads the cards again if some were imported since they were last read. Raises SQLAlchemyError."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._load)
+
     def close(self) -> None:
         """Lets go of the file."""
-        self._connection.close()
+        self._thread.submit(self._let_go)
+        self._thread.shutdown(wait=False)
+
+    async def _fetch(self, token: bytes) -> None:
+        """Looks for a card that is not in memory. Raises Overloaded, JournalUnwritable."""
+        if self._fetching >= MOST_FETCHES:
+            raise Overloaded("too many cards are looked for")
+        self._fetching += 1
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(FETCH_SECONDS):
+                await loop.run_in_executor(self._thread, self._look_for, token)
+        except (TimeoutError, SQLAlchemyError) as error:
+            raise JournalUnwritable(f"the cards cannot be read: {type(error).__name__}") from None
+        finally:
+            self._fetching -= 1
+
+    def _look_for(self, token: bytes) -> None:
+        found = self._ask("SELECT member FROM cards WHERE token = ?", (token,))
+        while len(self._fetched) >= CACHE:
+            self._fetched.pop(next(iter(self._fetched)))
+        self._fetched[token] = MemberId(int.from_bytes(found[0][0], "big")) if found else None
 
     def _load(self) -> None:
-        """Reads the cards if some were imported since they were last read."""
-        self._looked_at = self._clock()
         imports = str(self._ask("SELECT value FROM meta WHERE name = ?", (IMPORTS,)))
         if imports != self._imports:
-            self._imports = imports
             rows = self._ask("SELECT token, member FROM cards LIMIT ?", (CACHE,))
             self._known = {token: MemberId(int.from_bytes(member, "big")) for token, member in rows}
+            self._fetched = {}
+            self._imports = imports
 
     def _ask(self, statement: str, values: tuple[object, ...]) -> list[tuple[bytes, ...]]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
         with self._connection.begin():
             return [tuple(row) for row in self._connection.exec_driver_sql(statement, values)]
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
 
 class Tokens:
@@ -114,30 +160,6 @@ class Tokens:
 def canonical(card: str) -> str:
     """A phone number in its one form; anything else as it is."""
     return (normalised(card) or card) if is_phone(card) else card
-
-
-def load_key(path: Path | None, *, make: bool = False) -> bytes:
-    """The cards' key from its file (32 bytes as hex, mode 0600), made there if `make` and it is missing.
-
-    Without a path a key of no use: no card is known then. Raises Unusable when the file is no good.
-    """
-    if path is None:
-        return bytes(KEY_BYTES)
-    if make and not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES) + "\n")
-    try:
-        if path.stat().st_mode & 0o077:
-            raise Unusable(f"the card key file {path} can be read by others; chmod 600 it")
-        key = bytes.fromhex(path.read_text().strip())
-    except FileNotFoundError:
-        raise Unusable(f"there is no card key file {path}; till bridge cards import makes one") from None
-    except (OSError, ValueError):
-        raise Unusable(f"the card key file {path} cannot be read") from None
-    if len(key) != KEY_BYTES:
-        raise Unusable(f"the card key file {path} holds {len(key)} bytes, not {KEY_BYTES}")
-    return key
 
 
 def import_cards(engine: Engine, key: bytes, file: Path) -> int:

@@ -138,8 +138,10 @@ class Pending:
     tried_at: int = 0
     turn: int = 0
     sent: bool = False
-    lookup: bool = False
-    """A gateway says that its nonce is used: one of its hashes must be in a block."""
+    used_at: int | None = None
+    """The gateway that says that its nonce is used: one of its hashes must be in a block."""
+    lookups: int = 0
+    """How often in a row it was looked for in vain."""
 
 
 def pack_payment(payment: Payment, *, enrol: bool = False) -> bytes:

@@ -21,16 +21,16 @@ from node.bridge.stages import Stages, log
 from node.bridge.undo import Undo
 from node.config import BridgeSettings
 from node.domain.answer import Answer
-from node.domain.errors import BrokenInvariant, MalformedMessage, Overloaded, TillnetError, Unusable
+from node.domain.errors import BrokenInvariant, MalformedMessage, TillnetError
 from node.domain.ids import Address, PaymentId, parse_payment_id, payment_id
-from node.domain.payment import Entry, Reversal
+from node.domain.payment import Entry, Refund, Reversal
 
 TICK: Final = 0.05
 """Seconds between two looks at deadlines and at transactions that no block takes."""
-LOOKUPS: Final = 30
-"""How often a transaction whose nonce is used is looked for before the key is called shared."""
 MOST_WAITS: Final = 3
 """How often a batch waits once more because transactions are on their way: four waits still reach the next block."""
+MEMBER_SHARE: Final = 10
+"""No member has more than one in so many of the places for payments that wait."""
 STALE_MS: Final = 15_000
 """Without a new block for so long the bridge calls itself unhealthy."""
 
@@ -46,9 +46,9 @@ class Bridge:
         self._undo = Undo(stages, self._spawn)
         self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block=last_block, head=head)
         self._elsewhere = Elsewhere(stages, settings.answers.deadline_ms)
+        self._started = stages.clock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lookups = 0
 
     async def submit(self, entry: Entry, sealed: bytes) -> Answer:
         """Takes a verified message in and answers it: at once if it only earns or reverses, when final if not.
@@ -62,8 +62,6 @@ class Bridge:
 
     async def _submit(self, entry: Entry, sealed: bytes) -> Answer:
         stages = self._stages
-        if len(stages.batcher) >= self._settings.batch.waiting:
-            raise Overloaded("too many payments wait for the chain")
         if len(sealed) > self._settings.journal.sealed_bytes:
             raise MalformedMessage(f"{len(sealed)} bytes of line items")
         stages.failpoint.passed("before-admit")
@@ -81,6 +79,18 @@ class Bridge:
         answer = await self._answer(entry, admitted)
         stages.counters.replied(stages.clock() - came, at_once=not waits)
         return answer
+
+    def has_room(self, message: Entry) -> bool:
+        """Whether a message that is new may still come in. Reversals have room of their own, beyond that of refunds.
+
+        Asked in the journal's thread, once the message is known to be no repeat.
+        """
+        limit, stages = self._settings.batch.waiting, self._stages
+        if isinstance(message, Reversal):
+            return len(stages.reversals) < 2 * limit
+        if isinstance(message, Refund):
+            return len(stages.reversals) < limit
+        return len(stages.batcher) < limit and stages.batcher.waiting_of(message.member) * MEMBER_SHARE < limit
 
     async def _answer(self, entry: Entry, admitted: Admitted) -> Answer:
         stages, sequence = self._stages, admitted.sequence
@@ -144,7 +154,8 @@ class Bridge:
 
         Raises Unusable or BrokenInvariant when it cannot go on.
         """
-        loops = [self._batches(), self._settlement.follow(), self._overdue(), _until(stopping)]
+        loops = [self._batches(), self._settlement.follow(), self._overdue(), self._repeats()]
+        loops.append(_until(stopping))
         if self._settings.journal.url:
             loops.append(self._elsewhere.take_in())
         tasks = [asyncio.create_task(loop) for loop in loops]
@@ -205,25 +216,22 @@ class Bridge:
         return 1
 
     async def _overdue(self) -> None:
-        """Answers those whose deadline has passed, and repeats broadcasts that no block took."""
+        """Answers those whose deadline has passed; it waits for no gateway."""
         stages = self._stages
-        # what became final while no bridge ran is not too late
+        while True:
+            await asyncio.sleep(TICK)
+            # what became final while no bridge ran is not too late
+            since = 0 if self._settlement.caught_up.is_set() else self._started
+            for sequence in stages.waiting.expired(stages.clock(), since=since):
+                self._spawn(self._undo.too_late(sequence))
+
+    async def _repeats(self) -> None:
+        """Repeats broadcasts that no block took, and looks for what the chain calls used."""
         await self._settlement.caught_up.wait()
         while True:
             await asyncio.sleep(TICK)
-            for sequence in stages.waiting.expired(stages.clock()):
-                self._spawn(self._undo.too_late(sequence))
-            await stages.sender.resend()
-            for pending in [each for each in stages.sender.pending.values() if each.lookup]:
-                if await stages.sender.is_mined(pending):
-                    self._lookups = 0
-                    continue
-                self._lookups += 1
-                if self._lookups > LOOKUPS:
-                    raise Unusable(
-                        f"nonce {pending.rows[0].nonce} of the stream's key was used by a transaction that is not this"
-                        " bridge's; nothing else may send with this key"
-                    )
+            await self._stages.sender.resend()
+            await self._stages.sender.look_up()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs something beside the loops; its failure is the bridge's."""

@@ -4,7 +4,9 @@ Between finality and answer.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -20,6 +22,8 @@ from node.config import ChainSettings
 from node.domain.announcement import Announcement
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import Address, Sequence, payment_id
+
+Result = TypeVar("Result")
 
 
 class Settlement:
@@ -44,23 +48,30 @@ class Settlement:
     async def follow(self) -> None:
         """Settles every final block, in order, for ever."""
         async for block in self._stages.blocks.follow(self.last_block):
-            mined, payouts = await self._read(block)
+            mined, payouts = await self._at_last(block, partial(self._read, block))
             results = []
             for each in mined:
-                results.append(await finality.result_of(each, block, self._stages.rebuild))
+                results.append(
+                    await self._at_last(block, partial(finality.result_of, each, block, self._stages.rebuild))
+                )
                 await asyncio.sleep(0)  # a batch takes milliseconds: messages come in between
             await self._settle(block, results, payouts)
 
-    async def _read(self, block: Block) -> tuple[list[finality.Mined], list[Payout]]:
-        stages = self._stages
+    async def _at_last(self, block: Block, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """What the chain says of a block; nothing can go on before a gateway tells."""
         while True:
             try:
-                payouts = await stages.payouts(block)
-                return await finality.mined_in(block, stages.blocks, self._ledger, stages.sender.batch_of), payouts
+                return await ask()
             except (ChainUnreachable, RpcRefused) as error:
-                # A gateway that lags behind refuses; nothing can go on before one answers.
-                log.warning("logs not there yet", block=block.number, reason=str(error))
+                # one that is behind the one that told of the block refuses, and may stand still: the next one is asked
+                log.warning("block not there yet", block=block.number, reason=str(error))
+                self._stages.blocks.turn_away()
                 await asyncio.sleep(self._settings.poll_ms / 1000)
+
+    async def _read(self, block: Block) -> tuple[list[finality.Mined], list[Payout]]:
+        stages = self._stages
+        payouts = await stages.payouts(block)
+        return await finality.mined_in(block, stages.blocks, self._ledger, stages.sender.batch_of), payouts
 
     async def _settle(self, block: Block, results: list[BatchResult], payouts: list[Payout]) -> None:
         stages, now = self._stages, self._stages.clock()

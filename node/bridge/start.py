@@ -9,13 +9,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from node.bridge.assembly import Running, assemble
-from node.bridge.cards import Cards, load_key
+from node.bridge.card_key import key_of_journal, look_at_key
+from node.bridge.cards import Cards
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_rpc import serve_rpc
+from node.bridge.journal.postgres import place_of, reason_of
+from node.bridge.journal.schema import engine_of
 from node.bridge.journal.store import Journal
 from node.bridge.keys.vault import open_vault
 from node.bridge.live import LiveFile
@@ -32,6 +36,7 @@ from node.chain.signer import TransactionSigner
 from node.config import BridgeSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import StreamId
+from node.domain.payment import Entry
 
 log = structlog.get_logger("bridge")
 SWITCH_SECONDS: Final = 0.001
@@ -94,13 +99,19 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
             )
         )
         await _check_chain(settings, rpc, deployment, signer)
+        if settings.journal.url:
+            await asyncio.to_thread(_look_at_card_key, settings)
         ownership = await stack.enter_async_context(owned(settings, failpoint, stopping or asyncio.Event()))
         journal, relay = await _open_journal(settings, ownership, failpoint)
         stack.push_async_callback(journal.close)
-        cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
+        card_key = key_of_journal(journal.engine, settings.journal.card_key_file)
+        cards = Cards(journal.engine, card_key)
         stack.callback(cards.close)
-        running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership, vault)
+        running = await assemble(
+            settings, rpc, deployment, signer, failpoint, journal, cards, card_key, ownership, vault
+        )
         stack.callback(running.gate.close)
+        stack.callback(running.desk.close)
         relay.append(running.bridge)
         yield running
 
@@ -117,7 +128,7 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     ended = asyncio.Event()
     core = asyncio.create_task(running.bridge.run(ended))
     watching = asyncio.create_task(_keep_directory(running))
-    intakes: list[asyncio.Task[None]] = [asyncio.create_task(keep_fresh(running.gate))]
+    intakes = [asyncio.create_task(each) for each in (keep_fresh(running.gate), running.cards.keep())]
     for listener in settings.iso8583:
         shared, bound = keys[listener.mac_key_file], ready.bound(listener.name)
         serving = serve_iso8583(listener, running.ports, keys=shared, vault=vault, bound=bound)
@@ -169,14 +180,28 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
         )
 
 
+def _look_at_card_key(settings: BridgeSettings) -> None:
+    """A bridge that waits says at once that it has no key, not when it has to take over. Raises Unusable."""
+    engine = engine_of(settings.journal, StreamId(settings.stream.id))
+    try:
+        look_at_key(engine, settings.journal.card_key_file)
+    except SQLAlchemyError as error:
+        raise Unusable(f"the journal's database {place_of(engine)} cannot be used: {reason_of(error)}") from None
+    finally:
+        engine.dispose()
+
+
 async def _open_journal(
     settings: BridgeSettings, ownership: Ownership, failpoint: FailPoint
 ) -> tuple[Journal, list[Bridge]]:
-    """The journal, and a list whose one bridge will be told of new entries."""
+    """The journal, and a list whose one bridge will be told of new entries, and asked whether there is room."""
     relay: list[Bridge] = []
 
     def on_entry(entry: PaymentEntry | ReversalEntry) -> None:
         relay[0].on_entry(entry)
+
+    def has_room(message: Entry) -> bool:
+        return relay[0].has_room(message)
 
     journal = await Journal.open(
         settings.journal,
@@ -186,6 +211,7 @@ async def _open_journal(
         fence=ownership.fence,
         shared=bool(settings.journal.url),
         passed=failpoint.passed,
+        room=has_room,
     )
     return journal, relay
 

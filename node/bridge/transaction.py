@@ -16,14 +16,16 @@ from node.bridge.journal import transitions
 from node.bridge.journal.reading import OpenBatch
 from node.bridge.journal.store import Journal
 from node.chain.external_signer import NotSigned
-from node.chain.rpc import Rpc, RpcRefused, SendResult
+from node.chain.rpc import Rpc, SendResult
 from node.chain.signer import Call, TransactionSigner, calldata_of
 from node.config import TransactionSettings
-from node.domain.errors import ChainUnreachable
+from node.domain.errors import Unusable
 from node.domain.ids import Address, Hash32
 
 log = structlog.get_logger("transaction")
 TAKEN: Final = (SendResult.ACCEPTED, SendResult.KNOWN)
+LOOKUPS: Final = 30
+"""How often a transaction whose nonce is used is looked for in vain before the key is called shared."""
 
 
 class Sender:
@@ -52,6 +54,7 @@ class Sender:
         self._hashes: dict[Hash32, int] = {}
         self._order = asyncio.Lock()
         self._signing = 0
+        self._rest_until = 0
 
     def restore(self, batches: list[OpenBatch], *, next_batch: int, next_nonce: int) -> None:
         """What the journal had open when the process started."""
@@ -78,19 +81,32 @@ class Sender:
             self._hashes.pop(row.hash, None)
         return done
 
-    async def is_mined(self, pending: Pending) -> bool:
-        """Whether one of a batch's transactions is in a block, after a gateway said that its nonce is used.
+    async def look_up(self) -> None:
+        """Looks for each transaction whose nonce a gateway called used: one of its hashes must be in a block.
 
-        Asked once for each such answer; the next `resend` asks the gateway again.
+        Once for each such answer; the next `resend` asks again. What counts is that the very gateway that said so has
+        none of them, and no other one has: a validator that is some blocks behind knows nothing yet. Raises Unusable
+        when a transaction was looked for in vain too often.
         """
-        pending.lookup = False
+        for pending in [each for each in self.pending.values() if each.used_at is not None]:
+            gateway, pending.used_at = pending.used_at, None
+            if await self._is_nowhere(pending, gateway) and pending.batch in self.pending:
+                pending.lookups += 1
+                log.warning("nonce used, not found", batch=pending.batch, nonce=pending.rows[0].nonce)
+            else:
+                pending.lookups = 0
+            if pending.lookups > LOOKUPS:
+                raise Unusable(
+                    f"nonce {pending.rows[0].nonce} of the stream's key was used by a transaction that is not this"
+                    " bridge's; nothing else may send with this key"
+                )
+
+    async def _is_nowhere(self, pending: Pending, gateway: int | None) -> bool:
         for row in pending.rows:
-            try:
-                if await self._rpc.call("eth_getTransactionReceipt", "0x" + row.hash.hex()) is not None:
-                    return True
-            except (ChainUnreachable, RpcRefused):
-                return True  # nothing is known; ask again later
-        return pending.batch not in self.pending
+            answers = await self._rpc.ask_all("eth_getTransactionReceipt", "0x" + row.hash.hex())
+            if any(answers.values()) or gateway not in answers:
+                return False
+        return True
 
     async def send(self, formed: Formed) -> int:
         """Signs, records, broadcasts; the batch's number. One caller at a time: nonces rise without a gap.
@@ -122,15 +138,22 @@ class Sender:
             return row.batch
 
     async def resend(self) -> None:
-        """Gives every transaction that no block took in time to a gateway again, oldest nonce first; bumps its fee."""
+        """Gives every transaction that no block took in time to a gateway again, oldest nonce first; bumps its fee.
+
+        When no gateway answers the round is over, and the next one begins with the oldest again.
+        """
         async with self._order:
             now = self._clock()
+            if now < self._rest_until:
+                return
             for pending in sorted(self.pending.values(), key=lambda each: each.rows[0].nonce):
                 if pending.batch not in self.pending or now - pending.tried_at < self._settings.resend_ms:
                     continue
                 await self._journal.still_ours()
                 await self._bump_if_late(pending, now)
-                await self._broadcast(pending)
+                if await self._broadcast(pending) is SendResult.UNREACHABLE:
+                    self._rest_until = self._clock() + self._settings.resend_ms
+                    return
 
     async def _bump_if_late(self, pending: Pending, now: int) -> None:
         last = pending.rows[-1]
@@ -152,7 +175,7 @@ class Sender:
         self._hashes[row.hash] = pending.batch
         log.warning("fee bumped", batch=row.batch, nonce=row.nonce, tx="0x" + row.hash.hex(), max_fee=row.max_fee)
 
-    async def _broadcast(self, pending: Pending) -> None:
+    async def _broadcast(self, pending: Pending) -> SendResult:
         """Gives the newest bytes to a gateway; to the next ones while they are not reachable."""
         row = pending.rows[-1]
         for _ in self._rpc.urls:
@@ -170,9 +193,10 @@ class Sender:
             if not pending.sent:
                 await self._mark_sent(pending)
         elif answer.result is SendResult.NONCE_USED:
-            pending.lookup = True
+            pending.used_at = answer.gateway
         else:
             log.warning("not taken", batch=pending.batch, nonce=row.nonce, reason=answer.text)
+        return answer.result
 
     async def _mark_sent(self, pending: Pending) -> None:
         pending.sent = True

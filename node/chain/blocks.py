@@ -53,6 +53,10 @@ class Blocks:
         """A block by its number; None when this gateway does not have it yet."""
         return await self._get(hex(number))
 
+    def turn_away(self) -> None:
+        """The preferred gateway knows less than another one: prefer the next one."""
+        self._rpc.turn_away()
+
     async def logs(self, block: Block, address: Address, topics: tuple[str, ...]) -> list[dict[str, Any]]:
         """The logs of one block by a contract with one of these first topics.
 

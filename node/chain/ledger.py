@@ -6,7 +6,7 @@ Types as in interfaces/IPaymentProcessor.sol and IRewardToken.sol; an ABI of its
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from eth_abi.abi import decode, encode
 
@@ -157,15 +157,12 @@ class Ledger:
 
     async def tier(self, member: MemberId, block: int) -> int:
         """A member's tier after a block; at the newest one where the gateway has forgotten that block's state."""
-        try:
-            (row,) = await self._views.ask("account(uint64)", member, returns=f"({_ACCOUNT})", block=hex(block))
-        except RpcRefused:
-            return (await self.account(member)).tier
+        (row,) = await self._at(block, "account(uint64)", member, returns=f"({_ACCOUNT})")
         return int(row[5])
 
-    async def rule(self, merchant: MerchantId, version: RuleVersion) -> RuleTerms:
-        """A rule version."""
-        (row,) = await self._views.ask("rule(uint32,uint16)", merchant, version, returns=f"({_RULE})")
+    async def rule(self, merchant: MerchantId, version: RuleVersion, block: int) -> RuleTerms:
+        """A rule version after a block, or at the newest one where the gateway has forgotten that block's state."""
+        (row,) = await self._at(block, "rule(uint32,uint16)", merchant, version, returns=f"({_RULE})")
         rate, base_rate, starts, until, _, _, flags, veto_block, table = row
         return RuleTerms(
             rate=rate,
@@ -175,6 +172,15 @@ class Ledger:
             veto_block=veto_block,
             tiers=tuple(table >> 16 * tier & 0xFFFF for tier in range(16)) if flags & TABLED else (),
         )
+
+    async def _at(self, block: int, signature: str, *arguments: int, returns: str) -> Any:
+        try:
+            return await self._views.ask(signature, *arguments, returns=returns, block=hex(block))
+        except RpcRefused:
+            # a gateway that has not heard of the block yet would answer of an older one
+            if not await self._views.has(block):
+                raise
+        return await self._views.ask(signature, *arguments, returns=returns)
 
     async def terms(self) -> LedgerTerms:
         """The ledger's constants."""

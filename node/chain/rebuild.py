@@ -83,7 +83,7 @@ class LeafRebuilder:
             except _Missing as missing:
                 if missing.version:
                     self._rules[missing.merchant, missing.version] = await self._ledger.rule(
-                        MerchantId(missing.merchant), RuleVersion(missing.version)
+                        MerchantId(missing.merchant), RuleVersion(missing.version), block.number
                     )
                 else:
                     if len(self._tiers) >= CACHED_TIERS:

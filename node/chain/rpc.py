@@ -22,6 +22,8 @@ MAX_ANSWER: Final = 64 * 2**20
 """Bytes of one answer; a longer one is refused."""
 PAUSE: Final = 0.1
 """Seconds between two rounds over all gateways."""
+UNANSWERED: Final = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+"""A gateway is away, or what it says is no answer."""
 
 
 class RpcRefused(TillnetError):
@@ -52,10 +54,11 @@ class SendResult(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent:
-    """A gateway's answer to a raw transaction; `text` is what it said, for the log."""
+    """A gateway's answer to a raw transaction; `text` is what it said, for the log, `gateway` its place in `urls`."""
 
     result: SendResult
     text: str
+    gateway: int
 
 
 class Rpc:
@@ -113,7 +116,7 @@ class Rpc:
                 index = (self._preferred + turn) % len(self.urls)
                 try:
                     result = await self._post(self.urls[index], method, params)
-                except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                except UNANSWERED as error:
                     failure = f"{type(error).__name__} {error}".strip()
                     continue
                 self._preferred = index
@@ -121,16 +124,30 @@ class Rpc:
             await asyncio.sleep(PAUSE * (attempt + 1))
         raise ChainSilent(f"{method} failed at every gateway ({failure})")
 
+    async def ask_all(self, method: str, *params: Any) -> dict[int, Any]:
+        """What each gateway answers to a call that changes nothing, by its place in `urls`; asked once and all at the
+        same time. Those that do not answer, or refuse, are left out."""
+
+        async def ask(gateway: int, url: str) -> tuple[int, Any] | None:
+            try:
+                return gateway, await self._post(url, method, params)
+            except (RpcRefused, *UNANSWERED):
+                return None
+
+        answers = await asyncio.gather(*[ask(gateway, url) for gateway, url in enumerate(self.urls)])
+        return dict(each for each in answers if each is not None)
+
     async def send_raw(self, raw: bytes, *, turn: int = 0) -> Sent:
         """Gives a signed transaction to one gateway, once: the preferred one, or the `turn`-th after it."""
-        url = self.urls[(self._preferred + turn) % len(self.urls)]
+        gateway = (self._preferred + turn) % len(self.urls)
         try:
-            await self._post(url, "eth_sendRawTransaction", ("0x" + raw.hex(),))
+            await self._post(self.urls[gateway], "eth_sendRawTransaction", ("0x" + raw.hex(),))
         except RpcRefused as refusal:
-            return Sent(result=classify_refusal(refusal.text), text=refusal.text[:200])
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            return Sent(result=SendResult.UNREACHABLE, text=f"{type(error).__name__} {error}".strip()[:200])
-        return Sent(result=SendResult.ACCEPTED, text="")
+            return Sent(result=classify_refusal(refusal.text), text=refusal.text[:200], gateway=gateway)
+        except UNANSWERED as error:
+            text = f"{type(error).__name__} {error}".strip()[:200]
+            return Sent(result=SendResult.UNREACHABLE, text=text, gateway=gateway)
+        return Sent(result=SendResult.ACCEPTED, text="", gateway=gateway)
 
     async def _post(self, url: str, method: str, params: Sequence[Any]) -> Any:
         body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)})

@@ -37,6 +37,10 @@ class Views:
         except DecodingError:
             raise Unusable(f"0x{self.address.hex()} does not answer {signature} as Tillnet's contract does") from None
 
+    async def has(self, block: int) -> bool:
+        """Whether the gateway has heard of a block. Raises ChainUnreachable, RpcRefused."""
+        return await self._rpc.call("eth_getBlockByNumber", hex(block), False) is not None
+
 
 def _split(types: str) -> list[str]:
     """The types between commas that are in no parentheses."""

@@ -143,7 +143,8 @@ def import_(file: Path, config: Path) -> None:
 
     Numbers are kept as keyed hashes only, PINs as slow ones.
     """
-    from node.bridge.cards import import_cards, load_key
+    from node.bridge.card_key import key_of_journal
+    from node.bridge.cards import import_cards
     from node.bridge.journal.schema import engine_of
     from node.bridge.journal.schema import migrate as bring
     from node.domain.errors import Unusable
@@ -154,7 +155,7 @@ def import_(file: Path, config: Path) -> None:
         raise Unusable("the setting journal.card_key_file is missing")
     engine = engine_of(settings.journal, StreamId(settings.stream.id))
     bring(engine)
-    count = import_cards(engine, load_key(settings.journal.card_key_file, make=True), file)
+    count = import_cards(engine, key_of_journal(engine, settings.journal.card_key_file), file)
     click.echo(f"{count:,} {'card' if count == 1 else 'cards'} imported")
 
 

@@ -97,7 +97,7 @@ def _ask(what: str, *, confirm: bool = False) -> str:
 
 
 def _journal(config: Path) -> "tuple[Engine, bytes]":
-    from node.bridge.cards import load_key
+    from node.bridge.card_key import key_of_journal
     from node.bridge.journal.schema import WRITES, migrate
     from node.bridge.journal.store import existing
     from node.domain.errors import Unusable
@@ -109,4 +109,5 @@ def _journal(config: Path) -> "tuple[Engine, bytes]":
     engine = existing(settings.journal, StreamId(settings.stream.id))
     migrate(engine)
     # beside a bridge that may be running
-    return engine.execution_options(**{WRITES: True}), load_key(settings.journal.card_key_file)
+    key = key_of_journal(engine, settings.journal.card_key_file)
+    return engine.execution_options(**{WRITES: True}), key

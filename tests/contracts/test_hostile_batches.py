@@ -132,7 +132,7 @@ class _Known:
     def __init__(self, twin: Twin) -> None:
         self._book = twin.model.book
 
-    async def rule(self, merchant: MerchantId, version: RuleVersion) -> RuleTerms:
+    async def rule(self, merchant: MerchantId, version: RuleVersion, block: int) -> RuleTerms:
         rule = self._book.rules[merchant, version]
         return RuleTerms(**{name: getattr(rule, name) for name in RuleTerms.__dataclass_fields__})
 

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, refusal
+from node.bridge.at_hand import with_all_at_hand
 from node.bridge.intake_iso8583.network import answer_network, needs_mac
 from node.bridge.intake_iso8583.reconcile import answer_reconciliation
 from node.bridge.intake_iso8583.second_look import SecondLook
@@ -143,7 +144,7 @@ class Exchange:
         message = attempt.message
         self._ports.came("iso8583")
         try:
-            return await self._serve(attempt)
+            return await with_all_at_hand(lambda: self._serve(attempt))
         except TillnetError as failure:
             _log_refusal(message, failure)
             return refusal(message, failure)

@@ -15,12 +15,13 @@ import structlog
 
 from node.bridge.acknowledge import rpc_error, rpc_result
 from node.bridge.announcer import terminal_topic
+from node.bridge.at_hand import with_all_at_hand
 from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc import params as asked
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
 from node.bridge.journal.claims import Claim
 from node.bridge.security.shown import Shown
-from node.bridge.verify.lookup import check_active
+from node.bridge.verify.lookup import Verified, check_active
 from node.bridge.verify.rpc import REVERSAL_CLASS, bodies_of, key_of
 from node.bridge.verify.rpc_sender import Proved, SignedRules, prove
 from node.domain.answer import Answer
@@ -153,7 +154,7 @@ class RpcExchange:
             await self._take(claim)
             if not undoes:
                 check_active(proved.terminal)
-            verified = method.verify(proved)
+            verified = await with_all_at_hand(partial(_verify, method, proved))
             await self._admit(verified.entry, proved, pin_block)
             return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
         except (DuplicateOtherBody, IdempotencyConflict):
@@ -236,6 +237,10 @@ class RpcExchange:
     async def _unsubscribe(self, params: object, session: Session | None) -> bool:
         name = asked.subscription_named(params)
         return session is not None and session.unsubscribe(name)
+
+
+async def _verify(method: SignedMethod[Any], proved: Proved[Any]) -> Verified:
+    return method.verify(proved)
 
 
 def _id_fits(number: object) -> bool:

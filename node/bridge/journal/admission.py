@@ -3,7 +3,7 @@
 Runs in the writer's thread, a group of messages at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -27,6 +27,7 @@ from node.domain import ids
 from node.domain.errors import (
     DuplicateOtherBody,
     OriginalNotFound,
+    Overloaded,
     ReversedBefore,
     TillnetError,
 )
@@ -65,11 +66,20 @@ class History(Protocol):
 
 
 class Admitter:
-    """Numbers the entries of one stream. `next` is the sequence of the next one."""
+    """Numbers the entries of one stream. `next` is the sequence of the next one; `room` tells whether a new message
+    may still come in, which repeats need not ask.
+    """
 
-    def __init__(self, next_sequence: int, *, enrol: bool = False, history: History | None = None) -> None:
+    def __init__(
+        self,
+        next_sequence: int,
+        *,
+        enrol: bool = False,
+        history: History | None = None,
+        room: Callable[[Entry], bool] = lambda message: True,
+    ) -> None:
         self.next = self._committed = next_sequence
-        self._enrol, self._history = enrol, history
+        self._enrol, self._history, self._room = enrol, history, room
 
     def committed(self) -> None:
         """The SQL transaction that the last admissions were in is on the disk."""
@@ -92,6 +102,9 @@ class Admitter:
             found = None if self._history is None else self._history.find(batch, key, admission, self.next)
             if found is not None:
                 results.append(found)
+                continue
+            if key not in batch.known and not self._room(message):
+                results.append(Overloaded("too many payments wait for the chain"))
                 continue
             if isinstance(message, Payment):
                 results.append(self._payment(batch, key, admission, message))

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, func, insert, select, update
 
 from node.bridge.entry import Kind, act_in
-from node.bridge.journal.tables import days, entries, terminals
+from node.bridge.journal.tables import TerminalOf, days, entries, terminals
 from node.domain.act import ActKind
 from node.domain.totals import Totals
 
@@ -87,9 +87,7 @@ def totals(connection: Connection, terminal: str, range_: Day) -> Totals:
         )
         .select_from(entries.outerjoin(original, original.c.sequence == entries.c.original))
         .where(
-            # the key's index: every key begins with its terminal, and "}" comes after "|"
-            entries.c.key > f"{terminal}|",
-            entries.c.key < f"{terminal}}}",
+            TerminalOf(entries.c.key) == terminal,
             entries.c.sequence > after,
             entries.c.sequence <= upto,
             entries.c.response_code == APPROVED,

@@ -8,7 +8,9 @@ and what is not recorded is never sent. Times are the database's clock.
 import asyncio
 import contextlib
 import time
-from typing import Final, Protocol
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -28,6 +30,7 @@ OUTCOME_TRIES: Final = 60
 OUTCOME_SECONDS: Final = 0.5
 """How often, and how many seconds apart, it is asked what became of a commit whose answer got lost."""
 SECOND_MS: Final = 1_000
+Result = TypeVar("Result")
 
 
 class Fence(Protocol):
@@ -60,6 +63,8 @@ class Lease:
     def __init__(self, engine: Engine, stream: StreamId, *, owner: str, length_ms: int) -> None:
         self._engine, self._stream = engine, stream
         self._owner, self._length = owner, length_ms
+        # of its own: a lease must not end because all other threads are busy
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="lease")
         self.token = 0
 
     @staticmethod
@@ -77,7 +82,7 @@ class Lease:
         told = ""
         while not stopping.is_set():
             try:
-                holder = await asyncio.to_thread(self._try_take)
+                holder = await self._in_thread(self._try_take)
             except SQLAlchemyError as error:
                 holder = f"not known: {reason_of(error)}"
             if holder is None:
@@ -98,7 +103,7 @@ class Lease:
         while True:
             await asyncio.sleep(self._length / RENEWALS / SECOND_MS)
             try:
-                await asyncio.to_thread(self._renew)
+                await self._in_thread(self._renew)
             except SQLAlchemyError as error:
                 log.warning("lease not renewed", stream=int(self._stream), reason=reason_of(error))
 
@@ -109,6 +114,9 @@ class Lease:
                 "UPDATE leases SET expires_at = clock_timestamp() WHERE stream = ? AND token = ?",
                 (self._stream, self.token),
             )
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def check(self, connection: Connection) -> str:
         """The name of this SQL transaction. The row stays locked until its end: nobody takes over in the middle of it.

@@ -6,8 +6,10 @@ from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 POSTGRESQL: Final = "postgresql"
+_DEADLOCK: Final = "40P01"
 CHUNKS: Final = (256, 64, 16, 4, 1)
 """Rows of one INSERT in SQLite: few sizes, so that statements stay prepared; many rows, so that threads seldom
 switch."""
@@ -16,6 +18,11 @@ switch."""
 def is_postgresql(connection: Connection) -> bool:
     """Whether the journal is on PostgreSQL."""
     return connection.dialect.name == POSTGRESQL
+
+
+def is_deadlock(error: SQLAlchemyError) -> bool:
+    """Whether PostgreSQL has undone an SQL transaction because it and another one waited for each other."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == _DEADLOCK
 
 
 @lru_cache(maxsize=512)

@@ -21,6 +21,7 @@ from node.bridge.journal.writer import OnEntry, Writer
 from node.config import JournalSettings
 from node.domain.errors import JournalUnwritable, Unusable
 from node.domain.ids import StreamId
+from node.domain.payment import Entry
 
 Result = TypeVar("Result")
 PAUSE: Final = 1.0
@@ -49,19 +50,20 @@ class Journal:
         fence: Fence | None = None,
         shared: bool = False,
         passed: Callable[[str], None] = lambda point: None,
+        room: Callable[[Entry], bool] = lambda message: True,
     ) -> "Journal":
         """Opens (or makes) the journal of a stream, brings its schema up to date, and starts the writer.
 
         `shared`: with other streams' journals in one database, among which terminals are handed over.
         `on_entry` is called in the event loop with each new entry, in the order of the sequences; `passed` in the
-        writer's thread around each commit.
+        writer's thread around each commit; `room` there, whether a new message may still come in.
         """
         engine = engine_of(settings, stream)
         migrate(engine)
         with engine.connect() as connection:
             sequence, _, _ = reading.next_numbers(connection)
         history = Handed(stream) if shared else None
-        admitter = Admitter(max(sequence, first_sequence), enrol=enrol, history=history)
+        admitter = Admitter(max(sequence, first_sequence), enrol=enrol, history=history, room=room)
         writer = Writer(
             engine,
             admitter,

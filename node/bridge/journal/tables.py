@@ -4,7 +4,7 @@ One journal belongs to one stream of one network (meta `stream`, `chain_id`, `le
 entry. On PostgreSQL it is a schema of its own (postgres.py). Times are milliseconds of the Unix clock.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -20,6 +20,8 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 metadata: Final = MetaData()
 # Integer and not BigInteger: in SQLite that is the row's own number, and an append costs nothing.
@@ -29,6 +31,25 @@ NAME: Final = Text().with_variant(Text(collation="C"), "postgresql")
 OPEN: Final = text("status IN ('journaled', 'batched', 'sent')")
 BATCHED: Final = text("batch IS NOT NULL")
 UNSETTLED: Final = text("block IS NULL")
+
+
+class TerminalOf(FunctionElement[str]):
+    """The terminal that a key begins with; the databases know an index by the very words."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(TerminalOf)
+def _(element: TerminalOf, compiler: Any, **more: Any) -> str:
+    key = compiler.process(element.clauses, **more)
+    return f"substr({key}, 1, instr({key}, '|') - 1)"
+
+
+@compiles(TerminalOf, "postgresql")
+def _(element: TerminalOf, compiler: Any, **more: Any) -> str:
+    return f"split_part({compiler.process(element.clauses, **more)}, '|', 1)"
+
 
 entries: Final = Table(
     "entries",
@@ -58,6 +79,8 @@ entries: Final = Table(
     Index("entries_by_batch", "batch", sqlite_where=BATCHED, postgresql_where=BATCHED),
     Index("entries_open", "status", sqlite_where=OPEN, postgresql_where=OPEN),
 )
+
+Index("entries_by_terminal", TerminalOf(entries.c.key), entries.c.sequence)
 
 aliases: Final = Table(
     "aliases",

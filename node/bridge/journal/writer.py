@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,11 +20,16 @@ from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal.admission import Admission, Admitter
 from node.bridge.journal.lease import Fence
 from node.bridge.journal.schema import WRITES
+from node.bridge.journal.sql import is_deadlock
 from node.domain.errors import BrokenInvariant, JournalUnwritable, Overloaded, TillnetError, Unusable
+from node.domain.payment import Reversal
 
 Operation = Callable[[Connection], Any]
 OnEntry = Callable[[PaymentEntry | ReversalEntry], None]
 STOP: Final = None
+DEADLOCKS: Final = 3
+DEADLOCK_SECONDS: Final = 0.1
+"""How often an SQL transaction that deadlocked is tried again, and after how many seconds, in the writer's thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,12 @@ class Writer:
         return self._queue.qsize()
 
     def submit(self, work: Admission | Operation) -> "asyncio.Future[Any]":
-        """A future of the work's result. Raises Overloaded when too much waits already."""
-        if isinstance(work, Admission) and self._queue.qsize() >= self._limit:
-            raise Overloaded("the journal's queue is full")
+        """A future of the work's result. Raises Overloaded when too much waits already; reversals have as much room
+        again of their own."""
+        if isinstance(work, Admission):
+            limit = 2 * self._limit if isinstance(work.message, Reversal) else self._limit
+            if self._queue.qsize() >= limit:
+                raise Overloaded("the journal's queue is full")
         future = self._loop.create_future()
         self._queue.put(Job(work, future))
         return future
@@ -107,7 +116,7 @@ class Writer:
         if self._ended is not None:
             return [self._ended] * len(jobs)
         try:
-            results = self._commit_together(jobs)
+            results = self._commit_after_deadlocks(jobs)
             self._admitter.committed()
             return results
         except Unusable as error:
@@ -124,6 +133,19 @@ class Writer:
                 return [error if isinstance(error, BrokenInvariant) else BrokenInvariant(repr(error))]
             # One bad job must not take its neighbours with it.
             return [self._commit([job])[0] for job in jobs]
+
+    def _commit_after_deadlocks(self, jobs: list[Job]) -> list[Any]:
+        """As `_commit_together`; where two bridges claim terminals from each other the other one goes on, then this."""
+        for _ in range(DEADLOCKS):
+            try:
+                return self._commit_together(jobs)
+            except SQLAlchemyError as error:
+                if not is_deadlock(error):
+                    raise
+                self._admitter.rolled_back()
+                # at once it would lock its own row again before the other one has it, and wait for it as before
+                time.sleep(DEADLOCK_SECONDS)
+        return self._commit_together(jobs)
 
     def _commit_together(self, jobs: list[Job]) -> list[Any]:
         transaction = self._connection.begin()

@@ -112,6 +112,38 @@ def test_take_keeps_later_payments_of_a_member_back_when_a_reversal_waits() -> N
     assert second is not None and second.sequences == (3,)
 
 
+def test_take_delays_nobody_when_one_member_has_many_payments() -> None:
+    batcher = Batcher(BatchSettings(max_payments=10), STREAM)
+    for number in range(1_000):
+        batcher.add(entry(number, payment(number, member=7)))
+    for number in range(1_000, 1_030):
+        batcher.add(entry(number, payment(number, member=number)))
+    taken = [batcher.take() for _ in range(4)]
+    assert [sorted(formed.sequences) for formed in taken if formed is not None] == [
+        [0, *range(1_000, 1_009)],
+        [1, *range(1_009, 1_018)],
+        [2, *range(1_018, 1_027)],
+        [3, *range(1_027, 1_030)],
+    ]
+    assert (batcher.waiting_of(MemberId(7)), batcher.waiting_of(MemberId(1_000))) == (996, 0)
+
+
+def test_take_goes_on_with_a_members_next_payment_when_its_first_was_cancelled_or_given_back() -> None:
+    batcher = Batcher(BatchSettings(), STREAM)
+    reversal = ReversalEntry(sequence=Sequence(2), original=Sequence(1), member=MemberId(7), received_at=1)
+    for number in (3, 4, 5):
+        batcher.add(entry(number, payment(number, member=7)))
+    batcher.hold(reversal)
+    assert batcher.take() is None
+    assert batcher.cancel(Sequence(3)) is not None and batcher.cancel(Sequence(3)) is None
+    assert batcher.take() is None
+    batcher.give_back([entry(1, payment(1, member=7))])  # before the reversal, so it may go
+    assert [formed.sequences for formed in iter(batcher.take, None)] == [(1,)]
+    batcher.release(reversal)
+    batcher.release(reversal)
+    assert [formed.sequences for formed in iter(batcher.take, None)] == [(4,), (5,)]
+
+
 def test_give_back_puts_payments_before_later_ones() -> None:
     batcher = Batcher(BatchSettings(max_payments=1), STREAM)
     batcher.add(entry(5, payment(5, member=5)))

@@ -1,28 +1,31 @@
 """Business days, totals and exceptions in the journal; the totals against a model that counts by itself."""
 
+import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
-from node.bridge.desk import JournalDesk
+from node.bridge.desk import MOST_TOTALS, JournalDesk
 from node.bridge.entry import Kind, PaymentEntry
 from node.bridge.journal import desk, exceptions, reading, transitions
 from node.bridge.journal.admission import Admission, Admitter
 from node.bridge.journal.exceptions import What
-from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.journal.schema import engine_of, migrate, open_engine
 from node.bridge.journal.store import Journal
 from node.config import JournalSettings
 from node.domain.acts.recharge import Recharge
-from node.domain.errors import InvalidTransaction
+from node.domain.errors import InvalidTransaction, Overloaded
 from node.domain.ids import MinorUnits, Sequence, StreamId, TerminalId
 from node.domain.payment import Entry, Payment, Status
 from node.domain.totals import Totals
@@ -189,6 +192,51 @@ async def test_cut_over_closes_a_day_once_and_days_only_go_on(journal: Journal) 
     assert await counter.totals(TERMINAL, 20_002) is None and await counter.totals(OTHER, 20_000) is None
     with pytest.raises(InvalidTransaction, match="later business day"):
         await counter.cut_over(TERMINAL, 19_999)
+
+
+async def test_totals_keep_nobody_waiting_when_too_many_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, journal: Journal
+) -> None:
+    busy = threading.Event()
+
+    def slow(*_: object) -> Totals:
+        assert busy.wait(20)
+        return Totals()
+
+    monkeypatch.setattr(desk, "totals", slow)
+    counter = JournalDesk(journal, lambda: 5, set())
+    asked = [asyncio.create_task(counter.totals(TERMINAL, None)) for _ in range(80)]
+    try:
+        await asyncio.wait_for(asyncio.to_thread(lambda: None), 5)  # where all else has its threads
+        assert [each for each in asked if each.done()]
+    finally:
+        busy.set()
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in found] == [Totals] * MOST_TOTALS + [Overloaded] * (80 - MOST_TOTALS)
+    assert await counter.totals(TERMINAL, None) == Totals()
+    counter.close()
+
+
+def test_totals_read_only_the_days_rows(kept: JournalSettings) -> None:
+    engine = engine_of(kept, StreamId(1))
+    migrate(engine)
+    explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+    with engine.connect() as connection:
+        connection.execute(text("ANALYZE"))
+        if engine.dialect.name != "sqlite":
+            connection.execute(text("SET enable_seqscan = off"))  # of an empty table it would read all
+        said: list[str] = []
+
+        def explained(statement: Any) -> list[Any]:
+            compiled = statement.compile(engine, compile_kwargs={"literal_binds": True})
+            said.extend(str(row) for row in connection.exec_driver_sql(explain + str(compiled)))
+            return []
+
+        spy = SimpleNamespace(execute=explained, dialect=engine.dialect)
+        desk.totals(cast(Connection, spy), TERMINAL, (1_000, 2_000))
+    plan = " ".join(said)
+    assert "entries_by_terminal" in plan and "sequence" in plan
+    engine.dispose()
 
 
 async def test_what_a_terminal_said_and_who_signed_on_outlives_the_process(tmp_path: Path, journal: Journal) -> None:

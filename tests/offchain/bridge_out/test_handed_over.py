@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 from benchmarks.world import terminal_id
@@ -110,6 +111,26 @@ async def test_a_terminal_that_comes_back_has_the_history_of_both_streams(two: T
     assert (foreign.stream, foreign.duplicate) == (NEW, True)
     with pytest.raises(UnknownTerminal):
         await two.at_new(payment(3))
+
+
+async def test_a_bridge_claims_again_when_two_claimed_from_each_other_at_once(two: Two, database: str) -> None:
+    await two.at_new(payment(1))
+    await two.old.run(lambda connection: connection.exec_driver_sql("SET deadlock_timeout = '5s'") and None)
+    row = "SELECT 1 FROM bridges.leases WHERE stream = %s "
+    with psycopg.connect(database) as other, psycopg.connect(database, autocommit=True) as watching:
+        other.execute("SET deadlock_timeout = '60s'")  # the journal is the one that is undone
+        other.execute(row + "FOR SHARE", (NEW,))
+        claiming = asyncio.create_task(two.at_old(payment(2), block=BACK))
+
+        async def waits() -> bool:
+            found = watching.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()
+            return found is not None
+
+        await until(waits, "the journal waits for the other bridge's row")
+        await asyncio.wait_for(asyncio.to_thread(other.execute, row + "FOR UPDATE", (OLD,)), 30)
+        other.commit()
+        taken = await asyncio.wait_for(claiming, 30)
+    assert (taken.entry is not None, taken.duplicate, taken.response_code) == (True, False, "00")
 
 
 async def test_a_write_under_way_is_seen_by_the_bridge_that_claims_the_terminal(two: Two) -> None:

@@ -1,8 +1,11 @@
 """A journal on PostgreSQL: who owns a stream, what a bridge that lost it can do, and a database that goes away."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime, timedelta
+from typing import cast
 
 import psycopg
 import pytest
@@ -64,6 +67,31 @@ async def test_take_waits_when_another_owns_the_stream_and_takes_the_next_token_
     first.release()
     assert await asyncio.wait_for(waiting, 10)
     assert (first.token, second.token, other.token) == (1, 2, 1)
+
+
+async def test_keep_renews_the_lease_when_all_other_threads_are_busy(database: str) -> None:
+    first = await taken(database, "first", length_ms=SHORT)
+    busy = threading.Event()
+    others = [asyncio.create_task(asyncio.to_thread(busy.wait, 30)) for _ in range(64)]
+    keeping = asyncio.create_task(first.keep())
+
+    def until_when() -> datetime:
+        with asked(database) as connection:
+            row = connection.execute("SELECT expires_at FROM bridges.leases").fetchone()
+            assert row is not None
+            return cast(datetime, row[0])
+
+    began = until_when()
+
+    async def renewed() -> bool:
+        return until_when() > began + timedelta(milliseconds=2 * SHORT)
+
+    try:
+        await until(renewed, "the lease is renewed")
+    finally:
+        busy.set()
+        keeping.cancel()
+        await asyncio.gather(keeping, *others, return_exceptions=True)
 
 
 async def test_take_ends_when_the_bridge_is_told_to_stop(database: str) -> None:

@@ -42,7 +42,7 @@ class KnownLedger:
     def __init__(self) -> None:
         self.asked = 0
 
-    async def rule(self, merchant: MerchantId, version: RuleVersion) -> RuleTerms:
+    async def rule(self, merchant: MerchantId, version: RuleVersion, block: int) -> RuleTerms:
         self.asked += 1
         rule = RULES[version]
         return RuleTerms(

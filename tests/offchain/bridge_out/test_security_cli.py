@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from node.bridge.cards import Tokens, load_key
+from node.bridge.card_key import load_key
+from node.bridge.cards import Tokens
 from node.bridge.journal.pins import StoredPin
 from node.bridge.journal.schema import engine_of
 from node.bridge.security.pin_hash import is_right, pepper_of

@@ -186,6 +186,40 @@ async def test_submit_refuses_when_too_many_wait_for_the_chain(stand: Stand) -> 
     assert counts["final"] >= sum(isinstance(each, Answer) for each in results)
 
 
+async def test_submit_answers_repeats_and_reversals_when_too_many_wait_for_the_chain(stand: Stand) -> None:
+    stand.stop_mining()
+    full = {"waiting": 10, "in_flight": 1, "max_payments": 1, "max_wait_ms": 1}
+    async with bridge_on(stand, batch=full) as running:
+        sales: list[Payment] = []
+        with pytest.raises(Overloaded):
+            for stan in range(30):
+                sale = paid(stan, stand, member=MEMBERS[stan])
+                await submit(running, sale)
+                sales.append(sale)
+        again = await submit(running, sales[-1])
+        assert (again.response_code, again.duplicate) == ("00", True)
+        assert (await submit(running, reversal(40, sales[0]))).response_code == "00"
+        with pytest.raises(Overloaded):
+            await submit(running, paid(50, stand, member=MEMBERS[39]))
+        stand.mine_every(0)
+        stand.mine()
+        await idle(running)
+    assert [stand.points(member) for member in MEMBERS[:3]] == [0, 1_000 * COEFFICIENT, 1_000 * COEFFICIENT]
+
+
+async def test_submit_refuses_one_members_payments_only_when_that_member_has_too_many(stand: Stand) -> None:
+    stand.stop_mining()
+    async with bridge_on(stand, batch={"waiting": 100, "in_flight": 1, "max_wait_ms": 1}) as running:
+        with pytest.raises(Overloaded):
+            for stan in range(30):
+                await submit(running, paid(stan, stand))
+        assert (await submit(running, paid(30, stand, member=BERT))).response_code == "00"
+        stand.mine_every(0)
+        stand.mine()
+        await idle(running)
+    assert stand.points(BERT) == 1_000 * COEFFICIENT
+
+
 async def test_submit_loses_and_repeats_nothing_when_a_batch_ends_early_for_want_of_gas(stand: Stand) -> None:
     # the ledger wants 235,000 left before a payment (docs/batch.md, Gas), and uses some 9,000 for each
     short = {"gas_base": 110_000, "gas_payment": 5_000, "gas_line": 1_000, "max_wait_ms": 200}

@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
-from node.bridge.cards import Cards, Tokens, import_cards, load_key
+from node.bridge.card_key import key_of_journal, load_key, look_at_key
+from node.bridge.cards import Cards, Tokens, import_cards
 from node.bridge.failpoint import FailPoint
-from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.journal.schema import engine_of, migrate, open_engine
 from node.bridge.start import with_deployment
 from node.bridge.window import percentile
 from node.chain.signer import Signer, load_signer
-from node.config import FAIL_POINT_VARIABLE, load_bridge
+from node.config import FAIL_POINT_VARIABLE, JournalSettings, load_bridge
 from node.domain.errors import Unusable
+from node.domain.ids import StreamId
 from tests.offchain.bridge_out.stand import Stand
 
 MINIMAL = """
@@ -113,19 +115,18 @@ def test_tokens_are_hmac_sha256(card: str) -> None:
     assert Tokens(key).of(card) == hmac.digest(key, card.encode(), "sha256")
 
 
-def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
+async def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
     key = load_key(tmp_path / "cards.key", make=True)
     assert (tmp_path / "cards.key").stat().st_mode & 0o077 == 0
     (tmp_path / "cards.csv").write_text(f"card,member\n{CARD},{2**64 - 1}\nLOYAL-7, 12\n")
     assert import_cards(engine, key, tmp_path / "cards.csv") == 2
-    now = 100.0
-    cards = Cards(engine, load_key(tmp_path / "cards.key"), lambda: now)
+    cards = Cards(engine, load_key(tmp_path / "cards.key"))
     assert [cards.member_of(card) for card in (CARD, "LOYAL-7", "nobody")] == [2**64 - 1, 12, None]
     (tmp_path / "more.csv").write_text("another,77\nLOYAL-7,13\n")
     import_cards(engine, key, tmp_path / "more.csv")
-    now += 1.5  # a running bridge notices
+    await cards.refresh()
     assert [cards.member_of(card) for card in ("another", "LOYAL-7")] == [77, 13]
     cards.close()
     assert Cards(engine, b"k" * 32).member_of(CARD) is None
@@ -209,6 +210,52 @@ def test_with_deployment_fills_in_what_terminals_sign(tmp_path: Path) -> None:
     for given in ("", same):
         filled = with_deployment(load_bridge(written(tmp_path, MINIMAL + "[rpc]\n" + given), {})).rpc
         assert filled is not None and (filled.chain_id, filled.ledger) == (7, "0x" + "ab" * 20)
+
+
+def test_key_of_journal_makes_a_key_for_the_first_cards_only(kept: JournalSettings, tmp_path: Path) -> None:
+    engine, path = engine_of(kept, StreamId(1)), tmp_path / "cards.key"
+    look_at_key(engine, path)
+    migrate(engine)
+    look_at_key(engine, path)
+    assert not path.exists()
+    key = key_of_journal(engine, path)
+    assert (key_of_journal(engine, path), load_key(path)) == (key, key)
+    look_at_key(engine, path)
+    if not kept.url:
+        path.unlink()  # nothing is kept under it yet, and nobody else has it
+        assert key_of_journal(engine, path) != key
+        key = load_key(path)
+    (tmp_path / "cards.csv").write_text(f"{CARD},5\n")
+    import_cards(engine, key, tmp_path / "cards.csv")
+    path.unlink()
+    for look in (key_of_journal, look_at_key):
+        with pytest.raises(Unusable, match=r"There is no card key file .*copy it from where it is"):
+            look(engine, path)
+    assert not path.exists()
+    path.touch(mode=0o600)
+    path.write_text("ab" * 32)
+    for look in (key_of_journal, look_at_key):
+        with pytest.raises(Unusable, match="holds another key than that of the journal's cards"):
+            look(engine, path)
+    engine.dispose()
+
+
+def test_key_of_journal_takes_the_key_of_cards_from_before_there_was_a_check_value(
+    kept: JournalSettings, tmp_path: Path
+) -> None:
+    engine, path = engine_of(kept, StreamId(1)), tmp_path / "cards.key"
+    migrate(engine)
+    (tmp_path / "cards.csv").write_text(f"{CARD},5\n")
+    import_cards(engine, bytes.fromhex("cd" * 32), tmp_path / "cards.csv")
+    with pytest.raises(Unusable, match="There is no card key file"):
+        key_of_journal(engine, path)
+    path.touch(mode=0o600)
+    path.write_text("cd" * 32)
+    assert key_of_journal(engine, path) == bytes.fromhex("cd" * 32)
+    path.write_text("ab" * 32)
+    with pytest.raises(Unusable, match="another key"):
+        key_of_journal(engine, path)
+    engine.dispose()
 
 
 def test_load_key_refuses_when_others_can_read_it(tmp_path: Path) -> None:
