@@ -31,7 +31,7 @@ interface IAssetGateway {
         address payer;
         address asset;
         uint32 merchant;
-        uint48 amount;
+        uint64 amount;
         uint128 maxAsset;
         bytes32 reference_;
     }
@@ -99,7 +99,7 @@ interface IAssetGateway {
     event Claimed(address indexed asset, address indexed owner, address to, uint256 amount);
 
     /// @notice Settings that contradict themselves.
-    error BadSettings();
+    error BadSettings(Settings settings);
     /// @notice Not an asset that can be paid in, or not listed.
     error NotListed(address asset);
     /// @notice The cash and the coin of the network are not foreign assets.
@@ -112,6 +112,8 @@ interface IAssetGateway {
     error BadTerms(uint8 refunds);
     /// @notice An amount of 0.
     error NothingToDo();
+    /// @notice A payment and a limit are 2^48 - 1 at most, the inventory 2^64 - 1.
+    error AmountTooLarge(uint256 amount);
     /// @notice More than one payment in this asset may be.
     error OverPaymentLimit(address asset, uint256 amount, uint256 limit);
     /// @notice More than this asset may pay today.
@@ -146,7 +148,7 @@ interface IAssetGateway {
     error OverSale(uint64 id, uint256 amount, uint256 left);
 
     /// @notice Lists an asset with its limits in minor units, or changes them; limit 0 closes it. Operator only.
-    function setAsset(address asset, uint8 decimals, uint48 paymentLimit, uint48 dayLimit) external;
+    function setAsset(address asset, uint8 decimals, uint64 paymentLimit, uint64 dayLimit) external;
     /// @notice Puts cash into the inventory; the caller pays. Open to all.
     function fund(uint64 amount) external;
     /// @notice Takes cash that is not reserved out of the inventory. Finance only.
@@ -172,12 +174,12 @@ interface IAssetGateway {
     /// @notice Gives back `amount` minor units of a sale, from the merchant's payable and deposit, less what it owes the
     /// guarantee fund. The merchant's finance or cancel group.
     /// @return assetAmount Base units that went to the payer
-    function refund(Sale calldata sale, uint48 amount) external returns (uint128 assetAmount);
+    function refund(Sale calldata sale, uint64 amount) external returns (uint128 assetAmount);
     /// @notice Sends what could not be sent to the caller before.
     function claim(address asset, address to) external;
 
     /// @notice What a payment would cost now: base units, what of it a lock takes, and the price.
-    function quote(address asset, uint48 amount)
+    function quote(address asset, uint64 amount)
         external
         view
         returns (uint128 assetAmount, uint128 deposit, uint64 price);

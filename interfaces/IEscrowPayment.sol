@@ -87,6 +87,8 @@ interface IEscrowPayment {
     error NotReclaimable(uint40 captureBy);
     /// @notice Too late to refund.
     error RefundExpired(uint40 refundBy);
+    /// @notice A chargeback says why.
+    error NoReason();
     /// @notice Too late to charge back.
     error ChargebackExpired(uint256 until);
     /// @notice The first of these coins expire before the payment might be captured.

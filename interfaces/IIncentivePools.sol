@@ -109,8 +109,6 @@ interface IIncentivePools {
     error UseTaken(uint96 use);
     /// @notice No coupon was written off so.
     error UnknownUse(uint96 use);
-    /// @notice The merchant is not active.
-    error MerchantClosed(uint32 merchant);
     /// @notice There is nothing to claim.
     error NothingToClaim();
     /// @notice The member never held the coupon.

@@ -62,9 +62,14 @@ interface IInstalmentPlans {
     /// @notice A funder allows plans of a merchant up to this sum from now on.
     event LineSet(address indexed funder, uint32 indexed merchant, uint64 amount);
 
-    /// @notice The plan contradicts itself: 1 to 60 instalments, 1 to 12 months, a price, one who pays, a first day that
-    /// is not over, and interest that the merchant pays only to a funder and below the price.
-    error BadPlan();
+    /// @notice A plan is paid by an address or by a member, and not by both.
+    error BadPayer(address payer, uint64 member);
+    /// @notice A plan has 1 to 60 instalments, 1 to 12 months apart.
+    error BadInstalments(uint8 count, uint8 months);
+    /// @notice The first instalment would be due before today.
+    error FirstDayOver(uint16 firstDay, uint16 today);
+    /// @notice A price of 0, or interest that the merchant is to pay without a funder, or that is not below the price.
+    error BadPrice(uint64 price, uint64 interest, address funder);
     /// @notice Price and interest together are 2^48 - 1 at most.
     error AmountTooLarge(uint256 amount);
     /// @notice Too late to open it.

@@ -4,23 +4,28 @@ pragma solidity 0.8.30;
 import {ILedgerDoors} from "./ILedgerDoors.sol";
 
 /// @title How many coupons the platform may issue
-/// @notice Computed on chain from the period before: shops that sold, what was paid to them through the network
-/// (in coins and from stored value: turnover that bears a fee), at most a bound for each, and members that spent stored
-/// value for the first time.
+/// @notice Computed on chain from a period that is closed: shops that sold, what was paid to them through the network
+/// (lines in coins and from stored value), at most a bound for each, and members that spent stored value for the first
+/// time.
 /// @dev What is counted is proved: anybody brings accepted lines with their Merkle proofs, each line counts once, for
 /// what was not refunded of it. Lines paid outside of the network do not count, so that posting sales which nobody made
-/// brings nothing; members count once for ever, whatever they spend later. A line counts in the period in which it is
-/// brought, if its block is not older than the start of the period before.
+/// brings nothing; members count once for ever, whatever they spend later. What is counted in a period is lines of the
+/// period before: they are brought while they could have been refunded since their period ended, so that the same money,
+/// spent, refunded and spent again, counts nobody but for what is left of it at the end. So the first two periods have
+/// the first cap. Money that a merchant was paid out and that comes back as a recharge is new money here; what this can
+/// bring is bounded by `saturation` a merchant and by `minimumSpend` a member, whom the operator enrols.
 /// Trust: the admin sets the formula, by which the open period is closed; the operator, who issues, cannot.
 /// cap = merchants * perMerchant + floor(turnover / turnoverPerCoupon) + members * perMember.
 interface IIssuanceCap {
     /// @notice The formula. `saturation` bounds what counts of one merchant in a period, minor units;
-    /// `turnoverPerCoupon` minor units, 0 = turnover does not count.
+    /// `turnoverPerCoupon` minor units, 0 = turnover does not count. `minimumSpend` minor units: what of a merchant has to
+    /// count in a period, and what a member's first line from stored value has to have left, for them to be counted.
     struct Formula {
         uint32 perMerchant;
         uint32 perMember;
         uint64 turnoverPerCoupon;
         uint64 saturation;
+        uint64 minimumSpend;
     }
 
     /// @notice The open period: what was counted in it, and what may be issued in it.
@@ -51,10 +56,12 @@ interface IIssuanceCap {
     error PeriodOpen(uint32 number, uint256 endsAt);
     /// @notice The line was counted before.
     error AlreadyCounted(bytes32 leaf);
-    /// @notice Lines paid outside of the network bear no fee.
-    error BearsNoFee(bytes32 leaf, uint8 tender);
+    /// @notice Lines paid outside of the network do not count.
+    error NotThroughNetwork(bytes32 leaf, uint8 tender);
     /// @notice The line is older than the period before.
     error TooOld(bytes32 leaf, uint64 blockNumber);
+    /// @notice The line is of the open period; it counts in the next.
+    error TooYoung(bytes32 leaf, uint64 blockNumber);
     /// @notice All of the line was refunded.
     error Undone(bytes32 leaf);
     /// @notice More coupons than may be issued in this period.
@@ -63,8 +70,8 @@ interface IIssuanceCap {
     error NotCoupons(address sender);
     /// @notice A period is at least an hour.
     error BadLength(uint256 length);
-    /// @notice What counts of a merchant is bounded by something above 0.
-    error BadFormula();
+    /// @notice The smallest spend that counts somebody is above 0, and no more than what counts of a merchant.
+    error BadFormula(uint64 saturation, uint64 minimumSpend);
 
     /// @notice Counts accepted lines. Open to all.
     function countSales(ILedgerDoors.ProvenLeaf[] calldata lines) external;

@@ -47,7 +47,7 @@ interface IPeerExchange {
     /// @notice Nothing of this offer is left: it was never made, or is taken, cancelled or expired with its coins.
     error UnknownOffer(uint64 id);
     /// @notice Amounts of 0, the same token on both sides, coins beyond 56 bits, or an end that is not ahead.
-    error BadOffer();
+    error BadOffer(address sell, address buy, uint128 sellAmount, uint128 buyAmount, uint32 expiry);
     /// @notice This token is not traded here.
     error NotListed(address token);
     /// @notice The cash and the coin are always listed.

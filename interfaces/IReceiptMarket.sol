@@ -8,7 +8,8 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// items root) and offers it. Only then the record becomes a token (ERC-721, its number names the item and its payment). The buyer's
 /// cash waits here until the buyer confirms that the goods were handed over, or the dispute window has passed; then the
 /// points that the item earned are taken back from the seller, the item's amount becomes unrefundable, the seller is
-/// paid, and the token is the buyer's. An item is sold once.
+/// paid, and the token is the buyer's. An item is sold once. A seller that has no key any more is paid into its stored
+/// value, so that a sale never waits for a key, and nobody who gets that key takes the money with it alone.
 /// @dev Nothing is settled before hand-over: a sale that fails leaves points and refund as they were.
 /// Trust: a refund on chain names a line and an amount, not an item. An item can be offered while at least its amount is
 /// left of the line; a merchant that took goods back marks the item (`markReturned`). The seller says which line of the
@@ -78,7 +79,9 @@ interface IReceiptMarket {
     /// @notice So much of the line was refunded or settled that less than the item is left.
     error LineUndone(bytes32 leaf, uint256 left, uint256 amount);
     /// @notice A price of 0, an item of 0, or an end that is not ahead.
-    error BadOffer();
+    error BadOffer(uint64 price, uint48 amount, uint32 until);
+    /// @notice A price is 2^48 - 1 at most.
+    error AmountTooLarge(uint256 amount);
     /// @notice The listing is not in the state that this asks for.
     error WrongStatus(uint256 token, uint8 status);
     /// @notice The offer has ended.
@@ -111,7 +114,7 @@ interface IReceiptMarket {
         uint64 member,
         ILedgerDoors.ProvenLeaf calldata leaf,
         Item calldata item,
-        uint48 price,
+        uint64 price,
         uint32 until,
         uint256 deadline,
         bytes calldata signature
@@ -119,7 +122,7 @@ interface IReceiptMarket {
     /// @notice Ends an offer; the token is gone, and the item may be offered again. The seller.
     function withdraw(uint256 token) external;
     /// @notice Pays for an item with the caller's cash, `mostPrice` at most; it waits here until hand-over.
-    function buy(uint256 token, uint48 mostPrice) external;
+    function buy(uint256 token, uint64 mostPrice) external;
     /// @notice Completes a sale: the buyer at any time, anybody once the dispute window has passed.
     function handOver(uint256 token, ILedgerDoors.ProvenLeaf calldata leaf) external;
     /// @notice Stops the payment until the operator has decided. The buyer, within the window.

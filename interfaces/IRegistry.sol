@@ -104,7 +104,9 @@ interface IRegistry is ITwoPeople {
     function addStores(uint32 merchant, NewStore[] calldata stores) external;
     /// @notice Adds terminals to a store. Operator only.
     function addTerminals(uint32 merchant, uint32 store, NewTerminal[] calldata terminals) external;
-    /// @notice Lets a merchant's payments in, or keeps them out. Operator only.
+    /// @notice Lets a merchant's payments in, or keeps them out: lines and acts of tills, authorisations, payments in
+    /// assets, plans, recharges and write-offs. What was agreed on before goes on: captures, locked rates, instalments,
+    /// refunds. Operator only.
     function setMerchantActive(uint32 merchant, bool active) external;
     /// @notice Moves terminals to another stream. Operator only: two bridges never post the same payment.
     function handOver(bytes8[] calldata ids, uint32 toStream) external;

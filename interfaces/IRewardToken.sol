@@ -155,7 +155,7 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     /// @notice The account is locked or frozen.
     error AccountLocked(address account);
     /// @notice The terms of the network contradict themselves.
-    error BadTerms();
+    error BadTerms(Terms terms);
     /// @notice An ERC-3009 authorisation is too early or too late.
     error AuthorizationOutOfTime(uint256 validAfter, uint256 validBefore);
     /// @notice An ERC-3009 authorisation was used or cancelled before.

@@ -10,6 +10,9 @@ interface ISuitePart {
     error NotLedger(address sender);
     /// @notice The network is paused; what undoes and pays back still works.
     error NetworkPaused();
+    /// @notice The operator closed the merchant: nothing new is sold there. What undoes, gives back or completes what was
+    /// agreed on before still works.
+    error MerchantClosed(uint32 merchant);
 
     /// @notice The ledger whose doors this contract uses.
     function ledger() external view returns (IRewardToken);

@@ -1,15 +1,15 @@
-"""The cap of coupons: counts sales that bear a fee, and closes a period when it is over. Anybody may.
+"""The cap of coupons: counts sales that were paid through the network, and closes a period when it is over.
 
     brownie run close_period --network FOLDER                     closes the period, prints what the next may issue
     brownie run close_period show --network FOLDER                prints the open period
     brownie run close_period count LINES.json --network FOLDER    counts accepted lines by their proofs
 
-      LINES  a list of lines paid in coins or from stored value, each as
+      LINES  a list of lines of the period before, paid in coins or from stored value, each as
              {"head": "0x..", "body": "0x..", "items_root": "0x..", "authorisation": "0x..", "root": "0x..",
               "proof": ["0x..", ..]}, as a payment's proof has them; those counted before are left out
 
 cap = merchants * per merchant + turnover / turnover per coupon + members * per member; each merchant's turnover counts
-up to the saturation, each member once, in the period of its first stored-value spend that was proved.
+up to the saturation, each member once, for a stored-value spend that is large enough. Anybody may do each of these.
 """
 
 import json
@@ -75,6 +75,7 @@ def show() -> None:
         ("for each member", f"{formula[1]:,}"),
         ("one for each turnover of", money(formula[2]) if formula[2] else "does not count"),
         ("a merchant's turnover counts up to", money(formula[3])),
+        ("nobody counts for less than", money(formula[4])),
     ]
     print_table(f"Period {it[0]}", ("", "now"), rows)
 
@@ -83,7 +84,7 @@ def _counted(period: Any) -> list[tuple[str, str]]:
     return [
         ("merchants that sold", f"{period[4]:,}"),
         ("members' first stored-value spends", f"{period[5]:,}"),
-        ("turnover that bears a fee", money(period[6])),
+        ("turnover through the network", money(period[6])),
     ]
 
 

@@ -45,6 +45,7 @@ TERMS: Final = (
 )
 NEEDED: Final = {"cash": ("name", "symbol", "currency"), "ledger": ("name", "symbol", *TERMS)}
 ROLES: Final = ("admin", "keeper", "finance", "auditor", "guardian")  # that may be another's than the operator's
+DELAYED: Final = ("admin", "operator", "finance")
 FOR_EVER: Final = 2**32 - 1  # seconds: an admin with this delay can cancel, and do nothing else
 CREATION_GAS: Final = 16_000_000  # the ledger is three contracts in one creation, up to 48 KiB: 200 gas a byte
 CALL_GAS: Final = 3_000_000
@@ -74,7 +75,7 @@ def deploy(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     # brownie makes no object of a contract that has no code yet
     receipts = pipeline.finish()
     addresses = {name: creation.created for name, creation in sent.items()}
-    connect(pipeline, session, addresses, roles_of(values), delay_of(values))
+    connect(pipeline, session, addresses, roles_of(values), delays_of(values))
     pipeline.finish()
     return write_deployment(session, entries_of(sent, receipts))
 
@@ -150,11 +151,11 @@ def create_ledger(
 
 
 def connect(
-    pipeline: Pipeline, session: Session, addresses: dict[str, str], roles: dict[str, str], delay: int = 0
+    pipeline: Pipeline, session: Session, addresses: dict[str, str], roles: dict[str, str], delays: dict[str, int]
 ) -> None:
     """Sends what gives every contract its doors and every role its holder; `roles` as roles_of has them.
 
-    `delay`: seconds that the admin's acts wait from then on.
+    `delays`: seconds that the acts of admin, operator and finance wait from then on, as delays_of has them.
     """
     operator = session.operator.address
     access = attach(session.project, "NetworkAccess", addresses["NetworkAccess"])
@@ -164,13 +165,15 @@ def connect(
     holders = {OPERATOR: operator, FINANCE: roles.get("finance", operator), KEEPER: keeper}
     if "auditor" in roles:
         holders[AUDITOR] = roles["auditor"]
+    waits = {OPERATOR: delays["operator"], FINANCE: delays["finance"]}
     for role, holder in holders.items():
-        pipeline.call(f"give role {role}", access.grantRole, (role, holder, 0), gas=CALL_GAS)
+        words = (role, holder, waits.get(role, 0))
+        pipeline.call(f"give role {role}", access.grantRole, words, gas=CALL_GAS)
     if "guardian" in roles:
         pipeline.call("make the guardian", access.grantRole, (ADMIN, roles["guardian"], FOR_EVER), gas=CALL_GAS)
-    if delay:
-        harden(pipeline, access, addresses, delay)
-    pipeline.call("make the admin", access.grantRole, (ADMIN, admin, delay), gas=CALL_GAS)
+    if delays["admin"]:
+        harden(pipeline, access, addresses, delays["admin"])
+    pipeline.call("make the admin", access.grantRole, (ADMIN, admin, delays["admin"]), gas=CALL_GAS)
     # only when all of the above has worked: until then the operator must be able to put things right
     pipeline.finish()
     if keeper != operator:
@@ -217,12 +220,15 @@ def connect_part(pipeline: Pipeline, session: Session, addresses: dict[str, str]
         pipeline.call(f"acts of {part.name}", ledger.setActTarget, (kind, contract.address), gas=CALL_GAS)
 
 
-def delay_of(values: dict[str, Any]) -> int:
-    """Seconds in [delays]. Raises Trouble for what is no whole number below a year."""
-    delay = values.get("delays", {}).get("admin", 0)
-    if not isinstance(delay, int) or not 0 <= delay <= YEAR:
-        raise Trouble(f"admin of [delays] is {delay!r}, no number of seconds from 0 to {YEAR:,}")
-    return delay
+def delays_of(values: dict[str, Any]) -> dict[str, int]:
+    """Seconds in [delays], 0 for whom it does not name. Raises Trouble for others, or no whole number below a year."""
+    given = values.get("delays", {})
+    for name, delay in given.items():
+        if name not in DELAYED:
+            raise Trouble(f"[delays] names {name!r}; it may name {', '.join(DELAYED)}")
+        if not isinstance(delay, int) or not 0 <= delay <= YEAR:
+            raise Trouble(f"{name} of [delays] is {delay!r}, no number of seconds from 0 to {YEAR:,}")
+    return {name: given.get(name, 0) for name in DELAYED}
 
 
 def terms_of(ledger: dict[str, Any]) -> tuple[int, ...]:
@@ -256,7 +262,7 @@ def read_values(file: Path) -> dict[str, Any]:
                 raise Trouble(f"{file} lacks {name} in [{section}]")
     try:
         roles_of(values)
-        delay_of(values)
+        delays_of(values)
         terms_of(values["ledger"])
     except Trouble as trouble:
         raise Trouble(f"{file}: {trouble}") from None

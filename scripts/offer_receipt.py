@@ -50,7 +50,7 @@ def main(receipt: str, item: str, price: str, days: str = "30") -> None:
         ("member", "uint64", member),
         ("token", "uint256", token),
         ("leaf", "bytes32", bytes(line.leaf.hash)),
-        ("price", "uint48", asked),
+        ("price", "uint64", asked),
         ("until", "uint32", until),
     ]
     deadline, signature = sign_as_member(session, session[NAME], NAME, member, "OfferReceipt", fields)

@@ -56,7 +56,7 @@ abstract contract LedgerBase {
             && terms.maxLineAmount <= LARGEST_LINE && terms.epochStart <= block.timestamp && terms.utcOffset <= 1 days
             && terms.utcOffset >= -1 days && terms.clockTolerance <= 30 days
             && (terms.epochLength == 0 || terms.epochLength >= 1 days);
-        if (!fits || cash_ == address(0)) revert IRewardToken.BadTerms();
+        if (!fits || cash_ == address(0)) revert IRewardToken.BadTerms(terms);
         _cash = cash_;
         _par = terms.unitsPerMinorUnit;
         _maxLineAmount = terms.maxLineAmount;

@@ -30,7 +30,7 @@ contract RewardToken is AuthoritySlot, Coin, PaymentProcessor {
         IRewardToken.Terms memory terms,
         address succession_
     ) Coin(name_, symbol_) LedgerBase(cash_, terms) AuthoritySlot(authority_) {
-        if (ILedger(succession_).termsHash() != _termsHash()) revert IRewardToken.BadTerms();
+        if (ILedger(succession_).termsHash() != _termsHash()) revert IRewardToken.BadTerms(terms);
         store(SUPPLY, Words.supplyWord(0, 0, 0, _epoch(), 0));
         _refunds = ILedger(succession_).refunds();
         _doors = address(new Doors(cash_, terms, succession_));

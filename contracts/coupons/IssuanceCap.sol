@@ -54,7 +54,8 @@ contract IssuanceCap is SuitePart, IIssuanceCap {
         Period memory it = _period;
         uint256 end = uint256(it.startedAt) + periodLength;
         if (block.timestamp < end) revert PeriodOpen(it.number, end);
-        cap = _capDown(it);
+        // the first period has none before it whose lines could be counted
+        cap = it.number == 1 ? it.cap : _capDown(it);
         emit PeriodClosed(it.number, it.merchants, it.members, it.turnover, it.issued, cap);
         // the next one starts where this one ended, or later by whole periods if nobody closed it in time
         uint256 missed = (block.timestamp - end) / periodLength;
@@ -112,8 +113,10 @@ contract IssuanceCap is SuitePart, IIssuanceCap {
     // --- inside ---------------------------------------------------------------------------------------------------
 
     function _count(Period memory it, Receipts.Line memory line) private {
-        if (line.tender == EXTERNAL) revert BearsNoFee(line.leaf, line.tender);
+        if (line.tender == EXTERNAL) revert NotThroughNetwork(line.leaf, line.tender);
         if (line.blockNumber < it.previousStartBlock) revert TooOld(line.leaf, line.blockNumber);
+        // money that is spent, counted, refunded and spent again within a period counts once
+        if (line.blockNumber >= it.startBlock) revert TooYoung(line.leaf, line.blockNumber);
         (uint256 key, uint256 bit) = _bitOf(line.stream, line.sequence, line.line);
         if (_lines[key] & bit != 0) revert AlreadyCounted(line.leaf);
         (uint256 refunded,) = ledger.refunded(line.leaf);
@@ -122,13 +125,13 @@ contract IssuanceCap is SuitePart, IIssuanceCap {
 
         uint256 place = _key(it.number, line.merchant);
         uint256 before = _counted[place];
-        if (before == 0) ++it.merchants;
         uint256 counted = line.amount - refunded;
+        bool first = line.tender == STORED_VALUE && counted >= _formula.minimumSpend && !isMemberCounted[line.member];
         uint256 room = _formula.saturation > before ? _formula.saturation - before : 0;
         if (counted > room) counted = room;
         _counted[place] = uint64(before + counted);
         it.turnover += uint64(counted);
-        bool first = line.tender == STORED_VALUE && !isMemberCounted[line.member];
+        if (before < _formula.minimumSpend && before + counted >= _formula.minimumSpend) ++it.merchants;
         if (first) {
             isMemberCounted[line.member] = true;
             ++it.members;
@@ -137,7 +140,10 @@ contract IssuanceCap is SuitePart, IIssuanceCap {
     }
 
     function _set(Formula memory formula_) private {
-        if (formula_.saturation == 0) revert BadFormula();
+        // what counts of a merchant in a period never passes the saturation
+        if (formula_.minimumSpend == 0 || formula_.minimumSpend > formula_.saturation) {
+            revert BadFormula(formula_.saturation, formula_.minimumSpend);
+        }
         _formula = formula_;
         emit FormulaSet(formula_);
     }

@@ -20,10 +20,10 @@ contract AssetGateway is GatewayVault, EIP712 {
     uint8 private constant CURRENT_RATE = 2;
 
     bytes32 private constant TERMS_OF_PAYMENT = keccak256(
-        "Payment(address payer,address asset,uint32 merchant,uint48 amount,uint128 maxAsset,bytes32 reference,uint256 nonce,uint256 deadline)"
+        "Payment(address payer,address asset,uint32 merchant,uint64 amount,uint128 maxAsset,bytes32 reference,uint256 nonce,uint256 deadline)"
     );
     bytes32 private constant TERMS_OF_LOCK = keccak256(
-        "RateLock(address payer,address asset,uint32 merchant,uint48 amount,uint128 maxAsset,bytes32 reference,uint256 nonce,uint256 deadline)"
+        "RateLock(address payer,address asset,uint32 merchant,uint64 amount,uint128 maxAsset,bytes32 reference,uint256 nonce,uint256 deadline)"
     );
     bytes32 private constant LOCKED_PAYMENT = keccak256("LockedPayment(bytes32 sale,uint256 deadline)");
 
@@ -48,7 +48,7 @@ contract AssetGateway is GatewayVault, EIP712 {
     {
         bool sound = its.lockTime >= 1 minutes && its.lockTime <= 1 days && its.refundWindow >= 1 days
             && its.refundWindow <= 366 days && its.depositBps != 0 && its.depositBps <= 1e4 && its.maxLocks != 0;
-        if (!sound) revert BadSettings();
+        if (!sound) revert BadSettings(its);
         oracle = IPriceOracle(oracle_);
         _lockTime = its.lockTime;
         _depositBps = its.depositBps;
@@ -126,7 +126,7 @@ contract AssetGateway is GatewayVault, EIP712 {
     }
 
     /// @inheritdoc IAssetGateway
-    function refund(Sale calldata sale, uint48 amount)
+    function refund(Sale calldata sale, uint64 amount)
         external
         nonReentrant
         onlyGroup(sale.merchant, FINANCE | CANCEL)
@@ -139,7 +139,7 @@ contract AssetGateway is GatewayVault, EIP712 {
         if (amount == 0) revert NothingToDo();
         if (amount > sale.amount - before) revert OverSale(sale.id, amount, sale.amount - before);
         _requireFunds(sale.merchant, amount);
-        _states[hash].refunded = before + amount;
+        _states[hash].refunded = before + uint48(amount); // no more than the sale, as was asked
         // what the sale held of this part: the shares of all parts so far, less those before
         uint128 held = AssetMath.shareDown(sale.assetAmount, before + amount, sale.amount)
             - AssetMath.shareDown(sale.assetAmount, before, sale.amount);
@@ -151,18 +151,19 @@ contract AssetGateway is GatewayVault, EIP712 {
             : held;
         _takeFree(sale.asset, assetAmount);
         _inventory.free += amount;
-        emit AssetRefunded(sale.id, sale.payer, sale.merchant, amount, assetAmount);
+        emit AssetRefunded(sale.id, sale.payer, sale.merchant, uint48(amount), assetAmount);
         ILedgerDoors(address(ledger)).drawOn(sale.merchant, amount, address(this));
         _sendOrKeep(sale.asset, sale.payer, assetAmount);
     }
 
     /// @inheritdoc IAssetGateway
-    function quote(address asset, uint48 amount)
+    function quote(address asset, uint64 amount)
         external
         view
         returns (uint128 assetAmount, uint128 deposit, uint64 price)
     {
         _requireListed(asset);
+        _requireFits(amount);
         price = oracle.price(asset);
         assetAmount = AssetMath.assetForUp(amount, price, _listings[asset].decimals);
         deposit = _depositUp(assetAmount);
@@ -189,15 +190,17 @@ contract AssetGateway is GatewayVault, EIP712 {
     function _sell(Terms calldata terms) private returns (Sale memory sale) {
         _requireListed(terms.asset);
         if (terms.amount == 0) revert NothingToDo();
+        uint48 amount = _requireFits(terms.amount);
         uint8 refunds = merchantTerms[terms.merchant][terms.asset];
         if (refunds == 0) revert NotAccepted(terms.merchant, terms.asset);
+        _requireActive(terms.merchant);
         uint64 price = oracle.price(terms.asset);
-        uint128 needed = AssetMath.assetForUp(terms.amount, price, _listings[terms.asset].decimals);
+        uint128 needed = AssetMath.assetForUp(amount, price, _listings[terms.asset].decimals);
         if (needed > terms.maxAsset) revert Slippage(needed, terms.maxAsset);
-        _useLimits(terms.asset, terms.amount);
+        _useLimits(terms.asset, amount);
         Inventory memory stock = _inventory;
-        if (terms.amount > stock.free) revert InventoryShort(terms.amount, stock.free);
-        stock.free -= terms.amount;
+        if (amount > stock.free) revert InventoryShort(amount, stock.free);
+        stock.free -= amount;
         ++stock.sales;
         _inventory = stock;
         sale = Sale({
@@ -205,7 +208,7 @@ contract AssetGateway is GatewayVault, EIP712 {
             payer: terms.payer,
             asset: terms.asset,
             merchant: terms.merchant,
-            amount: terms.amount,
+            amount: amount,
             assetAmount: needed,
             deposit: 0,
             price: price,

@@ -42,7 +42,7 @@ abstract contract GatewayVault is
     }
 
     /// @inheritdoc IAssetGateway
-    function setAsset(address asset, uint8 decimals, uint48 paymentLimit, uint48 dayLimit) external restricted {
+    function setAsset(address asset, uint8 decimals, uint64 paymentLimit, uint64 dayLimit) external restricted {
         if (asset == address(_cash) || asset == address(ledger)) revert OwnToken(asset);
         if (asset.code.length == 0) revert NotListed(asset);
         uint256 found = IERC20Metadata(asset).decimals();
@@ -50,14 +50,17 @@ abstract contract GatewayVault is
         Listing storage its = _listings[asset];
         its.decimals = decimals;
         its.listed = true;
-        its.paymentLimit = paymentLimit;
-        its.dayLimit = dayLimit;
-        emit AssetListed(asset, decimals, paymentLimit, dayLimit);
+        its.paymentLimit = _requireFits(paymentLimit);
+        its.dayLimit = _requireFits(dayLimit);
+        emit AssetListed(asset, decimals, its.paymentLimit, its.dayLimit);
     }
 
     /// @inheritdoc IAssetGateway
     function fund(uint64 amount) external nonReentrant {
         if (amount == 0) revert NothingToDo();
+        // all of it may be free at once
+        uint256 held = uint256(_inventory.free) + _inventory.reserved;
+        if (amount > type(uint64).max - held) revert AmountTooLarge(amount);
         _inventory.free += amount;
         emit InventoryFunded(msg.sender, amount);
         _takeCash(msg.sender, amount);
@@ -140,6 +143,12 @@ abstract contract GatewayVault is
     }
 
     // --- inside ---------------------------------------------------------------------------------------------------
+
+    /// @dev Money of a sale fits 48 bits.
+    function _requireFits(uint64 amount) internal pure returns (uint48) {
+        if (amount > type(uint48).max) revert AmountTooLarge(amount);
+        return uint48(amount);
+    }
 
     function _requireListed(address asset) internal view {
         if (!_listings[asset].listed) revert NotListed(asset);

@@ -6,6 +6,7 @@ import {IAssetHolder} from "../../interfaces/IAssetHolder.sol";
 import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IPeerExchange} from "../../interfaces/IPeerExchange.sol";
+import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {AgedCoins, AgedCoinsLib} from "../libraries/AgedCoins.sol";
 import {CoinHolder} from "../suite/CoinHolder.sol";
 import {AssetCustody} from "./AssetCustody.sol";
@@ -159,7 +160,7 @@ abstract contract OfferBook is CoinHolder, AssetCustody, ICashHolder, IAssetHold
 
     /// @dev Coins out of a member's account.
     function _coinsOf(uint64 member, uint256 units) internal returns (AgedCoins memory) {
-        if (units > type(uint56).max) revert BadOffer();
+        if (units > type(uint56).max) revert IRewardToken.TooMuch(units);
         (uint56 current, uint56 previous) =
             ILedgerDoors(address(ledger)).takeCoins(member, uint64(units), address(this));
         return AgedCoins(current, previous, _epoch());

@@ -165,7 +165,7 @@ contract PeerExchange is OfferBook, MemberSigned, ReentrancyGuardTransient {
         _requireListed(buy);
         bool sound = sellAmount != 0 && buyAmount != 0 && sell != buy && expiry > block.timestamp
             && (sell != _coin || sellAmount <= type(uint56).max) && (buy != _coin || buyAmount <= type(uint56).max);
-        if (!sound) revert BadOffer();
+        if (!sound) revert BadOffer(sell, buy, sellAmount, buyAmount, expiry);
         return Offer(++offerCount, maker, member, sell, buy, sellAmount, buyAmount, expiry, counterparty);
     }
 

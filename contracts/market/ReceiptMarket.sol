@@ -21,7 +21,7 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
 
     bytes1 private constant ITEM_DOMAIN = 0x02;
     bytes32 private constant OFFER_RECEIPT = keccak256(
-        "OfferReceipt(uint64 member,uint256 token,bytes32 leaf,uint48 price,uint32 until,uint256 nonce,uint256 deadline)"
+        "OfferReceipt(uint64 member,uint256 token,bytes32 leaf,uint64 price,uint32 until,uint256 nonce,uint256 deadline)"
     );
 
     /// @inheritdoc IReceiptMarket
@@ -46,7 +46,7 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         uint64 member,
         ILedgerDoors.ProvenLeaf calldata leaf,
         Item calldata item,
-        uint48 price,
+        uint64 price,
         uint32 until,
         uint256 deadline,
         bytes calldata signature
@@ -57,13 +57,15 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         bytes32 signed =
             keccak256(abi.encode(OFFER_RECEIPT, member, token, line.leaf, price, until, nonceOf[member], deadline));
         _requireMember(member, signed, deadline, signature);
-        if (price == 0 || item.amount == 0 || until <= block.timestamp) revert BadOffer();
+        if (price > type(uint48).max) revert AmountTooLarge(price);
+        if (price == 0 || item.amount == 0 || until <= block.timestamp) revert BadOffer(price, item.amount, until);
         if (_listings[token].status != 0) revert WrongStatus(token, _listings[token].status);
         if (returned[token]) revert Returned(token);
         _requireLeft(line.leaf, line.amount, item.amount);
         address seller = registry.memberKey(member);
-        _listings[token] = Listing(line.leaf, member, price, item.amount, line.amount, until, OFFERED, address(0));
-        emit ReceiptOffered(token, member, line.merchant, line.stream, line.sequence, price, item.amount, until);
+        _listings[token] =
+            Listing(line.leaf, member, uint48(price), item.amount, line.amount, until, OFFERED, address(0));
+        emit ReceiptOffered(token, member, line.merchant, line.stream, line.sequence, uint48(price), item.amount, until);
         _mint(seller, token);
     }
 
@@ -77,7 +79,7 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
     }
 
     /// @inheritdoc IReceiptMarket
-    function buy(uint256 token, uint48 mostPrice) external whenRunning {
+    function buy(uint256 token, uint64 mostPrice) external whenRunning {
         Listing storage its = _listings[token];
         _requireStatus(token, OFFERED);
         if (block.timestamp >= its.until) revert OfferOver(token, its.until);
@@ -165,7 +167,9 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         _transfer(ownerOf(token), its.buyer, token);
         (uint64 clawedBack, uint64 arrears) = ILedgerDoors(address(ledger)).settleLine(leaf, its.amount);
         emit ReceiptSold(token, its.member, its.buyer, its.price, clawedBack, arrears);
-        _payCash(registry.memberKey(its.member), its.price);
+        address seller = registry.memberKey(its.member);
+        if (seller != address(0)) _payCash(seller, its.price);
+        else ledger.creditValue(its.member, its.price);
     }
 
     function _unwind(uint256 token) private {

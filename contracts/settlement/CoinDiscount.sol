@@ -5,6 +5,7 @@ import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ICoinDiscount} from "../../interfaces/ICoinDiscount.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
+import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {OFFERS} from "../libraries/Groups.sol";
 import {Receipts} from "../libraries/Receipts.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
@@ -62,6 +63,7 @@ contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
     /// @inheritdoc ICoinDiscount
     function fillFund(uint64 amount) external {
         if (amount == 0) revert ZeroAmount();
+        if (amount > type(uint64).max - fund) revert IRewardToken.TooMuch(uint256(fund) + amount);
         fund += amount;
         emit FundFilled(msg.sender, amount);
         _takeCash(msg.sender, amount);

@@ -158,6 +158,7 @@ abstract contract EscrowCore is EscrowTenders {
             revert BadFeeRange(terms.minFeeBps, terms.maxFeeBps);
         }
         _admitted(terms.merchant);
+        _requireActive(terms.merchant);
         if (block.timestamp >= terms.captureBy) revert CaptureExpired(terms.captureBy);
         if (_payments[id] != 0) revert AlreadyAuthorized(id);
         it.capturable = uint48(amount);

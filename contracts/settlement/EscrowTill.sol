@@ -15,7 +15,7 @@ import {MerchantSettlement} from "./MerchantSettlement.sol";
 /// it and hands its acts over by delegatecall, so all state is the escrow's. Called directly it has no payments.
 /// The terms of a till's payment: payer 0, the act's merchant and member, any fee, authorizeBy 0 (so that nobody
 /// authorizes them by a signature), salt = stream and sequence with the highest bit set; the rest is in the act's word.
-/// Undoing a capture of stored value puts the money aside again; coins that were redeemed go back to the member.
+/// Of members that were merged each number acts for the other. Undoing a capture of stored value puts the money aside again; coins that were redeemed go back to the member.
 contract EscrowTill is EscrowCore, IActTarget {
     uint8 private constant AUTHORIZE = 3;
     uint8 private constant CAPTURE = 4;
@@ -141,7 +141,8 @@ contract EscrowTill is EscrowCore, IActTarget {
         word = _acts[origin];
         if (uint8(word) != AUTHORIZE) revert ActRefused(ACT_UNKNOWN);
         terms = _termsOf(act.merchant, origin, word);
-        if (terms.member != act.member) revert ActRefused(ACT_MEMBER);
+        bool same = terms.member == act.member || ledger.survivorOf(terms.member) == ledger.survivorOf(act.member);
+        if (!same) revert ActRefused(ACT_MEMBER);
         id = _id(terms);
         // another merchant's
         if (_payment(id).flags == 0) revert ActRefused(ACT_SCOPE);

@@ -49,6 +49,7 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
     {
         if (block.timestamp >= plan.openBy) revert OpenExpired(plan.openBy);
         _requireSound(plan);
+        _requireActive(plan.merchant);
         id = _id(plan);
         if (_standings[id].flags != 0) revert AlreadyOpened(id);
         address signer = plan.payer == address(0) ? registry.memberKey(plan.member) : plan.payer;
@@ -97,9 +98,11 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
     /// @inheritdoc IInstalmentPlans
     function payOff(Plan memory plan, uint256 deadline, bytes calldata signature) external returns (uint64 amount) {
         (bytes32 id, Standing memory it) = _open(plan);
+        uint64 member;
         if (plan.payer == address(0)) {
-            bytes32 terms = keccak256(abi.encode(PAY_OFF_TYPE, id, nonceOf[plan.member], deadline));
-            _requireMember(plan.member, terms, deadline, signature);
+            member = ledger.survivorOf(plan.member);
+            bytes32 terms = keccak256(abi.encode(PAY_OFF_TYPE, id, nonceOf[member], deadline));
+            _requireMember(member, terms, deadline, signature);
         } else if (msg.sender != plan.payer) {
             revert NotPayer(msg.sender, plan.payer);
         }
@@ -110,7 +113,7 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
         _close(id, plan, it);
         emit PlanPaidOff(id, plan.merchant, amount, saved);
         if (amount == 0) return 0;
-        if (plan.payer == address(0)) ledger.takeValue(plan.member, amount, address(this));
+        if (plan.payer == address(0)) ledger.takeValue(member, amount, address(this));
         else _takeCash(plan.payer, amount);
         _passOn(plan, amount);
     }
@@ -277,10 +280,14 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
 
     function _requireSound(Plan memory plan) private view {
         if (uint256(plan.price) + plan.interest > MAX_48) revert AmountTooLarge(uint256(plan.price) + plan.interest);
-        bool sound = (plan.payer == address(0)) != (plan.member == 0) && plan.price != 0 && plan.count != 0
-            && plan.count <= MOST_INSTALMENTS && plan.months != 0 && plan.months <= LONGEST_PERIOD
-            && plan.firstDay >= ledger.currentDay()
-            && (!plan.merchantPaysInterest || (plan.funder != address(0) && plan.interest < plan.price));
-        if (!sound) revert BadPlan();
+        if ((plan.payer == address(0)) == (plan.member == 0)) revert BadPayer(plan.payer, plan.member);
+        bool counted = plan.count != 0 && plan.count <= MOST_INSTALMENTS;
+        if (!counted || plan.months == 0 || plan.months > LONGEST_PERIOD) {
+            revert BadInstalments(plan.count, plan.months);
+        }
+        uint16 today = ledger.currentDay();
+        if (plan.firstDay < today) revert FirstDayOver(plan.firstDay, today);
+        bool paid = !plan.merchantPaysInterest || (plan.funder != address(0) && plan.interest < plan.price);
+        if (plan.price == 0 || !paid) revert BadPrice(plan.price, plan.interest, plan.funder);
     }
 }

@@ -104,6 +104,7 @@ contract SettlementEscrow is EscrowCore, IActTarget, ISettlementEscrow {
 
     /// @inheritdoc ISettlementEscrow
     function chargeBack(Terms memory terms, uint64 amount, string calldata reason) external restricted {
+        if (bytes(reason).length == 0) revert NoReason();
         bytes32 id = _id(terms);
         uint256 until = uint256(_known(id).capturedAt) + chargebackWindow;
         if (block.timestamp >= until) revert ChargebackExpired(until);

@@ -21,6 +21,7 @@ abstract contract SuitePart is AccessManaged, ISuitePart {
     IRegistry public immutable registry;
     IERC20 internal immutable _cash;
     uint256 internal immutable _par; // units for a minor unit
+    uint8 private constant ACTIVE = 1; // a merchant's flag
 
     modifier onlyLedger() {
         if (msg.sender != address(ledger)) revert NotLedger(msg.sender);
@@ -50,6 +51,11 @@ abstract contract SuitePart is AccessManaged, ISuitePart {
 
     function _requireGroup(uint32 merchant, address account, uint8 groups) internal view {
         if (!registry.inGroup(merchant, account, groups)) revert IRegistry.NotInGroup(merchant, account, groups);
+    }
+
+    /// @dev For what a merchant sells anew. Acts in a batch need not ask: the ledger does.
+    function _requireActive(uint32 merchant) internal view {
+        if (ledger.merchant(merchant).flags & ACTIVE == 0) revert MerchantClosed(merchant);
     }
 
     /// @dev Takes cash from an account that approved this contract.

@@ -158,20 +158,22 @@ contract Corrections is SuitePart, TwoPeople, ICashHolder, ICorrections {
         emit CorrectionApproved(id, msg.sender, moved);
     }
 
+    /// @dev A member that was merged meanwhile is who it is now, in the ledger as in what is noted beside it.
     function _apply(Proposal memory it) private returns (uint64 moved) {
         moved = it.amount;
+        uint64 member = ledger.survivorOf(it.member);
         if (it.kind == Kind.Grant) {
-            moved = ledger.issue(it.merchant, ledger.memberAccount(it.member), it.amount);
+            moved = ledger.issue(it.merchant, ledger.memberAccount(member), it.amount);
             if (moved == 0) revert IRewardToken.NothingDue();
         } else if (it.kind == Kind.ClawBack) {
             // slither-disable-next-line unused-return
-            ledger.clawBack(it.merchant, it.member, it.amount);
+            ledger.clawBack(it.merchant, member, it.amount);
         } else if (it.kind == Kind.GiveValue) {
-            _value.noteNet(it.member, int64(it.amount));
-            ledger.creditValue(it.member, it.amount);
+            _value.noteNet(member, int64(it.amount));
+            ledger.creditValue(member, it.amount);
         } else {
-            _value.noteNet(it.member, -int64(it.amount));
-            ledger.takeValue(it.member, it.amount, address(this));
+            _value.noteNet(member, -int64(it.amount));
+            ledger.takeValue(member, it.amount, address(this));
             if (it.merchant != 0) ledger.creditPayable(it.merchant, it.amount);
         }
     }

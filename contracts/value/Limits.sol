@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ILimits} from "../../interfaces/ILimits.sol";
+import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title Limits of merchants, stores and terminals
@@ -32,6 +33,7 @@ abstract contract Limits is SuitePart, ILimits {
     /// @inheritdoc ILimits
     function raiseLimit(uint32 merchant, uint8 scope, uint32 id, uint64 more) external restricted {
         Limit storage limit = _known(merchant, scope, id);
+        if (more > type(uint64).max - limit.left) revert IRewardToken.TooMuch(uint256(limit.left) + more);
         limit.left += more;
         emit LimitRaised(merchant, scope, id, more, limit.left);
     }

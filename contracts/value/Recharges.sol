@@ -40,6 +40,7 @@ abstract contract Recharges is Limits, IStoredValue {
         onlyGroup(merchant, FINANCE | CONSUME)
         whenRunning
     {
+        _requireActive(merchant);
         _recharge(merchant, member, _sound(amount), atLeast, _storeOfAccount(merchant, msg.sender), 0, 0);
     }
 

@@ -17,6 +17,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "per_member": 2,
     "turnover_per_coupon": 5_000,
     "saturation": 10_000_000,
+    "minimum_spend": 1_000,
 }
 
 
@@ -25,7 +26,7 @@ def _pools(addresses: Addresses, settings: Settings) -> Sequence[Any]:
 
 
 def _cap(addresses: Addresses, settings: Settings) -> Sequence[Any]:
-    names = ("per_merchant", "per_member", "turnover_per_coupon", "saturation")
+    names = ("per_merchant", "per_member", "turnover_per_coupon", "saturation", "minimum_spend")
     formula = tuple(settings[name] for name in names)
     return (*usual(addresses, settings), settings["period_length"], settings["first_cap"], formula)
 

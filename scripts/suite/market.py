@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from node.domain.roles import FINANCE, OPERATOR, REPORTER
-from scripts.suite.part import SETTLE, TAKE_COINS, TAKE_PAYABLE, Addresses, Part, Settings, usual
+from scripts.suite.part import CREDIT_VALUE, SETTLE, TAKE_COINS, TAKE_PAYABLE, Addresses, Part, Settings, usual
 
 SECTION: Final = "market"
 SETTINGS: Final[dict[str, Any]] = {
@@ -48,6 +48,6 @@ PARTS: Final = (
         section=SECTION,
         arguments=lambda addresses, settings: (*usual(addresses, settings), settings["dispute_window"]),
         roles={"resolve": OPERATOR},
-        doors=SETTLE,
+        doors=SETTLE | CREDIT_VALUE,
     ),
 )

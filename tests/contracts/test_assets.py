@@ -298,6 +298,12 @@ def test_sale_that_was_changed_is_unknown(stall: Stall) -> None:
         ("NothingToDo", lambda s: s.gateway.view("pay", s.terms(0), 0, b"", sender=s.payer)),
         ("OverPaymentLimit", lambda s: s.gateway.view("pay", s.terms(LIMIT + 1), 0, b"", sender=s.payer)),
         ("OverPaymentLimit", lambda s: s.gateway.view("pay", s.terms(2**48 - 1), 0, b"", sender=s.payer)),
+        ("AmountTooLarge", lambda s: s.gateway.view("pay", s.terms(2**48), 0, b"", sender=s.payer)),
+        ("AmountTooLarge", lambda s: s.gateway.view("lockRate", s.terms(2**64 - 1), 0, b"", sender=s.payer)),
+        ("AmountTooLarge", lambda s: s.gateway.view("quote", s.bitcoin, 2**48)),
+        ("AmountTooLarge", lambda s: s.op("setAsset", s.bitcoin, 8, 2**48, 1)),
+        ("AmountTooLarge", lambda s: s.op("setAsset", s.bitcoin, 8, 1, 2**48)),
+        ("AmountTooLarge", lambda s: s.gateway.view("fund", 2**64 - INVENTORY)),
         ("Slippage", lambda s: s.gateway.view("pay", s.terms(65_000, most=999_999), 0, b"", sender=s.payer)),
         ("ERC20InsufficientBalance", lambda s: s.gateway.view("addAsset", s.bitcoin, 2**121, sender=s.payer)),
         ("NothingToDo", lambda s: s.gateway.view("fund", 0)),
@@ -333,6 +339,22 @@ def test_pay_is_refused_when_the_merchant_does_not_take_the_asset(stall: Stall) 
     assert refusal(lambda: stall.pay(5)) == ("NotAccepted", (SHOP, stall.bitcoin))
 
 
+def test_amount_that_does_not_fit_is_told_with_it(stall: Stall) -> None:
+    sale = stall.pay(500)
+    assert refusal(lambda: stall.pay(2**48)) == ("AmountTooLarge", (2**48,))
+    assert refusal(lambda: stall.refund(sale, 2**48)) == ("OverSale", (sale.id, 2**48, 500))
+
+
+def test_closed_merchant_sells_nothing_for_assets_and_what_was_agreed_goes_on(stall: Stall) -> None:
+    sale, lock = stall.pay(500), stall.lock(300)
+    stall.send(stall.twin.world.registry, "setMerchantActive", SHOP, False)
+    for call in (lambda: stall.pay(5), lambda: stall.lock(5)):
+        assert refusal(call) == ("MerchantClosed", (SHOP,))
+    stall.send(stall.gateway, "payLocked", lock.words(), 0, b"", sender=stall.payer)
+    stall.refund(sale, 500)
+    assert stall.payable() == 300
+
+
 def test_pay_is_refused_when_the_days_limit_is_used_up_until_the_next_day(stall: Stall) -> None:
     stall.send(stall.gateway, "setAsset", stall.bitcoin, 8, 500, 700)
     stall.pay(500)
@@ -363,7 +385,7 @@ def test_gateway_is_not_deployed_when_settings_contradict(stall: Stall, change: 
     at = [stall.twin.world.access.address, stall.twin.ledger.address, stall.twin.world.registry.address]
     with pytest.raises(Reverted) as caught:
         deploy(stall.twin.chain, "AssetGateway", *at, stall.oracle.address, tuple(words.values()), sender=stall.payer)
-    assert caught.value.error == "BadSettings"
+    assert (caught.value.error, caught.value.values[0]) == ("BadSettings", tuple(words.values()))
 
 
 # --- signatures ---
@@ -373,7 +395,7 @@ TERMS = [
     ("payer", "address"),
     ("asset", "address"),
     ("merchant", "uint32"),
-    ("amount", "uint48"),
+    ("amount", "uint64"),
     ("maxAsset", "uint128"),
     ("reference", "bytes32"),
     ("nonce", "uint256"),

@@ -128,6 +128,7 @@ def test_discount_is_refused_by_reason(counter: Counter) -> None:
         ("withdrawFund", ("0x" + "11" * 20, 801), "operator", "FundUsedUp"),
         ("withdrawFund", ("0x" + "11" * 20, 0), "operator", "ZeroAmount"),
         ("fillFund", (0,), "operator", "ZeroAmount"),
+        ("fillFund", (2**64 - 1,), "operator", "TooMuch"),
         ("setBearer", (1, 1), "operator", "NotInGroup"),
         ("setBearer", (2, 2), "merchant", "NoAllowance"),
         ("takeBack", ([],), "stranger", "BadLines"),

@@ -186,7 +186,7 @@ def test_call_is_refused_by_name(desk: Desk, error: str, name: str, arguments: t
         ("Coupons", "passOnFor", (1, 1, 1)),
         ("Consents", "consentFor", (ANN, True)),
         ("IncentivePools", "setTreasury", ("0x" + "11" * 20,)),
-        ("IssuanceCap", "setFormula", ((1, 1, 1, 1),)),
+        ("IssuanceCap", "setFormula", ((1, 1, 1, 1, 1),)),
     ],
 )
 def test_door_is_shut_when_sender_has_no_role(desk: Desk, contract: str, name: str, arguments: tuple[Any, ...]) -> None:

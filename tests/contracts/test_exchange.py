@@ -186,6 +186,12 @@ def test_changed_offer_is_unknown(pitch: Pitch) -> None:
     assert refusal(lambda: pitch.send(pitch.exchange, "cancel", mine.words(), sender=pitch.taker))[0] == "UnknownOffer"
 
 
+def test_offer_that_cannot_be_is_refused_with_all_that_it_says(pitch: Pitch) -> None:
+    error, values = refusal(lambda: pitch.make(pitch.coin, pitch.money, (2**56, 5), life=77))
+    assert (error, values[:4]) == ("BadOffer", (pitch.coin, pitch.money, 2**56, 5))
+    assert values[4] > pitch.twin.now - 77
+
+
 @pytest.mark.parametrize(
     ("error", "call"),
     [

@@ -14,11 +14,13 @@ from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from tests.contracts.suite.guarantee import make_indebted, owed
 from tests.contracts.suite.instalments_model import EPOCH_DAY, Plan, months_later
+from tests.contracts.suite.people import merge
 from tests.contracts.twin import Twin
 
 pytestmark = pytest.mark.anvil
-SHOP, ANN = 1, 1
+SHOP, ANN, BOB = 1, 1, 2
 DAY = 86_400
+SOMEBODY = "0x" + "11" * 20
 QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -26,6 +28,7 @@ class Desk:
     """A shop, a funder with a line, a payer with cash and Ann with value and a key."""
 
     def __init__(self, twin: Twin) -> None:
+        self.twin = twin
         self.world: Suite = twin.world  # type: ignore[assignment]
         self.plans = self.world["InstalmentPlans"]
         self.payer, self.ann = payer_of("payer"), payer_of("ann")
@@ -244,6 +247,30 @@ def test_member_pays_off_by_a_signature_that_somebody_carries(desk: Desk) -> Non
     assert desk.refused("payOff", plan, deadline, bytes(signature), sender=desk.world.stranger)[0] == "NotOpen"
 
 
+def test_who_a_merged_member_is_now_pays_off_its_plan(desk: Desk) -> None:
+    plan = desk.open(member=ANN, price=50_000)
+    bob = payer_of("bob").address
+    desk.world.registry.send("enrolMembers", [BOB], sender=desk.world.operator)
+    desk.world.give_key(BOB, bob)
+    merge(desk.twin, ANN, BOB)
+    ann = desk.world.chain.impersonate(desk.ann.address)
+    assert desk.refused("payOff", plan, 0, b"", sender=ann) == ("NotMember", BOB, bob.lower())
+    desk.plans.send("payOff", plan.words(), 0, b"", sender=desk.world.chain.impersonate(bob))
+    assert desk.payable() == 50_000
+    assert desk.world.ledger.view("account", BOB)["value"] == 10_000
+    assert desk.standing(plan)["flags"] == 3
+
+
+def test_closed_merchant_opens_no_plan_and_those_that_are_open_go_on(desk: Desk) -> None:
+    plan = desk.open(price=40_000)
+    desk.world.registry.send("setMerchantActive", SHOP, False, sender=desk.world.operator)
+    other = desk.plan(salt=1)
+    assert desk.refused("open", other, desk.signature(other)) == ("MerchantClosed", SHOP)
+    assert "InstalmentPaid" in desk.collect(plan)
+    desk.plans.send("refund", plan.words(), 40_000, sender=desk.world.merchant)
+    assert desk.standing(plan)["flags"] == 3
+
+
 def test_goods_given_back_reduce_what_is_owed_first(desk: Desk) -> None:
     plan = desk.open(funder=desk.funder, interest=4_000)
     desk.collect(plan)  # 26,000 of 104,000
@@ -300,22 +327,23 @@ def test_goods_given_back_in_parts_end_where_at_once_does(
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "error"),
     [
-        {"price": 0},
-        {"count": 0},
-        {"count": 61},
-        {"months": 0},
-        {"months": 13},
-        {"first_day": 5},
-        {"payer": NOBODY},
-        {"payer": "0x" + "11" * 20, "member": ANN},
-        {"merchant_pays": True, "interest": 5},
-        {"merchant_pays": True, "interest": 100_000, "funder": "0x" + "11" * 20},
+        ({"price": 0}, ("BadPrice", 0, 0, NOBODY)),
+        ({"count": 0}, ("BadInstalments", 0, 1)),
+        ({"count": 61}, ("BadInstalments", 61, 1)),
+        ({"months": 0}, ("BadInstalments", 4, 0)),
+        ({"months": 13}, ("BadInstalments", 4, 13)),
+        ({"first_day": 5}, ("FirstDayOver", 5)),
+        ({"payer": NOBODY}, ("BadPayer", NOBODY, 0)),
+        ({"payer": SOMEBODY, "member": ANN}, ("BadPayer", SOMEBODY, ANN)),
+        ({"merchant_pays": True, "interest": 5}, ("BadPrice", 100_000, 5, NOBODY)),
+        ({"merchant_pays": True, "interest": 100_000, "funder": SOMEBODY}, ("BadPrice", 100_000, 100_000, SOMEBODY)),
     ],
 )
-def test_plan_that_contradicts_itself_is_not_opened(desk: Desk, fields: dict[str, Any]) -> None:
-    assert desk.refused("open", desk.plan(**fields), b"\1" * 65)[0] == "BadPlan"
+def test_plan_that_contradicts_itself_is_not_opened(desk: Desk, fields: dict[str, Any], error: tuple[Any, ...]) -> None:
+    error = (*error, desk.today) if error[0] == "FirstDayOver" else error
+    assert desk.refused("open", desk.plan(**fields), b"\1" * 65) == error
 
 
 def test_plan_is_not_opened_when_late_unsigned_too_large_twice_or_not_funded(desk: Desk) -> None:

@@ -12,14 +12,17 @@ from node.domain.ids import MemberId, MerchantId
 from node.domain.leaf import Leaf
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.people import wait
-from tests.contracts.suite.proofs import proven
+from tests.contracts.suite.proofs import block_of, proven
 from tests.contracts.twin import Twin, coins, external, stored
 
 pytestmark = pytest.mark.anvil
 SHOP, OTHER = MerchantId(1), MerchantId(2)
 ANN, BOB = MemberId(1), MemberId(2)
 PERIOD = 30 * 86_400
-FORMULA = {"per_merchant": 100, "per_member": 7, "turnover_per_coupon": 500, "saturation": 5_000, "first_cap": 3}
+FORMULA = {
+    "per_merchant": 100, "per_member": 7, "turnover_per_coupon": 500, "saturation": 5_000, "minimum_spend": 500,
+    "first_cap": 3,
+}  # fmt: skip
 
 
 class Office:
@@ -39,6 +42,15 @@ class Office:
     def count(self, *leaves: Leaf) -> None:
         self.cap.send("countSales", [proven(self.twin, leaf) for leaf in leaves], sender=self.world.stranger)
         self.twin.now = self.twin.chain.now()
+
+    def counted(self) -> tuple[int, int, int]:
+        """Merchants, members and turnover of the open period."""
+        period = self.cap.view("period")
+        return period["merchants"], period["members"], period["turnover"]
+
+    def give_back(self, leaf: Leaf, amount: int) -> None:
+        undo = Undo(leaf=leaf, amount=amount)
+        self.twin.refund(Refund(sequence=self.twin.next_sequence(), kind=1, lines=(undo,)))
 
     def refused(self, name: str, *arguments: Any, sender: str | None = None) -> tuple[str, Any]:
         with pytest.raises(Reverted) as caught:
@@ -65,14 +77,15 @@ def test_cap_follows_from_merchants_turnover_and_first_spends(office: Office) ->
     (second,) = office.twin.pay(SHOP, ANN, stored(4_000))
     (third,) = office.twin.pay(OTHER, BOB, stored(1_000))
     (fourth,) = office.twin.pay(OTHER, ANN, coins(250))
+    # the first period has none before it: what is sold in it counts in the next, of which the first cap is the cap too
+    assert office.close() == 3
+    (later,) = office.twin.pay(OTHER, BOB, stored(999))
     office.count(first, second, third)
     office.count(fourth)
-    period = office.cap.view("period")
-    assert (period["merchants"], period["members"], period["turnover"]) == (2, 2, 6_250)
-    assert office.cap.view("countedOf", 1, SHOP) == 5_000
+    assert office.counted() == (2, 2, 6_250)
+    assert office.cap.view("countedOf", 2, SHOP) == 5_000
     assert office.close() == 200 + 14 + 12
     # a member counts once for ever; a merchant in every period
-    (later,) = office.twin.pay(OTHER, BOB, stored(999))
     office.count(later)
     assert office.close() == 100 + 1
     assert office.close() == 0
@@ -80,30 +93,60 @@ def test_cap_follows_from_merchants_turnover_and_first_spends(office: Office) ->
 
 def test_line_counts_once_and_only_what_was_not_refunded(office: Office) -> None:
     leaves = office.twin.pay(SHOP, ANN, stored(3_000), external(500))
-    half = Undo(leaf=leaves[0], amount=1_000)
-    office.twin.refund(Refund(sequence=office.twin.next_sequence(), kind=1, lines=(half,)))
+    office.give_back(leaves[0], 1_000)
+    (gone,) = office.twin.pay(SHOP, ANN, stored(10))
+    office.twin.refund(Refund(sequence=office.twin.next_sequence(), kind=3, lines=(Undo(leaf=gone),)))
+    office.close()
     office.count(leaves[0])
     assert office.cap.view("isCounted", leaves[0].stream, leaves[0].sequence, 0)
     assert not office.cap.view("isCounted", leaves[0].stream, leaves[0].sequence, 1)
     assert office.cap.view("isMemberCounted", ANN) and not office.cap.view("isMemberCounted", BOB)
-    assert office.cap.view("period")["turnover"] == 2_000
-    for leaf, error in ((leaves[0], "AlreadyCounted"), (leaves[1], "BearsNoFee")):
+    assert office.counted() == (1, 1, 2_000)
+    for leaf, error in ((leaves[0], "AlreadyCounted"), (leaves[1], "NotThroughNetwork")):
         found, values = office.refused("countSales", [proven(office.twin, leaf)])
         assert (found, values[0]) == (error, bytes(leaf.hash))
     forged = (*proven(office.twin, leaves[0])[:4], b"\1" * 32, [])
     assert office.refused("countSales", [forged])[0] == "NotProven"
-    (gone,) = office.twin.pay(SHOP, ANN, stored(10))
-    office.twin.refund(Refund(sequence=office.twin.next_sequence(), kind=3, lines=(Undo(leaf=gone),)))
     assert office.refused("countSales", [proven(office.twin, gone)]) == ("Undone", (bytes(gone.hash),))
     assert office.refused("countSales", [proven(office.twin, each) for each in (leaves[0],) * 2])[0] == "AlreadyCounted"
 
 
-def test_line_of_the_period_before_counts_still_and_an_older_one_not(office: Office) -> None:
+def test_recycled_money_counts_nobody(office: Office) -> None:
+    """Spent, brought, given back and spent again: not brought while its period is open, and nothing is left then."""
+    office.close()
+    leaves = []
+    for merchant, member in ((SHOP, ANN), (OTHER, BOB), (SHOP, BOB)):
+        (leaf,) = office.twin.pay(merchant, member, stored(4_000))
+        number = block_of(office.twin, leaf)
+        assert office.refused("countSales", [proven(office.twin, leaf)]) == ("TooYoung", (bytes(leaf.hash), number))
+        office.give_back(leaf, 4_000)
+        leaves.append(leaf)
+    office.close()
+    for leaf in leaves:
+        assert office.refused("countSales", [proven(office.twin, leaf)]) == ("Undone", (bytes(leaf.hash),))
+    assert office.counted() == (0, 0, 0)
+    assert office.close() == 0
+
+
+def test_spend_below_the_smallest_counts_no_member_and_of_all_of_them_no_merchant_before_its_sum(
+    office: Office,
+) -> None:
+    small = [office.twin.pay(SHOP, member, stored(249))[0] for member in (ANN, BOB, ANN)]
+    (half,) = office.twin.pay(OTHER, BOB, stored(600))
+    office.give_back(half, 101)
+    office.close()
+    office.count(*small[:2], half)
+    assert office.counted() == (0, 0, 2 * 249 + 499)
+    office.count(small[2])
+    assert office.counted() == (1, 0, 3 * 249 + 499)
+    assert not office.cap.view("isMemberCounted", BOB)
+
+
+def test_line_of_the_period_before_counts_and_an_older_one_not(office: Office) -> None:
     (old,) = office.twin.pay(SHOP, ANN, stored(1_000))
     (older,) = office.twin.pay(SHOP, ANN, stored(1_000))
     office.close()
     office.count(old)
-    office.close()
     office.close()
     assert office.refused("countSales", [proven(office.twin, older)])[0] == "TooOld"
 
@@ -129,23 +172,28 @@ def test_issue_is_refused_beyond_the_cap_and_what_is_left_lapses(office: Office)
     assert (caught.value.error, caught.value.values) == ("CapExceeded", (2, 1))
     assert office.refused("use", 1) == ("NotCoupons", (office.world.stranger,))
     office.twin.now = office.twin.chain.now()
+    # what is left lapses: the second period has the first cap, and the third what was counted in it
+    assert office.close() == 3
     assert office.close() == 0
 
 
 def test_only_the_admin_sets_the_formula(office: Office) -> None:
     for sender in (office.world.stranger, office.world.merchant, office.world.poster):
-        assert office.refused("setFormula", (1, 1, 1, 1), sender=sender)[0] == "AccessManagedUnauthorized"
-    assert office.refused("setFormula", (1, 1, 1, 0), sender=office.world.operator) == ("BadFormula", ())
-    office.cap.send("setFormula", (1, 2, 0, 4), sender=office.world.operator)
+        assert office.refused("setFormula", (1, 1, 1, 1, 1), sender=sender)[0] == "AccessManagedUnauthorized"
+    for saturation, least in ((0, 0), (5, 0), (5, 6)):
+        found = office.refused("setFormula", (1, 1, 1, saturation, least), sender=office.world.operator)
+        assert found == ("BadFormula", (saturation, least))
+    office.cap.send("setFormula", (1, 2, 0, 4, 4), sender=office.world.operator)
     office.twin.now = office.twin.chain.now()
     (leaf,) = office.twin.pay(SHOP, ANN, stored(1_000))
+    office.close()
     office.count(leaf)
-    assert office.close() == 3
+    assert office.close() == 1 + 2
 
 
 def test_cap_is_not_deployed_with_periods_shorter_than_an_hour(office: Office) -> None:
     world = office.world
     others = (world.access.address, world.ledger.address, world.registry.address)
     with pytest.raises(Reverted) as caught:
-        deploy(world.chain, "IssuanceCap", *others, 3_599, 1, (1, 1, 1, 1), sender=world.operator)
+        deploy(world.chain, "IssuanceCap", *others, 3_599, 1, (1, 1, 1, 1, 1), sender=world.operator)
     assert (caught.value.error, caught.value.values) == ("BadLength", (3_599,))

@@ -189,6 +189,25 @@ def test_dispute_is_decided_by_the_operator(fair: Fair, sold: bool) -> None:
     assert fair.status() == (4 if sold else 0)
 
 
+@pytest.mark.parametrize("way", ["buyer", "window", "dispute"])
+def test_seller_without_a_key_holds_no_sale_up_and_is_paid_into_its_stored_value(fair: Fair, way: str) -> None:
+    token = fair.offer()
+    fair.buy(token)
+    if way == "dispute":
+        fair.send(fair.market, "dispute", token, "an empty box", sender=fair.buyer)
+    fair.send(fair.twin.world.registry, "setMemberKey", ANN, "0x" + "00" * 20)
+    if way == "dispute":
+        fair.send(fair.market, "resolve", token, True, proven(fair.twin, fair.pen.leaf), "saw the photographs")
+    elif way == "window":
+        fair.wait(WINDOW + 1)
+        fair.hand_over(token, fair.other)
+    else:
+        fair.hand_over(token)
+    assert fair.ledger.view("account", ANN)["value"] == PRICE
+    assert (fair.money(fair.market.address), fair.market.view("cashOwed"), fair.money(fair.ann)) == (0, 0, 0)
+    assert fair.market.view("ownerOf", token) == fair.buyer
+
+
 def test_seller_gives_the_money_back_and_may_offer_again(fair: Fair) -> None:
     token = fair.offer()
     fair.buy(token)
@@ -252,15 +271,20 @@ def test_token_for_sale_changes_hands_in_no_other_way(fair: Fair) -> None:
 
 
 def test_offer_is_refused_by_name(fair: Fair) -> None:
+    def why(words: Any, sender: str = "") -> tuple[str, tuple[Any, ...]]:
+        return refusal(lambda: fair.market.view("offer", *words, sender=sender or fair.ann))
+
     def offered(words: Any, sender: str = "") -> str:
-        return refusal(lambda: fair.market.view("offer", *words, sender=sender or fair.ann))[0]
+        return why(words, sender)[0]
 
     good = fair.words()
     member, leaf, item, price, until, _, _ = good
     assert offered(good, fair.buyer) == "NotMember"
     assert offered((BEN, *good[1:]), fair.buyer) == "NotOfMember"
-    assert offered((member, leaf, item, 0, until, 0, b"")) == "BadOffer"
-    assert offered((member, leaf, item, price, fair.twin.now, 0, b"")) == "BadOffer"
+    assert why((member, leaf, item, 0, until, 0, b"")) == ("BadOffer", (0, 1_299, until))
+    now = fair.twin.now
+    assert why((member, leaf, item, price, now, 0, b"")) == ("BadOffer", (price, 1_299, now))
+    assert why((member, leaf, item, 2**48, until, 0, b"")) == ("AmountTooLarge", (2**48,))
     for place, other in ((0, bytes(16)), (1, 1), (2, 1_298), (3, 2), (4, b"4006381333932"), (5, item[5][:1])):
         forged = (*item[:place], other, *item[place + 1 :])
         assert offered((member, leaf, forged, price, until, 0, b"")) == "ItemNotProven"
@@ -312,7 +336,7 @@ def test_anybody_may_carry_a_signed_offer_once(fair: Fair) -> None:
         ("member", "uint64", ANN),
         ("token", "uint256", fair.pen.token),
         ("leaf", "bytes32", bytes(fair.pen.leaf.hash)),
-        ("price", "uint48", PRICE),
+        ("price", "uint64", PRICE),
         ("until", "uint32", until),
         ("nonce", "uint256", 0),
         ("deadline", "uint256", deadline),

@@ -131,6 +131,31 @@ def test_auditor_cancels_what_finance_has_scheduled(world: World) -> None:
     _refused(error, world, "cash", "deposit", finance, 10**9, bytes(32), sender=finance)
 
 
+def test_operator_and_finance_wait_when_their_roles_have_delays_and_the_auditor_cancels(world: World) -> None:
+    operator, finance, auditor = world.stranger, world.holder, world.merchant
+    for role, holder, delay in ((OPERATOR, operator, DELAY), (FINANCE, finance, DELAY // 2), (AUDITOR, auditor, 0)):
+        world.access.send("grantRole", role, holder, delay, sender=world.operator)
+    merchant = world.onboard()
+    acts = (
+        (operator, DELAY, "registry", "setMerchantActive", (merchant, False)),
+        (finance, DELAY // 2, "cash", "deposit", (finance, 10**9, bytes(32))),
+    )
+    for sender, delay, contract, name, arguments in acts:
+        at = getattr(world, contract)
+        act = (at.address, bytes.fromhex(at.interface.encode(name, *arguments)[2:]))
+        _refused("AccessManagerNotScheduled", world, contract, name, *arguments, sender=sender)
+        world.access.send("schedule", *act, 0, sender=sender)
+        _refused("AccessManagerNotReady", world, contract, name, *arguments, sender=sender)
+        world.access.send("cancel", sender, *act, sender=auditor)
+        world.chain.set_next_time(world.chain.now() + delay)
+        _refused("AccessManagerNotScheduled", world, contract, name, *arguments, sender=sender)
+        world.access.send("schedule", *act, 0, sender=sender)
+        world.chain.set_next_time(world.chain.now() + delay)
+        at.send(name, *arguments, sender=sender)
+    assert not world.registry.view("merchant", merchant)["active"]
+    assert world.cash.view("balanceOf", finance) == 10**9
+
+
 def test_merchants_groups_are_bits_of_the_page(world: World) -> None:
     merchant = world.onboard()
     assert world.registry.view("groupsOf", merchant, world.merchant) == 255

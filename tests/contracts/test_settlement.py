@@ -198,6 +198,7 @@ def test_steps_are_refused_when_too_late_too_early_or_too_much(counter: Counter)
     assert call("capture", 0, 0) == ("ZeroAmount",)
     assert call("capture", 101, 0) == ("ExceedsAuthorized", id_, 100, 101)
     assert call("capture", 5, 7) == ("NoReward", 0)
+    assert call("chargeBack", 1, "", sender=counter.world.operator) == ("NoReason",)
     assert call("reclaim") == ("NotReclaimable", terms.capture_by)
     assert call("refund", 1) == ("ExceedsCaptured", id_, 0, 1)
     counter.clerk("capture", terms, 60, 0)
@@ -215,6 +216,22 @@ def test_steps_are_refused_when_too_late_too_early_or_too_much(counter: Counter)
     counter.world.chain.set_next_time(terms.refund_by + 121 * DAY)
     counter.world.cash.send("withdraw", 0, bytes(32), sender=counter.world.operator)
     assert call("chargeBack", 1, "late", sender=counter.world.operator)[0] == "ChargebackExpired"
+
+
+def test_closed_merchant_is_paid_nothing_new_and_what_was_agreed_goes_on(counter: Counter) -> None:
+    terms = counter.terms(amount=100)
+    counter.authorize(terms)
+    counter.world.registry.send("setMerchantActive", SHOP, False, sender=counter.world.operator)
+    other = counter.terms(amount=100, salt=1)
+    words = (other.words(), 100, counter.signature(other))
+    for name, call in (("authorize", words), ("charge", (*words[:2], 0, words[2]))):
+        found = refused(lambda name=name, call=call: counter.escrow.view(name, *call, sender=counter.world.merchant))
+        assert found == ("MerchantClosed", SHOP)
+    counter.clerk("capture", terms, 60, 0)
+    counter.clerk("void", terms)
+    counter.world.ledger.send("addDeposit", SHOP, 100, sender=counter.world.operator)  # for the fee of what goes back
+    counter.clerk("refund", terms, 60)
+    assert counter.balance(counter.payer.address) == 10**6
 
 
 def test_nobody_else_takes_a_merchant_s_steps(counter: Counter) -> None:

@@ -12,11 +12,12 @@ from node.domain.batch_format import BatchPayment, make_batch
 from node.domain.ids import MemberId, MerchantId
 from node.domain.ids import Sequence as SequenceNumber
 from tests.contracts.suite.guarantee import make_indebted
+from tests.contracts.suite.people import merge
 from tests.contracts.twin import AUTHORISATION, ONE, Twin, coins, external
 
 pytestmark = pytest.mark.anvil
 SHOP, AT_ONCE = MerchantId(1), MerchantId(2)
-ANN, BOB = MemberId(1), MemberId(2)
+ANN, BOB, CARL = MemberId(1), MemberId(2), MemberId(3)
 VALUE, COINS = 2, 1
 DAY = 86_400
 
@@ -146,6 +147,34 @@ def test_coins_are_authorised_captured_and_given_back(tills: Tills) -> None:
     after = tills.world.ledger.view("account", BOB)
     assert (after["current"], after["previous"]) == (before["current"], before["previous"])
     assert tills.post(tills.payment(tills.of(5, origin), member=BOB)) == [32]
+
+
+@pytest.mark.parametrize("tender", [VALUE, COINS])
+def test_who_a_merged_member_is_now_completes_undoes_and_voids_its_payment(tills: Tills, tender: int) -> None:
+    tills.world.registry.send("enrolMembers", [CARL], sender=tills.world.operator)
+    both = [tills.world.ledger.view("account", member) for member in (ANN, BOB)]
+    origin = tills.payment(tills.fields(tender, 50))
+    assert tills.post(origin) == []
+    merge(tills.twin, ANN, BOB, SHOP)
+    capture = tills.of(4, origin, (20, 6), (0, 7))
+    # the old number is frozen, and a stranger is nobody to this payment
+    assert tills.post(tills.payment(capture), tills.payment(capture, member=CARL)) == [7, 38]
+    for member in (BOB, ANN):
+        taken = tills.payment(capture, member=BOB)
+        assert tills.post(taken) == []
+        # a reversal comes by the number that the till read, which may be the old one
+        undo = undoing(4, SequenceNumber(taken.sequence)).data
+        assert tills.post(tills.payment(undo, member=CARL), tills.payment(undo, member=member)) == [38]
+    assert tills.post(tills.payment(tills.of(5, origin), member=BOB)) == []
+    now = tills.world.ledger.view("account", BOB)
+    for field in ("value", "current"):
+        assert now[field] == sum(account[field] for account in both)
+
+
+def test_closed_merchant_s_till_authorises_nothing(tills: Tills) -> None:
+    tills.world.registry.send("setMerchantActive", SHOP, False, sender=tills.world.operator)
+    assert len(tills.post(tills.payment(tills.fields(VALUE, 700)))) == 1
+    assert tills.escrow.view("holdings")["authorized"] == 0
 
 
 def test_authorisation_undone_by_the_bridge_goes_back_once(tills: Tills) -> None:

@@ -49,11 +49,11 @@ def test_only_the_operator_reaches_for_the_guarantee_fund(counter: Counter) -> N
         "InsufficientFunds", OTHER, 9_851,
     )  # fmt: skip
     operator = world.operator
-    assert refused(lambda: counter.escrow.view("chargeBack", *call, "", sender=operator))[0] == "InsufficientFunds"
+    assert refused(lambda: counter.escrow.view("chargeBack", *call, "torn", sender=operator))[0] == "InsufficientFunds"
     # else a merchant that was paid out, and a friend as its payer, could share what is in the fund
     world.ledger.send("addDeposit", 0, 150, sender=operator)
     assert refused(lambda: counter.escrow.view("refund", *call, sender=world.merchant))[0] == "InsufficientFunds"
-    counter.escrow.send("chargeBack", terms.words(), 10_000, "", sender=operator)
+    counter.escrow.send("chargeBack", terms.words(), 10_000, "torn", sender=operator)
     assert world.ledger.view("guaranteed", OTHER) == 150
 
 
@@ -69,7 +69,7 @@ def test_refund_leaves_what_the_merchant_owes_the_guarantee_fund(counter: Counte
     assert owed(counter.world, OTHER) == (9_000, 9_000)
     assert counter.escrow.view("expectedRefund", terms.words()) == (9_150, terms.refund_by, 0, False)
     # what the operator orders the fund pays in any case
-    counter.escrow.send("chargeBack", terms.words(), 9_000, "", sender=counter.world.operator)
+    counter.escrow.send("chargeBack", terms.words(), 9_000, "torn", sender=counter.world.operator)
     assert owed(counter.world, OTHER) == (0, 9_000)
 
 

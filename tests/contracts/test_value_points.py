@@ -12,10 +12,11 @@ from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from node.domain.ids import MemberId
 from tests.contracts.suite.guarantee import make_indebted, owed
+from tests.contracts.suite.people import merge
 from tests.contracts.twin import Twin
 
 pytestmark = [pytest.mark.anvil, pytest.mark.filterwarnings("ignore:A private pytest class")]
-ADA = MemberId(81)
+ADA, BOB = MemberId(81), MemberId(82)
 LAST = 2**256 - 1
 REASON = b"\7" * 32
 DAY = 86_400
@@ -227,6 +228,15 @@ def test_point_sale_refuses_by_name(office: Office, name: str, arguments: tuple[
     assert refusal(office.sale, name, *arguments, sender=office.world.operator)[0] == error
 
 
+def test_limit_is_not_raised_beyond_its_word(office: Office) -> None:
+    office.operate(office.sale, "setLimit", office.shop, 0, 0, 2**64 - 5, 1)
+    raising = ("raiseLimit", office.shop, 0, 0)
+    operator = office.world.operator
+    assert refusal(office.sale, *raising, 5, sender=operator) == ("TooMuch", (2**64,))
+    assert refusal(office.sale, *raising, 2**64 - 1, sender=operator) == ("TooMuch", (2**65 - 6,))
+    office.operate(office.sale, *raising, 4)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -308,6 +318,20 @@ def test_value_given_and_taken_goes_through_the_fund(office: Office) -> None:
     office.send(office.corrections, "approveFor", number, terms, sender=office.finance)
     assert (office.ledger.view("account", ADA)["value"], office.corrections.view("fund")) == (0, 4_400)
     assert office.ledger.view("merchant", office.shop)["payable_"] == 600
+
+
+def test_correction_of_a_member_that_was_merged_is_of_who_it_is_now(office: Office) -> None:
+    """What is given is noted under the number that gets it: else it could never be paid out."""
+    office.operate(office.world.registry, "enrolMembers", [BOB])
+    given, of_given = office.proposed(GIVE, 900)
+    taken, of_taken = office.proposed(TAKE, 300)
+    merge(office.twin, ADA, BOB)
+    office.send(office.corrections, "approveFor", given, of_given, sender=office.finance)
+    rebates = office.world["Rebates"]
+    assert (office.ledger.view("account", BOB)["value"], rebates.view("payoutOf", BOB)) == (900, 900)
+    office.send(office.corrections, "approveFor", taken, of_taken, sender=office.finance)
+    assert (office.ledger.view("account", BOB)["value"], rebates.view("payoutOf", BOB)) == (600, 600)
+    assert rebates.view("balanceOf", ADA)["net"] == 0
 
 
 def test_value_given_by_hand_earns_no_rebate_later(office: Office) -> None:

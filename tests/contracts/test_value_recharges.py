@@ -295,6 +295,15 @@ def test_terminal_and_restricted_store_have_limits_of_their_own(till: Till) -> N
     till.counter(ADA, 1)
 
 
+def test_closed_merchant_recharges_nobody_and_undoes_what_it_did(till: Till) -> None:
+    till.counter(ADA, 1_000)
+    till.operate(till.world.registry, "setMerchantActive", till.shop, False)
+    merchant = till.world.merchant
+    assert refusal(till.value, "rechargeAt", till.shop, ADA, 1, 0, sender=merchant) == ("MerchantClosed", (till.shop,))
+    till.send(till.value, "undoRecharge", till.shop, ADA, 1_000, sender=merchant)
+    assert till.value_of(ADA) == 0
+
+
 def test_recharge_never_draws_on_the_guarantee_fund(till: Till) -> None:
     till.operate(till.value, "setLimit", till.shop, MERCHANT, 0, 10**6, 10**6)
     merchant = till.world.merchant

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from node.domain.ids import MerchantId
-from node.domain.words import PAUSED
+from node.domain.words import ACTIVE, PAUSED
 from tests.contracts.doors_model import DoorsModel
 from tests.contracts.model import Refused
 
@@ -291,9 +291,13 @@ class GatewayModel:
             raise Refused("NotListed")
         if not amount:
             raise Refused("NothingToDo")
+        if amount >= 2**48:
+            raise Refused("AmountTooLarge")
         refunds = self.terms.get((merchant, asset), 0)
         if not refunds:
             raise Refused("NotAccepted")
+        if not self.ledger.book.merchants[MerchantId(merchant)].flags & ACTIVE:
+            raise Refused("MerchantClosed")
         price = self.oracle.price(asset, self.now)
         its = self.assets[asset]
         needed = -(-amount * SCALE * 10**its.decimals // price)

@@ -219,7 +219,7 @@ class ExchangeModel:
 
     def _coins_from(self, owner: str, member: int, units: int) -> Coins:
         if units > MAX_56 and member:
-            raise Refused("BadOffer")
+            raise Refused("TooMuch")
         if member:
             current, previous = self.ledger.take_coins(MemberId(member), units, holder_of(self.address))
         else:

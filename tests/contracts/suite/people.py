@@ -1,4 +1,4 @@
-"""Members' keys, as the Registry has them, and time that passes."""
+"""Members' keys, as the Registry has them, members that become one, and time that passes."""
 
 from benchmarks.devchain import Contract
 from node.domain.ids import MemberId
@@ -21,6 +21,19 @@ def key_of(twin: Twin, member: MemberId) -> str:
 def survivor_of(twin: Twin, member: int) -> int:
     """Who has what this member had, as the ledger says."""
     return int(twin.ledger.view("survivorOf", member))
+
+
+def merge(twin: Twin, source: int, into: int, *merchants: int) -> None:
+    """Two members become one on paper: the operator proposes, finance approves. The ledger's model stays behind."""
+    world, finance = twin.world, twin.chain.accounts[6]
+    merges = world["MemberMerge"]  # type: ignore[index]
+    for contract, name, words, sender in (
+        (world.access, "grantRole", (2, finance, 0), world.operator),
+        (merges, "proposeMerge", (source, into, b"\1" * 32), world.operator),
+        (merges, "approveMerge", (source, into, list(merchants)), finance),
+    ):
+        twin.tick()
+        contract.send(name, *words, sender=sender)
 
 
 def wait(twin: Twin, seconds: int) -> None:

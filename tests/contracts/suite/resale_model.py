@@ -69,6 +69,8 @@ class ResaleModel:
             raise Refused("NotOfMember")
         if self.keys.get(member) != sender:
             raise Refused("NotMember")
+        if price >= 2**48:
+            raise Refused("AmountTooLarge")
         if not price or until <= self.now:
             raise Refused("BadOffer")
         token = purchase.token

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.escrow import CASH, COINS, NOBODY, VALUE, Terms
 from node.domain.ids import MemberId, MerchantId
-from node.domain.words import REGISTERED
+from node.domain.words import ACTIVE, REGISTERED
 from tests.contracts.model import Refused
 from tests.contracts.suite.settlement_merchants import BPS, Coins, Payment, Settlement, whole
 
@@ -97,6 +97,9 @@ class Payments(Settlement):
                 raise Refused("ERC20InsufficientBalance")
             self.cash[terms.payer] -= amount
 
+    def _closed(self, merchant: int) -> bool:
+        return not self.ledger.book.merchants[MerchantId(merchant)].flags & ACTIVE
+
     def _check(self, id_: bytes, terms: Terms, amount: int) -> None:
         by_member = terms.payer == NOBODY and terms.member and terms.tender in (COINS, VALUE)
         by_address = terms.payer != NOBODY and terms.tender == CASH
@@ -111,6 +114,7 @@ class Payments(Settlement):
             "BadTimes": not terms.authorize_by <= terms.capture_by <= terms.refund_by,
             "BadFeeRange": not terms.min_fee_bps <= terms.max_fee_bps <= BPS,
             "NotAdmitted": terms.merchant not in self.books,
+            "MerchantClosed": terms.merchant in self.books and self._closed(terms.merchant),
             "CaptureExpired": self.now >= terms.capture_by,
             "AlreadyAuthorized": id_ in self.payments,
         }

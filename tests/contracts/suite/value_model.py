@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from node.domain.ids import MemberId, MerchantId
-from node.domain.words import FROZEN, LOCKED
+from node.domain.words import ACTIVE, FROZEN, LOCKED
 from tests.contracts.doors_model import DoorsModel
 from tests.contracts.model import Refused
 from tests.contracts.suite.cards_model import CardsModel, Part, whole
@@ -251,6 +251,9 @@ class ValueModel(Part):
     ) -> None:
         """By an account of the merchant's, or at a terminal of a store."""
         self._running()
+        # of a terminal's act the ledger asks
+        if account is not None and not self.ledger.book.merchants[MerchantId(merchant)].flags & ACTIVE:
+            raise Refused("MerchantClosed")
         sound(amount)
         if account is not None:
             store = self.limits.store_of(merchant, account)
