@@ -6,7 +6,8 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench bench-net bench-gas soak gas slither mutants kill-matrix node-faults lock clean
+.PHONY: help setup demo test test-long lint bench bench-net bench-gas soak gas slither mutants machine kill-matrix \
+	node-faults lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -54,6 +55,9 @@ slither: setup ## slither over the contracts, in a venv of its own; every findin
 
 mutants: setup ## change the contracts one by one, the tests must notice; writes docs/mutants.md (MUTANTS="--sample 60")
 	@$(PY) -m proving.mutants $(MUTANTS)
+
+machine: setup ## all contracts beside their models, any step after any other, for 20 minutes; writes docs/machine.md (MINUTES=5)
+	@$(PY) -m proving.machine --minutes $(or $(MINUTES),20) $(if $(SEED),--seed $(SEED))
 
 kill-matrix: setup ## kill the bridge at each write and each send, under load, on both databases, and with a takeover (ROUNDS=3)
 	@$(PY) -m proving.kill_matrix --rounds $(or $(ROUNDS),3)

@@ -34,12 +34,14 @@ NOTES: Final = {
     "escrow": "Published: base/commerce-payments, gas of the call alone, as its benchmark counts it (no 21,000, no "
     "calldata), from a caller that reads the payment's terms from its own storage. The first six are counted the same "
     "way, of a merchant that is settled by batch; what ends in `transaction` is a whole one of a person. At once means "
-    "that the net goes to the merchant's payable in the ledger with the capture.",
+    "that the net goes to the merchant's payable in the ledger with the capture, from which a refund then comes: two "
+    "calls of the ledger more, and the cash goes through a second pair of hands.",
     "ledger": "The coin looks at the holder's lock and at the epoch of both accounts, and still costs less than "
     "OpenZeppelin's: an account is one word in a slot that needs no hash. The compiler looks a function up in a list, "
     "22 gas an entry, so the deployed contract has the coin's standards and posting alone; all else lies behind its "
     "fallback (contracts.md), where a call costs 2,600 more the first time in a transaction. Members at a till never "
-    "transfer: a payment's line in a batch is what mints and burns.",
+    "transfer: a payment's line in a batch is what mints and burns. Cash is OpenZeppelin's token; its deposit asks for "
+    "the sender's role and tells what the bank calls it.",
     "payments": "A line of a batch, its share of everything that the transaction costs included.",
 }
 

@@ -23,7 +23,9 @@ BASKET: Final = 10_000
 DISCOUNT: Final = 1_000  # ten per cent
 # OpenZeppelin's ERC-721, measured in the same run (suite_gas_ledger)
 BESIDE: Final = {
+    "coupon_issue_1": "OpenZeppelin ERC-721 mint to a new holder",
     "coupon_issue_of_100": "OpenZeppelin ERC-721 mint",
+    "coupon_hand_to_merchant_1": "OpenZeppelin ERC-721 transfer",
     "coupon_give_1": "OpenZeppelin ERC-721 mint to a new holder",
     "coupon_give_of_50": "OpenZeppelin ERC-721 mint",
     "coupon_pass_on_1": "OpenZeppelin ERC-721 transfer",

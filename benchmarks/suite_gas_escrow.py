@@ -20,6 +20,10 @@ ANCHOR: Final = {
     "void": 55_079,
     "refund": 80_064,
     "reclaim": 55_217,
+    # what they do besides, the published ones do not
+    "capture_at_once": 69_915,
+    "refund_from_payable": 80_064,
+    "charge_at_once": 165_167,
 }
 INTRINSIC: Final = 21_000 + 4 * 16  # a call without arguments
 AMOUNT: Final = 100_000_000

@@ -38,6 +38,7 @@ BESIDE: Final = {
     "coin transfer to a new holder": "OpenZeppelin ERC-20 transfer to a new holder",
     "coin transferFrom": "OpenZeppelin ERC-20 transferFrom",
     "coin permit": "OpenZeppelin ERC-20 permit",
+    "cash deposit": "OpenZeppelin ERC-20 mint",
 }
 
 
@@ -45,7 +46,7 @@ def measure(chain: Chain) -> dict[str, int]:
     """Gas by operation."""
     start = chain.now()
     world = World(chain, Terms(epoch_start=start - 5 * EPOCH - EPOCH // 2, epoch_length=EPOCH))
-    return {**_coin(world), **_plain(chain, world), **_ledger(world)}
+    return {**_coin(world), **_cash(world), **_plain(chain, world), **_ledger(world)}
 
 
 def _coin(world: World) -> dict[str, int]:
@@ -54,6 +55,14 @@ def _coin(world: World) -> dict[str, int]:
     sender = world.chain.impersonate(member_address(MEMBERS[0]))
     world.ledger.send("transfer", world.holder, 10**6, sender=sender)
     return _token(world, world.ledger, "coin", holder=world.holder)
+
+
+def _cash(world: World) -> dict[str, int]:
+    """Cash is minted for money that came in; a mint of coins is a payment's line or a purchase of points."""
+    words = (world.stranger, 10**6, b"bank".ljust(32, b"\0"))
+    found = {"cash deposit to a new holder": gas(world.cash, "deposit", *words, sender=world.operator)}
+    found["cash deposit"] = gas(world.cash, "deposit", *words, sender=world.operator)
+    return found
 
 
 def _plain(chain: Chain, world: World) -> dict[str, int]:

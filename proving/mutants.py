@@ -1,6 +1,6 @@
 """`make mutants`: changes the contracts a little, one change at a time, and runs the tests that should notice.
 
-    python -m proving.mutants [--sample 30] [--seed 1] [--all] [--only SUBSTRING]
+    python -m proving.mutants [--sample 30 | --each 2 | --all] [--seed 1] [--only SUBSTRING]
 
 A mutant is compiled alone, without the optimiser's detour over Yul, and put into a scratch build folder
 (TILLNET_CONTRACTS); the project's own build is not touched. docs/mutants.md gets the result: how many were noticed, and
@@ -18,6 +18,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +35,8 @@ HEAD: Final = """# Mutants
 
 Made by `make mutants`: the arithmetic and the checks of the contracts are changed, one change at a time, and the tests
 that go with the file must notice. {killed} of {tried} mutants were noticed ({stillborn} more do not compile, or compile
-to the same code), of {all} that there are (`--all` tries them all; this was {sample}).
+to the same code), of {all} that there are of the {files} files named in proving/mutants.toml (`--all` tries them all;
+this was {sample}).
 
 | file | tried | noticed |
 | --- | ---: | ---: |
@@ -66,7 +68,7 @@ def main() -> None:
     if not mutants:
         sys.exit(f"no mutant's id contains {chosen.only!r}")
     if not chosen.all:
-        mutants = random.Random(chosen.seed).sample(mutants, min(chosen.sample, len(mutants)))
+        mutants = sampled(mutants, chosen)
     results: dict[str, str] = {}
     sound: set[str] = set()
     for number, mutant in enumerate(mutants, start=1):
@@ -80,7 +82,8 @@ def main() -> None:
         # written each time, so that whoever ends it early has what was found
         tried = f"{number} of a sample of {len(mutants)} with seed {chosen.seed}"
         sample = "all of them" if chosen.all else tried
-        PAGE.write_text(page(mutants[:number], results, reasons, total=len(everything), sample=sample))
+        text = page(mutants[:number], results, reasons, total=len(everything), files=len(targets), sample=sample)
+        PAGE.write_text(text)
     unexplained = [id for id, result in results.items() if result == "survived" and id not in reasons]
     print(f"{Counter(results.values())}: {PAGE.relative_to(ROOT)}")
     if unexplained:
@@ -91,10 +94,22 @@ def arguments() -> argparse.Namespace:
     """What was typed."""
     parser = argparse.ArgumentParser(prog="mutants", description="Changes the contracts; the tests must notice.")
     parser.add_argument("--sample", type=int, default=30, help="how many to try (30)")
+    parser.add_argument("--each", type=int, default=0, help="so many of each file instead, one of each file at first")
     parser.add_argument("--seed", type=int, default=1, help="which ones (1)")
     parser.add_argument("--all", action="store_true", help="try every mutant; takes hours")
     parser.add_argument("--only", default="", help="those whose id contains this")
     return parser.parse_args()
+
+
+def sampled(mutants: Sequence[Mutant], chosen: argparse.Namespace) -> list[Mutant]:
+    """Some of the mutants: of all together, or of each file by turns."""
+    chance = random.Random(chosen.seed)
+    if not chosen.each:
+        return chance.sample(mutants, min(chosen.sample, len(mutants)))
+    files = list(dict.fromkeys(mutant.file for mutant in mutants))
+    of_file = {file: [mutant for mutant in mutants if mutant.file == file] for file in files}
+    drawn = [chance.sample(each, min(chosen.each, len(each))) for each in of_file.values()]
+    return [mutant for turn in zip_longest(*drawn) for mutant in turn if mutant is not None]
 
 
 def judge(target: Target, text: str) -> str:
@@ -172,18 +187,19 @@ def passes(target: Target, build: Path, names: Sequence[str]) -> bool:
 
 
 def page(
-    mutants: Sequence[Mutant], results: dict[str, str], reasons: dict[str, str], *, total: int, sample: str
+    mutants: Sequence[Mutant], results: dict[str, str], reasons: dict[str, str], *, total: int, files: int, sample: str
 ) -> str:
     """docs/mutants.md."""
     tried = [mutant for mutant in mutants if results[mutant.id] != "stillborn"]
     noticed = Counter(mutant.file for mutant in tried if results[mutant.id] == "noticed")
-    files = Counter(mutant.file for mutant in tried)
-    rows = "".join(f"| {file} | {count} | {noticed[file]} |\n" for file, count in sorted(files.items()))
+    of_file = Counter(mutant.file for mutant in tried)
+    rows = "".join(f"| {file} | {count} | {noticed[file]} |\n" for file, count in sorted(of_file.items()))
     text = HEAD.format(
         killed=noticed.total(),
         tried=len(tried),
         stillborn=len(mutants) - len(tried),
         all=total,
+        files=files,
         sample=sample,
         rows=rows,
     )

@@ -176,8 +176,8 @@ class DoorsModel(Model):
         account = replace(account, earned=max(account.earned - units, 0))
         clawed = min(units, account.coins)
         self.book.accounts[member] = account
-        self.book.roll_merchant(merchant, self.epoch)
-        if clawed:
+        if clawed:  # else the merchant's word is read and stays as it is
+            self.book.roll_merchant(merchant, self.epoch)
             recent = min(clawed, account.current)
             self._burn(member, account, recent, clawed - recent)
             word = self.book.merchants[merchant]

@@ -44,6 +44,15 @@ def test_permit_lets_another_spend_when_signed(coin: Contract) -> None:
     assert _refusal(coin, "permit", GIVER.address, spender, 700, EVER, v, r, s) == "ERC2612InvalidSigner"
 
 
+def test_permit_is_refused_when_expired_or_signed_for_another_chain(coin: Contract) -> None:
+    spender, late = coin.chain.accounts[3], coin.chain.now() - 1
+    message = {"owner": GIVER.address, "spender": spender, "value": 700, "nonce": 0}
+    expired = _signed(coin, "Permit", message | {"deadline": late})
+    assert _refusal(coin, "permit", GIVER.address, spender, 700, late, *expired) == "ERC2612ExpiredSignature"
+    elsewhere = _signed(coin, "Permit", message | {"deadline": EVER}, chain_id=1)
+    assert _refusal(coin, "permit", GIVER.address, spender, 700, EVER, *elsewhere) == "ERC2612InvalidSigner"
+
+
 def test_transfer_with_authorization_moves_once_when_signed(coin: Contract) -> None:
     arguments = _authorization(coin, "TransferWithAuthorization")
     coin.send("transferWithAuthorization", *arguments, sender=coin.chain.accounts[4])
@@ -110,9 +119,9 @@ FIELDS = {
 }
 
 
-def _signed(coin: Contract, kind: str, message: dict[str, Any]) -> tuple[int, bytes, bytes]:
+def _signed(coin: Contract, kind: str, message: dict[str, Any], chain_id: int = 31337) -> tuple[int, bytes, bytes]:
     """The giver's signature (EIP-712) under the coin's domain."""
-    domain = {"name": "Till Coin", "version": "1", "chainId": 31337, "verifyingContract": coin.address}
+    domain = {"name": "Till Coin", "version": "1", "chainId": chain_id, "verifyingContract": coin.address}
     fields = [dict(zip(("type", "name"), field.split(), strict=True)) for field in FIELDS[kind].split(",")]
     signable = encode_typed_data(domain_data=domain, message_types={kind: fields}, message_data=message)
     signature = GIVER.sign_message(signable)

@@ -271,6 +271,28 @@ def test_closed_merchant_opens_no_plan_and_those_that_are_open_go_on(desk: Desk)
     assert desk.standing(plan)["flags"] == 3
 
 
+PLAN = (
+    "address payer,uint64 member,uint32 merchant,address funder,uint64 price,uint64 interest,bool merchantPaysInterest,"
+    "uint8 count,uint8 months,uint16 firstDay,uint40 openBy,uint256 salt"
+)
+
+
+def test_plan_is_not_opened_by_a_signature_for_another_chain(desk: Desk) -> None:
+    plan = desk.plan()
+    here = int(desk.world.chain.request("eth_chainId"), 16)
+    domain = {"name": "InstalmentPlans", "version": "1", "verifyingContract": desk.plans.address}
+    kinds, names = zip(*(field.split() for field in PLAN.split(",")), strict=True)
+    types = {"Plan": [{"name": name, "type": kind} for kind, name in zip(kinds, names, strict=True)]}
+    message = dict(zip(names, plan.words(), strict=True))
+    good, elsewhere = (
+        bytes(desk.payer.sign_typed_data({**domain, "chainId": chain}, types, message).signature)
+        for chain in (here, here + 1)
+    )
+    id_ = desk.plans.view("idOf", plan.words())
+    assert desk.refused("open", plan, elsewhere) == ("NotSigned", id_, desk.payer.address.lower())
+    assert desk.plans.view("open", plan.words(), good, sender=desk.world.merchant) == id_
+
+
 def test_goods_given_back_reduce_what_is_owed_first(desk: Desk) -> None:
     plan = desk.open(funder=desk.funder, interest=4_000)
     desk.collect(plan)  # 26,000 of 104,000

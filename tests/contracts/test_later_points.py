@@ -350,6 +350,8 @@ def test_member_names_its_referrer_by_a_signature_that_works_once(till: Till) ->
     arguments = (EVE, ANN, 2**40)
     wrong = signed(till.referrals, KEY, "Refer", fields, name="Tillnet Referrals", chain_id=1)
     assert till.refused(till.referrals, "nameReferrer", *arguments, wrong) == "NotMember"
+    late = signed(till.referrals, KEY, "Refer", [*fields[:-1], ("deadline", "uint256", 1)], name="Tillnet Referrals")
+    assert till.refused(till.referrals, "nameReferrer", EVE, ANN, 1, late) == "SignatureExpired"
     signature = signed(till.referrals, KEY, "Refer", fields, name="Tillnet Referrals")
     assert till.refused(till.referrals, "nameReferrer", EVE, BOB, 2**40, signature) == "NotMember"
     till.referrals.send("nameReferrer", *arguments, signature, sender=till.stranger)

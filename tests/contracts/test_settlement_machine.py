@@ -10,6 +10,7 @@ from benchmarks.devchain import Chain
 from benchmarks.suite import Suite
 from benchmarks.world import Terms
 from tests.contracts.suite.books import BooksRules
+from tests.contracts.suite.coin_discount_rules import CoinDiscountRules
 from tests.contracts.suite.instalments_rules import InstalmentsRules
 from tests.contracts.suite.machine import joined
 from tests.contracts.suite.settlement_rules import SettlementRules
@@ -25,7 +26,7 @@ SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 SettlementMachine = joined("SettlementMachine", [SettlementRules, BooksRules], world=Suite)
-InstalmentsMachine = joined("InstalmentsMachine", [InstalmentsRules, BooksRules], world=Suite)
+InstalmentsMachine = joined("InstalmentsMachine", [InstalmentsRules, CoinDiscountRules, BooksRules], world=Suite)
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,8 @@ SETTINGS = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-BOOKS = "tests.contracts.suite.books"
-SuiteMachine = joined("SuiteMachine", mixins_of([*all_modules(), BOOKS]), world=Suite)
+BOOKS = ("tests.contracts.suite.books", "tests.contracts.suite.purses")
+SuiteMachine = joined("SuiteMachine", mixins_of([*all_modules(), *BOOKS]), world=Suite)
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,6 +1,10 @@
 """The scripts of other assets, of trade and of resale as a person runs them, in their order, with what goes wrong."""
 
+import contextlib
 import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -62,6 +66,8 @@ def test_payment_in_an_asset_from_its_listing_to_its_refund(market: Chain) -> No
     report_as_others(market, token, 6_500_000 * 10**6)
     out = shown(market, "report_price", "main", "WBTC", "65,010.00")
     assert row(out, "price of one") == "65,000.00" and "good for" in out
+    assert row(shown(market, "report_price", "show_feed", "WBTC"), "price of one") == "65,000.00"
+    assert row(shown(market, "pay_with_asset", "quote", "650.00", "WBTC"), "costs") == "0.01000000 WBTC"
     assert "NotAccepted" in told(market, "pay_with_asset", "main", "1", "123.45", "WBTC")
     shown(market, "set_asset_terms", "main", "1", "WBTC", "sale")
     dry = shown(market, "pay_with_asset", "main", "1", "123.45", "WBTC", "--dry-run")
@@ -152,14 +158,97 @@ def test_item_is_sold_on(market: Chain, tmp_path: Path, monkeypatch: pytest.Monk
     assert "is no receipt" in told(market, "offer_receipt", "main", str(receipt), "0", "9.00")
 
 
-def post_purchase(market: Chain) -> None:
-    """Member 7 pays 50.00 at merchant 1, with two items."""
+def test_sale_of_an_item_is_withdrawn_unwound_and_returned(
+    market: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seller, key = make_account(), tmp_path / "seller.json"
+    write_account(key, seller)
+    shown(market, "enrol_members", "main", "8")
+    shown(market, "enrol_members", "key", "8", seller.address)
+    web3_of(market).provider.make_request("anvil_setBalance", [seller.address, hex(10**18)])  # type: ignore[arg-type]
+    monkeypatch.setenv("TILLNET_MEMBER_KEY", str(key))
+    post_purchase(market, sequence=2, member=8)
+    receipt = tmp_path / "receipt.json"
+    items = [{"product": i.product, "quantity": i.quantity, "amount": i.amount} for i in ITEMS]
+    receipt.write_text(json.dumps({"payment": "1-2", "salt": SALT.hex(), "items": items}))
+    offer = ("offer_receipt", "main", str(receipt), "0", "9.00")
+    token = row(shown(market, *offer), "token")[:10]
+    assert "NotSeller" in told(market, "offer_receipt", "withdraw", token)
+    with monkeypatch.context() as patch:
+        patch.setenv("TILLNET_OPERATOR_KEY", str(key))
+        assert "withdrawn" in shown(market, "offer_receipt", "withdraw", token)
+    assert row(shown(market, *offer), "token")[:10] == token
+    shown(market, "buy_receipt", "main", token, "9.00")
+    with monkeypatch.context() as patch:
+        patch.setenv("TILLNET_OPERATOR_KEY", str(key))
+        assert "The buyer got 9.00 back." in shown(market, "offer_receipt", "unwind", token)
+        out = shown(market, "offer_coins", "make_for_member", "8", "1.5", "cash", "1.40")
+        assert (row(out, "sells"), row(out, "for")) == ("1.500000 TILL", "1.40 TCASH")
+    assert "it cannot be sold on" in shown(market, "offer_receipt", "returned", str(receipt), "0")
+    assert "Returned(" in told(market, *offer)
+
+
+def test_what_could_not_be_sent_is_claimed(market: Chain) -> None:
+    token = token_of(market)
+    report_as_others(market, token, 9_000_000 * 10**6)
+    shown(market, "report_price", "main", "WBTC", "90,000.00")
+    sale = row_number(shown(market, "pay_with_asset", "main", "1", "90.00", "WBTC"), "Sale")
+    offer = row_number(shown(market, "offer_coins", "make", "cash", "90.00", "WBTC", "0.001"), "Offer")
+    assert "NothingToDo" in told(market, "refund_asset", "claim", "WBTC")
+    with sending_nothing(market, token):
+        shown(market, "refund_asset", "main", sale)
+        shown(market, "offer_coins", "take", offer)
+    assert row(shown(market, "refund_asset", "claim", "WBTC"), "sent") == "0.00100000 WBTC"
+    # less the fee of 0.1 % that was set above
+    assert row(shown(market, "offer_coins", "claim", "WBTC"), "sent") == "0.00099900 WBTC"
+
+
+def test_day_is_released_when_its_refunds_are_over(market: Chain) -> None:
+    shown(market, "pay_with_asset", "main", "1", "90.00", "WBTC")
+    day = datetime.fromtimestamp(web3_of(market).eth.get_block("latest")["timestamp"], UTC).strftime("%Y-%m-%d")
+    assert "RefundWindowOpen" in told(market, "fund_gateway", "release", "WBTC", day)
+    before = row(shown(market, "fund_gateway", "show_vault", "WBTC"), "free to take")
+    wait(market, 32 * 86_400)
+    after = row(shown(market, "fund_gateway", "release", "WBTC", day), "free to take")
+    assert float(after.split()[0]) > float(before.split()[0])
+
+
+def row_number(text: str, title: str) -> str:
+    """The number in a table's title, such as Sale 4."""
+    found = re.search(rf"{title} (\d+)", text)
+    assert found, text
+    return found[1]
+
+
+@contextlib.contextmanager
+def sending_nothing(market: Chain, token: str) -> Iterator[None]:
+    """Meanwhile the token's `transfer` reverts, as that of one that was stopped; all else of it goes on."""
+    web3 = web3_of(market)
+    whole, elsewhere = web3.eth.get_code(Web3.to_checksum_address(token)), "5c" * 20
+    # its code lies elsewhere meanwhile and is delegated to, so that its storage stays where it is
+    refuse = "36600060003760003560e01c63a9059cbb14604557"
+    delegate = f"6000600036600073{elsewhere}5af43d600060003e604057"
+    stopped = f"{refuse}{delegate}3d6000fd5b3d6000f35b60006000fd"
+    for address, code in ((elsewhere, whole.hex()), (token, stopped)):
+        put_code(web3, address, code)
+    yield
+    put_code(web3, token, whole.hex())
+
+
+def put_code(web3: Web3, address: str, code: str) -> None:
+    """Lets an account have this code, both in hexadecimal digits."""
+    words = [f"0x{each.removeprefix('0x')}" for each in (address, code)]
+    web3.provider.make_request("anvil_setCode", words)  # type: ignore[arg-type]
+
+
+def post_purchase(market: Chain, *, sequence: int = 1, member: int = 7) -> None:
+    """A member pays 50.00 at merchant 1, with two items."""
     web3 = web3_of(market)
     payment = BatchPayment(
-        sequence=Sequence(1),
+        sequence=Sequence(sequence),
         merchant=MerchantId(1),
         terminal=TerminalNumber(0),
-        member=MemberId(7),
+        member=MemberId(member),
         time=int(web3.eth.get_block("latest")["timestamp"]),
         lines=(Line(amount=MinorUnits(5_000), rule_version=RuleVersion(1), tender=Tender.EXTERNAL),),
         items_root=items_root(ITEMS, SALT),

@@ -242,6 +242,7 @@ def test_who_gets_coin_for_gas_may_send_and_permit_accounts_says_who_may(
     assert f"{OWNER} send" in out and "everybody else nothing" in out
     both = f"{OWNER},{chain.folder / 'keys' / 'bridge.json'}"
     assert shown(chain, "permit_accounts", "deployer", both).count("send and create contracts") == 2
+    assert "create contracts" not in shown(chain, "permit_accounts", "permit", OWNER)
     assert "nothing" in shown(chain, "permit_accounts", "forbid", OWNER)
     monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(chain.folder / "keys" / "bridge.json"))
     assert "says who may send on this network" in told(chain, "permit_accounts", "permit", OWNER)

@@ -140,4 +140,35 @@ def test_discount_has_a_rate_a_bearer_and_a_fund(shop: Chain) -> None:
     out = shown(shop, "set_discount", "fund", "250.00")
     assert (row(out, "rate"), row(out, "platform's fund")) == ("5%", "250.00")
     assert row(shown(shop, "set_discount", "main", "4.5%"), "rate") == "4.5%"
+    assert row(shown(shop, "set_discount", "show"), "rate") == "4.5%"
     assert "is not nobody, merchant or platform" in told(shop, "set_discount", "bearer", "1", "me")
+
+
+def test_payable_is_paid_out(shop: Chain) -> None:
+    # the instalments of the plan above
+    assert row(shown(shop, "settle_merchant", "pay_out", "1", "9.00"), "paid out") == "9.00"
+    assert "InsufficientPayable" in told(shop, "settle_merchant", "pay_out", "1", "1,000,000.00")
+
+
+def test_member_s_plan_is_paid_refunded_and_shown(shop: Chain) -> None:
+    plan = id_in(shown(shop, "plan_instalments", "member", "1", "7", "120.00", "3"))
+    assert row(shown(shop, "plan_instalments", "collect", plan), "paid") == "40.00"
+    out = shown(shop, "plan_instalments", "refund", plan, "20.00")
+    assert row(out, "of the price given back") == row(out, "owed no more without payment") == "20.00"
+    assert row(shown(shop, "plan_instalments", "show", plan), "to pay off now") == "60.00"
+
+
+def test_plan_is_paid_by_a_funder_within_its_line(shop: Chain) -> None:
+    arguments = ("main", "1", "100.00", "2", "0", "1", "0", OPERATOR)
+    assert row(shown(shop, "plan_instalments", "line", "1", "150.00"), "merchant 1") == "150.00"
+    assert row(shown(shop, "plan_instalments", *arguments), "due now") == "50.00"
+    assert "LineTooShort" in told(shop, "plan_instalments", *arguments)
+
+
+def test_plan_is_written_off_after_three_missed_instalments(shop: Chain) -> None:
+    plan = id_in(shown(shop, "plan_instalments", "member", "1", "7", "30,000.00", "3"))
+    for missed in ("1", "2", "3"):
+        assert "NotDefaultable" in told(shop, "plan_instalments", "write_off", plan)
+        assert row(shown(shop, "plan_instalments", "collect", plan), "last period missed") == missed
+        wait(shop, 31 * DAY)
+    assert row(shown(shop, "plan_instalments", "write_off", plan), "state") == "in default"

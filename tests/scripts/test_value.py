@@ -54,8 +54,11 @@ def test_cards_from_issue_to_replacement(shop: Chain) -> None:
     assert row(shown(shop, "fund_value", "main", "starting", "100.00"), "starting") == "100.00"
     shown(shop, "manage_card", "start", "101")
     assert row(shown(shop, "manage_card", "lock", "101"), "good at a till") == "no"
+    assert row(shown(shop, "manage_card", "unlock", "101"), "good at a till") == "yes"
+    assert row(shown(shop, "manage_card", "lock", "101"), "state") == "held"
     out = shown(shop, "manage_card", "replace", "101", "102")
     assert (row(out, "state"), row(out, "member")) == ("active", "7")
+    assert row(shown(shop, "manage_card", "show", "101"), "replaced by") == "102"
     assert "There is no card 103" in told(shop, "manage_card", "show", "103")
     assert "No member 9 is registered" in told(shop, "manage_card", "activate", "102", "9")
 
@@ -122,8 +125,10 @@ def test_points_are_bought_with_a_bonus_and_on_credit(shop: Chain) -> None:
     assert row(shown(shop, "settle_points", "main", "1", "20.00"), "owed") == "30.00"
     wait(shop, 30 * DAY)
     assert row(shown(shop, "settle_points", "collect", "1"), "owed") == "0.00"
+    assert row(shown(shop, "settle_points", "show", "1"), "term") == "30 days"
     assert "Merchant 1 owes nothing" in told(shop, "settle_points", "main", "1", "all")
     assert row(shown(shop, "fund_value", "take", "credit", "100.00", ELSEWHERE), "credit") == "400.00"
+    assert row(shown(shop, "fund_value", "show"), "credit") == "400.00"
 
 
 def test_corrections_take_two_people(shop: Chain, second: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +152,7 @@ def test_tiers_discounts_and_closing(shop: Chain) -> None:
     assert row(shown(shop, "review_tiers", "main", "7"), "7")
     out = shown(shop, "set_card_discount", "main", "1", "10%", "1")
     assert "10%" in out
+    assert "10%" in shown(shop, "set_card_discount", "show", "1")
     assert "UnknownKind(kind=9)" in told(shop, "set_card_discount", "main", "1", "10%", "9")
     assert "10%" not in shown(shop, "set_card_discount", "end", "1", "1")
     out = shown(shop, "manage_card", "close", "102", "1", "I give up my card. 7")
@@ -190,3 +196,35 @@ def test_key_and_groups_are_given_by_two(shop: Chain, second: str, monkeypatch: 
     assert "NotMemberKey" in told(shop, "enrol_members", "change_key", "9", first)
     assert row(shown(shop, "grant_groups", "approve", "1", first, "finance"), first) == "finance"
     assert "NotProposed" in told(shop, "grant_groups", "approve", "1", first, "all")
+    monkeypatch.delenv("TILLNET_OPERATOR_KEY")
+    assert f"Member 9 signs by {first}" in shown(shop, "enrol_members", "change_key", "9", first)
+
+
+def test_merchant_s_person_proposes_points(shop: Chain) -> None:
+    shown(shop, "enrol_members", "main", "10")
+    shown(shop, "set_limits", "correct", "grant", "50", "1")
+    propose = ("correct_points", "propose_as_merchant")
+    assert "a merchant proposes a grant or a clawback" in told(shop, *propose, "give", "10", "1", "why", "1").lower()
+    out = shown(shop, "correct_points", "propose_as_merchant", "grant", "10", "2.5", "waited long", "1")
+    assert (row(out, "what"), row(out, "amount"), row(out, "status")) == ("grant", "2.500000", "open")
+    number = re.search(r"Correction (\d+)", out)
+    assert number is not None
+    shown(shop, "correct_points", "cancel", number[1])
+    assert row(shown(shop, "correct_points", "show", number[1]), "status") == "cancelled"
+
+
+def test_card_expires_when_its_days_are_over(shop: Chain) -> None:
+    shown(shop, "enrol_members", "main", "11")
+    shown(shop, "manage_card", "kind", "2", "0", "1", "100%", "0")
+    shown(shop, "manage_card", "issue", "2", "201")
+    assert row(shown(shop, "manage_card", "activate", "201", "11"), "good at a till") == "yes"
+    assert "NotExpiredYet" in told(shop, "manage_card", "expire", "201")
+    wait(shop, 2 * DAY)
+    assert row(shown(shop, "manage_card", "expire", "201"), "state") == "expired"
+
+
+def test_limit_and_programme_are_shown_and_stopped(shop: Chain) -> None:
+    assert row(shown(shop, "set_limits", "show", "recharge", "1"), "a day") == "1,500.00"
+    assert "no programme of their own" in shown(shop, "set_rebate", "choose", "1", "0")
+    assert row(shown(shop, "set_rebate", "show", "1"), "promises") == "yes"
+    assert row(shown(shop, "set_rebate", "stop", "1"), "promises") == "no more"

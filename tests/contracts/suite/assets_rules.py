@@ -14,7 +14,10 @@ from tests.contracts.suite.market_world import (
     FEE,
     NOTHING,
     PRETENDS,
+    RE_ENTERS,
     REFUSES,
+    REVERTS,
+    STUCK,
     bazaar_of,
     check_pull,
     undone_if_refused,
@@ -172,7 +175,7 @@ class AssetsRules:
             with undone_if_refused(self.twin.model, model):
                 back = model.refund(sale, amount)
                 habit = self._habit_of(sale.asset)
-                if back and (habit == FALSE or (habit == REFUSES and sale.payer == bazaar_of(self).payers[0])):
+                if back and (habit in STUCK or (habit == REFUSES and sale.payer == bazaar_of(self).payers[0])):
                     key = (sale.asset, sale.payer)
                     model.claims[key] = model.claims.get(key, 0) + back
 
@@ -195,10 +198,23 @@ class AssetsRules:
         def follow() -> None:
             with undone_if_refused(self.gateway_model):
                 self.gateway_model.take_asset(name, amount)
-                if self._habit_of(name) == FALSE:
-                    raise Refused("SafeERC20FailedOperation")
+                if (habit := self._habit_of(name)) in STUCK:
+                    raise Refused(STUCK[habit])
 
         self._assets_act(bazaar_of(self).gateway, "takeAsset", name, amount, self.twin.world.holder, model=follow)
+
+    @rule(asset=which, amount=st.sampled_from([0, 1, 10**4, 10**15]))
+    def add_asset(self, asset: int, amount: int) -> None:
+        name, model = self.assets[asset], self.gateway_model
+
+        def follow() -> None:
+            if not amount:
+                raise Refused("NothingToDo")
+            check_pull(self._habit_of(name), amount)
+            model.assets[name].free += amount
+
+        payer = bazaar_of(self).payers[0]
+        self.twin.act(bazaar_of(self).gateway, "addAsset", name, amount, model=follow, sender=payer)
 
     @precondition(lambda self: self.assets_sold)
     @rule(data=st.data())
@@ -217,11 +233,22 @@ class AssetsRules:
         )
         model.terms[merchant, name] = refunds
 
-    @rule(habit=st.sampled_from([0, 0, 0, FEE, FALSE, NOTHING, REFUSES, PRETENDS]))
-    def misbehave(self, habit: int) -> None:
+    @rule(
+        habit=st.sampled_from([0, 0, 0, FEE, FALSE, NOTHING, RE_ENTERS, RE_ENTERS, REFUSES, PRETENDS, REVERTS]),
+        into_gateway=st.booleans(),
+    )
+    def misbehave(self, habit: int, into_gateway: bool) -> None:
         market = bazaar_of(self)
-        market.behave(habit, refused=market.payers[0])
+        self.called_back = market.gateway if into_gateway else market.exchange
+        self.habit_since = int(self.twin.chain.request("eth_blockNumber"), 16) + 1
+        market.behave(habit, refused=market.payers[0], into=self.called_back)
         self.habit = habit
+
+    @invariant()
+    def nobody_is_entered_again(self) -> None:
+        """A token that calls back while it moves finds the contract locked that moves it."""
+        if self.habit == RE_ENTERS:
+            bazaar_of(self).check_calls_back(self.called_back, self.habit_since)
 
     @invariant()
     def gateway_keeps_its_books(self) -> None:

@@ -21,6 +21,8 @@ from tests.contracts.worlds import CLOSED, FROZEN, LOCKED, MEMBERS, POOR, RICH, 
 
 some_members = st.sampled_from([*MEMBERS, *MEMBERS, LOCKED, FROZEN, STRANGER])
 some_merchants = st.sampled_from([RICH, RICH, POOR, TIERED, CLOSED])
+OPERATOR, KEY, WALLET = "operator", "key", "wallet"
+"""Who passes a coupon on: the operator for a member, the member's key, or the key as of any ERC-721 token."""
 sums = st.sampled_from([1, 99, 1_000, 12_345, 70_000])
 CAMPAIGNS = (
     Terms(incentive=333, first=2_001, distributors=1_999, member=3_003),
@@ -64,8 +66,8 @@ class CouponsRules:
         twin.post(*(twin.payment(merchant, MEMBERS[3], stored(1_500)) for merchant in (RICH, POOR)))
         self.coupon_sales: dict[int, list[Leaf]] = {}
         # a trail of some length, and write-offs by others than the first merchant: paid for, owed, and its own
-        self._pass(coupon_id(1, 0, 0), [MEMBERS[3], MEMBERS[4]], own=False)
-        self._pass(coupon_id(3, 0, 0), [MEMBERS[4]], own=False)
+        self._pass(coupon_id(1, 0, 0), [MEMBERS[3], MEMBERS[4]], how=OPERATOR)
+        self._pass(coupon_id(3, 0, 0), [MEMBERS[4]], how=OPERATOR)
         for campaign, serial, merchant in ((1, 0, TIERED), (1, 1, RICH), (1, 2, POOR), (2, 0, RICH), (3, 0, TIERED)):
             self._at_till(coupon_id(campaign, 0, serial), merchant, 12_345, lines=True)
 
@@ -111,12 +113,16 @@ class CouponsRules:
             model=lambda: self.desk.give(holder, coupon, member), sender=self.twin.world.merchant,
         )  # fmt: skip
 
-    @rule(data=st.data(), receivers=st.lists(some_members, min_size=1, max_size=4), own=st.booleans())
-    def pass_coupon_on(self, data: st.DataObject, receivers: list[MemberId], own: bool) -> None:
+    @rule(
+        data=st.data(),
+        receivers=st.lists(some_members, min_size=1, max_size=4),
+        how=st.sampled_from([OPERATOR, KEY, WALLET]),
+    )
+    def pass_coupon_on(self, data: st.DataObject, receivers: list[MemberId], how: str) -> None:
         fresh = [each for each, it in self.desk.coupons.items() if it.trail[-1][0] == MEMBER and not it.uses]
-        self._pass(data.draw(st.sampled_from(fresh) if fresh else self._coupons(MEMBER)), receivers, own)
+        self._pass(data.draw(st.sampled_from(fresh) if fresh else self._coupons(MEMBER)), receivers, how)
 
-    def _pass(self, coupon: int, receivers: list[MemberId], own: bool) -> None:
+    def _pass(self, coupon: int, receivers: list[MemberId], how: str) -> None:
         for receiver in receivers:
             kind, holder = self._owner(coupon)
             sender = holder if kind == MEMBER else MEMBERS[0]
@@ -124,7 +130,11 @@ class CouponsRules:
             def passed(sender: int = sender, receiver: int = receiver) -> None:
                 self.desk.pass_on(coupon, sender, receiver)
 
-            if own:
+            if how == WALLET and kind == MEMBER:
+                key = key_of(self.twin, MemberId(sender))
+                ends = ["0x" + member_owner(MemberId(each)).hex() for each in (sender, receiver)]
+                self.twin.act(self.coupons, "transferFrom", *ends, coupon, model=passed, sender=key)
+            elif how == KEY:
                 key = key_of(self.twin, MemberId(sender))
                 self.twin.act(self.coupons, "passOn", coupon, sender, receiver, 0, b"", model=passed, sender=key)
             else:

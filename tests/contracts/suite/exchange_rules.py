@@ -11,8 +11,8 @@ from tests.contracts.doors_model import holder_of
 from tests.contracts.model import Refused
 from tests.contracts.suite.exchange_model import NOBODY, Coins, ExchangeModel, Offer
 from tests.contracts.suite.market_world import (
-    FALSE,
     REFUSES,
+    STUCK,
     bazaar_of,
     check_pull,
     undone_if_refused,
@@ -144,6 +144,21 @@ class ExchangeRules:
         contract = bazaar_of(self).exchange
         self.twin.act(contract, "cancel", offer.words(), model=follow, sender=account)
 
+    @precondition(lambda self: any(offer.member for offer in self.exchange_offers))
+    @rule(data=st.data(), sender=st.sampled_from([0, 0, 1]))
+    def cancel_offer_for_member(self, data: Any, sender: int) -> None:
+        offers = [offer for offer in self.exchange_offers if offer.member]
+        offer = offers[data.draw(st.integers(0, len(offers) - 1))]
+
+        def follow() -> None:
+            if sender:
+                raise Refused("NotMember")
+            with undone_if_refused(self.twin.model, self.exchange_model):
+                self.exchange_model.cancel(offer, self.exchange_model.receiver(offer))
+
+        contract = bazaar_of(self).exchange
+        self.twin.act(contract, "cancelForMember", offer.words(), 0, b"", model=follow, sender=self.traders[sender])
+
     @rule(token=st.integers(0, 4))
     def take_exchange_fees(self, token: int) -> None:
         name, to = self.exchange_tokens[token], self.twin.world.holder
@@ -151,8 +166,8 @@ class ExchangeRules:
         def follow() -> None:
             with undone_if_refused(self.twin.model, self.exchange_model):
                 self.exchange_model.take_fees(name, to)
-                if self._habit(name) == FALSE:
-                    raise Refused("SafeERC20FailedOperation")
+                if (habit := self._habit(name)) in STUCK:
+                    raise Refused(STUCK[habit])
 
         self._exchange_act("takeFees", name, to, model=follow)
 
@@ -205,7 +220,7 @@ class ExchangeRules:
     def _sent(self, token: str, owner: str, amount: int) -> None:
         """What a send of the exchange becomes: gone, or a claim."""
         habit = self._habit(token)
-        if amount and (habit == FALSE or (habit == REFUSES and owner == bazaar_of(self).payers[0])):
+        if amount and (habit in STUCK or (habit == REFUSES and owner == bazaar_of(self).payers[0])):
             claims = self.exchange_model.claims
             claims[token, owner] = claims.get((token, owner), 0) + amount
 

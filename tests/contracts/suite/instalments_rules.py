@@ -1,37 +1,30 @@
-"""What can happen to plans of instalments, and to the coin's discount."""
+"""What can happen to plans of instalments."""
 
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from benchmarks.devchain import Reverted
 from benchmarks.escrow import HOUR, NOBODY, payer_of
-from benchmarks.world import STREAM
 from tests.contracts.suite.instalments_model import Plan, Plans
 from tests.contracts.twin import Twin
 from tests.contracts.worlds import LOCKED, MEMBERS, RICH, TIERED
 
 PURSE = 30_000
-FUND = 3_000
 DAY = 86_400
 WHO = ("carl", "fund")
 
 
 class InstalmentsRules:
-    """Plans of one purse and of members, with and without a funder; discounts that the platform bears."""
+    """Plans of one purse and of members, with and without a funder."""
 
     twin: Twin
 
     def setup_instalments(self) -> None:
-        """A payer and a funder with cash, a line, a fund for discounts."""
+        """A payer and a funder with cash, and a line."""
         twin, world = self.twin, self.twin.world
         self.plans_: Any = world["InstalmentPlans"]  # type: ignore[index]
-        self.discount: Any = world["CoinDiscount"]  # type: ignore[index]
         self.planned = Plans(ledger=twin.model)
-        self.discount_fund = FUND
-        self.discount_allowance = {RICH: 2_000, TIERED: 0}
-        self.discounted = 0
         for name in WHO:
             address = payer_of(name).address
             self.planned.cash[address] = PURSE
@@ -41,14 +34,10 @@ class InstalmentsRules:
         self.planned.lines[RICH] = 20_000
         for member in (*MEMBERS, LOCKED):
             self.twin.give_key(member, payer_of(f"member {member}").address)
-        self._plan_set_up(world.cash, "approve", self.discount.address, FUND)
-        self._plan_set_up(self.discount, "fillFund", FUND)
-        self._plan_set_up(self.discount, "setAllowance", RICH, 2_000)
-        self._plan_set_up(self.discount, "setBearer", RICH, 2, sender=world.merchant)
 
     def cash_owed_instalments(self) -> dict[str, int]:
-        """Plans hold nothing; the discount its fund."""
-        return {"InstalmentPlans": 0, "CoinDiscount": self.discount_fund}
+        """Plans hold nothing."""
+        return {"InstalmentPlans": 0}
 
     @rule(data=st.data())
     def open_plan(self, data: st.DataObject) -> None:
@@ -110,34 +99,6 @@ class InstalmentsRules:
             model=lambda: self.planned.write_off(id_, sender, finance=merchant),
         )  # fmt: skip
 
-    @rule(paid=st.integers(0, 20_000), less=st.sampled_from([0, 0, 0, 1, -1]), merchant=st.sampled_from([RICH, TIERED]))
-    def give_discount(self, paid: int, less: int, merchant: int) -> None:
-        discount = max(paid * 500 // 9_500 - less, 0)
-        self.discounted += 1
-        # sequences that no payment of the ledger uses
-        act = (STREAM, 2**63 + self.discounted, merchant, 0, 1, self.twin.now, paid, paid, 10**6, b"\1" * 32)
-        reason = 0
-        if merchant != RICH or not paid:
-            reason = 34
-        elif not discount or discount > (paid + discount) * 500 // 10_000:
-            reason = 35
-        elif discount > self.discount_allowance[RICH]:
-            reason = 36
-        elif discount > self.discount_fund:
-            reason = 37
-        self.twin.tick()
-        ledger = self.twin.chain.impersonate(self.twin.ledger.address)
-        body = bytes([8]) + discount.to_bytes(6, "big")
-        try:
-            self.discount.send("applyAct", act, body, sender=ledger)
-        except Reverted as reverted:
-            assert (reverted.error, reverted.values) == ("ActRefused", (reason,))
-            return
-        assert reason == 0
-        self.discount_fund -= discount
-        self.discount_allowance[RICH] -= discount
-        self.twin.model.credit_payable(RICH, discount)
-
     @invariant()
     def plans_stand_where_the_model_says(self) -> None:
         """The newest of them, and the cash of payer and funder."""
@@ -149,7 +110,6 @@ class InstalmentsRules:
             address = payer_of(name).address
             assert self.twin.world.cash.view("balanceOf", address) == self.planned.cash[address]
         assert self.planned.cash[payer_of("carl").address] <= PURSE
-        assert self.discount.view("fund") == self.discount_fund
 
     def _any_plan(self, data: Any) -> tuple[bytes, Plan]:
         id_ = data.draw(st.sampled_from(sorted(self.planned.plans)[-5:]))

@@ -15,6 +15,8 @@ from tests.contracts.twin import Twin
 REPORTER_ROLE: Final = 7
 FEE, FALSE, NOTHING, RE_ENTERS, REFUSES, PRETENDS, REVERTS = range(1, 8)
 """Habits of contracts/testing/HostileToken.sol; 0 is none."""
+STUCK: Final = {FALSE: "SafeERC20FailedOperation", REVERTS: "0x"}
+"""Habits with which nothing moves, and what a transaction that needs it ends with; 0x: without a reason."""
 PLENTY: Final = 2**120
 
 
@@ -59,11 +61,28 @@ class Bazaar:
         for reporter in self.reporters:
             self.send(self.world.access, "grantRole", REPORTER_ROLE, reporter, 0)
 
-    def behave(self, habit: int, refused: str | None = None) -> None:
-        """The dollar's habit from now on, and whom it refuses."""
+    def behave(self, habit: int, refused: str | None = None, into: Contract | None = None) -> None:
+        """The dollar's habit from now on, whom it refuses, and into which contract it calls back."""
+        if into is not None:
+            call = into.interface.encode("claim", self.dollar.address, self.thief)
+            self.send(self.dollar, "setCall", into.address, bytes.fromhex(call[2:]))
         self.send(self.dollar, "behave", habit, 6)
         if refused:
             self.send(self.dollar, "refuse", refused, True)
+
+    def check_calls_back(self, into: Contract, since: int) -> None:
+        """What the dollar's call into a contract ended with, when it moved last in a block from this one on."""
+        wanted = {"address": self.dollar.address, "fromBlock": hex(since), "toBlock": "latest"}
+        logs = self.twin.chain.request("eth_getLogs", wanted)
+        moves = [event for event in map(self.dollar.interface.event, logs) if event and event.name == "Transfer"]
+        if not moves:
+            return
+        assert not self.dollar.view("worked")
+        inside = into.address.lower() in (moves[-1].args["from"].lower(), moves[-1].args["to"].lower())
+        error = into.interface.errors["0x" + bytes(self.dollar.view("answer"))[:4].hex()]["name"]
+        # the contract that moves it is locked; in another one there is nothing for the token
+        nothing = "NothingToDo" if into is self.gateway else "NothingToClaim"
+        assert error == ("ReentrancyGuardReentrantCall" if inside else nothing)
 
 
 def refusal(call: Callable[[], Any]) -> tuple[str, tuple[Any, ...]]:
@@ -95,8 +114,8 @@ def _shared(model: Any) -> dict[int, Any]:
 
 def check_pull(habit: int, amount: int) -> None:
     """What becomes of a pull of a token with this habit."""
-    if habit == FALSE:
-        raise Refused("SafeERC20FailedOperation")
+    if habit in STUCK:
+        raise Refused(STUCK[habit])
     if (habit == PRETENDS and amount) or (habit == FEE and amount >= 100):
         raise Refused("NotReceived")
 

@@ -8,10 +8,10 @@ from hypothesis.stateful import rule
 from node.domain.ids import MemberId
 from tests.contracts.model import Refused
 from tests.contracts.suite.cards_model import ACTIVE, EXPIRED, HELD, ISSUED, MINE, CardsModel
-from tests.contracts.suite.value_model import ValueModel
+from tests.contracts.suite.value_model import ValueModel, sound
 from tests.contracts.suite.value_rules import ADDRESS, some_members
 from tests.contracts.twin import Twin
-from tests.contracts.worlds import RICH
+from tests.contracts.worlds import POOR, RICH
 
 
 class ValueCardsRules:
@@ -91,6 +91,35 @@ class ValueCardsRules:
         else:
             self._value_operate("StoredValue", "closeCardAt", card, RICH, b"\1" * 32,
                           model=lambda: self.value_book.close(card, RICH))  # fmt: skip
+
+    @rule(amount=st.sampled_from([0, 1, 900, 10**6]))
+    def withdraw_starting_fund(self, amount: int) -> None:
+        def model() -> None:
+            sound(amount)
+            if amount > self.value_book.starting_fund:
+                raise Refused("FundTooSmall")
+            self.value_book.starting_fund -= amount
+
+        self._value_operate("StoredValue", "withdrawStartingFund", amount, ADDRESS, model=model)
+
+    @rule(
+        shop=st.sampled_from([RICH, POOR]),
+        member=some_members,
+        more=st.sampled_from([0, 0, 0, 1]),
+        share=st.integers(1, 3),
+    )
+    def forgive_value_arrears(self, shop: int, member: MemberId, more: int, share: int) -> None:
+        owed = self.value_book.arrears.get((shop, member), 0)
+        amount = owed // share + more
+
+        def model() -> None:
+            if not 0 < amount <= owed:
+                raise Refused("NothingDue")
+            self.value_book._owe(shop, member, -amount)
+
+        self._value_send(
+            "StoredValue", "forgiveValueArrears", shop, member, amount, sender=self.twin.world.merchant, model=model
+        )
 
     @rule(data=st.data())
     def pay_starting_value(self, data: st.DataObject) -> None:
