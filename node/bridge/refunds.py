@@ -120,8 +120,12 @@ class Refunds:
         if not chosen:
             return None
         while True:
-            calldata = post_refunds(self._stream, [refund for _, refund in chosen])
-            if len(calldata) <= self._settings.max_bytes or len(chosen) == 1:
+            refunds = [refund for _, refund in chosen]
+            calldata = post_refunds(self._stream, refunds)
+            gas = self._gas(refunds, calldata)
+            # a transaction above the network's cap would be refused for good, and its nonce hold up all after it
+            fits = len(calldata) <= self._settings.max_bytes and gas <= self._settings.max_gas
+            if fits or len(chosen) == 1:
                 break
             chosen = chosen[: len(chosen) // 2]
         for reversal, _ in chosen:
@@ -131,12 +135,14 @@ class Refunds:
             kind=Kind.REVERSAL,
             sequences=tuple(reversal.sequence for reversal, _ in chosen),
             data=calldata,
-            gas=self._settings.gas_base
-            + self._extra_gas
-            + sum(self._settings.gas_refund * (1 + len(refund.lines)) for _, refund in chosen)
-            + 16 * len(calldata),
+            gas=min(gas, self._settings.max_gas),
         )
         return formed, [reversal for reversal, _ in chosen]
+
+    def _gas(self, refunds: Many[Refund], calldata: bytes) -> int:
+        settings = self._settings
+        undone = sum(settings.gas_refund * (1 + len(refund.lines)) for refund in refunds)
+        return settings.gas_base + self._extra_gas + undone + 16 * len(calldata)
 
     def _forget(self, reversal: ReversalEntry) -> None:
         self._begun.discard(reversal.sequence)

@@ -6,12 +6,14 @@ from hypothesis import strategies as st
 from node.bridge.batch import Batcher, encode
 from node.bridge.entry import PaymentEntry, ReversalEntry, entry_of, pack_payment
 from node.bridge.finality import payments_in_order
+from node.bridge.journal.reading import Original
 from node.bridge.refunds import Refunds
 from node.chain.ledger import batch_of
 from node.config import BatchSettings
 from node.domain.batch_format import decode_batch, encode_batch, for_batch, make_batch
-from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
-from node.domain.payment import Payment, Tender
+from node.domain.ids import Hash32, MemberId, MinorUnits, Sequence, StreamId
+from node.domain.leaf import LEAF_BYTES
+from node.domain.payment import Payment, Status, Tender
 from tests.offchain.bridge_out.makers import line, payment
 
 STREAM = StreamId(3)
@@ -128,3 +130,25 @@ def test_withdraw_is_false_when_somebody_withdrew_it_before() -> None:
     refunds.wait(refund)
     assert refunds.begin(refund)
     assert [refunds.withdraw(refund), refunds.withdraw(refund)] == [True, False]
+
+
+def test_refunds_never_ask_for_more_gas_than_a_transaction_may() -> None:
+    """Reversals of payments with several lines: the network would refuse such a transaction for good."""
+    limits, count, lines = BatchSettings(), 40, 4
+    refunds = Refunds(limits, STREAM)
+    leaves = b"".join(
+        (bytes(5) + sequence.to_bytes(8, "big")).ljust(LEAF_BYTES, b"\0")
+        for sequence in range(1, count + 1)
+        for _ in range(lines)
+    )
+    root = Hash32(b"\x01" * 32)
+    for original in range(1, count + 1):
+        reversal = ReversalEntry(
+            sequence=Sequence(100 + original), original=Sequence(original), member=MemberId(7), received_at=0
+        )
+        refunds.wait(reversal)
+        assert refunds.begin(reversal)
+        refunds.original_final(reversal, Original(sequence=original, status=Status.FINAL, root=root, leaves=leaves))
+    batches = [formed for formed, _ in iter(refunds.take, None)]
+    assert [sequence for formed in batches for sequence in formed.sequences] == list(range(101, 101 + count))
+    assert len(batches) > 2 and max(formed.gas for formed in batches) <= limits.max_gas
