@@ -18,6 +18,8 @@ from node.iso8583.packager import UnreadableMessage
 
 _LOG = structlog.get_logger(__name__)
 _MAX_UNREADABLE: Final = 3
+_TURN: Final = 16
+"""Messages that a connection may begin before the others have their turn: one that floods holds nobody up."""
 Answering = Callable[[bytes], Awaitable[bytes | None]]
 
 
@@ -53,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._presented: Presented | None = None
         self._unreadable = 0
-        self._full = self._paused = self._stopped = False
+        self._full = self._paused = self._stopped = self._next_turn = False
         self._choked: float | None = None
         self._began: float | None = None
         self._heard = self._loop.time()
@@ -134,17 +136,28 @@ class Connection(asyncio.Protocol):
         return frozenset(self._tasks)
 
     def _start(self) -> None:
-        while self._waiting and len(self._tasks) < self._limits.max_in_flight:
+        room = self._limits.max_in_flight - len(self._tasks)
+        for _ in range(0 if self._next_turn else min(room, _TURN, len(self._waiting))):
             task = self._loop.create_task(self._serve(self._waiting.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._finished)
         self._full = bool(self._waiting)
+        if room > _TURN:
+            self._ask_for_a_turn()
         self._throttle()
+
+    def _ask_for_a_turn(self) -> None:
+        if self._full and not self._next_turn:
+            self._next_turn = True
+            self._loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._next_turn = False
+        self._start()
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if self._full:
-            self._start()
+        self._ask_for_a_turn()
 
     def _throttle(self) -> None:
         pause = self._full or self._stopped or self._choked is not None

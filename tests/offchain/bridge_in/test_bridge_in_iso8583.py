@@ -377,6 +377,26 @@ async def test_pipelined_messages_are_answered_as_they_finish_and_bounded_in_fli
     assert len({reply.payment_id for reply in replies}) == 40
 
 
+async def test_connection_that_floods_lets_others_have_their_turn(
+    listen, terminal: PosTerminal, journal: FakeJournal
+) -> None:
+    journal.gate = asyncio.Event()
+    flood = 400
+    async with listen(max_in_flight=flood) as listener:
+        greedy, other = await listener.connect(), await listener.connect()
+        waiting = [asyncio.ensure_future(greedy.purchase(terminal, **GOOD)) for _ in range(flood)]
+        async with asyncio.timeout(5):
+            while journal.waiting == 0:
+                await asyncio.sleep(0)
+            assert (await other.sign_on(terminal)).approved
+            begun = journal.waiting
+            while journal.waiting < flood:
+                await asyncio.sleep(0)
+        journal.gate.set()
+        assert all(reply.approved for reply in await asyncio.gather(*waiting))
+    assert begun < flood / 2
+
+
 @pytest.mark.parametrize("fields", Fields)
 async def test_every_message_of_a_mixture_gets_exactly_one_reply(
     listen, terminal: PosTerminal, thief: PosTerminal, fields: Fields
