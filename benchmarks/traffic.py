@@ -135,9 +135,8 @@ class Traffic:
         while True:
             await asyncio.sleep(1)
             now = time.monotonic()
-            old = [
-                entry for entry in list(self.waiting.values())[:AGAIN_AT_ONCE] if now - entry.tried_at > AGAIN_SECONDS
-            ]
+            # the oldest first: those of an account that come after a lost one wait for it
+            old = [entry for entry in self.waiting.values() if now - entry.tried_at > AGAIN_SECONDS][:AGAIN_AT_ONCE]
             for entry in old:
                 entry.tried_at = now
             await asyncio.gather(*(self._send(entry) for entry in old))
