@@ -23,8 +23,8 @@ from node.domain.totals import Totals
 class Submit(Protocol):
     """Puts a verified message into the journal and waits for its answer."""
 
-    async def __call__(self, entry: Entry, sealed: bytes) -> Answer:
-        """The answer, in time; `sealed` is kept unread. Raises errors of the tree."""
+    async def __call__(self, entry: Entry, basket: bytes) -> Answer:
+        """The answer, in time; `basket` is kept sealed. Raises errors of the tree."""
         ...
 
 

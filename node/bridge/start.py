@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ from node.bridge.failpoint import FailPoint
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.store import Journal
+from node.bridge.lines.keys import custodian
+from node.bridge.lines.vault import Vault
 from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
 from node.bridge.posting_key import open_signer
@@ -173,15 +176,20 @@ async def _open_journal(
     def on_entry(entry: PaymentEntry | ReversalEntry) -> None:
         relay[0].on_entry(entry)
 
+    stream = StreamId(settings.stream.id)
+    vault = Vault(stream, custodian(settings.journal.lines_key_file), os.urandom)
     journal = await Journal.open(
         settings.journal,
-        stream=StreamId(settings.stream.id),
+        stream=stream,
         on_entry=on_entry,
         enrol=settings.batch.enrol,
         fence=ownership.fence,
         shared=bool(settings.journal.url),
+        vault=vault,
         passed=failpoint.passed,
     )
+    while await journal.insist(vault.seal_old):
+        pass
     return journal, relay
 
 

@@ -158,7 +158,7 @@ class Exchange:
             if mti in RECONCILIATION_TYPES:
                 return await answer_reconciliation(message, parties, self._ports, rules, received)
             verified = verify_reversal(message, parties, rules, received)
-            return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
+            return answer_reply(message, await self._ports.submit(verified.entry, verified.basket))
         if rules.sign_on and not row.advice:
             self._check_signed_on(parties.terminal.id)
         if row.operation is Operation.INQUIRY:
@@ -175,7 +175,7 @@ class Exchange:
     async def _submit(self, message: Message, verified: Verified) -> Message:
         entry = verified.entry
         try:
-            answer = await self._ports.submit(entry, verified.sealed)
+            answer = await self._ports.submit(entry, verified.basket)
         except ReversedBefore:
             if not (isinstance(entry, Payment) and entry.advice):
                 raise

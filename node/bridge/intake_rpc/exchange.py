@@ -143,7 +143,7 @@ class RpcExchange:
         try:
             verified = method.verify(proved)
             await self._admit(verified.entry, proved, pin_block)
-            return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
+            return rpc_result(await self._ports.submit(verified.entry, verified.basket))
         except DuplicateOtherBody:
             # another copy came first, with another PIN block or card: what that one is answered stands
             raise

@@ -41,14 +41,14 @@ __all__ = ["NO_TIME", "Admission", "Admitter"]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A verified message with what is to be kept for it; `received_at` in milliseconds.
+    """A verified message with its line items as verify packed them; `received_at` in milliseconds.
 
     `block` is that of the Registry by which it was verified; `forwarded` says that another stream's bridge took it in
     (handed.py).
     """
 
     message: Entry
-    sealed: bytes
+    basket: bytes
     received_at: int
     block: int = 0
     forwarded: bool = False
@@ -66,25 +66,53 @@ class History(Protocol):
         ...
 
 
-class Admitter:
-    """Numbers the entries of one stream. `next` is the sequence of the next one."""
+class Keeps(Protocol):
+    """Seals the line items of payments for their merchants (lines/vault.py)."""
 
-    def __init__(self, next_sequence: int, *, enrol: bool = False, history: History | None = None) -> None:
+    def begin(self, connection: Connection) -> None:
+        """A group of admissions begins."""
+        ...
+
+    def seal(self, connection: Connection, payment: Payment, sequence: ids.Sequence, admission: Admission) -> bytes:
+        """What stands for the items beside the payment; empty without items."""
+        ...
+
+    def committed(self) -> None:
+        """What `seal` wrote is on the disk."""
+        ...
+
+    def rolled_back(self) -> None:
+        """It is not."""
+        ...
+
+
+class Admitter:
+    """Numbers the entries of one stream. `next` is the sequence of the next one. Without `vault` no items are kept."""
+
+    def __init__(
+        self, next_sequence: int, *, enrol: bool = False, history: History | None = None, vault: Keeps | None = None
+    ) -> None:
         self.next = self._committed = next_sequence
-        self._enrol, self._history = enrol, history
+        self._enrol, self._history, self._vault = enrol, history, vault
 
     def committed(self) -> None:
         """The SQL transaction that the last admissions were in is on the disk."""
         self._committed = self.next
+        if self._vault is not None:
+            self._vault.committed()
 
     def rolled_back(self) -> None:
         """It is not: its numbers are free again."""
         self.next = self._committed
+        if self._vault is not None:
+            self._vault.rolled_back()
 
     def admit(self, connection: Connection, group: Sequence[Admission]) -> list[Admitted | TillnetError]:
         """What became of each message of the group, in order; their rows are inserted, not yet committed."""
         if self._history is not None:
             self._history.claim(connection, group)
+        if self._vault is not None:
+            self._vault.begin(connection)
         keys = [key_text(each.message.key) for each in group]
         references = [reference_of(each.message) for each in group if not isinstance(each.message, Reversal)]
         batch = Group.of(connection, keys, references)
@@ -121,13 +149,14 @@ class Admitter:
             payment = found
         packed = pack_payment(payment, enrol=self._enrol)
         sequence = self._number()
+        sealed = b"" if self._vault is None else self._vault.seal(batch.connection, payment, sequence, admission)
         debits = payment.waits
         # A payment that only earns, without an act, is answered as soon as this row is on the disk; so is an advice.
         code = None if debits else "00"
         batch.add(
             key,
             Known(sequence, Kind.PAYMENT, payment.body, _JOURNALED, code, None, None, packed, payment.merchant),
-            (reference, debits, admission.sealed, admission.received_at),
+            (reference, debits, sealed, admission.received_at),
             approved=payment.approved,
         )
         entry = PaymentEntry(
@@ -169,7 +198,7 @@ class Admitter:
                 RefundParts(amount=refund.amount).pack(),
                 refund.merchant,
             ),
-            (reference, False, admission.sealed, admission.received_at),
+            (reference, False, b"", admission.received_at),
         )
         entry = ReversalEntry(
             sequence=sequence,
@@ -198,7 +227,7 @@ class Admitter:
         batch.add(
             key,
             Known(sequence, Kind.REVERSAL, reversal.body, status.value, "00", number, None, b"", reversal.merchant),
-            (reference, False, admission.sealed, admission.received_at),
+            (reference, False, b"", admission.received_at),
         )
         if original is not None and act_in(original.packed) is not None:
             self._undo_act(batch, reference, original, admission.received_at)

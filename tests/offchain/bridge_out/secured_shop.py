@@ -42,7 +42,7 @@ PIN_KEY = bytes.fromhex("4A1B6C7D8E9F0A2B3C4D5E6F708192A3")
 AMOUNT, CURRENCY = 700, "840"
 REPLY_SECONDS, START_SECONDS = 10.0, 30.0
 APP = Ed25519PrivateKey.generate()
-OWN_FILES = {"poster.key", "mac.keys", "pin.keys", "cards.key", "cards.csv", "app.key", "bad.csv"}
+OWN_FILES = {"poster.key", "mac.keys", "pin.keys", "cards.key", "cards.csv", "lines.key", "app.key", "bad.csv"}
 """The files in which an operator keeps the secrets."""
 
 
