@@ -19,6 +19,7 @@ from node.bridge.herald import Herald
 from node.bridge.intake_ports import Holdings, Ports
 from node.bridge.journal.claims import Claims
 from node.bridge.journal.store import Journal
+from node.bridge.lines.desk import JournalLines
 from node.bridge.ownership import Ownership
 from node.bridge.refunds import Refunds
 from node.bridge.restore import restore_entries, restore_sender
@@ -36,6 +37,7 @@ from node.chain.ledger import Ledger
 from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc
 from node.chain.signer import TransactionSigner
+from node.chain.views import Views
 from node.config import BridgeSettings
 from node.domain.ids import MemberId, MinorUnits, StreamId
 
@@ -114,11 +116,12 @@ async def assemble(
     await restore_entries(journal, bridge, stages)
     refusals = count_refusals(counters)
     gate = build_gate(settings, journal, cards, load_key(settings.journal.card_key_file), refusals, clock=now_ms)
+    lines = JournalLines(journal, stream, Views(rpc, deployment.registry))
     return Running(
         lost=ownership.lost,
         bridge=bridge,
         stages=stages,
-        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals),
+        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals, lines),
         gate=gate,
         directory=directory,
         blocks=queue,
@@ -134,6 +137,7 @@ async def _ports(
     directory: DirectoryReader,
     gate: Gate,
     refusals: Refusals,
+    lines: JournalLines,
 ) -> Ports:
     par = (await ledger.terms()).units_per_minor_unit
 
@@ -155,6 +159,7 @@ async def _ports(
         claims=None if rpc is None else Claims(journal, limit=rpc.max_claims, clock=now_ms),
         announcer=stages.herald.announcer,
         gate=gate,
+        lines=lines,
         came=stages.counters.came,
         refused=refusals.add,
     )

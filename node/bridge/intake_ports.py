@@ -11,11 +11,12 @@ from typing import Protocol
 
 from node.bridge.announcer import Announcer
 from node.bridge.journal.claims import Claim
+from node.bridge.lines.reading import Page
 from node.bridge.security.shown import Admits
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
-from node.domain.ids import MemberId, MinorUnits, PaymentId, StreamId, TerminalId, Units
+from node.domain.ids import Address, MemberId, MerchantId, MinorUnits, PaymentId, StreamId, TerminalId, Units
 from node.domain.payment import Entry
 from node.domain.totals import Totals
 
@@ -73,6 +74,18 @@ class Desk(Protocol):
         ...
 
 
+class LinesDesk(Protocol):
+    """Sealed line items, for accounts in their merchant's groups (lines/desk.py)."""
+
+    async def may_read(self, merchant: MerchantId, account: Address) -> bool:
+        """Whether an account may have a merchant's. Raises ChainUnreachable."""
+        ...
+
+    async def page(self, merchant: MerchantId, reader: bytes, after: int) -> Page:
+        """Those above a sequence, with the copies of content keys for a reader's public key."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
     """The callables behind the intakes. What is None is not offered (DE39 12, JSON-RPC -32012).
@@ -92,6 +105,7 @@ class Ports:
     claims: Claimed | None = None
     announcer: Announcer | None = None
     gate: Admits | None = None
+    lines: LinesDesk | None = None
     came: Callable[[str], None] = lambda intake: None
     refused: Callable[[str], None] = lambda reason: None
 

@@ -17,6 +17,7 @@ from node.bridge.acknowledge import rpc_error, rpc_result
 from node.bridge.announcer import terminal_topic
 from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc import params as asked
+from node.bridge.intake_rpc.lines import read_lines
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
 from node.bridge.journal.claims import Claim
 from node.bridge.security.shown import Shown
@@ -81,6 +82,7 @@ class RpcExchange:
             "rpc.discover": self._discover,
             "payment_status": self._status,
             "bridge_health": self._health,
+            "lines_read": self._lines,
             "till_subscribe": self._subscribe,
             "till_unsubscribe": self._unsubscribe,
             **{name: partial(self._signed, method) for name, method in METHODS.items()},
@@ -188,6 +190,10 @@ class RpcExchange:
     async def _health(self, params: object, session: Session | None) -> dict[str, Any]:
         known = {} if self._ports.health is None else dict(await self._ports.health())
         return {"directoryBlock": self._ports.directory().block, **known}
+
+    async def _lines(self, params: object, session: Session | None) -> dict[str, Any]:
+        self._ports.came("rpc")
+        return await read_lines(params, self._ports, self._rules, int(self._clock()))
 
     async def _discover(self, params: object, session: Session | None) -> Mapping[str, Any]:
         asked.nothing_asked(params)

@@ -24,7 +24,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from psec import pinblock
 
 from node.bridge.security.qr import is_code
+from node.domain.assignment import Item
 from node.domain.errors import ChainUnreachable
+from node.domain.ids import MinorUnits
 from node.iso8583.basket import write_objects
 from node.iso8583.framing import Framing, frame
 from node.iso8583.retail_mac import RetailMac
@@ -40,6 +42,8 @@ PIN, WRONG_PIN = "836194725038", "529471836602"
 MAC_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 PIN_KEY = bytes.fromhex("4A1B6C7D8E9F0A2B3C4D5E6F708192A3")
 AMOUNT, CURRENCY = 700, "840"
+PRODUCT = "PLANTED-4006381333931"
+"""In every basket."""
 REPLY_SECONDS, START_SECONDS = 10.0, 30.0
 APP = Ed25519PrivateKey.generate()
 OWN_FILES = {"poster.key", "mac.keys", "pin.keys", "cards.key", "cards.csv", "lines.key", "app.key", "bad.csv"}
@@ -131,6 +135,7 @@ class Shop:
             amount=2 * AMOUNT,
             currency=CURRENCY,
             stored_value=value,
+            items=[Item(product=PRODUCT, quantity=1, amount=MinorUnits(2 * AMOUNT))],
         )
         fields = {number: text for number, text in request.message.fields.items() if number not in (64, 128)}
         if is_code(card):

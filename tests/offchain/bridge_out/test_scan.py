@@ -20,6 +20,7 @@ from tests.offchain.bridge_out.secured_shop import (
     PHONE,
     PIN,
     PIN_KEY,
+    PRODUCT,
     START_SECONDS,
     WRONG_PIN,
     Shop,
@@ -29,10 +30,11 @@ from tests.offchain.bridge_out.stand import KEY, stand_on
 TORN = ("after-admit", "after-record", "before-settle")
 
 
-def needles(card_key: bytes) -> dict[str, bytes]:
+def needles(card_key: bytes, lines_key: bytes) -> dict[str, bytes]:
     """Every form of every secret."""
     digits = {"PAN": PAN, "lost PAN": LOST_PAN, "phone": PHONE[1:], "PIN": PIN, "wrong PIN": WRONG_PIN}
     keys = {"MAC key": MAC_KEY, "PIN key": PIN_KEY, "posting key": KEY, "card key": card_key}
+    keys |= {"line item": PRODUCT.encode(), "key of line items": lines_key}
     keys |= {f"{name}'s clear block": pinblock.encode_pinblock_iso_0(pin, PAN) for name, pin in (("PIN", PIN),)}
     all_forms = [(name, forms_of_digits(each)) for name, each in digits.items()]
     all_forms += [(name, forms_of_bytes(each)) for name, each in keys.items()]
@@ -40,7 +42,7 @@ def needles(card_key: bytes) -> dict[str, bytes]:
 
 
 def test_needles_are_found_wherever_they_lie(tmp_path: Path) -> None:
-    wanted = needles(b"\x77\x13" * 16)
+    wanted = needles(b"\x77\x13" * 16, b"\x5a\x91" * 16)
     assert len(wanted) > 150
     for name, needle in wanted.items():
         assert name in found_in(b"\x00before" + needle + b"behind", wanted), name
@@ -67,8 +69,10 @@ async def test_scan_finds_no_secret_after_payments_refusals_and_crashes(tmp_path
         shop.run("cards", "import", str(shop.folder / "bad.csv"))
         shop.run("cards", "pin", said=f"{LOST_PAN}\n{PIN}\n")
         shop.run("cards", "unlock", said=f"{PAN}\n")
-        wanted = needles(bytes.fromhex((shop.folder / "cards.key").read_text()))
+        wanted: dict[str, bytes] = {}
         with shop.bridge() as process:
+            lines_key = (shop.folder / "lines.key").read_text().split()[1]
+            wanted |= needles(bytes.fromhex((shop.folder / "cards.key").read_text()), bytes.fromhex(lines_key))
             await _trade(shop)
             assert not shop.scan(wanted, process)
             limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
@@ -130,5 +134,7 @@ def _prove_that_there_was_something(shop: Shop) -> None:
     assert "WrongPin" in log and "JournalUnwritable" in log
     with open_engine(shop.folder / "journal.sqlite").connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM entries").scalar_one() >= 5
+        sealed = connection.exec_driver_sql("SELECT count(*) FROM entries WHERE length(sealed) > 80").scalar_one()
+        assert sealed >= 5, "baskets are kept"
         assert connection.exec_driver_sql("SELECT count(*) FROM pin_attempts").scalar_one() >= 4
     assert not list(shop.folder.glob("core*")) and b"schema" not in shop.said
