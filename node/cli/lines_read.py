@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from node.domain.ids import Hash32, PaymentId
     from node.explorer.answers import PaymentAnswer
 
+    Opened = tuple[int, Hash32, Sequence[tuple[int, Item]], dict[str, str]]
+
 FILE = click.Path(path_type=Path)
 
 
@@ -45,7 +47,10 @@ def show(
     file: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the line items of the payment ID (such as 1-42), checked against the root on the chain."""
+    """Show the line items of the payment ID (such as 1-42), checked against the root on the chain.
+
+    What --json prints of all items is a receipt, as offer_receipt takes it.
+    """
     import json
 
     from node.bridge.lines.opening import check_on_chain
@@ -53,7 +58,7 @@ def show(
     from node.explorer.payments import ask_payment
 
     name, settings = _name(payment), None if config is None else load_bridge(config)
-    merchant, root, shown = _open(name, settings, source, holder, view)
+    merchant, root, shown, seed = _open(name, settings, source, holder, view)
 
     async def question(rpc: "Rpc", deployment: "Deployment") -> "PaymentAnswer":
         return await ask_payment(rpc, deployment, name)
@@ -69,7 +74,7 @@ def show(
             for index, item in shown
         ]
         said = {"payment": name, "merchant": merchant, "root": "0x" + root.hex(), "block": answer.block}
-        click.echo(json.dumps({**said, "items": items}, indent=2))
+        click.echo(json.dumps({**said, **seed, "items": items}, indent=2))
         return
     click.echo(f"payment {name} at merchant {merchant}, in block {answer.block}; the items are those of its root")
     for index, item in shown:
@@ -180,12 +185,13 @@ def _name(text: str) -> "PaymentId":
 
 def _open(
     name: "PaymentId", settings: BridgeSettings | None, source: Path | None, holder: Path | None, view: Path | None
-) -> "tuple[int, Hash32, Sequence[tuple[int, Item]]]":
-    """Merchant, items root and items of a payment, from wherever they are."""
+) -> "Opened":
+    """Merchant, items root, items and the seed of all their salts, from wherever they are; none of an excerpt."""
     from node.bridge.lines.files import EXCERPT, format_of, read_lines
     from node.bridge.lines.keys import load_holder
     from node.bridge.lines.opening import open_lines
     from node.domain.errors import Unusable
+    from node.domain.line_items import Salting
 
     if (settings is None) == (source is None):
         raise Unusable("say where the line items are: --config FILE, or --file FILE")
@@ -202,12 +208,11 @@ def _open(
     if found is None:
         raise Unusable(f"there are no line items of {name}")
     items = open_lines(found, opener, _known(view, opener))
-    return found.merchant, found.root, list(enumerate(items.items))
+    seed = {"seed" if items.salting is Salting.EACH else "salt": "0x" + items.seed.hex()}
+    return found.merchant, found.root, list(enumerate(items.items)), seed
 
 
-def _of_excerpt(
-    name: "PaymentId", source: Path, opener: "X25519PrivateKey"
-) -> "tuple[int, Hash32, Sequence[tuple[int, Item]]]":
+def _of_excerpt(name: "PaymentId", source: Path, opener: "X25519PrivateKey") -> "Opened":
     from node.bridge.lines.errors import BadLinesFile
     from node.bridge.lines.files import read_excerpt
     from node.domain.errors import Unusable
@@ -221,7 +226,7 @@ def _of_excerpt(
         raise BadLinesFile(f"an item of {name} is none ({failure})") from None
     if len(roots) != 1:
         raise BadLinesFile(f"the items of {name} prove several roots")
-    return merchant, roots.pop(), [(each.index, each.item) for each in payments[name]]
+    return merchant, roots.pop(), [(each.index, each.item) for each in payments[name]], {}
 
 
 def _of_journal(name: "PaymentId", settings: BridgeSettings, opener: "X25519PrivateKey") -> "SealedLines | None":
