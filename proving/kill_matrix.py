@@ -29,6 +29,7 @@ from benchmarks.database import NoPostgres, postgres
 from node.bridge.cards import import_cards, load_key
 from node.bridge.failpoint import POINTS
 from node.bridge.journal.schema import engine_of, migrate
+from node.bridge.people import open_people
 from node.bridge.status import read_status
 from node.config import load_bridge
 from node.domain.ids import StreamId
@@ -195,7 +196,8 @@ class Matrix:
         migrate(engine)
         cards = self._stand.folder / "cards.csv"
         cards.write_text("".join(f"{card_of(member)},{member}\n" for member in MEMBERS))
-        import_cards(engine, load_key(settings.journal.card_key_file, make=True), cards)
+        key = load_key(settings.journal.card_key_file, make=True)
+        import_cards(engine, key, open_people(engine, settings.journal, key), cards)
         engine.dispose()
 
     def _judge(self, seconds: float) -> None:

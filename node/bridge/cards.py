@@ -1,6 +1,7 @@
 """Which member has which card or phone number: a table of tokens, so that a number is neither stored nor logged.
 
-token = HMAC-SHA256(key file, card); a phone number is its E.164 form, whichever way it was written. Loaded by
+token = HMAC-SHA256(key file, card); a phone number is its E.164 form, whichever way it was written. The member beside
+it is sealed with a key of its own (people.py). Loaded by
 `till bridge cards import`, asked by verify through `Cards.member_of`.
 """
 
@@ -11,13 +12,16 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from node.bridge.journal.people import PersonKey
 from node.bridge.journal.pins import StoredPin, set_pin
+from node.bridge.journal.schema import WRITES
+from node.bridge.people import People, Unreadable
 from node.bridge.security.pin_hash import is_pin, keep, pepper_of
 from node.domain.errors import Unusable
 from node.domain.ids import MemberId
@@ -30,7 +34,7 @@ BLOCK: Final = 64
 CACHE: Final = 100_000
 """Cards kept in memory."""
 FRESH_SECONDS: Final = 1.0
-"""How long an import may go unnoticed by a running bridge."""
+"""How long an import or an erasure may go unnoticed by a running bridge."""
 IMPORTS: Final = "card_imports"
 """Name in the journal's meta that counts imports."""
 CHUNK: Final = 5_000
@@ -43,19 +47,24 @@ CARD_DIGITS: Final = range(8, 20)
 """Digits of a card's number (ISO/IEC 7812-1); DE2 holds 19."""
 
 
-_Card = tuple[bytes, bytes, StoredPin | None]
+_Card = tuple[bytes, int, StoredPin | None]
 """Token, member, PIN."""
+_SELECT: Final = "SELECT c.token, c.member, p.number, p.wrapped FROM cards c JOIN people p ON p.number = c.person"
+
+_NUMBER, _MEMBER = 8, 36
+"""Bytes of a person's number, and of a sealed member."""
 
 
 class Cards:
     """The cards of one journal, by one key; as many as fit are kept in memory. `clock` gives seconds."""
 
-    def __init__(self, engine: Engine, key: bytes, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: Engine, key: bytes, people: People, clock: Callable[[], float] = time.monotonic) -> None:
+        self.people = people
         self._tokens, self._clock = Tokens(key), clock
         self._connection = engine.connect()
         self._looked_at = 0.0
         self._imports: str | None = None
-        self._known: dict[bytes, MemberId] = {}
+        self._known: dict[bytes, bytes | MemberId] = {}
         self._load()
 
     def member_of(self, card: str) -> MemberId | None:
@@ -67,11 +76,17 @@ class Cards:
             except SQLAlchemyError as error:
                 # the database is away: nothing can be journaled now, and what was known stays known
                 log.warning("cards not read again", reason=type(error).__name__)
-        member = self._known.get(token)
-        if member is None and len(self._known) >= CACHE:
-            found = self._ask("SELECT member FROM cards WHERE token = ?", (token,))
-            member = MemberId(int.from_bytes(found[0][0], "big")) if found else None
-        return member
+        known = self._known.get(token)
+        if known is None and len(self._known) >= CACHE:
+            found = self._ask(f"{_SELECT} WHERE c.token = ?", (token,))
+            return self._open(token, _sealed(found[0])) if found else None
+        # opened when it is first asked for: a hundred thousand take a second
+        if isinstance(known, bytes):
+            member = self._open(token, known)
+            if member is not None:
+                self._known[token] = member
+            return member
+        return known
 
     def token_of(self, card: str) -> bytes:
         """What stands for a card in the journal."""
@@ -81,16 +96,31 @@ class Cards:
         """Lets go of the file."""
         self._connection.close()
 
-    def _load(self) -> None:
-        """Reads the cards if some were imported since they were last read."""
+    def _load(self, *, again: bool = False) -> None:
+        """Reads the cards if some were imported or erased since they were last read, or `again`."""
         self._looked_at = self._clock()
         imports = str(self._ask("SELECT value FROM meta WHERE name = ?", (IMPORTS,)))
-        if imports != self._imports:
+        if again or imports != self._imports:
             self._imports = imports
-            rows = self._ask("SELECT token, member FROM cards LIMIT ?", (CACHE,))
-            self._known = {token: MemberId(int.from_bytes(member, "big")) for token, member in rows}
+            rows = self._ask(f"{_SELECT} LIMIT ?", (CACHE,))
+            self._known = {bytes(row[0]): _sealed(row) for row in rows}
 
-    def _ask(self, statement: str, values: tuple[object, ...]) -> list[tuple[bytes, ...]]:
+    def _open(self, token: bytes, sealed: bytes) -> MemberId | None:
+        """The member of a card that is not opened yet; None if it was erased since the cards were read."""
+        try:
+            return self._opened(token, sealed)
+        except Unreadable:
+            # the keys may have been wrapped anew since
+            self._load(again=True)
+            found = self._ask(f"{_SELECT} WHERE c.token = ?", (token,))
+            return self._opened(token, _sealed(found[0])) if found else None
+
+    def _opened(self, token: bytes, sealed: bytes) -> MemberId:
+        number, member, wrapped = sealed[:_NUMBER], sealed[_NUMBER : _NUMBER + _MEMBER], sealed[_NUMBER + _MEMBER :]
+        person = PersonKey(number=int.from_bytes(number, "big"), wrapped=wrapped)
+        return MemberId(self.people.open_card(person, token, member))
+
+    def _ask(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._connection.begin():
             return [tuple(row) for row in self._connection.exec_driver_sql(statement, values)]
 
@@ -140,7 +170,7 @@ def load_key(path: Path | None, *, make: bool = False) -> bytes:
     return key
 
 
-def import_cards(engine: Engine, key: bytes, file: Path) -> int:
+def import_cards(engine: Engine, key: bytes, people: People, file: Path) -> int:
     """Loads a CSV file with the columns card and member, and pin if it likes (a header line may be there); the number
     of cards. A PIN may be empty: the card keeps the one that it has, or has none.
 
@@ -149,7 +179,7 @@ def import_cards(engine: Engine, key: bytes, file: Path) -> int:
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            count = sum(_store(engine, chunk) for chunk in _chunks(_rows(key, csv.reader(lines), file)))
+            count = sum(_store(engine, people, chunk) for chunk in _chunks(_rows(key, csv.reader(lines), file)))
     except OSError as error:
         raise Unusable(f"the file of cards {file} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
@@ -177,7 +207,7 @@ def _rows(key: bytes, rows: Iterable[list[str]], file: Path) -> Iterator[_Card]:
         if pin and not is_pin(pin):
             raise Unusable(f"line {number} of {file} has no PIN of 4 to 12 digits at its end")
         token = tokens.of(canonical(card))
-        yield token, int(member).to_bytes(8, "big"), keep(pepper, token, pin) if pin else None
+        yield token, int(member), keep(pepper, token, pin) if pin else None
 
 
 def is_card(text: str) -> bool:
@@ -200,18 +230,32 @@ def _chunks(rows: Iterable[_Card]) -> Iterator[list[_Card]]:
         yield chunk
 
 
-def _store(engine: Engine, chunk: list[_Card]) -> int:
-    with engine.begin() as connection:
-        for token, _, pin in chunk:
+def note_change(connection: Connection) -> None:
+    """Running bridges read the cards again."""
+    connection.exec_driver_sql(
+        "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name)"
+        " DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)",
+        (IMPORTS,),
+    )
+
+
+def _store(engine: Engine, people: People, chunk: list[_Card]) -> int:
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        keys = people.keys_of(connection, {member for _, member, _ in chunk})
+        connection.exec_driver_sql(
+            "INSERT INTO cards (token, member, person) VALUES (?, ?, ?) ON CONFLICT (token)"
+            " DO UPDATE SET member = excluded.member, person = excluded.person",
+            [(token, people.seal_card(keys[member], token, member), keys[member].number) for token, member, _ in chunk],
+        )
+        for token, member, pin in chunk:
             if pin is not None:
-                set_pin(connection, token, pin)
-        connection.exec_driver_sql(
-            "INSERT INTO cards VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET member = excluded.member",
-            [(token, member) for token, member, _ in chunk],
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name)"
-            " DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)",
-            (IMPORTS,),
-        )
+                set_pin(connection, token, people.seal_pin(keys[member], token, pin))
+        people.take_pins_along(connection)
+        note_change(connection)
     return len(chunk)
+
+
+def _sealed(row: tuple[Any, ...]) -> bytes:
+    """A card's member that is not opened yet, with the key for it: one value, for there are many."""
+    _, member, number, wrapped = row
+    return int(number).to_bytes(_NUMBER, "big") + bytes(member) + bytes(wrapped)

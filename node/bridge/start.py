@@ -22,16 +22,18 @@ from node.bridge.lines.keys import custodian
 from node.bridge.lines.vault import Vault
 from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
+from node.bridge.people import People, open_people
 from node.bridge.posting_key import open_signer
 from node.bridge.ready import ReadyFile
 from node.bridge.security.build import keep_fresh
+from node.bridge.security.master_key import FileMasterKey
 from node.bridge.service import Bridge
 from node.bridge.verify.mac_keys import MacKeys
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc, RpcRefused
 from node.chain.signer import TransactionSigner
-from node.config import BridgeSettings, rpc_access
+from node.config import BridgeSettings, JournalSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import StreamId
 
@@ -97,7 +99,8 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
         ownership = await stack.enter_async_context(owned(settings, failpoint, stopping or asyncio.Event()))
         journal, relay = await _open_journal(settings, ownership, failpoint)
         stack.push_async_callback(journal.close)
-        cards = Cards(journal.engine, load_key(settings.journal.card_key_file, make=True))
+        key = load_key(settings.journal.card_key_file, make=True)
+        cards = Cards(journal.engine, key, await _open_people(settings.journal, journal, key))
         stack.callback(cards.close)
         running = await assemble(settings, rpc, deployment, signer, failpoint, journal, cards, ownership)
         stack.callback(running.gate.close)
@@ -191,6 +194,13 @@ async def _open_journal(
     while await journal.insist(vault.seal_old):
         pass
     return journal, relay
+
+
+async def _open_people(settings: JournalSettings, journal: Journal, key: bytes) -> People:
+    if settings.card_key_file is None:
+        # there are no cards, and none will be asked for
+        return People(journal.engine, FileMasterKey(settings.master_key_file), key)
+    return await asyncio.to_thread(open_people, journal.engine, settings, key)
 
 
 async def _keep_directory(running: Running) -> None:

@@ -29,7 +29,7 @@ def build_gate(
     if settings.pins is not None:
         if settings.journal.card_key_file is None:
             raise Unusable("the setting journal.card_key_file is missing: PINs are kept under the cards' key")
-        pins = Pins(settings.pins, journal.run, cards.token_of, card_key, clock=clock)
+        pins = Pins(settings.pins, journal.run, cards.token_of, card_key, cards.people.open_pin, clock=clock)
     if settings.qr is not None:
         qr = QrCodes(settings.qr, journal.run, clock=clock)
     return Gate(cards.member_of, refusals, pins=pins, qr=qr)

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import Connection
 
 from node.bridge.journal.group import key_text
-from node.bridge.journal.pins import Attempt, StoredPin, Verdict, begin, end
+from node.bridge.journal.pins import Attempt, SealedPin, StoredPin, Verdict, begin, end
 from node.bridge.security.pin_block import PinKeys
 from node.bridge.security.pin_hash import is_right, pepper_of
 from node.bridge.security.shown import Shown
@@ -39,9 +39,17 @@ class Pins:
     """The PINs of one bridge. `token` names a card; `clock` gives milliseconds."""
 
     def __init__(
-        self, settings: PinSettings, run: Run, token: Token, card_key: bytes, *, clock: Callable[[], int]
+        self,
+        settings: PinSettings,
+        run: Run,
+        token: Token,
+        card_key: bytes,
+        opened: Callable[[bytes, SealedPin], StoredPin],
+        *,
+        clock: Callable[[], int],
     ) -> None:
-        """Raises Unusable when the file of PIN keys is no good."""
+        """`opened` takes the seal off a card's PIN. Raises Unusable when the file of PIN keys is no good."""
+        self._opened = opened
         self.keys = PinKeys(settings.key_file)
         self._settings, self._run, self._token, self._clock = settings, run, token, clock
         self._pepper = pepper_of(card_key)
@@ -104,12 +112,14 @@ class Pins:
         begun = await self._run(partial(begin, attempt=attempt, tries=tries, now=now))
         if isinstance(begun, Verdict):
             return begun
-        assert isinstance(begun, StoredPin)
-        loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._threads, is_right, self._pepper, attempt.token, pin, begun)
+        assert isinstance(begun, SealedPin)
+        right = await asyncio.get_running_loop().run_in_executor(self._threads, self._is_right, attempt, pin, begun)
         verdict = await self._run(partial(end, attempt=attempt, right=right, tries=tries))
         assert isinstance(verdict, Verdict)
         return verdict
+
+    def _is_right(self, attempt: Attempt, pin: str, sealed: SealedPin) -> bool:
+        return is_right(self._pepper, attempt.token, pin, self._opened(attempt.token, sealed))
 
 
 def _failure(verdict: Verdict) -> TillnetError | None:

@@ -46,7 +46,17 @@ PRODUCT = "PLANTED-4006381333931"
 """In every basket."""
 REPLY_SECONDS, START_SECONDS = 10.0, 30.0
 APP = Ed25519PrivateKey.generate()
-OWN_FILES = {"poster.key", "mac.keys", "pin.keys", "cards.key", "cards.csv", "lines.key", "app.key", "bad.csv"}
+OWN_FILES = {
+    "poster.key",
+    "mac.keys",
+    "pin.keys",
+    "cards.key",
+    "cards.csv",
+    "lines.key",
+    "master.key",
+    "app.key",
+    "bad.csv",
+}
 """The files in which an operator keeps the secrets."""
 
 

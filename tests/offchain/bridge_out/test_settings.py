@@ -15,10 +15,11 @@ import pytest
 from node.bridge.cards import Cards, Tokens, import_cards, load_key
 from node.bridge.failpoint import FailPoint
 from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.people import open_people
 from node.bridge.start import with_deployment
 from node.bridge.window import percentile
 from node.chain.signer import Signer, load_signer
-from node.config import FAIL_POINT_VARIABLE, load_bridge
+from node.config import FAIL_POINT_VARIABLE, JournalSettings, load_bridge
 from node.domain.errors import Unusable
 from tests.offchain.bridge_out.stand import Stand
 
@@ -119,16 +120,17 @@ def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
     key = load_key(tmp_path / "cards.key", make=True)
     assert (tmp_path / "cards.key").stat().st_mode & 0o077 == 0
     (tmp_path / "cards.csv").write_text(f"card,member\n{CARD},{2**64 - 1}\nLOYAL-7, 12\n")
-    assert import_cards(engine, key, tmp_path / "cards.csv") == 2
+    people = open_people(engine, JournalSettings(master_key_file=tmp_path / "master.key"), key)
+    assert import_cards(engine, key, people, tmp_path / "cards.csv") == 2
     now = 100.0
-    cards = Cards(engine, load_key(tmp_path / "cards.key"), lambda: now)
+    cards = Cards(engine, load_key(tmp_path / "cards.key"), people, lambda: now)
     assert [cards.member_of(card) for card in (CARD, "LOYAL-7", "nobody")] == [2**64 - 1, 12, None]
     (tmp_path / "more.csv").write_text("another,77\nLOYAL-7,13\n")
-    import_cards(engine, key, tmp_path / "more.csv")
+    import_cards(engine, key, people, tmp_path / "more.csv")
     now += 1.5  # a running bridge notices
     assert [cards.member_of(card) for card in ("another", "LOYAL-7")] == [77, 13]
     cards.close()
-    assert Cards(engine, b"k" * 32).member_of(CARD) is None
+    assert Cards(engine, b"k" * 32, people).member_of(CARD) is None
     held = b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite*"))
     assert CARD.encode() not in held
 
@@ -140,8 +142,9 @@ def test_import_cards_names_the_line_and_never_the_card(tmp_path: Path, row: str
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
     (tmp_path / "cards.csv").write_text(f"card,member\nfirst,1\n{row}\n")
+    people = open_people(engine, JournalSettings(master_key_file=tmp_path / "master.key"), b"k" * 32)
     with pytest.raises(Unusable, match=r"Line 3 of .*cards\.csv") as failure:
-        import_cards(engine, b"k" * 32, tmp_path / "cards.csv")
+        import_cards(engine, b"k" * 32, people, tmp_path / "cards.csv")
     assert CARD not in str(failure.value)
 
 
@@ -159,8 +162,9 @@ def test_import_cards_says_why_a_file_is_refused(tmp_path: Path, content: bytes 
     migrate(engine)
     if content is not None:
         (tmp_path / "cards.csv").write_bytes(content)
+    people = open_people(engine, JournalSettings(master_key_file=tmp_path / "master.key"), b"k" * 32)
     with pytest.raises(Unusable) as failure:
-        import_cards(engine, b"k" * 32, tmp_path / "cards.csv")
+        import_cards(engine, b"k" * 32, people, tmp_path / "cards.csv")
     assert str(failure.value).endswith(reason)
 
 
