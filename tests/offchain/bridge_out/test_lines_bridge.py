@@ -164,6 +164,7 @@ async def test_lines_are_read_granted_revoked_and_refused(office: Office) -> Non
         assert await typing(office.show, third, *mine) == await typing(office.show, fourth, *mine) == all_products
     _show_a_brand(office, second, mine)
     _deceive(office, second, third)
+    _erase(office, second, mine)
 
 
 def _show_a_brand(office: Office, payment: str, mine: list[str]) -> None:
@@ -196,3 +197,14 @@ def _deceive(office: Office, payment: PaymentId, other: PaymentId) -> None:
         chain = ["--rpc", office.stand.url, "--deployment", "deployment.json"]
         said = office.refused("lines", "show", name, "--file", "lie.json", "--key", "brand.key", *chain)
         assert why in said, said
+
+
+def _erase(office: Office, payment: PaymentId, mine: list[str]) -> None:
+    """The person behind a member is erased; what the chain says, and its proofs, stay as they are."""
+    chain = ["--json", "--rpc", office.stand.url, "--deployment", "deployment.json"]
+    questions = [["payment", payment, *chain], ["member", "1", *chain]]
+    before = [office.typed(*each) for each in questions]
+    said = office.typed("member", "erase", "1", "--yes", "--config", "bridge.toml")
+    assert said == "member 1 is erased here, with 1 card\n"
+    assert [office.typed(*each) for each in questions] == before
+    assert office.show(payment, *mine) == [item.product for item in BASKET]

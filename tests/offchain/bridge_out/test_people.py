@@ -166,8 +166,8 @@ def test_master_key_is_changed_beside_a_running_bridge_and_after_a_crash(
     running = Cards(engine, key, people, clock=lambda: now[0])
     pins = open_people(engine, settings.journal, key)
     assert is_pin_of(engine, key, pins, CARD, PIN) and running.member_of(CARD) == ANN
-    with pytest.raises(Unusable, match="nor is there|under the master key before"):
-        FileMasterKey(settings.journal.master_key_file).renew()  # killed here
+    FileMasterKey(settings.journal.master_key_file).renew()  # killed here
+    with pytest.raises(Unusable, match="under the master key before"):
         forget_master_key(settings)
     assert members(engine, key, people) == [ANN, ANN, BEN]
     assert change_master_key(settings) == 2
@@ -217,7 +217,7 @@ def test_what_an_older_version_kept_is_sealed(settings: BridgeSettings, engine: 
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO cards (token, member) VALUES (?, ?)",
-            [(token, ANN.to_bytes(8, "big")), (b"t", b"\0" * 7 + b"\5")],
+            [(token, ANN.to_bytes(8, "big")), (b"another", BEN.to_bytes(8, "big"))],
         )
         connection.exec_driver_sql(
             "INSERT INTO pins (token, salt, hash, cost, tries) VALUES (?, ?, ?, ?, 2)",
@@ -251,7 +251,7 @@ def test_master_key_file_is_private_and_checked(tmp_path: Path) -> None:
             FileMasterKey.at(path)
         assert secret[2:] not in str(refused.value)
     path.unlink()
-    with pytest.raises(Unusable, match="there is no master key|There is no master key"):
+    with pytest.raises(Unusable, match="There is no master key"):
         master.wrap(b"k", b"")
 
 
