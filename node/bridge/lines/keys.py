@@ -13,6 +13,7 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from node.bridge.lines.sealing import KEY_BYTES
+from node.bridge.security.master_key import write_once
 from node.domain.errors import Unusable
 
 log = structlog.get_logger("bridge")
@@ -39,9 +40,10 @@ def make_key(path: Path, randomness: Callable[[int], bytes] = os.urandom) -> byt
 def custodian(path: Path) -> bytes:
     """The operator's public key, from a file of either half, made there if it is missing. Raises Unusable."""
     if not path.exists():
-        public = make_key(path)
+        holder = X25519PrivateKey.generate()
+        write_once(path, f"{SECRET} {holder.private_bytes_raw().hex()}\n")
+        public_file(path).write_text(f"{PUBLIC} {load_public(path).hex()}\n")
         log.info("key of line items made; keep a copy of it elsewhere", file=str(path))
-        return public
     return load_public(path)
 
 

@@ -6,6 +6,7 @@
 import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
@@ -45,9 +46,9 @@ class FileMasterKey:
     @classmethod
     def at(cls, path: Path) -> "FileMasterKey":
         """The key in a file, made there if it is missing. Raises Unusable."""
-        made = cls(path)
         if not path.exists():
-            made._write([made._randomness(KEY_BYTES)])
+            write_once(path, os.urandom(KEY_BYTES).hex() + "\n")
+        made = cls(path)
         made._keys()
         return made
 
@@ -115,6 +116,21 @@ class FileMasterKey:
                 os.close(old)
         except OSError as error:
             raise Unusable(f"the master key {self._path} cannot be written: {error.strerror}") from None
+
+
+def write_once(path: Path, text: str) -> None:
+    """Makes a file of mode 0600, whole or not at all; one that somebody else makes meanwhile stays. Raises Unusable."""
+    try:
+        descriptor, fresh = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)
+        os.unlink(fresh)
+    except OSError as error:
+        raise Unusable(f"the key file {path} cannot be made: {error.strerror}") from None
 
 
 class _One:

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from node.bridge.journal.pins import SealedPin, StoredPin
 from node.bridge.journal.schema import engine_of, migrate
 from node.bridge.journal.tables import metadata
 from node.bridge.people import People, Unreadable, open_people
-from node.bridge.security.master_key import FileMasterKey
+from node.bridge.security.master_key import FileMasterKey, write_once
 from node.bridge.security.pin_hash import is_right, keep, pepper_of
 from node.config import BridgeSettings, JournalSettings, load_bridge
 from node.domain.errors import Unusable
@@ -253,6 +254,16 @@ def test_master_key_file_is_private_and_checked(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(Unusable, match="There is no master key"):
         master.wrap(b"k", b"")
+
+
+def test_master_key_that_two_make_at_once_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: FileMasterKey.at(path), range(8)))
+    wrapped = made[0].wrap(b"k" * 32, b"")
+    assert all(each.unwrap(wrapped, b"") == b"k" * 32 for each in made)
+    write_once(path, "another")
+    assert made[0].unwrap(wrapped, b"") == b"k" * 32 and [each.name for each in tmp_path.iterdir()] == ["master.key"]
 
 
 def test_commands_erase_and_rekey(settings: BridgeSettings, engine: Engine, people: People, tmp_path: Path) -> None:
