@@ -204,6 +204,10 @@ def _erase(office: Office, payment: PaymentId, mine: list[str]) -> None:
     chain = ["--json", "--rpc", office.stand.url, "--deployment", "deployment.json"]
     questions = [["payment", payment, *chain], ["member", "1", *chain]]
     before = [office.typed(*each) for each in questions]
+    erase = ["lines", "erase", "--yes", "--config", "bridge.toml", "--merchant", str(office.shop), "--before"]
+    assert "a day that is not over" in office.refused(*erase, "2999-01-01").lower()
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    assert office.typed(*erase, today) == f"0 content keys of merchant {office.shop} destroyed\n"
     said = office.typed("member", "erase", "1", "--yes", "--config", "bridge.toml")
     assert said == "member 1 is erased here, with 1 card\n"
     assert [office.typed(*each) for each in questions] == before
