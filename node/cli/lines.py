@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from node.cli.bridge_options import CONFIG
-from node.cli.lines_read import excerpt, export, fetch, show
+from node.cli.lines_read import excerpt, export, fetch, show, view
 from node.config import BridgeSettings, load_bridge
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def lines() -> None:
     """Read line items that you have a key for, and say who else may."""
 
 
-for command in (show, export, excerpt, fetch):
+for command in (show, export, excerpt, view, fetch):
     lines.add_command(command)
 
 

@@ -1,6 +1,7 @@
-"""`till lines show | export | excerpt | fetch`: sealed line items out of a journal, a bridge or a file, and opened."""
+"""`till lines show | export | excerpt | view | fetch`: sealed line items out of a journal, a bridge, a file; opened."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,8 +132,11 @@ def excerpt(source: Path, holder: Path, view: Path | None, to: Path, products: P
     found, opener = read_lines(source), load_holder(holder)
     if len({each.merchant for each in found}) != 1:
         raise Unusable(f"{source} holds line items of no merchant, or of several")
-    known, chosen = _known(view, opener), {}
+    known, chosen, left_out = _known(view, opener), {}, 0
     for each in found:
+        if not each.copy and each.key_name.number not in known:
+            left_out += 1
+            continue
         opened = open_lines(each, opener, known)
         shown = tuple(
             ShownItem(index=index, item=item, salt=opened.salts[index], proof=opened.proof(index))
@@ -144,6 +148,32 @@ def excerpt(source: Path, holder: Path, view: Path | None, to: Path, products: P
     write_excerpt(output, chosen, merchant=found[0].merchant, reader=load_public(to))
     count = sum(map(len, chosen.values()))
     click.echo(f"{count:,} items of {len(chosen):,} payments in {output}, sealed for its reader")
+    if left_out:
+        click.echo(f"{left_out:,} payments are left out: they were sealed without your key")
+
+
+@click.command()
+@click.option("--file", "source", required=True, type=FILE, help="Sealed line items that you can open.")
+@click.option("--key", "holder", required=True, type=FILE, help="Your key.")
+@click.option("--to", required=True, type=FILE, help="The public key of who may read them.")
+@click.option("--from", "since", type=click.DateTime(["%Y-%m-%d"]), help="The first day (UTC).")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day (UTC).")
+@click.option("--output", "-o", required=True, type=FILE, help="The file, *.view.json.")
+def view(source: Path, holder: Path, to: Path, since: datetime | None, until: datetime | None, output: Path) -> None:
+    """Let somebody read the line items in a file, without asking the operator: its content keys for another reader."""
+    from node.bridge.lines.files import day_text, read_lines, write_view
+    from node.bridge.lines.keys import load_holder, load_public
+    from node.bridge.lines.sealing import key_from_copy
+
+    opener, reader = load_holder(holder), load_public(to)
+    first = "" if since is None else since.date().isoformat()
+    last = "9999-12-31" if until is None else until.date().isoformat()
+    copies = {}
+    for each in read_lines(source):
+        if first <= day_text(each.day) <= last and each.copy and each.key_name not in copies:
+            copies[each.key_name] = key_from_copy(each.key_name, each.copy, opener).copy_for(reader)
+    write_view(output, copies, about={"reader": "0x" + reader.hex(), "since": first or None, "until": last})
+    click.echo(f"{len(copies):,} content keys in {output}, sealed for its reader")
 
 
 @click.command()

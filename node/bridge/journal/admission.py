@@ -4,8 +4,8 @@ Runs in the writer's thread, a group of messages at a time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -21,6 +21,7 @@ from node.bridge.entry import (
     pack_undo,
     undo_key,
 )
+from node.bridge.journal.admitted import Admission, History, Keeps
 from node.bridge.journal.group import NO_TIME, Group, Known, key_text, reference_of
 from node.domain import ids
 from node.domain.act import ActKind
@@ -33,57 +34,10 @@ from node.domain.errors import (
     TillnetError,
 )
 from node.domain.ids import MemberId, RuleVersion
-from node.domain.payment import Entry, Payment, Refund, Reversal, Status
+from node.domain.payment import Payment, Refund, Reversal, Status
 from node.domain.refund_split import RefundParts
 
-__all__ = ["NO_TIME", "Admission", "Admitter"]
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A verified message with its line items as verify packed them; `received_at` in milliseconds.
-
-    `block` is that of the Registry by which it was verified; `forwarded` says that another stream's bridge took it in
-    (handed.py).
-    """
-
-    message: Entry
-    basket: bytes
-    received_at: int
-    block: int = 0
-    forwarded: bool = False
-
-
-class History(Protocol):
-    """What is known of terminals that another stream has, or had (handed.py)."""
-
-    def claim(self, connection: Connection, group: Sequence[Admission]) -> None:
-        """Makes the terminals of these messages this stream's."""
-        ...
-
-    def find(self, batch: Group, key: str, admission: Admission, next_sequence: int) -> Admitted | TillnetError | None:
-        """What an older stream's journal says of a message; None when it is for this one to take in."""
-        ...
-
-
-class Keeps(Protocol):
-    """Seals the line items of payments for their merchants (lines/vault.py)."""
-
-    def begin(self, connection: Connection) -> None:
-        """A group of admissions begins."""
-        ...
-
-    def seal(self, connection: Connection, payment: Payment, sequence: ids.Sequence, admission: Admission) -> bytes:
-        """What stands for the items beside the payment; empty without items."""
-        ...
-
-    def committed(self) -> None:
-        """What `seal` wrote is on the disk."""
-        ...
-
-    def rolled_back(self) -> None:
-        """It is not."""
-        ...
+__all__ = ["NO_TIME", "Admission", "Admitter", "Keeps"]
 
 
 class Admitter:

@@ -171,12 +171,8 @@ def _show_a_brand(office: Office, payment: str, mine: list[str]) -> None:
     """A brand sees its own products, proved, and nothing beside them."""
     (office.folder / "brand.txt").write_text("BRAND-1\nBRAND-2\n")
     to = ["--to", "brand.key.pub", "--products", "brand.txt", "-o", "brand.excerpt.json"]
-    said = office.refused("lines", "excerpt", *mine, *to)
-    assert "1-1 was sealed without this reader" in said
-    kept = [each for each in files.read_lines(office.folder / "shop.lines.json") if each.payment != "1-1"]
-    reader = load_public(office.folder / "shop.key")
-    files.write_lines(office.folder / "shop.lines.json", kept, reader=reader)
-    assert office.typed("lines", "excerpt", *mine, *to).startswith("6 items of 3 payments")
+    said = office.typed("lines", "excerpt", *mine, *to).splitlines()
+    assert said[0].startswith("6 items of 3 payments") and said[1].startswith("1 payments are left out"), said
     assert office.show(payment, "--file", "brand.excerpt.json", "--key", "brand.key") == ["BRAND-1", "BRAND-2"]
     said = office.refused("lines", "show", payment, "--file", "brand.excerpt.json", "--key", "auditor.key")
     assert "it is for another key" in said

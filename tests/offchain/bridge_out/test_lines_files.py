@@ -7,6 +7,7 @@ from hashlib import shake_256
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,8 @@ from node.bridge.lines.errors import BadLinesFile, LinesAltered, NotForThisKey, 
 from node.bridge.lines.files import ShownItem
 from node.bridge.lines.keys import load_holder, load_public, make_key, public_file
 from node.bridge.lines.opening import SealedLines, check_on_chain, open_lines
-from node.bridge.lines.sealing import PADDED_TO, ContentKey, KeyName
+from node.bridge.lines.sealing import PADDED_TO, ContentKey, KeyName, key_from_copy
+from node.cli.lines_read import view
 from node.domain.assignment import Item
 from node.domain.errors import Unusable
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, PaymentId, Sequence, StreamId
@@ -211,6 +213,36 @@ def test_view_and_lines_files_are_read_as_they_were_written(tmp_path: Path) -> N
         files.read_lines(view)
     with pytest.raises(BadLinesFile):
         files.read_view(lines)
+
+
+def test_merchant_makes_a_view_of_its_file_for_some_days(tmp_path: Path) -> None:
+    shop, auditor = tmp_path / "shop.key", tmp_path / "auditor.key"
+    reader = make_key(shop)
+    make_key(auditor)
+    keys = [ContentKey(name=replace(NAME, day=day, number=day), secret=os.urandom(32)) for day in (20_000, 20_001)]
+    packed = pack_items(SEED, write_items(ITEMS))
+    found = [
+        SealedLines(
+            payment=PAYMENT,
+            merchant=NAME.merchant,
+            day=key.name.day,
+            root=BASKET.root,
+            sealed=key.seal(packed, Sequence(42), BASKET.root, os.urandom(12)),
+            copy=key.copy_for(reader),
+        )
+        for key in keys
+    ]
+    files.write_lines(tmp_path / "shop.lines.json", found, reader=reader)
+    said = ["--file", tmp_path / "shop.lines.json", "--key", shop, "--to", public_file(auditor)]
+    said += ["--from", files.day_text(20_001), "-o", tmp_path / "auditor.view.json"]
+    done = CliRunner().invoke(view, [str(each) for each in said], catch_exceptions=False)
+    assert done.output.startswith("1 content keys in"), done.output
+    holder = load_holder(auditor)
+    ((name, copy),) = files.read_view(tmp_path / "auditor.view.json").items()
+    known = {name.number: key_from_copy(name, copy, holder)}
+    assert open_lines(found[1], holder, known) == BASKET
+    with pytest.raises(NotForThisKey):
+        open_lines(found[0], holder, known)
 
 
 @SMALL
