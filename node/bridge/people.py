@@ -2,7 +2,7 @@
 
     master key (a file, a hardware module)  wraps  the people's key  wraps  each member's data key  seals  cards, PINs
 
-The journal has all but the master key. Used by cards.py and by the gate's PINs; `till member erase | rekey` are here.
+The journal has all but the master key. Used by cards.py, by the gate's PINs, and by erasing.py.
 """
 
 import hmac
@@ -53,7 +53,8 @@ class People:
         self._key: AESGCM | None = None
 
     def prepare(self) -> None:
-        """Makes the people's key if there is none, and seals what an older version kept in the clear. Raises Unusable.
+        """Makes the people's key if there is none, and seals what an older version kept in the clear. Raises Unusable
+        when the master key is not the journal's.
 
         Before anything else is asked of it; beside a bridge that may be running.
         """
@@ -62,6 +63,8 @@ class People:
             people.lock(connection)
             if people.master(connection) is None:
                 self._renew(connection)
+            # another master key is told now, not at the first card
+            self._cipher(connection)
         left = 1
         while left:
             with engine.begin() as connection:

@@ -256,6 +256,15 @@ def test_master_key_file_is_private_and_checked(tmp_path: Path) -> None:
         master.wrap(b"k", b"")
 
 
+def test_another_master_key_is_refused_at_the_start(
+    settings: BridgeSettings, engine: Engine, key: bytes, people: People, tmp_path: Path
+) -> None:
+    other = replace(settings.journal, master_key_file=tmp_path / "another.key")
+    with pytest.raises(Unusable, match=r"The master key in .*another.key is not the journal's"):
+        open_people(engine, other, key)
+    assert members(engine, key, people) == [ANN, ANN, BEN]
+
+
 def test_master_key_that_two_make_at_once_is_one(tmp_path: Path) -> None:
     path = tmp_path / "master.key"
     with ThreadPoolExecutor(8) as threads:
