@@ -18,6 +18,7 @@ from node.bridge.journal import people
 from node.bridge.journal.people import PersonKey
 from node.bridge.journal.pins import SealedPin, StoredPin
 from node.bridge.journal.schema import WRITES
+from node.bridge.journal.sql import has_table
 from node.bridge.security.people_master import KEY_BYTES, FilePeopleMaster, PeopleMaster
 from node.config import JournalSettings
 from node.domain.errors import Unusable
@@ -36,10 +37,30 @@ class Unreadable(Unusable):
 
 
 def open_people(engine: Engine, settings: JournalSettings, card_key: bytes) -> "People":
-    """The people of a journal that has cards, ready to be asked. Raises Unusable."""
+    """The people of a journal that has cards, ready to be asked. The master key is made where nothing is under one yet.
+
+    Raises Unusable.
+    """
+    look_at_people(engine, settings)
     opened = People(engine, FilePeopleMaster.at(settings.people_master_key_file), card_key)
     opened.prepare()
     return opened
+
+
+def look_at_people(engine: Engine, settings: JournalSettings) -> None:
+    """Whether the master key is the one that the journal's personal data are under, where there are any. Writes
+    nothing, so that a bridge that only waits for the stream yet may ask. Raises Unusable.
+    """
+    path = settings.people_master_key_file
+    with engine.connect() as connection:
+        wrapped = people.master(connection) if has_table(connection, people.MASTERS.name) else None
+    if wrapped is None:
+        return
+    if not path.exists():
+        raise Unusable(
+            f"there is no people's master key {path}, but the journal is kept under one: copy it from where it is"
+        )
+    FilePeopleMaster(path).unwrap(wrapped, _PEOPLE)
 
 
 class People:

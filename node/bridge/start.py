@@ -27,7 +27,7 @@ from node.bridge.lines.basket_keeper import BasketKeeper
 from node.bridge.lines.keys import custodian
 from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
-from node.bridge.people import People, open_people
+from node.bridge.people import People, look_at_people, open_people
 from node.bridge.posting_key import open_signer
 from node.bridge.ready import ReadyFile
 from node.bridge.security.build import keep_fresh
@@ -105,7 +105,7 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
         )
         await _check_chain(settings, rpc, deployment, signer)
         if settings.journal.url:
-            await asyncio.to_thread(_look_at_card_key, settings)
+            await asyncio.to_thread(_look_at_keys, settings)
         ownership = await stack.enter_async_context(owned(settings, failpoint, stopping or asyncio.Event()))
         journal, relay = await _open_journal(settings, ownership, failpoint)
         stack.push_async_callback(journal.close)
@@ -185,11 +185,14 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
         )
 
 
-def _look_at_card_key(settings: BridgeSettings) -> None:
+def _look_at_keys(settings: BridgeSettings) -> None:
     """A bridge that waits says at once that it has no key, not when it has to take over. Raises Unusable."""
+    if settings.journal.card_key_file is None:
+        return
     engine = engine_of(settings.journal, StreamId(settings.stream.id))
     try:
         look_at_key(engine, settings.journal.card_key_file)
+        look_at_people(engine, settings.journal)
     except SQLAlchemyError as error:
         raise Unusable(f"the journal's database {place_of(engine)} cannot be used: {reason_of(error)}") from None
     finally:

@@ -20,7 +20,7 @@ from node.bridge.journal.people import PersonKey, by_card
 from node.bridge.journal.pins import SealedPin, StoredPin
 from node.bridge.journal.schema import engine_of, migrate
 from node.bridge.journal.tables import metadata
-from node.bridge.people import People, Unreadable, open_people
+from node.bridge.people import People, Unreadable, look_at_people, open_people
 from node.bridge.security.people_master import FilePeopleMaster, write_once
 from node.bridge.security.pin_hash import is_right, keep, pepper_of
 from node.config import BridgeSettings, JournalSettings, load_bridge
@@ -274,9 +274,24 @@ def test_another_master_key_is_refused_at_the_start(
     settings: BridgeSettings, engine: Engine, key: bytes, people: People, tmp_path: Path
 ) -> None:
     other = replace(settings.journal, people_master_key_file=tmp_path / "another.key")
-    with pytest.raises(Unusable, match=r"The people's master key in .*another.key is not the journal's"):
+    with pytest.raises(Unusable, match=r"There is no people's master key .*another.key, .*copy it from where it is"):
         open_people(engine, other, key)
+    assert not other.people_master_key_file.exists()
+    FilePeopleMaster.at(other.people_master_key_file)
+    for opened in (lambda: open_people(engine, other, key), lambda: look_at_people(engine, other)):
+        with pytest.raises(Unusable, match=r"The people's master key in .*another.key is not the journal's"):
+            opened()
+    look_at_people(engine, settings.journal)
     assert members(engine, key, people) == [ANN, ANN, BEN]
+
+
+def test_look_at_people_makes_nothing_where_nothing_is_kept_yet(settings: BridgeSettings) -> None:
+    empty = engine_of(settings.journal, StreamId(1))
+    look_at_people(empty, settings.journal)
+    migrate(empty)
+    look_at_people(empty, settings.journal)
+    assert not settings.journal.people_master_key_file.exists()
+    empty.dispose()
 
 
 def test_master_key_that_two_make_at_once_is_one(tmp_path: Path) -> None:
