@@ -6,7 +6,7 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench bench-net bench-gas soak gas slither mutants kill-matrix lock clean
+.PHONY: help setup demo test test-long lint bench bench-net bench-gas bench-restart year soak crowd fuzz gas slither mutants kill-matrix lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -39,6 +39,9 @@ bench: setup ## payments a second and latency through the whole path; writes out
 
 bench-net: setup ## time to finality, ceilings of 1, 4 and 7 validators, memory, catching up; writes out/bench/network.json
 	@$(PY) -m benchmarks.network
+
+bench-restart: setup ## how soon a bridge with 100,000 unfinished payments is back to work (JOURNAL=postgresql)
+	@$(PY) -m benchmarks.restart --journal $(or $(JOURNAL),sqlite)
 
 soak: setup ## four validators under load and random faults for 30 minutes (MINUTES=120), or so many kills (ROUNDS=50)
 	@$(PY) -m benchmarks.soak $(if $(ROUNDS),--rounds $(ROUNDS),--minutes $(or $(MINUTES),30))
