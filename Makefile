@@ -46,6 +46,9 @@ bench-restart: setup ## how soon a bridge with 100,000 unfinished payments is ba
 soak: setup ## four validators under load and random faults for 30 minutes (MINUTES=120), or so many kills (ROUNDS=50)
 	@$(PY) -m benchmarks.soak $(if $(ROUNDS),--rounds $(ROUNDS),--minutes $(or $(MINUTES),30))
 
+crowd: setup ## 500 connections to a bridge for 30 minutes, a third of them misbehaving, with a verdict (MINUTES=1)
+	@$(PY) -m benchmarks.crowd --minutes $(or $(MINUTES),30)
+
 bench-gas: setup ## gas a payment; writes out/bench/gas.json
 	@$(PY) -m benchmarks.gas
 
@@ -60,6 +63,9 @@ mutants: setup ## change the contracts one by one, the tests must notice; writes
 
 kill-matrix: setup ## kill the bridge at each write and each send, under load, on both databases, and with a takeover (ROUNDS=3)
 	@$(PY) -m proving.kill_matrix --rounds $(or $(ROUNDS),3)
+
+fuzz: setup ## the bridge's intakes under hostile inputs, guided by coverage, for 10 minutes (MINUTES=60)
+	@$(PY) -m proving.fuzz --minutes $(or $(MINUTES),10)
 
 lock: setup ## make requirements.lock and package-lock.json anew from requirements.in and package.json
 	@$(PY) -m node.network.toolchain.lock

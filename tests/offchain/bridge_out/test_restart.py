@@ -1,4 +1,4 @@
-"""A short form of `make bench-restart`: a bridge takes up what the last one left, and each payment has its one effect."""
+"""A short form of `make bench-restart`: a bridge takes up what was left, and each payment has its one effect."""
 
 import pytest
 
