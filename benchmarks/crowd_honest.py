@@ -54,7 +54,7 @@ class Honest:
         self._terminals, self._cards, self._seen = terminals, cards, seen
         self._deadline, self._dice = deadline, dice
         self._connections: list[PosConnection] = []
-        self._earned: deque[tuple[PaymentId, str]] = deque(maxlen=1_000)
+        self._earned: deque[tuple[PaymentId, str]] = deque(maxlen=10_000)
         self._tasks: set[asyncio.Task[None]] = set()
         self.answers = Answers()
 

@@ -47,8 +47,15 @@ class Nuisance(Enum):
     SILENT = "silent"
 
 
-CUT_OFF: Final = (Nuisance.SLOW_READER, Nuisance.HALF_FRAME, Nuisance.GARBAGE)
-"""Those that a bridge has to cut off within a minute."""
+CUT_OFF: Final = {
+    Nuisance.HALF_FRAME: 0.75,
+    Nuisance.GARBAGE: 0.75,
+    Nuisance.SLOW_READER: 5.0,
+    Nuisance.SILENT: 12.0,
+}
+"""Those that a bridge has to cut off, and after how many minutes at the latest it has: what a slow reader does not read
+lies in the kernel's buffers first, some megabytes, and silence is suffered for ten minutes (`idle_seconds`).
+"""
 
 
 @dataclass(kw_only=True, slots=True)

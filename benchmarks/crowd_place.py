@@ -24,6 +24,8 @@ from tests.offchain.bridge_out.stand import MEMBERS, STREAM, stand_on
 
 FOLDER: Final = PROJECT / ".till" / "crowd"
 VALIDATORS: Final = 4
+LISTENER: Final = {"max_in_flight": 32}
+"""As for many small gateways (docs/iso8583.md): with the default of 512 one that floods holds up all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +52,7 @@ def on_validators(say: Callable[[str], None]) -> Iterator[Place]:
         stand.deploy()
         plan = bench_plan()
         stand.onboard(plan)
-        ports = stand.start_bridge(network, plan)
+        ports = stand.start_bridge(network, plan, iso8583=LISTENER)
         urls = [network.rpc_url(validator) for validator in network.validators]
         yield Place(
             port=ports.iso8583,
@@ -78,7 +80,7 @@ def on_anvil(say: Callable[[str], None]) -> Iterator[Place]:
         keys = stand.folder / "mac.keys"
         keys.touch(mode=0o600)
         keys.write_text("".join(f"{terminal} {MAC_KEY.hex()}\n" for terminal in terminals))
-        config = stand.write(iso8583={"mac_key_file": "mac.keys"})
+        config = stand.write(iso8583={"mac_key_file": "mac.keys", **LISTENER})
         settings = load_bridge(config)
         engine = engine_of(settings.journal, StreamId(STREAM))
         migrate(engine)
