@@ -22,12 +22,14 @@ HOST: Final = "127.0.0.1"
 CURRENCY: Final = "840"
 FIRST_STAN: Final = 800_001
 STANS: Final = 199_998
-FLOOD: Final = 30
+FLOOD: Final = 20
 """Echoes a second, of each connection that floods."""
 SMALL_BUFFER: Final = 4_096
-STUFFED: Final = 200
-STUFFS: Final = 4
-"""Echoes that a slow reader sends at once, and how often in a second, until nothing more can be written."""
+STUFFED: Final = 25
+STUFFS: Final = 2
+"""Echoes that a slow reader sends at once, and how often in a second, until nothing more can be written. With many more
+of them, where all run on one machine, the load's own work takes the validators' cores.
+"""
 PAUSE: Final = 1.0
 AT_ONCE: Final = struct.pack("ii", 1, 0)
 """SO_LINGER: a connection is reset, not closed."""
@@ -50,7 +52,7 @@ class Nuisance(Enum):
 CUT_OFF: Final = {
     Nuisance.HALF_FRAME: 0.75,
     Nuisance.GARBAGE: 0.75,
-    Nuisance.SLOW_READER: 5.0,
+    Nuisance.SLOW_READER: 25.0,
     Nuisance.SILENT: 12.0,
 }
 """Those that a bridge has to cut off, and after how many minutes at the latest it has: what a slow reader does not read
