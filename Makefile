@@ -6,8 +6,8 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench bench-net bench-gas soak gas slither mutants machine kill-matrix \
-	node-faults lock clean
+.PHONY: help setup demo test test-long lint bench bench-net bench-gas bench-restart year soak crowd fuzz gas slither \
+	mutants machine kill-matrix node-faults lock clean
 
 help: ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/ -/' | sed 's/^/  make /'
@@ -17,6 +17,9 @@ setup: ## install and build everything under this folder (.venv, node_modules, .
 
 demo: setup ## replay a real day of shop payments on four validators (DEMO_DAYS=7 for a week)
 	@$(PY) -m node.demo
+
+year: setup ## replay the whole year, 155,848 baskets, as fast as the bridge takes them (DAYS=3 DEMO_RATE=5000 to try)
+	@DEMO_DAYS=$(or $(DAYS),all) $(PY) -m node.demo --folder .till/year --report out/demo/year.json
 
 test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
 	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone and not long" --durations=20
@@ -41,8 +44,14 @@ bench: setup ## payments a second and latency through the whole path; writes out
 bench-net: setup ## time to finality, ceilings of 1, 4 and 7 validators, memory, catching up; writes out/bench/network.json
 	@$(PY) -m benchmarks.network
 
+bench-restart: setup ## how soon a bridge with 100,000 unfinished payments is back to work (JOURNAL=postgresql)
+	@$(PY) -m benchmarks.restart --journal $(or $(JOURNAL),sqlite)
+
 soak: setup ## four validators under load and random faults for 30 minutes (MINUTES=120), or so many kills (ROUNDS=50)
 	@$(PY) -m benchmarks.soak $(if $(ROUNDS),--rounds $(ROUNDS),--minutes $(or $(MINUTES),30))
+
+crowd: setup ## 500 connections to a bridge for 30 minutes, a third of them misbehaving, with a verdict (MINUTES=1)
+	@$(PY) -m benchmarks.crowd --minutes $(or $(MINUTES),30)
 
 bench-gas: setup ## gas a payment; writes out/bench/gas.json
 	@$(PY) -m benchmarks.gas
@@ -64,6 +73,9 @@ kill-matrix: setup ## kill the bridge at each write and each send, under load, o
 
 node-faults: setup ## the bridge under load while its gateways lose replies, lag, refuse and hang (MESSAGES=300)
 	@$(PY) -m proving.node_faults --messages $(or $(MESSAGES),300)
+
+fuzz: setup ## the bridge's intakes under hostile inputs, guided by coverage, for 10 minutes (MINUTES=60)
+	@$(PY) -m proving.fuzz --minutes $(or $(MINUTES),10)
 
 lock: setup ## make requirements.lock and package-lock.json anew from requirements.in and package.json
 	@$(PY) -m node.network.toolchain.lock

@@ -27,6 +27,7 @@ from node.network.plan import NetworkPlan
 
 MERCHANTS: Final = 10
 BRIDGE_TILLS: Final = 3
+RPC_TILL: Final = BRIDGE_TILLS + 2
 MEMBERS: Final = 5_000
 CEILING_STREAM: Final = StreamId(2)
 PLAIN_STREAM: Final = StreamId(3)
@@ -36,7 +37,9 @@ MAX_FEE: Final = 10**9
 
 
 def bench_plan(members: int = MEMBERS) -> Plan:
-    """Ten merchants with three tills on the bridge's stream, and one on each of the other two."""
+    """Ten merchants with three tills on the bridge's stream, one on each of the other two, and one more of the bridge's
+    that signs its messages.
+    """
     shops = []
     for merchant in range(MERCHANTS):
         tills = [
@@ -47,8 +50,16 @@ def bench_plan(members: int = MEMBERS) -> Plan:
                 mac_key=secrets.token_bytes(16) if number < BRIDGE_TILLS else None,
                 signing_key=None,
             )
-            for number in range(BRIDGE_TILLS + 2)
+            for number in range(RPC_TILL)
         ]
+        tills.append(
+            Till(
+                id=TerminalId(f"B{merchant:03d}{RPC_TILL:04d}"),
+                store=merchant * 10 + RPC_TILL,
+                mac_key=None,
+                signing_key=secrets.token_bytes(32),
+            )
+        )
         shops.append(
             Shop(
                 name=f"Merchant {merchant + 1}",

@@ -5,9 +5,11 @@ All in one run, on one network of four validators on this machine, with the load
 1. ceiling: batches packed and signed beforehand, sent as fast as the gateways take them;
 2. plain web3.py: the same payments, one transaction each, pipelined with explicit nonces;
 3. the bridge: ISO 8583 over TCP, MACs checked, every payment journaled durably before its reply; as many payments on
-   their way as `IN_FLIGHT`, for `SECONDS`; then 200 a second, for the latency of a day's normal load.
+   their way as `IN_FLIGHT`, for `SECONDS`; then 200 a second, for the latency of a day's normal load, over ISO 8583 and
+   over JSON-RPC. The bridge's memory is looked at before, after the full load, and at the end.
 
 Latency is from the message's sending to the moment at which a witness sees the block. Writes out/bench/payments.json.
+`BENCH_SECONDS` (60) is how long each load lasts.
 """
 
 import asyncio
@@ -19,16 +21,17 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.batches import CEILING_STREAM, CEILING_TILL, PLAIN_STREAM, PLAIN_TILL, Batches, bench_plan
-from benchmarks.load import Load
+from benchmarks.load import Load, RpcLoad
 from node.chain.deployment import load_deployment
 from node.chain.rpc import Rpc, SendResult
 from node.chain.signer import Signer
 from node.demo.plan import Plan
-from node.demo.stand import PROJECT, Stand
+from node.demo.stand import PROJECT, READY, BridgePorts, Stand
 from node.demo.witness import Witness
 from node.domain.errors import TillnetError, Unusable
 from node.domain.ids import (
@@ -50,8 +53,9 @@ CEILING_BATCH: Final = 500
 PLAIN_PAYMENTS: Final = 1_000
 IN_FLIGHT: Final = 4_000
 STEADY_RATE: Final = 200
-SECONDS: Final = int(os.environ.get("BENCH_SECONDS", "30"))
+SECONDS: Final = int(os.environ.get("BENCH_SECONDS", "60"))
 PATIENCE: Final = 120.0
+MEGABYTE: Final = 2**20
 POOL_ROOM: Final = 60
 """Transactions of one account on their way at once: geth takes 64 without objection."""
 
@@ -71,7 +75,7 @@ def main() -> int:
         stand.onboard(plan, other_streams={CEILING_STREAM: ceiling.address, PLAIN_STREAM: plain.address})
         ports = stand.start_bridge(network, plan)
         bench = Bench(stand, network, plan, ceiling=ceiling, plain=plain, console=console)
-        figures = asyncio.run(bench.run(ports.iso8583))
+        figures = asyncio.run(bench.run(ports))
     except TillnetError as failure:
         console.print(f"The benchmark stopped: {failure}", style="bold red", markup=False)
         return 1
@@ -89,14 +93,14 @@ class Bench:
     def __init__(
         self, stand: Stand, network: NetworkPlan, plan: Plan, *, ceiling: Account, plain: Account, console: Console
     ) -> None:
-        self._network = network
+        self._stand, self._network = stand, network
         self._plan = plan
         self._ceiling, self._plain = Signer(ceiling.private_key), plain
         self._console = console
         self._ledger = load_deployment(stand.network_folder / "deployment.json").ledger
         self._batches = Batches(plan, network, self._ledger, random.Random(20_170_615))
 
-    async def run(self, port: int) -> dict[str, Any]:
+    async def run(self, ports: BridgePorts) -> dict[str, Any]:
         """All figures, under the names of out/bench/payments.json."""
         urls = [self._network.rpc_url(validator) for validator in self._network.validators]
         async with Rpc(urls, timeout=60) as rpc, Witness(rpc, self._ledger, urls[0].replace("http", "ws", 1)) as seen:
@@ -104,11 +108,17 @@ class Bench:
             ceiling, gas = await self._measure_ceiling(rpc, seen)
             self._say("a plain web3.py loop, one transaction a payment")
             plain = await self._measure_plain(urls[0], seen)
-            load = Load(self._plan, port, seen)
+            memory = [self._memory()]
+            load = Load(self._plan, ports.iso8583, seen)
             self._say(f"the bridge, {IN_FLIGHT:,} payments on their way, {SECONDS} s")
             full = await load.run(seconds=SECONDS, in_flight=IN_FLIGHT, patience=PATIENCE)
             self._say(f"the bridge, {STEADY_RATE} a second, {SECONDS} s")
+            memory.append(self._memory())
             steady = await load.run(seconds=SECONDS, in_flight=IN_FLIGHT, patience=PATIENCE, rate=STEADY_RATE)
+            self._say(f"the bridge over JSON-RPC, {STEADY_RATE} a second, {SECONDS} s")
+            signed = RpcLoad(self._plan, ports.rpc, seen, chain_id=self._network.chain_id, ledger=self._ledger)
+            rpc_steady = await signed.run(seconds=SECONDS, in_flight=IN_FLIGHT, patience=PATIENCE, rate=STEADY_RATE)
+            memory.append(self._memory())
         return {
             "payments_per_second": round(full.per_second),
             "plain_web3_per_second": round(plain),
@@ -120,6 +130,15 @@ class Bench:
             "at_200_p50_ms": steady.to_final_p50,
             "at_200_p99_ms": steady.to_final_p99,
             "at_200_reply_p99_ms": steady.to_reply_p99,
+            "at_200_reply_p50_ms": steady.to_reply_p50,
+            "rpc_at_200_p50_ms": rpc_steady.to_final_p50,
+            "rpc_at_200_p99_ms": rpc_steady.to_final_p99,
+            "rpc_at_200_reply_p50_ms": rpc_steady.to_reply_p50,
+            "rpc_at_200_reply_p99_ms": rpc_steady.to_reply_p99,
+            "bridge_memory_begin_mb": memory[0],
+            "bridge_memory_full_mb": memory[1],
+            "bridge_memory_end_mb": memory[2],
+            "seconds": SECONDS,
             "payments": full.final,
             "ceiling_mgas_per_second": round(gas / 1e6, 1),
             "validators": VALIDATORS,
@@ -158,6 +177,11 @@ class Bench:
         if any(seen.diary.sightings[name].skipped for name in names):
             raise Unusable("the ledger skipped a payment of the benchmark")
         return max(seen.diary.sightings[name].seen_at for name in names)
+
+    def _memory(self) -> float:
+        """The bridge's resident memory, MB."""
+        pid = int(json.loads((self._stand.bridge_folder / READY).read_text())["pid"])
+        return round(psutil.Process(pid).memory_info().rss / MEGABYTE, 1)
 
     def _say(self, what: str) -> None:
         self._console.print(f"  {what}", style="dim")
@@ -199,11 +223,20 @@ def print_figures(figures: dict[str, Any], console: Console) -> None:
         f"the same at {STEADY_RATE} a second",
         f"{STEADY_RATE}",
         f"{figures['at_200_p50_ms']:,} / {figures['at_200_p99_ms']:,} ms",
-        f"- / {figures['at_200_reply_p99_ms']:,} ms",
+        f"{figures['at_200_reply_p50_ms']:,} / {figures['at_200_reply_p99_ms']:,} ms",
+    )
+    table.add_row(
+        "the same over JSON-RPC",
+        f"{STEADY_RATE}",
+        f"{figures['rpc_at_200_p50_ms']:,} / {figures['rpc_at_200_p99_ms']:,} ms",
+        f"{figures['rpc_at_200_reply_p50_ms']:,} / {figures['rpc_at_200_reply_p99_ms']:,} ms",
     )
     table.add_row("plain web3.py loop, a transaction each", f"{figures['plain_web3_per_second']:,}", "", "")
     table.add_row("ceiling: batches packed beforehand", f"{figures['ceiling_per_second']:,}", "", "")
     console.print(table)
+    names = ("bridge_memory_begin_mb", "bridge_memory_full_mb", "bridge_memory_end_mb")
+    memory = " / ".join(f"{figures[name]:,}" for name in names)
+    console.print(f"The bridge's memory before, after the full load, at the end: {memory} MB")
     console.print(f"Written to {RESULT.relative_to(PROJECT)}")
 
 

@@ -79,7 +79,9 @@ class StreamSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JournalSettings:
-    """The journal's file, or its database, and limits; the cards' key is what tokens of cards are made with.
+    """The journal's file, or its database, and limits; the cards' key is what tokens of cards are made with, the lines'
+    key the operator's for line items of merchants that have none (docs/lines.md), the people's master key what personal
+    data hang on (docs/people.md).
 
     With a `url` the journal is on PostgreSQL (docs/bridges.md), and whoever runs the stream holds it for `lease_ms`.
     """
@@ -88,6 +90,8 @@ class JournalSettings:
     url: str = setting("", high=500)
     lease_ms: int = setting(10_000, low=1_000, high=60_000)
     card_key_file: Path | None = setting(None)
+    lines_key_file: Path = setting(Path("lines.key"))
+    people_master_key_file: Path = setting(Path("people-master.key"))
     queue: int = setting(20_000, low=10, high=1_000_000)
     group: int = setting(500, low=1, high=1_000)
     busy_timeout_ms: int = setting(5_000, low=0, high=60_000)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from node.bridge.card_key import key_of_journal
 from node.bridge.cards import import_cards
 from node.bridge.journal.schema import engine_of, migrate
+from node.bridge.people import open_people
 from node.bridge.status import read_status
 from node.config import load_bridge
 from node.domain.ids import StreamId
@@ -45,5 +46,6 @@ def _import_cards(stand: Stand, config: Path) -> None:
     migrate(engine)
     cards = stand.folder / "cards.csv"
     cards.write_text("".join(f"{card_of(member)},{member}\n" for member in MEMBERS))
-    import_cards(engine, key_of_journal(engine, settings.journal.card_key_file), cards)
+    key = key_of_journal(engine, settings.journal.card_key_file)
+    import_cards(engine, key, open_people(engine, settings.journal, key), cards)
     engine.dispose()

@@ -6,7 +6,7 @@
     brownie run offer_receipt returned RECEIPT ITEM --network FOLDER
     brownie run offer_receipt offers --network FOLDER
 
-      RECEIPT  a JSON file: {"payment": "1-42", "salt": "0x..", "items": [{"product": "..", "quantity": 1,
+      RECEIPT  a JSON file: {"payment": "1-42", "seed": "0x..", "items": [{"product": "..", "quantity": 1,
                "amount": 1299}, ..]}, amounts in minor units
       ITEM     the item's place in the receipt, from 0
       PRICE    money

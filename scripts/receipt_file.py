@@ -1,9 +1,10 @@
 """A receipt's line items as the till or the bridge gives them to a member: a JSON file.
 
-    {"payment": "1-42", "salt": "0x00112233445566778899aabbccddeeff",
+    {"payment": "1-42", "seed": "0x00112233445566778899aabbccddeeff",
      "items": [{"product": "4006381333931", "quantity": 1, "amount": 1299}, ...]}
 
-`salt` is that of the payment's items root; amounts are for all of the quantity, in minor units.
+The items' salts are made of `seed` (docs/batch.md); in its place stands `salt` where all of a payment's items have the
+same one. Amounts are for all of the quantity, in minor units.
 """
 
 import json
@@ -13,35 +14,37 @@ from typing import Any
 
 from node.domain.assignment import Item
 from node.domain.ids import Sequence, StreamId
-from node.domain.merkle import item_leaf, item_leaves, items_root, proof_of, receipt_token
+from node.domain.line_items import LineItems, Salting
+from node.domain.merkle import receipt_token
 from scripts.amounts import money
 from scripts.trouble import Trouble
 
 
 @dataclass(frozen=True, kw_only=True)
 class Receipt:
-    """The items of a payment, and the salt of their root."""
+    """The items of a payment, with the salts of their root."""
 
     payment: str
-    salt: bytes
-    items: tuple[Item, ...]
+    lines: LineItems
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The items, in the order of the receipt."""
+        return self.lines.items
 
     @property
     def root(self) -> bytes:
         """The items root that the payment's lines carry."""
-        root = items_root(self.items, self.salt)
-        assert root is not None  # a receipt has an item at least
-        return root
+        return self.lines.root
 
     def token(self, place: int, stream: StreamId, sequence: Sequence) -> int:
         """The number of an item's token, as one of this payment."""
-        return receipt_token(item_leaf(self.items[place], place, self.salt), stream, sequence)
+        return receipt_token(self.lines.leaves[place], stream, sequence)
 
     def words(self, place: int) -> tuple[Any, ...]:
         """IReceiptMarket.Item."""
-        item = self.items[place]
-        proof = list(proof_of(item_leaves(self.items, self.salt), place))
-        return (self.salt, place, item.amount, item.quantity, item.product.encode(), proof)
+        item, proof = self.items[place], list(self.lines.proof(place))
+        return (self.lines.salts[place], place, item.amount, item.quantity, item.product.encode(), proof)
 
     def rows(self) -> list[tuple[str, str, str]]:
         """The items as a table has them."""
@@ -52,14 +55,16 @@ def read_receipt(file: Path) -> Receipt:
     """The receipt in a file. Raises Trouble when it is none."""
     try:
         written = json.loads(file.read_text())
-        receipt = Receipt(
-            payment=str(written["payment"]),
-            salt=bytes.fromhex(str(written["salt"]).removeprefix("0x")),
+        salting = Salting.SHARED if "salt" in written else Salting.EACH
+        lines = LineItems(
+            seed=bytes.fromhex(str(written["salt" if "salt" in written else "seed"]).removeprefix("0x")),
+            salting=salting,
             items=tuple(
                 Item(product=str(each["product"]), quantity=int(each["quantity"]), amount=int(each["amount"]))  # type: ignore[arg-type]
                 for each in written["items"]
             ),
         )
+        receipt = Receipt(payment=str(written["payment"]), lines=lines)
         if not receipt.items:
             raise Trouble(f"{file} lists no item")
         receipt.root  # noqa: B018 - a field that does not fit its width is told here

@@ -21,6 +21,7 @@ from node.bridge.journal.claims import Claims
 from node.bridge.journal.refusals import Refusals as KeptRefusals
 from node.bridge.journal.store import Journal
 from node.bridge.keys.vault import Vault
+from node.bridge.lines.desk import JournalLines
 from node.bridge.ownership import Ownership
 from node.bridge.recall import Recall
 from node.bridge.refunds import Refunds
@@ -39,6 +40,7 @@ from node.chain.ledger import Ledger
 from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc
 from node.chain.signer import TransactionSigner
+from node.chain.views import Views
 from node.config import BridgeSettings
 from node.domain.ids import MemberId, MinorUnits, StreamId
 
@@ -123,11 +125,12 @@ async def assemble(
     refusals = count_refusals(counters)
     gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms, vault=vault)
     desk = await JournalDesk.open(journal, now_ms)
+    lines = JournalLines(journal, stream, Views(rpc, deployment.registry))
     return Running(
         lost=ownership.lost,
         bridge=bridge,
         stages=stages,
-        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals, desk),
+        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals, desk, lines),
         gate=gate,
         vault=vault,
         directory=directory,
@@ -147,6 +150,7 @@ async def _ports(
     gate: Gate,
     refusals: Refusals,
     desk: JournalDesk,
+    lines: JournalLines,
 ) -> Ports:
     par = (await ledger.terms()).units_per_minor_unit
 
@@ -170,6 +174,7 @@ async def _ports(
         gate=gate,
         refusals=await KeptRefusals.open(journal, now_ms),
         recall=Recall(stages),
+        lines=lines,
         came=stages.counters.came,
         refused=refusals.add,
     )

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from node.bridge.journal.schema import WRITES
-from node.bridge.journal.sql import is_postgresql
+from node.bridge.journal.sql import has_table, is_postgresql
 from node.bridge.journal.transitions import set_meta
 from node.domain.errors import Unusable
 
@@ -73,7 +73,7 @@ def look_at_key(engine: Engine, path: Path | None) -> None:
     if path is None:
         return
     with engine.connect() as connection:
-        if not _has_tables(connection):
+        if not has_table(connection, "cards"):
             return
         known = _check_value(connection)
         _refuse_missing(connection, known, path)
@@ -106,10 +106,3 @@ def _has_cards(connection: Connection) -> bool:
 
 def _other(path: Path) -> Unusable:
     return Unusable(f"the card key file {path} holds another key than that of the journal's cards")
-
-
-def _has_tables(connection: Connection) -> bool:
-    if is_postgresql(connection):
-        return connection.exec_driver_sql("SELECT to_regclass('cards')").scalar() is not None
-    query = "SELECT 1 FROM sqlite_master WHERE name = 'cards'"
-    return connection.exec_driver_sql(query).first() is not None

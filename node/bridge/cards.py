@@ -1,6 +1,7 @@
 """Which member has which card or phone number: a table of tokens, so that a number is neither stored nor logged.
 
-token = HMAC-SHA256(key file, card); a phone number is its E.164 form, whichever way it was written. Loaded by
+token = HMAC-SHA256(key file, card); a phone number is its E.164 form, whichever way it was written. The member beside
+it is sealed with a key of its own (people.py). Loaded by
 `till bridge cards import`, asked by verify through `Cards.member_of`.
 """
 
@@ -11,14 +12,17 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from node.bridge.at_hand import NotAtHand
+from node.bridge.journal.people import PersonKey
 from node.bridge.journal.pins import StoredPin, set_pin
+from node.bridge.journal.schema import WRITES
+from node.bridge.people import People
 from node.bridge.security.pin_hash import is_pin, keep, pepper_of
 from node.domain.errors import JournalUnwritable, Overloaded, Unusable
 from node.domain.ids import MemberId
@@ -30,7 +34,7 @@ BLOCK: Final = 64
 CACHE: Final = 100_000
 """Cards kept in memory."""
 FRESH_SECONDS: Final = 1.0
-"""How long an import may go unnoticed by a running bridge."""
+"""How long an import or an erasure may go unnoticed by a running bridge."""
 FETCH_SECONDS: Final = 3.0
 """How long one card may be looked for in the journal."""
 MOST_FETCHES: Final = 256
@@ -47,23 +51,28 @@ CARD_DIGITS: Final = range(8, 20)
 """Digits of a card's number (ISO/IEC 7812-1); DE2 holds 19."""
 
 
-_Card = tuple[bytes, bytes, StoredPin | None]
+_Card = tuple[bytes, int, StoredPin | None]
 """Token, member, PIN."""
+_SELECT: Final = "SELECT c.token, c.member, p.number, p.wrapped FROM cards c JOIN people p ON p.number = c.person"
+
+_NUMBER, _MEMBER = 8, 36
+"""Bytes of a person's number, and of a sealed member."""
 
 
 class Cards:
     """The cards of one journal, by one key. `keep` reads them again when some were imported.
 
     The journal is asked in a thread of its own: a database that does not answer delays whom it concerns, and nobody
-    else. As many cards as fit are in memory; another one is fetched when it comes.
+    else. As many cards as fit are in memory, each opened when it first comes; another one is fetched.
     """
 
-    def __init__(self, engine: Engine, key: bytes) -> None:
+    def __init__(self, engine: Engine, key: bytes, people: People) -> None:
         """Raises SQLAlchemyError."""
+        self.people = people
         self._tokens, self._engine = Tokens(key), engine
         self._connection: Connection | None = None
         self._imports: str | None = None
-        self._known: dict[bytes, MemberId] = {}
+        self._known: dict[bytes, bytes | MemberId] = {}
         self._fetched: dict[bytes, MemberId | None] = {}
         self._fetching = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cards")
@@ -72,8 +81,16 @@ class Cards:
     def member_of(self, card: str) -> MemberId | None:
         """The member with this card, loyalty id or phone number; None when nobody has it. Raises NotAtHand."""
         token = self.token_of(card)
-        member = self._known.get(token)
-        if member is not None or len(self._known) < CACHE:
+        cards = self._known
+        member = cards.get(token)
+        if isinstance(member, bytes):
+            # when it is first asked for: to open a hundred thousand takes a second
+            member = self._open_at_hand(token, member)
+            if member is not None:
+                cards[token] = member
+        elif member is None and len(cards) < CACHE:
+            return None
+        if member is not None:
             return member
         if token not in self._fetched:
             raise NotAtHand(partial(self._fetch, token))
@@ -111,26 +128,36 @@ class Cards:
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 await loop.run_in_executor(self._thread, self._look_for, token)
-        except (TimeoutError, SQLAlchemyError) as error:
+        except (TimeoutError, SQLAlchemyError, Unusable) as error:
             raise JournalUnwritable(f"the cards cannot be read: {type(error).__name__}") from None
         finally:
             self._fetching -= 1
 
     def _look_for(self, token: bytes) -> None:
-        found = self._ask("SELECT member FROM cards WHERE token = ?", (token,))
+        found = self._ask(f"{_SELECT} WHERE c.token = ?", (token,))
+        member = None
+        if found:
+            _, sealed, number, wrapped = found[0]
+            person = PersonKey(number=number, wrapped=bytes(wrapped))
+            member = MemberId(self.people.open_card(person, token, bytes(sealed)))
         while len(self._fetched) >= CACHE:
             self._fetched.pop(next(iter(self._fetched)))
-        self._fetched[token] = MemberId(int.from_bytes(found[0][0], "big")) if found else None
+        self._fetched[token] = member
 
     def _load(self) -> None:
         imports = str(self._ask("SELECT value FROM meta WHERE name = ?", (IMPORTS,)))
         if imports != self._imports:
-            rows = self._ask("SELECT token, member FROM cards LIMIT ?", (CACHE,))
-            self._known = {token: MemberId(int.from_bytes(member, "big")) for token, member in rows}
+            rows = self._ask(f"{_SELECT} LIMIT ?", (CACHE,))
+            self._known = {bytes(row[0]): _sealed(row) for row in rows}
             self._fetched = {}
             self._imports = imports
 
-    def _ask(self, statement: str, values: tuple[object, ...]) -> list[tuple[bytes, ...]]:
+    def _open_at_hand(self, token: bytes, sealed: bytes) -> MemberId | None:
+        """The member of a card that is not opened yet; None where the journal has to be asked for the key."""
+        member = self.people.open_card_at_hand(_person_of(sealed), token, sealed[_NUMBER : _NUMBER + _MEMBER])
+        return None if member is None else MemberId(member)
+
+    def _ask(self, statement: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         if self._connection is None:
             self._connection = self._engine.connect()
         with self._connection.begin():
@@ -162,7 +189,7 @@ def canonical(card: str) -> str:
     return (normalised(card) or card) if is_phone(card) else card
 
 
-def import_cards(engine: Engine, key: bytes, file: Path) -> int:
+def import_cards(engine: Engine, key: bytes, people: People, file: Path) -> int:
     """Loads a CSV file with the columns card and member, and pin if it likes (a header line may be there); the number
     of cards. A PIN may be empty: the card keeps the one that it has, or has none.
 
@@ -171,7 +198,7 @@ def import_cards(engine: Engine, key: bytes, file: Path) -> int:
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            count = sum(_store(engine, chunk) for chunk in _chunks(_rows(key, csv.reader(lines), file)))
+            count = sum(_store(engine, people, chunk) for chunk in _chunks(_rows(key, csv.reader(lines), file)))
     except OSError as error:
         raise Unusable(f"the file of cards {file} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error):
@@ -199,7 +226,7 @@ def _rows(key: bytes, rows: Iterable[list[str]], file: Path) -> Iterator[_Card]:
         if pin and not is_pin(pin):
             raise Unusable(f"line {number} of {file} has no PIN of 4 to 12 digits at its end")
         token = tokens.of(canonical(card))
-        yield token, int(member).to_bytes(8, "big"), keep(pepper, token, pin) if pin else None
+        yield token, int(member), keep(pepper, token, pin) if pin else None
 
 
 def is_card(text: str) -> bool:
@@ -222,18 +249,36 @@ def _chunks(rows: Iterable[_Card]) -> Iterator[list[_Card]]:
         yield chunk
 
 
-def _store(engine: Engine, chunk: list[_Card]) -> int:
-    with engine.begin() as connection:
-        for token, _, pin in chunk:
+def note_change(connection: Connection) -> None:
+    """Running bridges read the cards again."""
+    connection.exec_driver_sql(
+        "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name)"
+        " DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)",
+        (IMPORTS,),
+    )
+
+
+def _store(engine: Engine, people: People, chunk: list[_Card]) -> int:
+    with engine.execution_options(**{WRITES: True}).begin() as connection:
+        keys = people.keys_of(connection, {member for _, member, _ in chunk})
+        connection.exec_driver_sql(
+            "INSERT INTO cards (token, member, person) VALUES (?, ?, ?) ON CONFLICT (token)"
+            " DO UPDATE SET member = excluded.member, person = excluded.person",
+            [(token, people.seal_card(keys[member], token, member), keys[member].number) for token, member, _ in chunk],
+        )
+        for token, member, pin in chunk:
             if pin is not None:
-                set_pin(connection, token, pin)
-        connection.exec_driver_sql(
-            "INSERT INTO cards VALUES (?, ?) ON CONFLICT (token) DO UPDATE SET member = excluded.member",
-            [(token, member) for token, member, _ in chunk],
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO meta VALUES (?, '1') ON CONFLICT (name)"
-            " DO UPDATE SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)",
-            (IMPORTS,),
-        )
+                set_pin(connection, token, people.seal_pin(keys[member], token, pin))
+        people.take_pins_along(connection)
+        note_change(connection)
     return len(chunk)
+
+
+def _sealed(row: tuple[Any, ...]) -> bytes:
+    """A card's member that is not opened yet, with the key for it: one value, for there are many."""
+    _, member, number, wrapped = row
+    return int(number).to_bytes(_NUMBER, "big") + bytes(member) + bytes(wrapped)
+
+
+def _person_of(sealed: bytes) -> PersonKey:
+    return PersonKey(number=int.from_bytes(sealed[:_NUMBER], "big"), wrapped=sealed[_NUMBER + _MEMBER :])

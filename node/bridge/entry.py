@@ -196,6 +196,14 @@ def is_authorised(packed: bytes) -> bool:
     return bool(packed) and bool(packed[0] & AUTHORISATION)
 
 
+def items_root_in(packed: bytes) -> Hash32 | None:
+    """The items root that a packed payment carries."""
+    if not packed or not packed[0] & ITEMS_ROOT:
+        return None
+    at = HEAD.size + _LINE_SIZE * packed[1]
+    return Hash32(packed[at : at + 32])
+
+
 def lines_in(packed: bytes) -> Iterator[tuple[MinorUnits, Tender]]:
     """Amount and tender of the lines of a packed payment."""
     for at in range(HEAD.size, HEAD.size + _LINE_SIZE * packed[1], _LINE_SIZE):

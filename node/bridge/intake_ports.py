@@ -12,11 +12,12 @@ from typing import Protocol
 from node.bridge.announcer import Announcer
 from node.bridge.journal.claims import Claim
 from node.bridge.journal.refusals import Refusal
+from node.bridge.lines.reading import Page
 from node.bridge.security.shown import Admits
 from node.domain.answer import Answer
 from node.domain.directory import Directory
 from node.domain.errors import Unusable
-from node.domain.ids import Hash32, MemberId, MinorUnits, PaymentId, StreamId, TerminalId, Units
+from node.domain.ids import Address, Hash32, MemberId, MerchantId, MinorUnits, PaymentId, StreamId, TerminalId, Units
 from node.domain.payment import Entry, PaymentKey
 from node.domain.totals import Totals
 
@@ -24,8 +25,8 @@ from node.domain.totals import Totals
 class Submit(Protocol):
     """Puts a verified message into the journal and waits for its answer."""
 
-    async def __call__(self, entry: Entry, sealed: bytes) -> Answer:
-        """The answer, in time; `sealed` is kept unread. Raises errors of the tree."""
+    async def __call__(self, entry: Entry, basket: bytes) -> Answer:
+        """The answer, in time; `basket` is kept sealed. Raises errors of the tree."""
         ...
 
 
@@ -96,6 +97,18 @@ class Desk(Protocol):
         ...
 
 
+class LinesDesk(Protocol):
+    """Sealed line items, for accounts in their merchant's groups (lines/desk.py)."""
+
+    async def may_read(self, merchant: MerchantId, account: Address) -> bool:
+        """Whether an account may have a merchant's. Raises ChainUnreachable."""
+        ...
+
+    async def page(self, merchant: MerchantId, reader: bytes, after: int) -> Page:
+        """Those above a sequence, with the copies of content keys for a reader's public key."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
     """The callables behind the intakes. What is None is not offered (DE39 12, JSON-RPC -32012).
@@ -117,6 +130,7 @@ class Ports:
     gate: Admits | None = None
     refusals: Refused | None = None
     recall: Recalls | None = None
+    lines: LinesDesk | None = None
     came: Callable[[str], None] = lambda intake: None
     refused: Callable[[str], None] = lambda reason: None
 

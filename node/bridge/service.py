@@ -50,24 +50,24 @@ class Bridge:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def submit(self, entry: Entry, sealed: bytes) -> Answer:
+    async def submit(self, entry: Entry, basket: bytes) -> Answer:
         """Takes a verified message in and answers it: at once if it only earns or reverses, when final if not.
 
         Raises Overloaded, JournalUnwritable, DuplicateOtherBody, ReversedBefore, OriginalNotFound, InvalidTransaction,
         MalformedMessage.
         """
-        answer = await self._submit(entry, sealed)
+        answer = await self._submit(entry, basket)
         self._stages.failpoint.passed("before-answer")
         return answer
 
-    async def _submit(self, entry: Entry, sealed: bytes) -> Answer:
+    async def _submit(self, entry: Entry, basket: bytes) -> Answer:
         stages = self._stages
-        if len(sealed) > self._settings.journal.sealed_bytes:
-            raise MalformedMessage(f"{len(sealed)} bytes of line items")
+        if len(basket) > self._settings.journal.sealed_bytes:
+            raise MalformedMessage(f"{len(basket)} bytes of line items")
         stages.failpoint.passed("before-admit")
         came = stages.clock()
         try:
-            admitted = await stages.journal.admit(Admission(entry, sealed, came, stages.registry_block()))
+            admitted = await stages.journal.admit(Admission(entry, basket, came, stages.registry_block()))
         except TillnetError:
             stages.counters.refused.inc()
             raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -22,18 +23,22 @@ from node.bridge.journal.postgres import place_of, reason_of
 from node.bridge.journal.schema import engine_of
 from node.bridge.journal.store import Journal
 from node.bridge.keys.vault import open_vault
+from node.bridge.lines.basket_keeper import BasketKeeper
+from node.bridge.lines.keys import custodian
 from node.bridge.live import LiveFile
 from node.bridge.ownership import Ownership, StoppedWaiting, owned
+from node.bridge.people import People, look_at_people, open_people
 from node.bridge.posting_key import open_signer
 from node.bridge.ready import ReadyFile
 from node.bridge.security.build import keep_fresh
+from node.bridge.security.people_master import FilePeopleMaster
 from node.bridge.service import Bridge
 from node.bridge.verify.mac_keys import MacKeys
 from node.chain.deployment import Deployment, load_deployment
 from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc, RpcRefused
 from node.chain.signer import TransactionSigner
-from node.config import BridgeSettings, rpc_access
+from node.config import BridgeSettings, JournalSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import StreamId
 from node.domain.payment import Entry
@@ -100,12 +105,12 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
         )
         await _check_chain(settings, rpc, deployment, signer)
         if settings.journal.url:
-            await asyncio.to_thread(_look_at_card_key, settings)
+            await asyncio.to_thread(_look_at_keys, settings)
         ownership = await stack.enter_async_context(owned(settings, failpoint, stopping or asyncio.Event()))
         journal, relay = await _open_journal(settings, ownership, failpoint)
         stack.push_async_callback(journal.close)
         card_key = key_of_journal(journal.engine, settings.journal.card_key_file)
-        cards = Cards(journal.engine, card_key)
+        cards = Cards(journal.engine, card_key, await _open_people(settings.journal, journal, card_key))
         stack.callback(cards.close)
         running = await assemble(
             settings, rpc, deployment, signer, failpoint, journal, cards, card_key, ownership, vault
@@ -180,11 +185,14 @@ async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deploymen
         )
 
 
-def _look_at_card_key(settings: BridgeSettings) -> None:
+def _look_at_keys(settings: BridgeSettings) -> None:
     """A bridge that waits says at once that it has no key, not when it has to take over. Raises Unusable."""
+    if settings.journal.card_key_file is None:
+        return
     engine = engine_of(settings.journal, StreamId(settings.stream.id))
     try:
         look_at_key(engine, settings.journal.card_key_file)
+        look_at_people(engine, settings.journal)
     except SQLAlchemyError as error:
         raise Unusable(f"the journal's database {place_of(engine)} cannot be used: {reason_of(error)}") from None
     finally:
@@ -203,17 +211,29 @@ async def _open_journal(
     def has_room(message: Entry) -> bool:
         return relay[0].has_room(message)
 
+    stream = StreamId(settings.stream.id)
+    keeper = BasketKeeper(stream, custodian(settings.journal.lines_key_file), os.urandom)
     journal = await Journal.open(
         settings.journal,
-        stream=StreamId(settings.stream.id),
+        stream=stream,
         on_entry=on_entry,
         enrol=settings.batch.enrol,
         fence=ownership.fence,
         shared=bool(settings.journal.url),
+        keeper=keeper,
         passed=failpoint.passed,
         room=has_room,
     )
+    while await journal.insist(keeper.seal_old):
+        pass
     return journal, relay
+
+
+async def _open_people(settings: JournalSettings, journal: Journal, key: bytes) -> People:
+    if settings.card_key_file is None:
+        # there are no cards, and none will be asked for
+        return People(journal.engine, FilePeopleMaster(settings.people_master_key_file), key)
+    return await asyncio.to_thread(open_people, journal.engine, settings, key)
 
 
 async def _keep_directory(running: Running) -> None:

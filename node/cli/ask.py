@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -24,29 +24,39 @@ from node.network.clients import gateways_of
 from node.network.plan import read_plan
 
 P = ParamSpec("P")
+Said = TypeVar("Said")
 Answer = PaymentAnswer | MemberAnswer | MerchantAnswer | BlockAnswer
 Question = Callable[Concatenate[Rpc, Deployment, P], Awaitable[Answer]]
 
 DEFAULT_NETWORK = Path(".till/demo/network")
 
 
+def where_the_chain_is(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of a command that asks the chain: `network`, `url`, `file`."""
+    for option in (
+        click.option("--deployment", "file", type=click.Path(path_type=Path), help="A deployment.json."),
+        click.option("--rpc", "url", help="Another gateway, or another chain; then --deployment says what is there."),
+        click.option(
+            "--network",
+            type=click.Path(path_type=Path),
+            envvar="TILL_NETWORK",
+            default=DEFAULT_NETWORK,
+            show_default=True,
+            help="The network's folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def _asks(question: Question[P]) -> Callable[..., None]:
     """Makes a command of a question: where the chain is, and how the answer is printed."""
 
-    @click.option(
-        "--network",
-        type=click.Path(path_type=Path),
-        envvar="TILL_NETWORK",
-        default=DEFAULT_NETWORK,
-        show_default=True,
-        help="The network's folder.",
-    )
-    @click.option("--rpc", "url", help="Another gateway, or another chain; then --deployment says what is there.")
-    @click.option("--deployment", "file", type=click.Path(path_type=Path), help="A deployment.json.")
+    @where_the_chain_is
     @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
     @wraps(question)
     def command(network: Path, url: str | None, file: Path | None, as_json: bool, **asked: Any) -> None:
-        answer = asyncio.run(_ask(network, url, file, question, asked))
+        answer = asyncio.run(ask_chain(network, url, file, question, asked))
         if as_json:
             click.echo(json.dumps(asdict(answer), indent=2))
         else:
@@ -55,9 +65,10 @@ def _asks(question: Question[P]) -> Callable[..., None]:
     return command
 
 
-async def _ask(
-    network: Path, url: str | None, file: Path | None, question: Callable[..., Awaitable[Answer]], asked: dict[str, Any]
-) -> Answer:
+async def ask_chain(
+    network: Path, url: str | None, file: Path | None, question: Callable[..., Awaitable[Said]], asked: dict[str, Any]
+) -> Said:
+    """What a question says on a network. Raises Unusable, ChainUnreachable and what the question raises."""
     if not url and not file and network == DEFAULT_NETWORK and not network.is_dir():
         raise Unusable("say which network: --network DIR (or TILL_NETWORK), or make demo, which leaves one behind")
     access = rpc_access()

@@ -141,12 +141,13 @@ def cards() -> None:
 def import_(file: Path, config: Path) -> None:
     """Load a CSV FILE with the columns card (or phone number) and member, and perhaps pin.
 
-    Numbers are kept as keyed hashes only, PINs as slow ones.
+    Numbers are kept as keyed hashes only, PINs as slow ones, whose they are sealed with a key for each member.
     """
     from node.bridge.card_key import key_of_journal
     from node.bridge.cards import import_cards
     from node.bridge.journal.schema import engine_of
     from node.bridge.journal.schema import migrate as bring
+    from node.bridge.people import open_people
     from node.domain.errors import Unusable
     from node.domain.ids import StreamId
 
@@ -155,7 +156,8 @@ def import_(file: Path, config: Path) -> None:
         raise Unusable("the setting journal.card_key_file is missing")
     engine = engine_of(settings.journal, StreamId(settings.stream.id))
     bring(engine)
-    count = import_cards(engine, key_of_journal(engine, settings.journal.card_key_file), file)
+    key = key_of_journal(engine, settings.journal.card_key_file)
+    count = import_cards(engine, key, open_people(engine, settings.journal, key), file)
     click.echo(f"{count:,} {'card' if count == 1 else 'cards'} imported")
 
 

@@ -17,6 +17,8 @@ from node.config import load_bridge
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from node.bridge.people import People
+
 _CODE_SECONDS = 60
 
 
@@ -25,11 +27,12 @@ _CODE_SECONDS = 60
 def pin(config: Path) -> None:
     """Set a card's PIN; its tries are all there again. Asks for both, or reads two lines: the card, the PIN."""
     from node.bridge.cards import Tokens, canonical, is_card
+    from node.bridge.journal.people import by_card
     from node.bridge.journal.pins import set_pin
     from node.bridge.security.pin_hash import is_pin, keep, pepper_of
     from node.domain.errors import Unusable
 
-    engine, key = _journal(config)
+    engine, key, people = _journal(config)
     card, secret = _ask("Card"), _ask("PIN", confirm=True)
     if not is_card(card):
         raise Unusable("that is no card, phone number or loyalty id")
@@ -37,9 +40,10 @@ def pin(config: Path) -> None:
         raise Unusable("a PIN has 4 to 12 digits")
     token = Tokens(key).of(canonical(card))
     with engine.begin() as connection:
-        if connection.exec_driver_sql("SELECT 1 FROM cards WHERE token = ?", (token,)).first() is None:
+        person = by_card(connection, token)
+        if person is None:
             raise Unusable("no member has this card")
-        set_pin(connection, token, keep(pepper_of(key), token, secret))
+        set_pin(connection, token, people.seal_pin(person, token, keep(pepper_of(key), token, secret)))
     click.echo("the PIN is set")
 
 
@@ -49,14 +53,15 @@ def pin(config: Path) -> None:
 def unlock(config: Path, member: int | None) -> None:
     """Give a card the tries of its PIN back. Asks for the card, or reads a line."""
     from node.bridge.cards import Tokens, canonical
+    from node.bridge.journal.people import cards_of
     from node.bridge.journal.pins import unlock as give_back
 
-    engine, key = _journal(config)
+    engine, key, people = _journal(config)
     tokens = [Tokens(key).of(canonical(_ask("Card")))] if member is None else []
     with engine.begin() as connection:
         if member is not None:
-            rows = connection.exec_driver_sql("SELECT token FROM cards WHERE member = ?", (member.to_bytes(8, "big"),))
-            tokens = [bytes(row[0]) for row in rows]
+            person = people.known(connection, member)
+            tokens = [] if person is None else cards_of(connection, person.number)
         count = give_back(connection, tokens)
     click.echo(f"{count} {'card' if count == 1 else 'cards'} with a PIN unlocked")
 
@@ -96,10 +101,11 @@ def _ask(what: str, *, confirm: bool = False) -> str:
     return str(click.prompt(what, hide_input=True, confirmation_prompt=confirm, err=True)).strip()
 
 
-def _journal(config: Path) -> "tuple[Engine, bytes]":
+def _journal(config: Path) -> "tuple[Engine, bytes, People]":
     from node.bridge.card_key import key_of_journal
     from node.bridge.journal.schema import WRITES, migrate
     from node.bridge.journal.store import existing
+    from node.bridge.people import open_people
     from node.domain.errors import Unusable
     from node.domain.ids import StreamId
 
@@ -110,4 +116,4 @@ def _journal(config: Path) -> "tuple[Engine, bytes]":
     migrate(engine)
     # beside a bridge that may be running
     key = key_of_journal(engine, settings.journal.card_key_file)
-    return engine.execution_options(**{WRITES: True}), key
+    return engine.execution_options(**{WRITES: True}), key, open_people(engine, settings.journal, key)

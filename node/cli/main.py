@@ -1,7 +1,7 @@
 """The root of the `till` command: finds the group that was asked for, and turns failures into one sentence.
 
 Groups are imported only when they are used, so that `till --help` answers at once and a broken or missing
-part never disturbs the others. Before it comes the shell; after it node/cli/{net,validator,account,bridge,ask}.py.
+part never disturbs the others. Before it comes the shell; after it the modules of the table below.
 """
 
 import importlib
@@ -22,8 +22,9 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "validator": ("node.cli.validator", "validator", "See who validates, and decide about it with the others."),
     "account": ("node.cli.account", "account", "See and say who may send transactions."),
     "bridge": ("node.cli.bridge", "bridge", "Take payments in and put each on the chain once."),
+    "lines": ("node.cli.lines", "lines", "Read line items that you have a key for, and say who else may."),
     "payment": ("node.cli.ask", "payment", "Show one payment as the chain has it."),
-    "member": ("node.cli.ask", "member", "Show a member's points, stored value and state."),
+    "member": ("node.cli.member", "member", "Show a member's points, stored value and state, or erase the person."),
     "merchant": ("node.cli.ask", "merchant", "Show a merchant's points, payable and limits."),
     "block": ("node.cli.ask", "block", "Show one block and what it carries."),
 }

@@ -1,6 +1,7 @@
 """`make demo`: real days of shop payments become final rewards, and every point is recomputed.
 
 DEMO_DAYS=7 make demo      a week instead of a day
+DEMO_DAYS=all make demo    the whole year, as fast as the bridge takes it (`make year`)
 DEMO_RATE=100 make demo    that many payments a second
 """
 
@@ -12,6 +13,7 @@ from typing import Final
 
 import click
 
+from node.demo.realdata import ALL_DAYS, DEFAULT_DAY, FIRST_DAY
 from node.demo.report import print_report, write_report
 from node.demo.run import run_demo
 from node.demo.stand import PROJECT, Stand
@@ -21,21 +23,44 @@ from node.explorer.tables import wide_console
 FOLDER: Final = PROJECT / ".till" / "demo"
 REPORT: Final = PROJECT / "out" / "demo" / "report.json"
 INTERRUPTED: Final = 130
+ALL: Final = "all"
+LAST_DAY: Final = 200
+"""So many days there are from DEFAULT_DAY on."""
+DAY_RATE: Final = 50
+FULL_RATE: Final = 5_000
+"""More than a bridge takes: it goes as fast as that."""
+
+
+def _days(_context: click.Context, _option: click.Parameter, said: str) -> int:
+    """How many days from DEFAULT_DAY on; 0 for all that there are. Raises BadParameter."""
+    if said == ALL:
+        return 0
+    if not (said.isascii() and said.isdecimal() and 1 <= int(said) <= LAST_DAY):
+        raise click.BadParameter(f"1 to {LAST_DAY}, or {ALL}")
+    return int(said)
 
 
 @click.command()
-@click.option("--days", envvar="DEMO_DAYS", type=click.IntRange(1, 365), default=1, show_default=True)
-@click.option("--rate", envvar="DEMO_RATE", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--days", envvar="DEMO_DAYS", callback=_days, default="1", show_default=True, help="How many, or all.")
+@click.option(
+    "--rate", envvar="DEMO_RATE", type=click.IntRange(1, FULL_RATE), help="Payments a second (50; all: 5000)."
+)
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, help="Where network and bridge are made.")
 @click.option("--report", "file", type=click.Path(path_type=Path), default=REPORT, help="Where the report goes.")
-def main(days: int, rate: int, folder: Path, file: Path) -> None:
+def main(days: int, rate: int | None, folder: Path, file: Path) -> None:
     """Replay real days of shop payments on four validators; ends with 0 when every point is as recomputed."""
     console = wide_console()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt)
     stand = Stand(folder, tell=lambda step: console.print(f"  {step}", style="dim"))
     try:
-        report = run_demo(stand, console, days=days, rate=rate)
+        report = run_demo(
+            stand,
+            console,
+            first=DEFAULT_DAY if days else FIRST_DAY,
+            days=days or ALL_DAYS,
+            rate=rate or (DAY_RATE if days else FULL_RATE),
+        )
     except TillnetError as failure:
         console.print(f"The demonstration stopped: {failure}", style="bold red", markup=False)
         sys.exit(1)

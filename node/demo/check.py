@@ -70,6 +70,7 @@ def make_report(validators: int, plan: Plan, outcomes: Sequence[Outcome], diary:
         difference=found.difference,
         latency_p50_ms=round(percentile(waits, 50)),
         latency_p99_ms=round(percentile(waits, 99)),
+        replay_seconds=round(took, 1),
         payments_per_second=round(len(final) / took, 1),
         gas_per_payment=diary.batch_gas // len(final),
         followed=follow(_most_telling(final, diary), plan, diary),

@@ -17,6 +17,9 @@ import polars as pl
 
 MERCHANTS: Final = 12
 DEFAULT_DAY: Final = dt.date(2017, 6, 15)
+FIRST_DAY: Final = dt.date(2017, 1, 1)
+ALL_DAYS: Final = 366
+"""All that there is: a year, and the first hours of the next one."""
 PROMOTED_DEPARTMENT: Final = "PRODUCE"
 """The department whose products earn five times the points."""
 

@@ -28,6 +28,10 @@ from node.pos.rpc import RpcConnection, RpcReply, RpcTerminal
 CURRENCY: Final = "840"
 HOST: Final = "127.0.0.1"
 IN_FLIGHT: Final = 256
+MOST_WAITING: Final = 4_000
+"""Payments that may wait for a batch: beyond, the next one is sent when there are fewer."""
+LOOK_EVERY: Final = 200
+"""After so many messages it is asked how many wait."""
 REPEAT_EVERY: Final = 29
 REVERSE_EVERY: Final = 37
 FOREIGN_CARD: Final = "9000000000000000018"
@@ -79,7 +83,8 @@ async def replay(
     rate: float,
     progress: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
-    """Sends every basket, in order, `rate` a second, and two messages that must be refused.
+    """Sends every basket, in order, `rate` a second or as fast as the bridge takes them, and two messages that must be
+    refused.
 
     Raises Unusable when a till may not sign on, or a reply that must be is missing.
     """
@@ -88,21 +93,26 @@ async def replay(
     async with AsyncExitStack() as stack:
         gateways = await _connect(stack, plan, baskets, ports, chain_id, ledger)
 
-        async def one(number: int, basket: Basket) -> Outcome:
-            async with gate:
-                outcome = await _sell(number, basket, plan, gateways)
-            progress()
-            return outcome
+        outcomes: dict[int, Outcome] = {}
 
-        tasks: list[asyncio.Task[Outcome]] = []
+        async def one(number: int, basket: Basket) -> None:
+            try:
+                outcomes[number] = await _sell(number, basket, plan, gateways)
+            finally:
+                gate.release()
+            progress()
+
         try:
             async with asyncio.TaskGroup() as group:
                 for number, basket in enumerate(baskets, start=1):
                     await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
-                    tasks.append(group.create_task(one(number, basket)))
+                    if number % LOOK_EVERY == 0:
+                        await _wait_for_room(gateways.rpc)
+                    await gate.acquire()
+                    group.create_task(one(number, basket))
         except* TillnetError as failures:
             raise Unusable(f"a till got no proper answer: {failures.exceptions[0]}") from None
-        settled = [await _settle(task.result(), gateways.rpc) for task in tasks]
+        settled = [await _settle(outcomes[number], gateways.rpc) for number in range(1, len(baskets) + 1)]
         return settled + await _refused(baskets, plan, gateways)
 
 
@@ -129,6 +139,14 @@ async def _connect(
         if not reply.approved:
             raise Unusable(f"till {till.id} may not sign on: {reply.response_code}")
     return gateways
+
+
+async def _wait_for_room(rpc: RpcConnection) -> None:
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while ((await rpc.health()).result or {}).get("waiting", 0) > MOST_WAITING:
+        if time.monotonic() > deadline:
+            raise Unusable(f"more than {MOST_WAITING:,} payments have been waiting for {SETTLE_SECONDS:.0f} s")
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _sell(number: int, basket: Basket, plan: Plan, gateways: Gateways) -> Outcome:

@@ -33,6 +33,7 @@ class Report:
     difference: int
     latency_p50_ms: int
     latency_p99_ms: int
+    replay_seconds: float
     payments_per_second: float
     gas_per_payment: int
     followed: Mapping[str, str] = field(default_factory=dict)
@@ -54,7 +55,7 @@ def write_report(report: Report, path: Path) -> None:
 
 def print_report(report: Report, console: Console) -> None:
     """Prints the figures, then the one payment that is followed from its message to its block."""
-    table = Table(title="A real day of shop payments", title_justify="left", show_header=False, box=None)
+    table = Table(title="Real shop payments", title_justify="left", show_header=False, box=None)
     table.add_column(style="bold")
     table.add_column(justify="right")
     for name, value in _rows(report):
@@ -83,6 +84,7 @@ def _rows(report: Report) -> list[tuple[str, str]]:
         ("difference", points(report.difference)),
         ("message to finality, p50", f"{report.latency_p50_ms:,} ms"),
         ("message to finality, p99", f"{report.latency_p99_ms:,} ms"),
+        ("from the first message to the last block", f"{report.replay_seconds:,.1f} s"),
         ("payments a second", f"{report.payments_per_second:,.1f}"),
         ("gas a payment", f"{report.gas_per_payment:,}"),
     ]

@@ -4,6 +4,7 @@ Called by node/demo/__main__.py and by the end-to-end test.
 """
 
 import asyncio
+import datetime as dt
 import secrets
 from typing import Final
 
@@ -16,7 +17,7 @@ from node.chain.rpc import Rpc
 from node.demo.check import compare_points, dead_baskets, make_report
 from node.demo.expected import expected_points
 from node.demo.plan import Plan, real_plan
-from node.demo.realdata import DEFAULT_DAY, Basket, all_households, all_stores, baskets, promoted_products
+from node.demo.realdata import Basket, all_households, all_stores, baskets, promoted_products
 from node.demo.replay import replay
 from node.demo.report import Report
 from node.demo.stand import BridgePorts, Stand
@@ -28,10 +29,10 @@ VALIDATORS: Final = 4
 FINAL_SECONDS: Final = 120.0
 
 
-def run_demo(stand: Stand, console: Console, *, days: int, rate: int) -> Report:
+def run_demo(stand: Stand, console: Console, *, first: dt.date, days: int, rate: int) -> Report:
     """Runs everything on a fresh network in the stand's folder, which the caller stops. Raises errors of the tree."""
     with console.status("reading the real data"):
-        sold = baskets(DEFAULT_DAY, days)
+        sold = baskets(first, days)
         plan = real_plan(
             stores=all_stores(),
             households=all_households(),
@@ -51,12 +52,19 @@ def run_demo(stand: Stand, console: Console, *, days: int, rate: int) -> Report:
     console.print("[bold]4[/] The bridge")
     with console.status("starting"):
         ports = stand.start_bridge(network, plan)
-    console.print(f"[bold]5[/] {len(sold):,} baskets from {DEFAULT_DAY:%A, %d %B %Y} on, {rate} a second")
-    return asyncio.run(_replay_and_check(stand, network, plan, ports, sold, rate, days))
+    console.print(f"[bold]5[/] {len(sold):,} baskets from {first:%A, %d %B %Y} on, {rate:,} a second at most")
+    return asyncio.run(_replay_and_check(stand, network, plan, ports, sold, rate, first, days))
 
 
 async def _replay_and_check(
-    stand: Stand, network: NetworkPlan, plan: Plan, ports: BridgePorts, sold: list[Basket], rate: int, days: int
+    stand: Stand,
+    network: NetworkPlan,
+    plan: Plan,
+    ports: BridgePorts,
+    sold: list[Basket],
+    rate: int,
+    first: dt.date,
+    days: int,
 ) -> Report:
     address = load_deployment(stand.network_folder / "deployment.json").ledger
     url = network.rpc_url(network.validators[0])
@@ -83,7 +91,7 @@ async def _replay_and_check(
         if missing:
             raise Unusable(f"{len(missing)} payments are not final after {FINAL_SECONDS:.0f} s, one is {min(missing)}")
         diary = witness.diary
-        expected = expected_points(DEFAULT_DAY, days, without=dead_baskets(outcomes, diary))
+        expected = expected_points(first, days, without=dead_baskets(outcomes, diary))
         points = await compare_points(Ledger(rpc, address), plan, expected)
     return make_report(len(network.validators), plan, outcomes, diary, points)
 

@@ -148,6 +148,13 @@ class WrongSignature(Declined):
     rpc_code = -32063
 
 
+class NotTheMerchants(Declined):
+    """The account has no right to this merchant's line items."""
+
+    response_code = "58"
+    rpc_code = -32065
+
+
 class DuplicateOtherBody(Declined):
     """The same message key came before with another content."""
 

@@ -13,7 +13,7 @@ from web3 import Web3
 from node.domain.assignment import Item
 from node.domain.batch_format import BatchPayment, encode_batch, make_batch
 from node.domain.ids import MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId, TerminalNumber
-from node.domain.merkle import items_root
+from node.domain.line_items import salted_root
 from node.domain.payment import Line, Tender
 from node.network.keys import make_account, write_account
 from tests.scripts.conftest import Chain
@@ -138,7 +138,7 @@ def test_item_is_sold_on(market: Chain, tmp_path: Path, monkeypatch: pytest.Monk
     post_purchase(market)
     receipt = tmp_path / "receipt.json"
     items = [{"product": i.product, "quantity": i.quantity, "amount": i.amount} for i in ITEMS]
-    receipt.write_text(json.dumps({"payment": "1-1", "salt": SALT.hex(), "items": items}))
+    receipt.write_text(json.dumps({"payment": "1-1", "seed": SALT.hex(), "items": items}))
     assert "an item's place lies between" in told(market, "offer_receipt", "main", str(receipt), "2", "9.00")
     out = shown(market, "offer_receipt", "main", str(receipt), "0", "9.00")
     assert (row(out, "state"), row(out, "was bought for")) == ("offered", "12.99")
@@ -251,7 +251,7 @@ def post_purchase(market: Chain, *, sequence: int = 1, member: int = 7) -> None:
         member=MemberId(member),
         time=int(web3.eth.get_block("latest")["timestamp"]),
         lines=(Line(amount=MinorUnits(5_000), rule_version=RuleVersion(1), tender=Tender.EXTERNAL),),
-        items_root=items_root(ITEMS, SALT),
+        items_root=salted_root(ITEMS, SALT),
     )
     data = Web3.keccak(text="postBatch(bytes)")[:4]
     data += web3.codec.encode(["bytes"], [encode_batch(make_batch(StreamId(1), [payment]))])

@@ -171,7 +171,7 @@ class Exchange:
                 parties = find_parties(terminal, rules)
                 return await answer_reconciliation(message, parties, self._ports, rules, received)
             verified = verify_reversal(message, terminal, attempt.key, rules, received)
-            return answer_reply(message, await self._ports.submit(verified.entry, verified.sealed))
+            return answer_reply(message, await self._ports.submit(verified.entry, verified.basket))
         try:
             self._twice.before(message, terminal, row)
             return await self._request(attempt, terminal, row)
@@ -200,7 +200,7 @@ class Exchange:
     async def _submit(self, message: Message, verified: Verified) -> Message:
         entry = verified.entry
         try:
-            answer = await self._ports.submit(entry, verified.sealed)
+            answer = await self._ports.submit(entry, verified.basket)
         except ReversedBefore:
             if not (isinstance(entry, Payment) and entry.advice):
                 raise

@@ -18,6 +18,7 @@ from node.bridge.announcer import terminal_topic
 from node.bridge.at_hand import with_all_at_hand
 from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc import params as asked
+from node.bridge.intake_rpc.lines import read_lines
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
 from node.bridge.journal.claims import Claim
 from node.bridge.security.shown import Shown
@@ -91,6 +92,7 @@ class RpcExchange:
             "rpc.discover": self._discover,
             "payment_status": self._status,
             "bridge_health": self._health,
+            "lines_read": self._lines,
             "till_subscribe": self._subscribe,
             "till_unsubscribe": self._unsubscribe,
             **{name: partial(self._signed, method) for name, method in METHODS.items()},
@@ -156,7 +158,7 @@ class RpcExchange:
                 check_active(proved.terminal)
             verified = await with_all_at_hand(partial(_verify, method, proved))
             await self._admit(verified.entry, proved, pin_block)
-            return rpc_result(await self._ports.submit(verified.entry, verified.sealed))
+            return rpc_result(await self._ports.submit(verified.entry, verified.basket))
         except (DuplicateOtherBody, IdempotencyConflict):
             # another copy came first, with another PIN block or card: what that one is answered stands
             raise
@@ -212,6 +214,10 @@ class RpcExchange:
     async def _health(self, params: object, session: Session | None) -> dict[str, Any]:
         known = {} if self._ports.health is None else dict(await self._ports.health())
         return {"directoryBlock": self._ports.directory().block, **known}
+
+    async def _lines(self, params: object, session: Session | None) -> dict[str, Any]:
+        self._ports.came("rpc")
+        return await read_lines(params, self._ports, self._rules, int(self._clock()))
 
     async def _discover(self, params: object, session: Session | None) -> Mapping[str, Any]:
         asked.nothing_asked(params)

@@ -10,9 +10,17 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from node.bridge.intake_rpc.methods import METHODS, SignedMethod
-from node.bridge.intake_rpc.params import NUMBERS_BELOW, PARAMETERS, SUBSCRIPTION_NAMES, default_of, names_of
+from node.bridge.intake_rpc.params import (
+    LINES_NAMES,
+    NUMBERS_BELOW,
+    PARAMETERS,
+    SUBSCRIPTION_NAMES,
+    default_of,
+    names_of,
+)
 from node.bridge.intake_rpc.schemas import COMPONENTS, refer
 from node.domain import errors
+from node.domain.account_terms import LinesTerms
 from node.domain.errors import Declined, Retryable, TillnetError
 from node.domain.terminal_terms import NAME, VERSION, SubscriptionTerms
 
@@ -85,6 +93,15 @@ def _others() -> Iterable[Json]:
         "health",
         {"type": "object"},
     )
+    lines = _method(
+        "lines_read",
+        "A merchant's sealed line items, a page at a time, for an account in the merchant's owner or check group, which"
+        " signs the request.",
+        [_param(name, PARAMETERS[name].default) for name in LINES_NAMES],
+        "page",
+        refer("Lines"),
+    )
+    yield {**lines, "x-eip712-type": LinesTerms.TYPE}
     subscribe = _method(
         "till_subscribe",
         "Over WebSocket: notifications `till_subscription` of all that becomes of a payment, or, signed by it, of a"

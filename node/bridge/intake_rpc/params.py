@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from node.domain.account_terms import LinesTerms
 from node.domain.errors import MalformedMessage
 from node.domain.ids import PaymentId, parse_payment_id
 from node.domain.terminal_terms import (
@@ -67,12 +68,16 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     ),
     PIN_BLOCK: Parameter("The card's PIN, encrypted, unsigned: a PIN block's hexadecimal digits, or empty.", 32, ""),
     "subscription": Parameter("A subscription of this connection.", 20),
+    "merchant": Parameter("The merchant, as the Registry knows it."),
+    "reader": Parameter("An X25519 key: whose copies of content keys are wanted, 0x and 64 digits.", 66),
+    "after": Parameter("Only payments with a higher sequence.", default=0),
 }
 """Every parameter of every method, by its name."""
 _CARDLESS: Final = (RefundTerms, CaptureTerms, VoidTerms)
 """What can be asked for without a card: whose it is follows from what it is about."""
 
 
+LINES_NAMES: Final = ("merchant", "reader", "after", "time", "signature")
 SUBSCRIPTION_NAMES: Final = (*(member.name for member in members_of(SubscriptionTerms)), "signature")
 
 
@@ -127,6 +132,18 @@ def subscription_asked(params: object) -> PaymentId | tuple[SubscriptionTerms, b
         return payment_named(params)
     given = _members(params, dict.fromkeys(SUBSCRIPTION_NAMES))
     terms = SubscriptionTerms(terminal=_text(given, "terminal"), stan=_text(given, "stan"), time=_number(given, "time"))
+    return terms, _signature(given)
+
+
+def lines_asked(params: object) -> tuple[LinesTerms, bytes]:
+    """What `lines_read` is about, and the account's signature. Raises MalformedMessage."""
+    given = _members(params, {**dict.fromkeys(LINES_NAMES), "after": 0})
+    merchant = _number(given, "merchant")
+    if not 0 < merchant < 2**32:
+        raise MalformedMessage("merchant is a number of 32 bits")
+    terms = LinesTerms(
+        merchant=merchant, reader=_text(given, "reader"), after=_number(given, "after"), time=_number(given, "time")
+    )
     return terms, _signature(given)
 
 

@@ -12,6 +12,7 @@ from node.domain.payment import Status
 Json = dict[str, Any]
 _STATUSES: Final = [status.value for status in Status]
 _UNITS: Final = {"type": ["string", "null"], "pattern": "^[0-9]+$"}
+_BYTES: Final = {"type": "string", "pattern": "^0x[0-9a-f]*$"}
 _PAYMENT_ID: Final = {"type": "string", "pattern": "^[0-9]+-[0-9]+$"}
 _ANY_PAYMENT: Final = {"type": ["string", "null"], "pattern": "^[0-9]+-[0-9]+$"}
 
@@ -45,6 +46,27 @@ COMPONENTS: Final[Json] = {
                 {fact.member: {"type": "string", "description": fact.meaning} for fact in Fact},
                 optional=tuple(fact.member for fact in Fact),
             ),
+        }
+    ),
+    "Lines": _object(
+        {
+            "lines": {
+                "type": "array",
+                "items": _object(
+                    {
+                        "payment": _PAYMENT_ID,
+                        "merchant": {"type": "integer"},
+                        "day": {"type": "string", "format": "date"},
+                        "root": {**_BYTES, "description": "the items root that the payment carries"},
+                        "sealed": {**_BYTES, "description": "the line items, encrypted (docs/lines.md)"},
+                        "copy": {
+                            **_BYTES,
+                            "description": "the content key, for the reader's key; 0x where it has none",
+                        },
+                    }
+                ),
+            },
+            "after": {"type": ["integer", "null"], "description": "asks for the next page; null when there is none"},
         }
     ),
     "Subscription": _object(

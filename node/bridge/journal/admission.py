@@ -4,8 +4,7 @@ Runs in the writer's thread, a group of messages at a time.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -20,6 +19,7 @@ from node.bridge.entry import (
     pack_undo,
     undo_key,
 )
+from node.bridge.journal.admitted import Admission, History, Keeps
 from node.bridge.journal.group import Group, Known, key_text, reference_of
 from node.bridge.journal.near import NO_TIME
 from node.bridge.journal.originals import not_refundable, not_reversible, with_authorisation
@@ -35,39 +35,12 @@ from node.domain.ids import MemberId, RuleVersion
 from node.domain.payment import Entry, Payment, Refund, Reversal, Status
 from node.domain.refund_split import RefundParts
 
-__all__ = ["NO_TIME", "Admission", "Admitter"]
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A verified message with what is to be kept for it; `received_at` in milliseconds.
-
-    `block` is that of the Registry by which it was verified; `forwarded` says that another stream's bridge took it in
-    (handed.py).
-    """
-
-    message: Entry
-    sealed: bytes
-    received_at: int
-    block: int = 0
-    forwarded: bool = False
-
-
-class History(Protocol):
-    """What is known of terminals that another stream has, or had (handed.py)."""
-
-    def claim(self, connection: Connection, group: Sequence[Admission]) -> None:
-        """Makes the terminals of these messages this stream's."""
-        ...
-
-    def find(self, batch: Group, key: str, admission: Admission, next_sequence: int) -> Admitted | TillnetError | None:
-        """What an older stream's journal says of a message; None when it is for this one to take in."""
-        ...
+__all__ = ["NO_TIME", "Admission", "Admitter", "Keeps"]
 
 
 class Admitter:
     """Numbers the entries of one stream. `next` is the sequence of the next one; `room` tells whether a new message
-    may still come in, which repeats need not ask.
+    may still come in, which repeats need not ask. Without `keeper` no items are kept.
     """
 
     def __init__(
@@ -76,23 +49,30 @@ class Admitter:
         *,
         enrol: bool = False,
         history: History | None = None,
+        keeper: Keeps | None = None,
         room: Callable[[Entry], bool] = lambda message: True,
     ) -> None:
         self.next = self._committed = next_sequence
-        self._enrol, self._history, self._room = enrol, history, room
+        self._enrol, self._history, self._keeper, self._room = enrol, history, keeper, room
 
     def committed(self) -> None:
         """The SQL transaction that the last admissions were in is on the disk."""
         self._committed = self.next
+        if self._keeper is not None:
+            self._keeper.committed()
 
     def rolled_back(self) -> None:
         """It is not: its numbers are free again."""
         self.next = self._committed
+        if self._keeper is not None:
+            self._keeper.rolled_back()
 
     def admit(self, connection: Connection, group: Sequence[Admission]) -> list[Admitted | TillnetError]:
         """What became of each message of the group, in order; their rows are inserted, not yet committed."""
         if self._history is not None:
             self._history.claim(connection, group)
+        if self._keeper is not None:
+            self._keeper.begin(connection)
         keys = [key_text(each.message.key) for each in group]
         references = [reference_of(each.message) for each in group if not isinstance(each.message, Reversal)]
         batch = Group.of(connection, keys, references)
@@ -132,13 +112,14 @@ class Admitter:
             payment = found
         packed = pack_payment(payment, enrol=self._enrol)
         sequence = self._number()
+        sealed = b"" if self._keeper is None else self._keeper.seal(batch.connection, payment, sequence, admission)
         debits = payment.waits
         # A payment that only earns, without an act, is answered as soon as this row is on the disk; so is an advice.
         code = None if debits else "00"
         batch.add(
             key,
             Known(sequence, Kind.PAYMENT, payment.body, _JOURNALED, code, None, None, packed, payment.merchant),
-            (reference, debits, admission.sealed, admission.received_at),
+            (reference, debits, sealed, admission.received_at),
             approved=payment.approved,
         )
         entry = PaymentEntry(
@@ -180,7 +161,7 @@ class Admitter:
                 RefundParts(amount=refund.amount).pack(),
                 refund.merchant,
             ),
-            (reference, False, admission.sealed, admission.received_at),
+            (reference, False, b"", admission.received_at),
         )
         entry = ReversalEntry(
             sequence=sequence,
@@ -210,7 +191,7 @@ class Admitter:
         batch.add(
             key,
             Known(sequence, Kind.REVERSAL, reversal.body, status.value, "00", number, None, b"", reversal.merchant),
-            (reference, False, admission.sealed, admission.received_at),
+            (reference, False, b"", admission.received_at),
         )
         if original is not None and act_in(original.packed) is not None:
             self._undo_act(batch, reference, original, admission.received_at)

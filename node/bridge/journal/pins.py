@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, SmallInteger, Table, Text
 
+from node.bridge.journal.people import PersonKey
 from node.bridge.journal.tables import metadata
 
 NAME: Final = Text().with_variant(Text(collation="C"), "postgresql")
@@ -24,11 +25,13 @@ PINS: Final = Table(
     metadata,
     # the card's, as in `cards`
     Column("token", LargeBinary, primary_key=True),
+    # empty: it is in `hash`, which is sealed with the data key of `person` (people.py)
     Column("salt", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("cost", Text, nullable=False),
     # used up since the last right PIN
     Column("tries", SmallInteger, nullable=False),
+    Column("person", BigInteger, index=True),
 )
 ATTEMPTS: Final = Table(
     "pin_attempts",
@@ -56,11 +59,20 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredPin:
-    """A card's PIN as it is kept (node/bridge/security/pin_hash.py)."""
+    """A card's PIN as it is kept, but for the seal (node/bridge/security/pin_hash.py)."""
 
     salt: bytes
     hash: bytes
     cost: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SealedPin:
+    """A card's PIN as it stands in the journal, and whose key opens it (node/bridge/people.py)."""
+
+    sealed: bytes
+    cost: str
+    person: PersonKey
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +84,7 @@ class Attempt:
     said: bytes
 
 
-def begin(connection: Connection, attempt: Attempt, *, tries: int, now: int) -> Verdict | StoredPin:
+def begin(connection: Connection, attempt: Attempt, *, tries: int, now: int) -> Verdict | SealedPin:
     """The verdict if there is one already, else the PIN to judge the try by; the try is counted then, once.
 
     A message that the journal has is RIGHT: it has its answer. `now` in milliseconds.
@@ -85,16 +97,20 @@ def begin(connection: Connection, attempt: Attempt, *, tries: int, now: int) -> 
         return Verdict.OTHER
     if known is not None and known[1] is not None:
         return Verdict(known[1])
-    pin = run("SELECT salt, hash, cost, tries FROM pins WHERE token = ?", (attempt.token,)).first()
+    pin = run(
+        "SELECT n.hash, n.cost, n.tries, p.number, p.wrapped FROM pins n JOIN people p ON p.number = n.person"
+        " WHERE n.token = ?",
+        (attempt.token,),
+    ).first()
     if pin is None:
         return Verdict.NO_PIN
     if known is None:
-        locked = pin[3] >= tries
+        locked = pin[2] >= tries
         _record(connection, attempt, Verdict.LOCKED if locked else None, now)
         if locked:
             return Verdict.LOCKED
         run("UPDATE pins SET tries = tries + 1 WHERE token = ?", (attempt.token,))
-    return StoredPin(salt=bytes(pin[0]), hash=bytes(pin[1]), cost=str(pin[2]))
+    return SealedPin(sealed=bytes(pin[0]), cost=str(pin[1]), person=PersonKey(number=pin[3], wrapped=bytes(pin[4])))
 
 
 def end(connection: Connection, attempt: Attempt, *, right: bool, tries: int) -> Verdict:
@@ -110,12 +126,13 @@ def end(connection: Connection, attempt: Attempt, *, right: bool, tries: int) ->
     return verdict
 
 
-def set_pin(connection: Connection, token: bytes, pin: StoredPin) -> None:
+def set_pin(connection: Connection, token: bytes, pin: SealedPin) -> None:
     """Gives a card a PIN, in place of the one it had; no try of it is used."""
     connection.exec_driver_sql(
-        "INSERT INTO pins (token, salt, hash, cost, tries) VALUES (?, ?, ?, ?, 0) ON CONFLICT (token) DO UPDATE"
-        " SET salt = excluded.salt, hash = excluded.hash, cost = excluded.cost, tries = 0",
-        (token, pin.salt, pin.hash, pin.cost),
+        "INSERT INTO pins (token, salt, hash, cost, tries, person) VALUES (?, ?, ?, ?, 0, ?) ON CONFLICT (token)"
+        " DO UPDATE SET salt = excluded.salt, hash = excluded.hash, cost = excluded.cost, tries = 0,"
+        " person = excluded.person",
+        (token, b"", pin.sealed, pin.cost, pin.person.number),
     )
 
 

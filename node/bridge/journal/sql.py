@@ -20,6 +20,14 @@ def is_postgresql(connection: Connection) -> bool:
     return connection.dialect.name == POSTGRESQL
 
 
+def has_table(connection: Connection, name: str) -> bool:
+    """Whether the journal has this table yet."""
+    if is_postgresql(connection):
+        return connection.exec_driver_sql("SELECT to_regclass(?)", (name,)).scalar() is not None
+    query = "SELECT 1 FROM sqlite_master WHERE name = ?"
+    return connection.exec_driver_sql(query, (name,)).first() is not None
+
+
 def is_deadlock(error: SQLAlchemyError) -> bool:
     """Whether PostgreSQL has undone an SQL transaction because it and another one waited for each other."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") == _DEADLOCK

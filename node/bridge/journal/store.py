@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from node.bridge.entry import Admitted, ReversalEntry
 from node.bridge.journal import reading, transitions
-from node.bridge.journal.admission import Admission, Admitter
+from node.bridge.journal.admission import Admission, Admitter, Keeps
 from node.bridge.journal.handed import Handed
 from node.bridge.journal.lease import Fence, Unfenced
 from node.bridge.journal.postgres import place_of
@@ -49,12 +49,14 @@ class Journal:
         first_sequence: int = 1,
         fence: Fence | None = None,
         shared: bool = False,
+        keeper: Keeps | None = None,
         passed: Callable[[str], None] = lambda point: None,
         room: Callable[[Entry], bool] = lambda message: True,
     ) -> "Journal":
         """Opens (or makes) the journal of a stream, brings its schema up to date, and starts the writer.
 
-        `shared`: with other streams' journals in one database, among which terminals are handed over.
+        `shared`: with other streams' journals in one database, among which terminals are handed over. `keeper` seals
+        line items; without one they are not kept.
         `on_entry` is called in the event loop with each new entry, in the order of the sequences; `passed` in the
         writer's thread around each commit; `room` there, whether a new message may still come in.
         """
@@ -63,7 +65,7 @@ class Journal:
         with engine.connect() as connection:
             sequence, _, _ = reading.next_numbers(connection)
         history = Handed(stream) if shared else None
-        admitter = Admitter(max(sequence, first_sequence), enrol=enrol, history=history, room=room)
+        admitter = Admitter(max(sequence, first_sequence), enrol=enrol, history=history, keeper=keeper, room=room)
         writer = Writer(
             engine,
             admitter,

@@ -139,7 +139,9 @@ cards: Final = Table(
     metadata,
     # HMAC-SHA256 of the card's number under the bridge's card key; the number itself is stored nowhere.
     Column("token", LargeBinary, primary_key=True),
+    # sealed with the data key of `person` (people.py)
     Column("member", LargeBinary, nullable=False),
+    Column("person", BigInteger, index=True),
 )
 
 exceptions: Final = Table(

@@ -34,7 +34,8 @@ def build_gate(
     if settings.pins is not None:
         if settings.journal.card_key_file is None:
             raise Unusable("the setting journal.card_key_file is missing: PINs are kept under the cards' key")
-        pins = Pins(settings.pins, journal.run, cards.token_of, card_key, clock=clock, vault=vault)
+        opened = cards.people.open_pin
+        pins = Pins(settings.pins, journal.run, cards.token_of, card_key, opened, clock=clock, vault=vault)
     if settings.qr is not None:
         qr = QrCodes(settings.qr, journal.run, clock=clock)
     return Gate(cards.member_of, refusals, pins=pins, qr=qr)

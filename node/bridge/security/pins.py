@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import Connection
 
 from node.bridge.journal.group import key_text
-from node.bridge.journal.pins import Attempt, StoredPin, Verdict, begin, end
+from node.bridge.journal.pins import Attempt, SealedPin, StoredPin, Verdict, begin, end
 from node.bridge.keys.vault import Vault
 from node.bridge.security.pin_block import PinKeys
 from node.bridge.security.pin_hash import is_right, pepper_of
@@ -45,11 +45,15 @@ class Pins:
         run: Run,
         token: Token,
         card_key: bytes,
+        opened: Callable[[bytes, SealedPin], StoredPin],
         *,
         clock: Callable[[], int],
         vault: Vault | None = None,
     ) -> None:
-        """`vault` opens the PIN keys. Raises Unusable when their file is no good."""
+        """`opened` takes the seal off a card's PIN, `vault` opens the PIN keys. Raises Unusable when their file is no
+        good.
+        """
+        self._opened = opened
         self.keys = PinKeys(settings.key_file, vault, clock=lambda: clock() / 1000)
         self._settings, self._run, self._token, self._clock = settings, run, token, clock
         self._pepper = pepper_of(card_key)
@@ -112,12 +116,14 @@ class Pins:
         begun = await self._run(partial(begin, attempt=attempt, tries=tries, now=now))
         if isinstance(begun, Verdict):
             return begun
-        assert isinstance(begun, StoredPin)
-        loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._threads, is_right, self._pepper, attempt.token, pin, begun)
+        assert isinstance(begun, SealedPin)
+        right = await asyncio.get_running_loop().run_in_executor(self._threads, self._is_right, attempt, pin, begun)
         verdict = await self._run(partial(end, attempt=attempt, right=right, tries=tries))
         assert isinstance(verdict, Verdict)
         return verdict
+
+    def _is_right(self, attempt: Attempt, pin: str, sealed: SealedPin) -> bool:
+        return is_right(self._pepper, attempt.token, pin, self._opened(attempt.token, sealed))
 
 
 def _failure(verdict: Verdict) -> TillnetError | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from node.bridge.verify.digests import SALT_SIZE, Proof, authorisation, seal
+from node.bridge.lines.basket import SEED_BYTES, pack_items
+from node.bridge.verify.digests import Proof, authorisation
 from node.domain.act import Act
 from node.domain.assignment import Item, TenderSplit, assign_lines
 from node.domain.directory import Directory, Merchant, Terminal
@@ -20,7 +21,7 @@ from node.domain.errors import (
     UnknownTerminal,
 )
 from node.domain.ids import Hash32, MemberId, MinorUnits, StreamId, TerminalId, parse_payment_id
-from node.domain.merkle import items_root
+from node.domain.line_items import salted_root
 from node.domain.payment import Entry, OriginalKey, OriginalNumber, Payment, PaymentKey
 
 MemberOf = Callable[[str], MemberId | None]
@@ -34,13 +35,13 @@ _MAX_SEQUENCE: Final = 2**63
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """What may be journaled; `sealed` is kept beside it, unread (verify/digests.py).
+    """What may be journaled; `basket` (lines/basket.py) is sealed by the journal's writer and kept beside it.
 
     With `partial` the terminal can take the rest where only a part is approved.
     """
 
     entry: Entry
-    sealed: bytes = b""
+    basket: bytes = b""
     partial: bool = False
 
 
@@ -149,7 +150,7 @@ def build_payment(
         product_sets=directory.product_sets,
         time=purchase.time,
     )
-    salt = randomness(SALT_SIZE) if purchase.items else b""
+    seed = randomness(SEED_BYTES) if purchase.items else b""
     granted = None
     if credentials is not None and (purchase.act is not None or any(line.tender.debits for line in lines)):
         granted = authorisation(credentials.proof, purchase.pin_result, purchase.body, credentials.evidence)
@@ -162,11 +163,11 @@ def build_payment(
         member=purchase.member,
         time=purchase.time,
         lines=lines,
-        items_root=items_root(purchase.items, salt),
+        items_root=salted_root(purchase.items, seed),
         authorisation=granted,
         act=purchase.act,
     )
-    return Verified(entry=payment, sealed=seal(salt, purchase.items_text))
+    return Verified(entry=payment, basket=pack_items(seed, purchase.items_text))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,13 +60,13 @@ class FakeJournal:
     """Keeps entries by key, as the journal does: same key and body, the same answer again."""
 
     entries: list[Entry] = field(default_factory=list)
-    sealed: list[bytes] = field(default_factory=list)
+    baskets: list[bytes] = field(default_factory=list)
     seen: dict[PaymentKey, tuple[Hash32, Answer]] = field(default_factory=dict)
     failure: Exception | None = None
     gate: asyncio.Event | None = None
     waiting: int = 0
 
-    async def submit(self, entry: Entry, sealed: bytes) -> Answer:
+    async def submit(self, entry: Entry, basket: bytes) -> Answer:
         if self.failure is not None:
             raise self.failure
         self.waiting += 1
@@ -77,7 +77,7 @@ class FakeJournal:
             assert body == entry.body
             return replace(answer, duplicate=True)
         self.entries.append(entry)
-        self.sealed.append(sealed)
+        self.baskets.append(basket)
         answer = Answer(
             response_code="00",
             payment_id=PaymentId(f"{STREAM}-{len(self.entries)}"),

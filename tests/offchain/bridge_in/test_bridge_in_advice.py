@@ -159,7 +159,7 @@ async def test_a_part_is_posted_when_the_terminal_takes_one_and_the_member_has_l
     assert (value.key.amount, value.approved, coin.approved) == (2_000, HAS, 99)
     items = (Item(product="1000000", quantity=1, amount=MinorUnits(2_000)),)
     await pos.purchase(terminal, **asked, items=items, processing_code=messages.ALL_STORED_VALUE)
-    assert journal.entries[2].items_root is None and journal.sealed[2] == b""
+    assert journal.entries[2].items_root is None and journal.baskets[2] == b""
 
 
 async def test_an_authorisation_is_of_a_part_when_the_terminal_takes_one(
@@ -237,7 +237,7 @@ def listen_with(listen, ports: Ports, journal: FakeJournal, answer: Answer, **se
 
     @asynccontextmanager
     async def connected():
-        async def submit(entry: Entry, sealed: bytes) -> Answer:
+        async def submit(entry: Entry, basket: bytes) -> Answer:
             return answer
 
         journal.submit = submit  # type: ignore[method-assign]

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from node.bridge.intake_iso8583 import serve_iso8583
 from node.bridge.intake_iso8583.exchange import Exchange
 from node.bridge.intake_ports import Ports
-from node.bridge.verify.digests import Proof, authorisation, unseal
+from node.bridge.lines.basket import unpack_items
+from node.bridge.verify.digests import Proof, authorisation
 from node.bridge.verify.iso8583 import Rules
 from node.bridge.verify.mac_keys import MacKeys
 from node.config import Iso8583Settings
 from node.domain.assignment import Item
 from node.domain.errors import ChainUnreachable, DuplicateOtherBody, Overloaded, Unusable
 from node.domain.ids import MinorUnits
-from node.domain.merkle import items_root
 from node.domain.payment import Line, OriginalKey, Payment, Reversal, Tender
 from node.iso8583.framing import Framing, frame
 from node.iso8583.packager import UnreadableMessage, response_mti, unpack
@@ -90,11 +90,10 @@ async def test_purchase_is_journaled_and_answered_with_what_a_gateway_needs(
         Line(amount=MinorUnits(699), rule_version=1, tender=Tender.EXTERNAL),
         Line(amount=MinorUnits(501), rule_version=2, tender=Tender.EXTERNAL),
     )
-    sealed = unseal(journal.sealed[0])
-    assert sealed is not None and sealed.items == basket
-    assert payment.items_root == items_root(basket, sealed.salt)
+    packed = unpack_items(journal.baskets[0])
+    assert packed.items == basket and payment.items_root == packed.root
     assert payment.authorisation is None
-    assert CARD.encode() not in journal.sealed[0]
+    assert CARD.encode() not in journal.baskets[0]
 
 
 async def test_purchase_debits_with_an_authorisation_when_it_is_paid_in_tenders(

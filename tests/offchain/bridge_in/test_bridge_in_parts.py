@@ -1,4 +1,4 @@
-"""Baskets, MACs, key files, local time, sealed items, typed data; against an independent source where there is one."""
+"""Baskets, MACs, key files, local time, typed data; against an independent source where there is one."""
 
 import os
 import warnings
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.bridge.acknowledge import approval_code
-from node.bridge.verify.digests import Proof, authorisation, body_digest, seal, unseal
+from node.bridge.verify.digests import Proof, authorisation, body_digest
 from node.bridge.verify.local_time import local_stamp, unix_time
 from node.bridge.verify.mac_keys import MacKeys
 from node.bridge.verify.rpc_sender import signer_of
@@ -181,16 +181,6 @@ def test_mac_keys_are_unusable_when_the_file_is_open_to_others_or_broken(
     with pytest.raises(Unusable, match=says) as caught:
         MacKeys(path)
     assert KEY.hex()[:12] not in str(caught.value)
-
-
-def test_unseal_undoes_seal() -> None:
-    salt = bytes(range(16))
-    sealed = unseal(seal(salt, "p,2,300;"))
-    assert sealed is not None
-    assert (sealed.salt, sealed.items) == (salt, (Item(product="p", quantity=2, amount=MinorUnits(300)),))
-    assert unseal(seal(b"", "")) is None
-    with pytest.raises(ValueError, match="sealed"):
-        unseal(b"\x02" + bytes(40))
 
 
 def test_authorisation_and_body_tell_contents_apart() -> None:

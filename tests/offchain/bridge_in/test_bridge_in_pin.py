@@ -18,6 +18,7 @@ from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.claims import Claims
 from node.bridge.journal.pins import Attempt, Verdict, begin, end, unlock
 from node.bridge.journal.store import Journal
+from node.bridge.people import open_people
 from node.bridge.security import pins as judging
 from node.bridge.security.gate import Gate, Refusals
 from node.bridge.security.pin_hash import is_right
@@ -93,9 +94,12 @@ async def vault(tmp_path: Path, pin_settings: PinSettings, kept: JournalSettings
     journal = await Journal.open(kept)
     file = tmp_path / "cards.csv"
     file.write_text(f"card,member,pin\n{CARD},{MEMBER},{PIN}\n{OTHER_CARD},77,{PIN}\n{BARE_CARD},78,\n")
-    assert import_cards(journal.engine, CARD_KEY, file) == 3
-    cards = Cards(journal.engine, CARD_KEY)
-    pins = Pins(pin_settings, journal.run, cards.token_of, CARD_KEY, clock=lambda: 1_000_000)
+    people = open_people(
+        journal.engine, JournalSettings(people_master_key_file=tmp_path / "people-master.key"), CARD_KEY
+    )
+    assert import_cards(journal.engine, CARD_KEY, people, file) == 3
+    cards = Cards(journal.engine, CARD_KEY, people)
+    pins = Pins(pin_settings, journal.run, cards.token_of, CARD_KEY, people.open_pin, clock=lambda: 1_000_000)
     yield Vault(
         journal=journal,
         cards=cards,

@@ -16,6 +16,7 @@ from node.bridge.cards import Cards, import_cards
 from node.bridge.intake_ports import Ports
 from node.bridge.journal.schema import migrate, open_engine
 from node.bridge.journal.store import Journal
+from node.bridge.people import open_people
 from node.bridge.security.gate import Gate, QrCodes, Refusals
 from node.bridge.security.qr import LENGTH, Codes, is_code, make
 from node.bridge.verify.digests import body_digest
@@ -85,8 +86,10 @@ async def counter(kept: JournalSettings, qr_keys: Path) -> AsyncIterator[Counter
 async def ports(ports: Ports, counter: Counter, qr_keys: Path, tmp_path: Path) -> AsyncIterator[Ports]:
     file = tmp_path / "cards.csv"
     file.write_text(f"+49 (170) 123-4567,{PHONE_MEMBER}\n")
-    assert import_cards(counter.journal.engine, CARD_KEY, file) == 1
-    cards = Cards(counter.journal.engine, CARD_KEY)
+    engine = counter.journal.engine
+    people = open_people(engine, JournalSettings(people_master_key_file=tmp_path / "people-master.key"), CARD_KEY)
+    assert import_cards(engine, CARD_KEY, people, file) == 1
+    cards = Cards(engine, CARD_KEY, people)
     settings = QrSettings(key_file=qr_keys, seconds=120, skew_seconds=10)
     qr = QrCodes(settings, counter.journal.run, clock=lambda: int(counter.now * 1000))
     gate = Gate(cards.member_of, counter.refusals, qr=qr)
@@ -250,6 +253,7 @@ def test_import_refuses_what_is_no_phone_number_without_quoting_it(tmp_path: Pat
     file.write_text("+49 30 12x3456,7\n")
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
+    people = open_people(engine, JournalSettings(people_master_key_file=tmp_path / "people-master.key"), CARD_KEY)
     with pytest.raises(Unusable, match="phone number") as refused:
-        import_cards(engine, CARD_KEY, file)
+        import_cards(engine, CARD_KEY, people, file)
     assert "12x3456" not in str(refused.value)

@@ -27,7 +27,9 @@ from node.bridge.keys.custody import Custody
 from node.bridge.keys.vault import Vault, open_master
 from node.bridge.security.qr import is_code
 from node.config import load_bridge
+from node.domain.assignment import Item
 from node.domain.errors import ChainUnreachable
+from node.domain.ids import MinorUnits
 from node.iso8583.basket import write_objects
 from node.iso8583.framing import Framing, frame
 from node.iso8583.retail_mac import RetailMac
@@ -44,10 +46,21 @@ PIN, WRONG_PIN = "836194725038", "529471836602"
 MAC_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 PIN_KEY = bytes.fromhex("4A1B6C7D8E9F0A2B3C4D5E6F708192A3")
 AMOUNT, CURRENCY = 700, "840"
+PRODUCT = "PLANTED-4006381333931"
+"""In every basket."""
 REPLY_SECONDS, START_SECONDS = 10.0, 30.0
 APP = Ed25519PrivateKey.generate()
 KEK = bytes.fromhex("A1B2C3D4E5F60718293A4B5C6D7E8F90")
-OWN_FILES = {"poster.key", "master.key", "cards.key", "cards.csv", "app.key", "bad.csv"}
+OWN_FILES = {
+    "poster.key",
+    "master.key",
+    "cards.key",
+    "cards.csv",
+    "lines.key",
+    "people-master.key",
+    "app.key",
+    "bad.csv",
+}
 """The files in which an operator keeps the secrets. The terminals' keys stand wrapped in theirs."""
 
 
@@ -156,6 +169,7 @@ class Shop:
             amount=2 * AMOUNT,
             currency=CURRENCY,
             stored_value=value,
+            items=[Item(product=PRODUCT, quantity=1, amount=MinorUnits(2 * AMOUNT))],
         )
         fields = {number: text for number, text in request.message.fields.items() if number not in (64, 128)}
         if is_code(card):

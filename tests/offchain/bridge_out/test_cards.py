@@ -8,12 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from node.bridge import cards as cards_module
 from node.bridge.at_hand import NotAtHand, with_all_at_hand
 from node.bridge.cards import Cards, import_cards
 from node.bridge.journal.schema import engine_of, migrate
+from node.bridge.people import People, open_people
 from node.config import JournalSettings
 from node.domain.errors import JournalUnwritable, Overloaded
 from node.domain.ids import MemberId, StreamId
@@ -26,16 +28,25 @@ def imported(kept: JournalSettings, folder: Path, rows: str) -> None:
     engine = engine_of(kept, StreamId(1))
     migrate(engine)
     (folder / "cards.csv").write_text(rows)
-    import_cards(engine, KEY, folder / "cards.csv")
+    import_cards(engine, KEY, people_of(engine, folder), folder / "cards.csv")
     engine.dispose()
+
+
+def people_of(engine: Engine, folder: Path) -> People:
+    return open_people(engine, JournalSettings(people_master_key_file=folder / "people-master.key"), KEY)
+
+
+def opened(kept: JournalSettings, folder: Path) -> Cards:
+    engine = engine_of(kept, StreamId(1))
+    return Cards(engine, KEY, people_of(engine, folder))
 
 
 @pytest.fixture
 async def cards(kept: JournalSettings, tmp_path: Path) -> AsyncIterator[Cards]:
     imported(kept, tmp_path, "card-a,7\ncard-b,8\ncard-c,9\n")
-    opened = Cards(engine_of(kept, StreamId(1)), KEY)
-    yield opened
-    opened.close()
+    found = opened(kept, tmp_path)
+    yield found
+    found.close()
 
 
 async def member(cards: Cards, card: str) -> MemberId | None:
@@ -95,7 +106,7 @@ async def test_member_of_delays_nobody_when_the_database_does_not_answer(
     monkeypatch.setattr(cards_module, "CACHE", 1)
     monkeypatch.setattr(cards_module, "FRESH_SECONDS", 0.1)
     monkeypatch.setattr(cards_module, "FETCH_SECONDS", 0.3)
-    cards = Cards(engine_of(kept, StreamId(1)), KEY)
+    cards = opened(kept, tmp_path)
     known = next(name for name in ("card-a", "card-b") if cards.token_of(name) in cards._known)
     keeping = asyncio.create_task(cards.keep())
     with psycopg.connect(database) as other:

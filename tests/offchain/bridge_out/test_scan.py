@@ -24,6 +24,7 @@ from tests.offchain.bridge_out.secured_shop import (
     PHONE,
     PIN,
     PIN_KEY,
+    PRODUCT,
     START_SECONDS,
     WRONG_PIN,
     Shop,
@@ -33,10 +34,11 @@ from tests.offchain.bridge_out.stand import KEY, stand_on
 TORN = ("after-admit", "after-record", "before-settle")
 
 
-def needles(card_key: bytes) -> dict[str, bytes]:
+def needles(card_key: bytes, lines_key: bytes) -> dict[str, bytes]:
     """Every form of every secret."""
     digits = {"PAN": PAN, "lost PAN": LOST_PAN, "phone": PHONE[1:], "PIN": PIN, "wrong PIN": WRONG_PIN}
     keys = {"MAC key": MAC_KEY, "PIN key": PIN_KEY, "key-encrypting key": KEK, "posting key": KEY, "card key": card_key}
+    keys |= {"line item": PRODUCT.encode(), "key of line items": lines_key}
     keys |= {f"{name}'s clear block": pinblock.encode_pinblock_iso_0(pin, PAN) for name, pin in (("PIN", PIN),)}
     found = [forms_of(name, forms_of_digits(each)) for name, each in digits.items()]
     found += [forms_of(name, forms_of_bytes(each)) for name, each in keys.items()]
@@ -49,17 +51,18 @@ def forms_of(name: str, forms: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def keys_of(shop: Shop) -> dict[str, bytes]:
-    """Every form of every key that there is by now: those of the terminals, and those that they are wrapped under."""
+    """Every form of every key that there is by now: those of the terminals, their master keys, the people's."""
     found = {f"{each.purpose.value} {each.held.key.check_value}": each.held.key.value for each in shop.custody.listed()}
-    masters = (shop.folder / "master.key").read_text().split()
-    found |= {f"master key {number}": bytes.fromhex(each) for number, each in enumerate(masters)}
+    for file in ("master.key", "people-master.key"):
+        masters = (shop.folder / file).read_text().split()
+        found |= {f"{file} {number}": bytes.fromhex(each) for number, each in enumerate(masters)}
     return {
         name: needle for key, value in found.items() for name, needle in forms_of(key, forms_of_bytes(value)).items()
     }
 
 
 def test_needles_are_found_wherever_they_lie(tmp_path: Path) -> None:
-    wanted = needles(b"\x77\x13" * 16)
+    wanted = needles(b"\x77\x13" * 16, b"\x5a\x91" * 16)
     assert len(wanted) > 150
     for name, needle in wanted.items():
         assert name in found_in(b"\x00before" + needle + b"behind", wanted), name
@@ -86,8 +89,10 @@ async def test_scan_finds_no_secret_after_payments_refusals_and_crashes(tmp_path
         shop.run("cards", "import", str(shop.folder / "bad.csv"))
         shop.run("cards", "pin", said=f"{LOST_PAN}\n{PIN}\n")
         shop.run("cards", "unlock", said=f"{PAN}\n")
-        wanted = needles(bytes.fromhex((shop.folder / "cards.key").read_text()))
+        wanted: dict[str, bytes] = {}
         with shop.bridge() as process:
+            lines_key = (shop.folder / "lines.key").read_text().split()[1]
+            wanted |= needles(bytes.fromhex((shop.folder / "cards.key").read_text()), bytes.fromhex(lines_key))
             await _trade(shop)
             wanted |= await _change_keys(shop)
             assert not shop.scan(wanted, process)
@@ -180,5 +185,7 @@ def _prove_that_there_was_something(shop: Shop) -> None:
     assert "WrongPin" in log and "JournalUnwritable" in log
     with open_engine(shop.folder / "journal.sqlite").connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM entries").scalar_one() >= 5
+        sealed = connection.exec_driver_sql("SELECT count(*) FROM entries WHERE length(sealed) > 80").scalar_one()
+        assert sealed >= 5, "baskets are kept"
         assert connection.exec_driver_sql("SELECT count(*) FROM pin_attempts").scalar_one() >= 4
     assert not list(shop.folder.glob("core*")) and b"schema" not in shop.said

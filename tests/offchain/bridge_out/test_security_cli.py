@@ -12,8 +12,10 @@ from sqlalchemy import Engine
 
 from node.bridge.card_key import load_key
 from node.bridge.cards import Tokens
-from node.bridge.journal.pins import StoredPin
+from node.bridge.journal.people import by_card
+from node.bridge.journal.pins import SealedPin, StoredPin
 from node.bridge.journal.schema import engine_of
+from node.bridge.people import open_people
 from node.bridge.security.pin_hash import is_right, pepper_of
 from node.bridge.security.qr import Codes
 from node.config import JournalSettings, load_bridge
@@ -50,11 +52,12 @@ def pin_of(config: Path, card: str) -> tuple[bytes, StoredPin | None, int]:
     token = Tokens(key).of(card)
     with journal_of(config).connect() as connection:
         row = connection.exec_driver_sql("SELECT salt, hash, cost, tries FROM pins WHERE token = ?", (token,)).first()
-    return (
-        token,
-        None if row is None else StoredPin(salt=row[0], hash=row[1], cost=row[2]),
-        0 if row is None else row[3],
-    )
+        person = by_card(connection, token)
+    if row is None or person is None:
+        return token, None, 0
+    people = open_people(journal_of(config), load_bridge(config, {}).journal, key)
+    assert row[0] == b""
+    return token, people.open_pin(token, SealedPin(sealed=bytes(row[1]), cost=row[2], person=person)), row[3]
 
 
 def is_pin_of(config: Path, card: str, pin: str) -> bool:

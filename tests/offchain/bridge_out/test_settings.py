@@ -16,6 +16,7 @@ from node.bridge.card_key import key_of_journal, load_key, look_at_key
 from node.bridge.cards import Cards, Tokens, import_cards
 from node.bridge.failpoint import FailPoint
 from node.bridge.journal.schema import engine_of, migrate, open_engine
+from node.bridge.people import open_people
 from node.bridge.start import with_deployment
 from node.bridge.window import percentile
 from node.chain.signer import Signer, load_signer
@@ -115,21 +116,26 @@ def test_tokens_are_hmac_sha256(card: str) -> None:
     assert Tokens(key).of(card) == hmac.digest(key, card.encode(), "sha256")
 
 
+def people_of(folder: Path) -> JournalSettings:
+    return JournalSettings(people_master_key_file=folder / "people-master.key")
+
+
 async def test_cards_find_members_and_keep_no_number(tmp_path: Path) -> None:
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
     key = load_key(tmp_path / "cards.key", make=True)
     assert (tmp_path / "cards.key").stat().st_mode & 0o077 == 0
     (tmp_path / "cards.csv").write_text(f"card,member\n{CARD},{2**64 - 1}\nLOYAL-7, 12\n")
-    assert import_cards(engine, key, tmp_path / "cards.csv") == 2
-    cards = Cards(engine, load_key(tmp_path / "cards.key"))
+    people = open_people(engine, people_of(tmp_path), key)
+    assert import_cards(engine, key, people, tmp_path / "cards.csv") == 2
+    cards = Cards(engine, load_key(tmp_path / "cards.key"), people)
     assert [cards.member_of(card) for card in (CARD, "LOYAL-7", "nobody")] == [2**64 - 1, 12, None]
     (tmp_path / "more.csv").write_text("another,77\nLOYAL-7,13\n")
-    import_cards(engine, key, tmp_path / "more.csv")
+    import_cards(engine, key, people, tmp_path / "more.csv")
     await cards.refresh()
     assert [cards.member_of(card) for card in ("another", "LOYAL-7")] == [77, 13]
     cards.close()
-    assert Cards(engine, b"k" * 32).member_of(CARD) is None
+    assert Cards(engine, b"k" * 32, people).member_of(CARD) is None
     held = b"".join(path.read_bytes() for path in tmp_path.glob("journal.sqlite*"))
     assert CARD.encode() not in held
 
@@ -141,8 +147,9 @@ def test_import_cards_names_the_line_and_never_the_card(tmp_path: Path, row: str
     engine = open_engine(tmp_path / "journal.sqlite")
     migrate(engine)
     (tmp_path / "cards.csv").write_text(f"card,member\nfirst,1\n{row}\n")
+    people = open_people(engine, people_of(tmp_path), b"k" * 32)
     with pytest.raises(Unusable, match=r"Line 3 of .*cards\.csv") as failure:
-        import_cards(engine, b"k" * 32, tmp_path / "cards.csv")
+        import_cards(engine, b"k" * 32, people, tmp_path / "cards.csv")
     assert CARD not in str(failure.value)
 
 
@@ -160,8 +167,9 @@ def test_import_cards_says_why_a_file_is_refused(tmp_path: Path, content: bytes 
     migrate(engine)
     if content is not None:
         (tmp_path / "cards.csv").write_bytes(content)
+    people = open_people(engine, people_of(tmp_path), b"k" * 32)
     with pytest.raises(Unusable) as failure:
-        import_cards(engine, b"k" * 32, tmp_path / "cards.csv")
+        import_cards(engine, b"k" * 32, people, tmp_path / "cards.csv")
     assert str(failure.value).endswith(reason)
 
 
@@ -226,7 +234,7 @@ def test_key_of_journal_makes_a_key_for_the_first_cards_only(kept: JournalSettin
         assert key_of_journal(engine, path) != key
         key = load_key(path)
     (tmp_path / "cards.csv").write_text(f"{CARD},5\n")
-    import_cards(engine, key, tmp_path / "cards.csv")
+    import_cards(engine, key, open_people(engine, people_of(tmp_path), key), tmp_path / "cards.csv")
     path.unlink()
     for look in (key_of_journal, look_at_key):
         with pytest.raises(Unusable, match=r"There is no card key file .*copy it from where it is"):
@@ -246,7 +254,8 @@ def test_key_of_journal_takes_the_key_of_cards_from_before_there_was_a_check_val
     engine, path = engine_of(kept, StreamId(1)), tmp_path / "cards.key"
     migrate(engine)
     (tmp_path / "cards.csv").write_text(f"{CARD},5\n")
-    import_cards(engine, bytes.fromhex("cd" * 32), tmp_path / "cards.csv")
+    key = bytes.fromhex("cd" * 32)
+    import_cards(engine, key, open_people(engine, people_of(tmp_path), key), tmp_path / "cards.csv")
     with pytest.raises(Unusable, match="There is no card key file"):
         key_of_journal(engine, path)
     path.touch(mode=0o600)

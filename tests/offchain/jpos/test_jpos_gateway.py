@@ -15,6 +15,8 @@ from node.bridge.assembly import Running
 from node.bridge.card_key import key_of_journal
 from node.bridge.cards import import_cards
 from node.bridge.journal.schema import migrate, open_engine
+from node.bridge.people import open_people
+from node.config import JournalSettings
 from node.iso8583 import binary, packager
 from node.iso8583.packager import Message
 from node.iso8583.table import TABLE, Kind
@@ -101,7 +103,9 @@ async def shop_on(stand: Stand, *, jpos: dict[str, Any], **sections: dict[str, A
     cards.write_text("".join(f"90000{member:05d},{member}\n" for member in MEMBERS))
     engine = open_engine(stand.folder / "journal.sqlite")
     migrate(engine)
-    import_cards(engine, key_of_journal(engine, stand.folder / "cards.key"), cards)
+    key = key_of_journal(engine, stand.folder / "cards.key")
+    people = open_people(engine, JournalSettings(people_master_key_file=stand.folder / "people-master.key"), key)
+    import_cards(engine, key, people, cards)
     engine.dispose()
     iso8583 = {"mac_key_file": "mac.keys"} | sections.pop("iso8583", {})
     async with bridge_on(stand, iso8583=iso8583, **sections) as running:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from node.bridge.journal import claims, outbox, pins, shown_codes  # noqa: F401  (their tables)
+from node.bridge.journal import claims, lines, outbox, people, pins, shown_codes  # noqa: F401  (their tables)
 from node.bridge.journal.tables import metadata
 
 connection = context.config.attributes["connection"]
