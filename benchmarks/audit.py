@@ -13,7 +13,7 @@ from node.network.control import wait_until
 from node.network.launch import GETH
 from node.network.plan import NetworkPlan
 from node.network.processes import memory_bytes, open_files, read_state
-from node.network.rpc import NoAnswer, call, call_many
+from node.network.rpc import NoAnswer, call
 
 MEGABYTE: Final = 1_000_000
 BACK_SECONDS: Final = 30.0
@@ -27,7 +27,6 @@ MOST_MEMORY_MB: Final = 1_400
 """Of a validator under full blocks: geth's heap (640 MiB at most), its database's caches, 160 MB of the two others."""
 MOST_HANDLES: Final = 2_000
 CALL_SECONDS: Final = 20.0
-PART: Final = 20
 
 
 class BrokenPromise(TillnetError):
@@ -124,16 +123,14 @@ def _nothing_lost(plan: NetworkPlan, traffic: Traffic) -> None:
     for hash_, entry in traffic.entries.items():
         if entry.height:
             expected.setdefault(entry.height, []).append(hash_)
-    heights = sorted(expected)
     url = plan.rpc_url(plan.validators[-1])
-    for start in range(0, len(heights), PART):
-        part = heights[start : start + PART]
-        calls = [("eth_getBlockReceipts", [hex(height)]) for height in part]
-        for height, receipts in zip(part, call_many(url, calls, seconds=CALL_SECONDS), strict=True):
-            status = {bytes.fromhex(each["transactionHash"][2:]): each["status"] for each in receipts or []}
-            lost = [hash_ for hash_ in expected[height] if status.get(hash_) != "0x1"]
-            if lost:
-                raise BrokenPromise(f"{len(lost)} transactions are not in block {height} any more, or failed there")
+    for height, hashes in sorted(expected.items()):
+        # one block at a time: the receipts of a full one take megabytes, and an answer has 25 of them at most
+        receipts = call(url, "eth_getBlockReceipts", [hex(height)], seconds=CALL_SECONDS)
+        status = {bytes.fromhex(each["transactionHash"][2:]): each["status"] for each in receipts or []}
+        lost = [hash_ for hash_ in hashes if status.get(hash_) != "0x1"]
+        if lost:
+            raise BrokenPromise(f"{len(lost)} transactions are not in block {height} any more, or failed there")
 
 
 def resources(samples: Sequence[Sample]) -> dict[str, Any]:
