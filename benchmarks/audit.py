@@ -19,8 +19,10 @@ MEGABYTE: Final = 1_000_000
 BACK_SECONDS: Final = 30.0
 GETH_BACK_SECONDS: Final = 60.0
 """Where geth was killed, too: it has lost up to 128 blocks, and has full ones to execute again."""
-ALL_BACK_SECONDS: Final = 90.0
+ALL_BACK_SECONDS: Final = 45.0
 """Where all four were killed: each executes those blocks again, here on the same two cores."""
+ALL_BACK_FULL_SECONDS: Final = 90.0
+"""The same with full blocks."""
 STANDSTILL_SECONDS: Final = 90.0
 """Nobody makes a block while all of them do so; with two of four away for 15 s it is 45."""
 MOST_MEMORY_MB: Final = 1_400
@@ -65,7 +67,8 @@ def judge(
 ) -> list[str]:
     """The promises that do not hold, in sentences; none is good. All that was sent has to be final before.
 
-    With `full_blocks` a killed geth may take longer: GETH_BACK_SECONDS, ALL_BACK_SECONDS.
+    Where all were killed, and with `full_blocks` where a geth was, it may take longer: ALL_BACK_SECONDS,
+    ALL_BACK_FULL_SECONDS, GETH_BACK_SECONDS.
     """
     broken = []
     for check in (_one_chain, _nothing_lost):
@@ -87,10 +90,10 @@ def judge(
 
 
 def _patience(plan: NetworkPlan, fault: Fault, full_blocks: bool) -> float:
+    if len(fault.validators) == len(plan.validators):
+        return ALL_BACK_FULL_SECONDS if full_blocks else ALL_BACK_SECONDS
     if not full_blocks:
         return BACK_SECONDS
-    if len(fault.validators) == len(plan.validators):
-        return ALL_BACK_SECONDS
     return GETH_BACK_SECONDS if fault.process == GETH or fault.kind in (VALIDATOR, TWO_DOWN) else BACK_SECONDS
 
 

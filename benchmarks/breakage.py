@@ -136,7 +136,8 @@ async def _strike(plan: NetworkPlan, fault: Fault) -> float:
         kill_everything(plan)
     else:
         kill_supervisor(plan) if fault.kind == SUPERVISOR else kill_everything(plan, supervisor=True)
-        await asyncio.to_thread(start, plan)
+        if not await asyncio.to_thread(start, plan):
+            raise NeverBack(f"{fault}: it runs on")
     return struck
 
 

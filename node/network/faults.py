@@ -9,13 +9,17 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from node.consensus.failpoints import CLOCK
 from node.domain.errors import Unusable
+from node.network.control import wait_until
 from node.network.launch import APP
 from node.network.plan import NetworkPlan
 from node.network.processes import STATE_FILE, Running, RunState, is_alive, read_state, send
 from node.network.settings import FAIL_POINTS
+
+DEAD_SECONDS: Final = 10.0
 
 
 def kill_process(plan: NetworkPlan, validator: str, kind: str) -> Running:
@@ -39,11 +43,15 @@ def kill_everything(plan: NetworkPlan, *, supervisor: bool = False) -> None:
     state = _state(plan)
     for running in [*([state.supervisor] if supervisor else []), *state.all()]:
         send(running, signal.SIGKILL)
+    if supervisor:
+        _wait_until_dead(state.supervisor)
 
 
 def kill_supervisor(plan: NetworkPlan) -> None:
     """Kills the supervisor alone: its validators run on with nobody to look after them."""
-    send(_state(plan).supervisor, signal.SIGKILL)
+    supervisor = _state(plan).supervisor
+    send(supervisor, signal.SIGKILL)
+    _wait_until_dead(supervisor)
 
 
 @contextmanager
@@ -111,6 +119,12 @@ def processes_of(plan: NetworkPlan, validator: str) -> dict[str, Running]:
     if validator not in state.validators:
         raise Unusable(f"{validator} does not run")
     return state.validators[validator]
+
+
+def _wait_until_dead(running: Running) -> None:
+    # a SIGKILL is carried out a moment later; `till net up` before that would find a supervisor, and start none
+    if not wait_until(lambda: not is_alive(running), DEAD_SECONDS):
+        raise Unusable(f"process {running.pid} lives on after SIGKILL")
 
 
 def _state(plan: NetworkPlan) -> RunState:

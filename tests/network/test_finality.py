@@ -8,9 +8,9 @@ import time
 import pytest
 
 from node.network.control import start
-from node.network.faults import kill_everything, kill_process, kill_validator
+from node.network.faults import kill_everything, kill_process, kill_supervisor, kill_validator
 from node.network.launch import APP, COMETBFT, GETH
-from node.network.processes import is_alive, read_state, send
+from node.network.processes import is_alive, read_state
 from tests.network.chain import Chain, Sender, wait_until
 
 pytestmark = [pytest.mark.chain, pytest.mark.alone]
@@ -93,12 +93,9 @@ def test_chain_goes_on_when_every_process_is_killed_at_once(whole: Chain, member
 
 
 def test_network_starts_again_when_the_supervisor_was_killed_with_everything(whole: Chain) -> None:
-    state = read_state(whole.plan.run_folder)
-    assert state is not None
     height = whole.height()
     final_hash = whole.hash_of(height)
     kill_everything(whole.plan, supervisor=True)
-    wait_until(lambda: not is_alive(state.supervisor), seconds=5, what="it is dead")
     assert start(whole.plan)
     whole.wait_for_height(height + 3, seconds=120)
     assert whole.hash_of(height) == final_hash
@@ -107,8 +104,7 @@ def test_network_starts_again_when_the_supervisor_was_killed_with_everything(who
 def test_network_starts_again_when_only_the_supervisor_was_killed(whole: Chain) -> None:
     state = read_state(whole.plan.run_folder)
     assert state is not None
-    send(state.supervisor, signal.SIGKILL)
-    wait_until(lambda: not is_alive(state.supervisor), seconds=5, what="it is dead")
+    kill_supervisor(whole.plan)
     height = whole.height()
     assert start(whole.plan)
     whole.wait_for_height(height + 3, seconds=120)
