@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from node.domain.ids import Address, Hash32
-from node.domain.leaf import NetworkTerms
 from node.proofs.comet import Validator, set_hash
 from node.proofs.reading import Fields, read_document
 from node.proofs.refusal import ProofRefused, Step
@@ -38,15 +37,7 @@ class Anchor:
         """The expiry epoch of a block's time, None where the constants are unknown."""
         if self.epoch_start is None or self.epoch_length is None:
             return None
-        terms = NetworkTerms(
-            units_per_minor_unit=0,
-            max_line_amount=0,
-            epoch_start=self.epoch_start,
-            epoch_length=self.epoch_length,
-            utc_offset=0,
-            clock_tolerance=0,
-        )
-        return terms.epoch(time)
+        return (time - self.epoch_start) // self.epoch_length if self.epoch_length else 0
 
 
 def read_anchor(data: bytes) -> Anchor:

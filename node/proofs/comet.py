@@ -40,7 +40,7 @@ class Time:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlockId:
-    """A header's hash, and how its block was cut into parts: a vote is for both. Empty for what comes before height 1."""
+    """A header's hash, and how its block was cut into parts: a vote is for both. Before height 1 it is empty."""
 
     hash: bytes
     parts: int
