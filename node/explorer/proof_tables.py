@@ -13,14 +13,14 @@ from node.explorer.tables import moment, money, points
 from node.proofs.verify import ProvenBalance, ProvenPayment, Signed
 
 NOT_ANCHORED: Final = "Nobody has said that these validators and this ledger are to be trusted."
+_TENDERS: Final = {each.value: each.name.lower().replace("_", " ") for each in Tender}
 _STATES: Final = ((FROZEN, "frozen"), (LOCKED, "locked"), (IN_ARREARS, "in arrears"))
 
 
 def proof_table(proven: ProvenPayment | ProvenBalance) -> RenderableType:
     """What is proved, and who signed for it."""
     if isinstance(proven, ProvenBalance):
-        facts = _facts(f"Member {proven.member}, proved", [*_account(proven), *_signed(proven.signed)])
-        return facts
+        return _facts(f"Member {proven.member}, proved", [*_account(proven), *_signed(proven.signed)])
     first = proven.lines[0]
     facts = _facts(
         f"Payment {proven.payment}, proved",
@@ -119,7 +119,7 @@ def _lines(proven: ProvenPayment) -> Table:
     for leaf in proven.lines:
         table.add_row(
             f"{leaf.line}",
-            Tender(leaf.tender).name.lower().replace("_", " "),
+            _TENDERS.get(leaf.tender, f"tender {leaf.tender}"),
             money(leaf.amount),
             f"{leaf.rule_version}",
             f"{leaf.rate / 10_000:g} units a cent",

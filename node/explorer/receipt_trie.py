@@ -51,6 +51,8 @@ def encode_header(block: Mapping[str, Any]) -> bytes:
 
 def prove_entry(entries: Mapping[bytes, bytes], key: bytes) -> tuple[Hash32, list[bytes]]:
     """The root of the trie of these entries, and its nodes on the way to `key`, from the root on."""
+    if not entries:
+        return keccak(rlp.encode(b"")), []
     pairs = sorted((_nibbles(name), value) for name, value in entries.items())
     way: list[bytes] = []
     node = _node(pairs, _nibbles(key), way)

@@ -50,10 +50,13 @@ def read_header(raw: bytes) -> Block:
     fits = len(parts) >= HEADER_FIELDS and all(isinstance(each, bytes) for each in parts)
     if not fits or len(parts[STATE_ROOT]) != len(EMPTY_TRIE) or len(parts[RECEIPTS_ROOT]) != len(EMPTY_TRIE):
         raise ProofRefused(Step.BLOCK, "the header is none")
+    number, time = int.from_bytes(parts[NUMBER], "big"), int.from_bytes(parts[TIMESTAMP], "big")
+    if max(number, time) >= 2**37:
+        raise ProofRefused(Step.BLOCK, "its number or its time is beyond all reason")
     return Block(
         hash=keccak(raw),
-        number=int.from_bytes(parts[NUMBER], "big"),
-        time=int.from_bytes(parts[TIMESTAMP], "big"),
+        number=number,
+        time=time,
         state_root=Hash32(parts[STATE_ROOT]),
         receipts_root=Hash32(parts[RECEIPTS_ROOT]),
     )
