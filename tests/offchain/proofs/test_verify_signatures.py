@@ -1,4 +1,4 @@
-"""What the validators did not sign is refused: too few, the same twice, votes for other things, chains of others' keys."""
+"""What the validators did not sign is refused: too few, one twice, votes for other things, chains of others' keys."""
 
 import copy
 from typing import Any
