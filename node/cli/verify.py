@@ -36,8 +36,9 @@ def verify(context: click.Context, file: Path, trusted: Path | None, network: Pa
     Ends with 0 if it is proved, with 1 if the proof is refused, with 3 if it fits, and there is no anchor.
     """
     from node.explorer.proof_tables import NOT_ANCHORED as CAUTION
-    from node.explorer.proof_tables import proof_json, proof_table
+    from node.explorer.proof_tables import proof_table
     from node.explorer.tables import wide_console
+    from node.proofs.telling import proof_json
     from node.proofs.verify import verify_proof
 
     proven = verify_proof(file.read_bytes(), _anchor(trusted, network))

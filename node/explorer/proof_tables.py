@@ -1,12 +1,10 @@
-"""What a proof proves, as people read it, and as JSON for programs."""
+"""What a proof proves, as people read it; node/proofs/telling.py says it to programs."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from node.domain.leaf import Leaf
 from node.domain.payment import Tender
 from node.domain.words import FROZEN, IN_ARREARS, LOCKED, Account
 from node.explorer.tables import moment, money, points
@@ -38,49 +36,6 @@ def proof_table(proven: ProvenPayment | ProvenBalance) -> RenderableType:
     return Group(*shown)
 
 
-def proof_json(proven: ProvenPayment | ProvenBalance) -> dict[str, Any]:
-    """The same for programs: money in minor units, points in units of 10^-6 coin, times in Unix seconds."""
-    signed = proven.signed
-    said: dict[str, Any] = {
-        "anchored": signed.anchored,
-        "chain_id": signed.chain_id,
-        "validators_hash": "0x" + signed.validators_hash.hex(),
-        "changes_of_validators": signed.changes,
-        "power_signed": signed.power.signed,
-        "power_total": signed.power.total,
-        "height": signed.height,
-        "block": signed.block.number,
-        "block_hash": "0x" + signed.block.hash.hex(),
-        "block_time": signed.block.time,
-        "ledger": "0x" + signed.ledger.hex(),
-    }
-    if isinstance(proven, ProvenBalance):
-        account = proven.account
-        words = {} if account is None else {name: getattr(account, name) for name in _ACCOUNT_NAMES}
-        return {**said, "member": proven.member, "enrolled": account is not None, **words, "coins": proven.coins}
-    items = [
-        {"index": index, "product": item.product, "quantity": item.quantity, "amount": item.amount}
-        for index, item in proven.items
-    ]
-    return {**said, "payment": proven.payment, "lines": list(map(_line_json, proven.lines)), "items": items}
-
-
-_ACCOUNT_NAMES: Final = ("value", "current", "previous", "epoch", "tier", "flags")
-_LEAF_NAMES: Final = (
-    "line", "tender", "merchant", "terminal", "member", "amount", "time", "rule_version", "tier_bps", "rate", "points",
-    "epoch",
-)  # fmt: skip
-
-
-def _line_json(leaf: Leaf) -> Mapping[str, Any]:
-    return {
-        **{name: getattr(leaf, name) for name in _LEAF_NAMES},
-        "owed": 0 if leaf.tender == Tender.COIN else leaf.last,
-        "items_root": "0x" + leaf.items_root.hex(),
-        "authorisation": "0x" + leaf.authorisation.hex(),
-    }
-
-
 def _signed(signed: Signed) -> list[tuple[str, str]]:
     return [
         ("ledger", f"0x{signed.ledger.hex()}"),
@@ -89,8 +44,12 @@ def _signed(signed: Signed) -> list[tuple[str, str]]:
         ("signed by", f"{signed.power.signed} of {signed.power.total} voting power, at height {signed.height}"),
         ("chain", signed.chain_id),
         ("beginning with validators", f"0x{signed.validators_hash.hex()}"),
-        ("who changed since", "never" if not signed.changes else f"{signed.changes} times"),
+        ("who changed since", _times(signed.changes)),
     ]
+
+
+def _times(count: int) -> str:
+    return ("never", "once")[count] if count < 2 else f"{count} times"
 
 
 def _account(proven: ProvenBalance) -> list[tuple[str, str]]:

@@ -114,7 +114,9 @@ def trie_value(root: Hash32, key: bytes, nodes: Sequence[bytes], step: Step) -> 
         node = reference if isinstance(reference, list) else _next(left, reference, step)
     if next(left, None) is not None:
         raise ProofRefused(step, "a node is left over")
-    if value is not None and not isinstance(value, bytes):
+    if value is None:
+        return None
+    if not isinstance(value, bytes):
         raise ProofRefused(step, "what the trie has there is no value")
     return value
 

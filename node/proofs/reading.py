@@ -73,7 +73,7 @@ class Fields:
         found = self._value[name]
         if type(found) is not int or not 0 <= found < 2**bits:
             self._refuse(f"has no whole number of {bits} bits as {name}")
-        return found
+        return int(found)
 
     def decimal(self, name: str) -> int:
         """A number written as text, as CometBFT does with 64 bits: 0 to 2^63 - 1."""
