@@ -21,7 +21,7 @@ FILE = click.Path(path_type=Path)
 OUTPUT = click.option("--output", "-o", required=True, type=FILE, help="The file to write.")
 
 
-def _consensus_options(command: Callable[..., None]) -> Callable[..., None]:
+def consensus_options(command: Callable[..., None]) -> Callable[..., None]:
     """Options of where signed headers come from: `archive`, `since`."""
     command = click.option(
         "--since",
@@ -44,7 +44,7 @@ def prove() -> None:
 @click.argument("name", metavar="ID")
 @click.option("--items", "receipt", type=FILE, help="Its line items: a receipt, as till lines show --json prints it.")
 @OUTPUT
-@_consensus_options
+@consensus_options
 @where_the_chain_is
 def payment(
     name: str,
@@ -67,10 +67,10 @@ def payment(
     items = None if receipt is None else _items(receipt, name)
 
     async def question(rpc: "Rpc", deployment: "Deployment") -> str:
-        consensus = _consensus(network, archive, since)
+        consensus = consensus_of(network, archive, since)
         return await prove_payment(rpc, deployment, PaymentId(name), consensus, items=items)
 
-    _write(output, _asked(network, url, file, question))
+    write_whole(output, _asked(network, url, file, question))
     click.echo(f"The proof of payment {name} is in {output}; check it with: till verify {output}")
 
 
@@ -78,7 +78,7 @@ def payment(
 @click.argument("member", type=click.IntRange(1, 2**64 - 1), metavar="MEMBER")
 @click.option("--block", type=click.IntRange(0, 2**63 - 2), help="After which block; the newest but one without it.")
 @OUTPUT
-@_consensus_options
+@consensus_options
 @where_the_chain_is
 def balance(
     member: int,
@@ -95,10 +95,22 @@ def balance(
     from node.explorer.prove import prove_balance
 
     async def question(rpc: "Rpc", deployment: "Deployment") -> str:
-        consensus = _consensus(network, archive, since)
+        consensus = consensus_of(network, archive, since)
         return await prove_balance(rpc, deployment, MemberId(member), consensus, block=block)
 
-    _write(output, _asked(network, url, file, question))
+    write_whole(output, _asked(network, url, file, question))
+    click.echo(f"The proof of member {member} is in {output}; check it with: till verify {output}")
+
+
+@prove.command()
+@click.argument("member", type=click.IntRange(1, 2**64 - 1), metavar="MEMBER")
+@click.option("--from", "listing", required=True, type=FILE, help="What till audit liabilities wrote.")
+@OUTPUT
+def liability(member: int, listing: Path, output: Path) -> None:
+    """Prove that the member MEMBER is counted among all that is owed. Asks nobody but the file."""
+    from node.explorer.liabilities import member_address, prove_liability, read_liabilities
+
+    write_whole(output, prove_liability(read_liabilities(listing.read_text()), member_address(member)))
     click.echo(f"The proof of member {member} is in {output}; check it with: till verify {output}")
 
 
@@ -115,7 +127,7 @@ def anchor(height: int, archive: Path | None, output: Path, network: Path, url: 
     async def question(rpc: "Rpc", deployment: "Deployment") -> str:
         return write_anchor(await make_anchor(rpc, deployment, _headers(network, archive), height))
 
-    _write(output, _asked(network, url, file, question))
+    write_whole(output, _asked(network, url, file, question))
     click.echo(f"The anchor at height {height} is in {output}; verify with: till verify PROOF --anchor {output}")
 
 
@@ -126,7 +138,8 @@ def _asked(
     return asyncio.run(ask_chain(network, url, file, question, nothing))
 
 
-def _consensus(network: Path, archive: Path | None, since: int) -> "Consensus":
+def consensus_of(network: Path, archive: Path | None, since: int) -> "Consensus":
+    """Where signed headers come from, by the options."""
     from node.explorer.prove import Consensus
 
     return Consensus(headers=_headers(network, archive), since=since)
@@ -151,10 +164,11 @@ def _items(receipt: Path, name: str) -> "LineItems":
     return items
 
 
-def _write(output: Path, text: str) -> None:
+def write_whole(output: Path, text: str, *, mode: int = 0o644) -> None:
     """Writes a file whole or not at all."""
     fresh = output.with_name(f".{output.name}.new")
     try:
+        fresh.touch(mode=mode)
         fresh.write_text(text)
         fresh.replace(output)
     finally:

@@ -10,6 +10,7 @@ from node.domain.errors import Unusable
 
 if TYPE_CHECKING:
     from node.proofs.anchor import Anchor
+    from node.proofs.verify import Proven
 
 FILE = click.Path(path_type=Path)
 DEFAULT_NETWORK = Path(".till/demo/network")
@@ -28,9 +29,12 @@ NOT_ANCHORED = 3
     envvar="TILL_NETWORK",
     help=f"Trust the genesis in this network's folder instead ({DEFAULT_NETWORK}, if it is there).",
 )
+@click.option("--root", help="Of a liability: the root that the operator published.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
-def verify(context: click.Context, file: Path, trusted: Path | None, network: Path | None, as_json: bool) -> None:
+def verify(
+    context: click.Context, file: Path, trusted: Path | None, network: Path | None, root: str | None, as_json: bool
+) -> None:
     """Check the proof in FILE, and show what it proves. Asks nobody: no network, no chain.
 
     Ends with 0 if it is proved, with 1 if the proof is refused, with 3 if it fits, and there is no anchor.
@@ -42,6 +46,8 @@ def verify(context: click.Context, file: Path, trusted: Path | None, network: Pa
     from node.proofs.verify import verify_proof
 
     proven = verify_proof(file.read_bytes(), _anchor(trusted, network))
+    if root is not None:
+        _check_root(proven, root)
     if as_json:
         click.echo(json.dumps(proof_json(proven), indent=2))
     else:
@@ -49,6 +55,16 @@ def verify(context: click.Context, file: Path, trusted: Path | None, network: Pa
     if not proven.signed.anchored:
         click.echo(f"{CAUTION} Give --anchor or --network.", err=True)
         context.exit(NOT_ANCHORED)
+
+
+def _check_root(proven: "Proven", root: str) -> None:
+    from node.proofs.liability import ProvenLiability
+    from node.proofs.refusal import ProofRefused, Step
+
+    if not isinstance(proven, ProvenLiability):
+        raise Unusable("--root is for the proof of a liability, which this is not")
+    if root.lower().removeprefix("0x") != proven.root.hash.hex():
+        raise ProofRefused(Step.SUMS, f"it leads to the root 0x{proven.root.hash.hex()}, not to the published one")
 
 
 def _anchor(trusted: Path | None, network: Path | None) -> "Anchor | None":

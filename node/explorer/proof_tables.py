@@ -8,17 +8,21 @@ from rich.table import Table
 from node.domain.payment import Tender
 from node.domain.words import FROZEN, IN_ARREARS, LOCKED, Account
 from node.explorer.tables import moment, money, points
-from node.proofs.verify import ProvenBalance, ProvenPayment, Signed
+from node.proofs.liability import ProvenLiability
+from node.proofs.signed_block import Signed
+from node.proofs.verify import Proven, ProvenBalance, ProvenPayment
 
 NOT_ANCHORED: Final = "Nobody has said that these validators and this ledger are to be trusted."
 _TENDERS: Final = {each.value: each.name.lower().replace("_", " ") for each in Tender}
 _STATES: Final = ((FROZEN, "frozen"), (LOCKED, "locked"), (IN_ARREARS, "in arrears"))
 
 
-def proof_table(proven: ProvenPayment | ProvenBalance) -> RenderableType:
+def proof_table(proven: Proven) -> RenderableType:
     """What is proved, and who signed for it."""
     if isinstance(proven, ProvenBalance):
         return _facts(f"Member {proven.member}, proved", [*_account(proven), *_signed(proven.signed)])
+    if isinstance(proven, ProvenLiability):
+        return _facts("Counted among what is owed", [*_counted(proven), *_signed(proven.signed)])
     first = proven.lines[0]
     facts = _facts(
         f"Payment {proven.payment}, proved",
@@ -45,6 +49,16 @@ def _signed(signed: Signed) -> list[tuple[str, str]]:
         ("chain", signed.chain_id),
         ("beginning with validators", f"0x{signed.validators_hash.hex()}"),
         ("who changed since", _times(signed.changes)),
+    ]
+
+
+def _counted(proven: ProvenLiability) -> list[tuple[str, str]]:
+    holding, root = proven.holding, proven.root
+    return [
+        ("account", f"0x{holding.account.hex()}"),
+        ("points", f"{points(holding.points)} of {points(root.points)}, all that there are"),
+        ("stored value", f"{money(holding.value)} of {money(root.value)}, all that there is"),
+        ("root, the same for all", f"0x{root.hash.hex()}"),
     ]
 
 

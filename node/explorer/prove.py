@@ -64,7 +64,7 @@ async def prove_payment(
         "items": [] if items is None else _items(items),
         "lines": [{"leaf": _hex(leaf), "path": list(map(_hex, proof_of(tree, place)))} for place, leaf in own],
         "receipt": await _receipt(rpc, deployment, batch),
-        **await _signed_block(batch.block, consensus),
+        **await signed_part(batch.block, consensus),
     }
     return _verified(document)
 
@@ -92,7 +92,7 @@ async def prove_balance(
         "member": member,
         "account": proof["accountProof"],
         "storage": proof["storageProof"][0]["proof"],
-        **await _signed_block(found, consensus),
+        **await signed_part(found, consensus),
     }
     return _verified(document)
 
@@ -132,7 +132,7 @@ def _place_of(logs: Sequence[Mapping[str, Any]], deployment: Deployment, root: H
     raise NotProvable(f"no log of the ledger names the root {_hex(root)}")
 
 
-async def _signed_block(block: Mapping[str, Any], consensus: Consensus) -> dict[str, Any]:
+async def signed_part(block: Mapping[str, Any], consensus: Consensus) -> dict[str, Any]:
     """The EVM header, and the signed headers that lead to it; waits until the next height has been decided."""
     height = int(block["number"], 16) + 1
     loop = asyncio.get_running_loop()

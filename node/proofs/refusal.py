@@ -12,6 +12,7 @@ class Step(StrEnum):
     ITEMS = "line items"
     LINES = "lines"
     LOG = "log"
+    SUMS = "sums"
     STATE = "state"
     BLOCK = "block"
     HEADER = "header"

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from node.domain.leaf import Leaf
 from node.domain.payment import Tender
-from node.proofs.verify import ProvenBalance, ProvenPayment
+from node.proofs.liability import ProvenLiability
+from node.proofs.verify import Proven, ProvenBalance
 
 _ACCOUNT_NAMES: Final = ("value", "current", "previous", "epoch", "tier", "flags")
 _LEAF_NAMES: Final = (
@@ -13,7 +14,7 @@ _LEAF_NAMES: Final = (
 )  # fmt: skip
 
 
-def proof_json(proven: ProvenPayment | ProvenBalance) -> dict[str, Any]:
+def proof_json(proven: Proven) -> dict[str, Any]:
     """What is proved, and who signed for it, as values of JSON."""
     signed = proven.signed
     said: dict[str, Any] = {
@@ -33,6 +34,18 @@ def proof_json(proven: ProvenPayment | ProvenBalance) -> dict[str, Any]:
         account = proven.account
         words = {} if account is None else {name: getattr(account, name) for name in _ACCOUNT_NAMES}
         return {**said, "member": proven.member, "enrolled": account is not None, **words, "coins": proven.coins}
+    if isinstance(proven, ProvenLiability):
+        holding, root = proven.holding, proven.root
+        return {
+            **said,
+            "account": "0x" + holding.account.hex(),
+            "points": holding.points,
+            "value": holding.value,
+            "epoch": proven.epoch,
+            "root": "0x" + root.hash.hex(),
+            "all_points": root.points,
+            "all_value": root.value,
+        }
     items = [
         {"index": index, "product": item.product, "quantity": item.quantity, "amount": item.amount}
         for index, item in proven.items

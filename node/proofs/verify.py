@@ -15,16 +15,14 @@ from node.domain.leaf import LEAF_BYTES, Leaf
 from node.domain.merkle import SALT_BYTES, item_leaf, keccak, root_from_proof
 from node.domain.words import Account
 from node.proofs.anchor import Anchor
-from node.proofs.comet import SignedHeader, read_signed_header
-from node.proofs.consensus import Power, check_anchor, check_walk
-from node.proofs.ethereum import Block, index_key, read_header, read_log, storage_root, stored_word, trie_value
+from node.proofs.ethereum import index_key, read_log, trie_value
+from node.proofs.liability import LIABILITY_FORMAT, ProvenLiability, verify_liability
 from node.proofs.reading import Fields, read_document
 from node.proofs.refusal import ProofRefused, Step
+from node.proofs.signed_block import MAX_NODES, Signed, signed_block, word_at
 
 PAYMENT_FORMAT: Final = "tillnet-payment-proof-1"
 BALANCE_FORMAT: Final = "tillnet-balance-proof-1"
-MAX_HEADERS: Final = 1_000
-MAX_NODES: Final = 80
 MAX_PATH: Final = 32
 MAX_ITEMS: Final = 10_000
 BATCH_POSTED: Final = keccak(b"BatchPosted(uint32,bytes32,uint64,uint32,uint32,uint32)")
@@ -32,24 +30,6 @@ MEMBER_SLOT: Final = b"\x01" + bytes(11) + b"Tillmember\x00\x00"
 """The high 24 bytes of the slot of a member's word (contracts/libraries/Slots.sol); its number follows."""
 _PAYMENT_NAMES: Final = ("format", "payment", "items", "lines", "receipt", "block", "headers")
 _BALANCE_NAMES: Final = ("format", "ledger", "member", "account", "storage", "block", "headers")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Signed:
-    """The block that a proof leads to, and who signed for it. `height` is CometBFT's, one above the block's number.
-
-    `validators_hash` names the set that the proof begins with; `changes` is how often validators changed since then.
-    Without an anchor nobody has said that these validators are to be trusted.
-    """
-
-    chain_id: str
-    ledger: Address
-    block: Block
-    height: int
-    power: Power
-    validators_hash: Hash32
-    changes: int
-    anchored: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +54,10 @@ class ProvenBalance:
     coins: int | None
 
 
-def verify_proof(data: bytes, anchor: Anchor | None = None) -> ProvenPayment | ProvenBalance:
+Proven = ProvenPayment | ProvenBalance | ProvenLiability
+
+
+def verify_proof(data: bytes, anchor: Anchor | None = None) -> Proven:
     """What the proof in a file proves. Raises ProofRefused with the step that fails.
 
     Without an anchor it says only that those who signed it are one another's successors.
@@ -85,78 +68,44 @@ def verify_proof(data: bytes, anchor: Anchor | None = None) -> ProvenPayment | P
         return _payment(Fields(document, "the proof", _PAYMENT_NAMES), anchor)
     if kind == BALANCE_FORMAT:
         return _balance(Fields(document, "the proof", _BALANCE_NAMES), anchor)
-    raise ProofRefused(Step.DOCUMENT, f"its format is neither {PAYMENT_FORMAT} nor {BALANCE_FORMAT}")
+    if kind == LIABILITY_FORMAT:
+        return verify_liability(document, anchor)
+    known = ", ".join((PAYMENT_FORMAT, BALANCE_FORMAT, LIABILITY_FORMAT))
+    raise ProofRefused(Step.DOCUMENT, f"its format is none of {known}")
 
 
 def _payment(document: Fields, anchor: Anchor | None) -> ProvenPayment:
-    headers, power, block = _signed_block(document, anchor)
+    found = signed_block(document, anchor)
     receipt = Fields(document["receipt"], "the receipt", ("index", "log", "nodes"))
-    raw = trie_value(
-        block.receipts_root,
-        index_key(receipt.whole("index", 32)),
-        receipt.all_data("nodes", MAX_NODES),
-        Step.LOG,
-    )
+    key, nodes = index_key(receipt.whole("index", 32)), receipt.all_data("nodes", MAX_NODES)
+    raw = trie_value(found.block.receipts_root, key, nodes, Step.LOG)
     if raw is None:
         raise ProofRefused(Step.LOG, "the block has no such receipt")
     log = read_log(raw, receipt.whole("log", 32))
     if len(log.address) != 20 or len(log.topics) != 3 or log.topics[0] != BATCH_POSTED:
         raise ProofRefused(Step.LOG, "the log is not that of a batch of payments")
-    ledger = Address(log.address)
-    _check_ledger(ledger, anchor)
+    signed = found.by(Address(log.address))
     stream, root = int.from_bytes(log.topics[1], "big"), Hash32(log.topics[2])
     name, lines = _lines(document, root)
     if lines[0].stream != stream:
         raise ProofRefused(Step.LINES, f"the lines are of stream {lines[0].stream}, the batch is of {stream}")
-    return ProvenPayment(
-        signed=_signed(headers, power, block, ledger, anchor),
-        payment=name,
-        lines=lines,
-        items=_items(document, lines),
-    )
+    return ProvenPayment(signed=signed, payment=name, lines=lines, items=_items(document, lines))
 
 
 def _balance(document: Fields, anchor: Anchor | None) -> ProvenBalance:
-    headers, power, block = _signed_block(document, anchor)
+    found = signed_block(document, anchor)
     ledger, member = Address(document.data("ledger", 20)), MemberId(document.whole("member", 64))
-    _check_ledger(ledger, anchor)
-    contract = trie_value(block.state_root, keccak(ledger), document.all_data("account", MAX_NODES), Step.STATE)
-    if contract is None:
-        raise ProofRefused(Step.STATE, "the block has no such ledger")
-    slot = MEMBER_SLOT + member.to_bytes(8, "big")
-    value = trie_value(storage_root(contract), keccak(slot), document.all_data("storage", MAX_NODES), Step.STATE)
-    account = None if value is None else Account.unpack(stored_word(value))
-    epoch = None if anchor is None else anchor.epoch(block.time)
+    signed = found.by(ledger)
+    storage = found.storage_of(ledger, document.all_data("account", MAX_NODES))
+    word = word_at(storage, MEMBER_SLOT + member.to_bytes(8, "big"), document.all_data("storage", MAX_NODES))
+    account = None if word is None else Account.unpack(word)
+    epoch = None if anchor is None else anchor.epoch(found.block.time)
     return ProvenBalance(
-        signed=_signed(headers, power, block, ledger, anchor),
+        signed=signed,
         member=member,
         account=account,
         coins=0 if account is None else None if epoch is None else account.rolled(epoch)[0].coins,
     )
-
-
-def _signed_block(document: Fields, anchor: Anchor | None) -> tuple[Sequence[SignedHeader], Power, Block]:
-    """The headers, the power behind the last, and the EVM block that the last one names."""
-    headers = [
-        read_signed_header(each, f"headers[{number}]")
-        for number, each in enumerate(document.many("headers", MAX_HEADERS))
-    ]
-    power = check_walk(headers)
-    if anchor is not None:
-        check_anchor(headers, anchor)
-    last = headers[-1].header
-    raw = document.data("block")
-    if keccak(raw) != last.app_hash:
-        raise ProofRefused(Step.BLOCK, f"the block is not the one that height {last.height} names")
-    block = read_header(raw)
-    if block.number != last.height - 1:
-        raise ProofRefused(Step.BLOCK, f"height {last.height} names the block {block.number}")
-    return headers, power, block
-
-
-def _check_ledger(ledger: Address, anchor: Anchor | None) -> None:
-    if anchor is not None and ledger != anchor.ledger:
-        raise ProofRefused(Step.ANCHOR, f"the ledger is 0x{ledger.hex()}, not 0x{anchor.ledger.hex()}")
 
 
 def _lines(document: Fields, root: Hash32) -> tuple[PaymentId, tuple[Leaf, ...]]:
@@ -210,19 +159,3 @@ def _items(document: Fields, lines: Sequence[Leaf]) -> tuple[tuple[int, Item], .
 
 def _path(found: Fields) -> tuple[Hash32, ...]:
     return tuple([Hash32(each) for each in found.all_data("path", MAX_PATH, len(BATCH_POSTED))])
-
-
-def _signed(
-    headers: Sequence[SignedHeader], power: Power, block: Block, ledger: Address, anchor: Anchor | None
-) -> Signed:
-    last = headers[-1].header
-    return Signed(
-        chain_id=last.chain_id,
-        ledger=ledger,
-        block=block,
-        height=last.height,
-        power=power,
-        validators_hash=Hash32(headers[0].header.validators_hash),
-        changes=len(headers) - 1,
-        anchored=anchor is not None,
-    )

@@ -21,8 +21,10 @@ from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
 from node.demo.plan import Plan
 from node.demo.stand import PROJECT, TILL, BridgePorts, Stand
-from node.domain.ids import MemberId
+from node.domain.ids import MemberId, PaymentId
+from node.explorer.prove import Consensus, NotProvable, prove_payment
 from node.iso8583.retail_mac import RetailMac
+from node.network.headers import ValidatorHeaders
 from node.network.plan import NetworkPlan
 from node.network.proofs import ask_comet
 from node.pos.connection import PosConnection
@@ -211,6 +213,44 @@ def test_items_of_another_payment_are_no_proof(world: World, anchor: Path, bough
     assert "another root" in world.till("prove", "payment", name, *options, code=1)
 
 
+class Lying(Rpc):
+    """A gateway that alters one value of an answer."""
+
+    lie: tuple[str, str] = ("", "")
+
+    async def call(self, method: str, *params: Any) -> Any:
+        answer = await super().call(method, *params)
+        asked, name = self.lie
+        if method == asked and isinstance(answer, list):
+            answer[0]["logs"][0][name] = _altered(answer[0]["logs"][0][name])
+        elif method == asked:
+            answer[name] = _altered(answer[name])
+        return answer
+
+
+def _altered(text: str) -> str:
+    return text[:-1] + ("0" if text[-1] != "0" else "1")
+
+
+@pytest.mark.parametrize(
+    ("lie", "words"),
+    [
+        (("eth_getBlockReceipts", "data"), "receipts"),
+        (("eth_getBlockByHash", "stateRoot"), "block"),
+        (("eth_getBlockByHash", "receiptsRoot"), "receipts"),
+    ],
+)
+async def test_gateway_that_lies_is_found_out(
+    world: World, bought: tuple[str, Path], lie: tuple[str, str], words: str
+) -> None:
+    deployment = load_deployment(world.stand.network_folder / "deployment.json")
+    consensus = Consensus(headers=ValidatorHeaders(world.network))
+    async with Lying([world.network.rpc_url(world.network.validators[0])]) as rpc:
+        rpc.lie = lie
+        with pytest.raises(NotProvable, match=words):
+            await prove_payment(rpc, deployment, PaymentId(bought[0]), consensus)
+
+
 def test_payment_that_is_none_has_no_proof(world: World) -> None:
     output = world.files / "none.json"
     network = world.stand.network_folder
@@ -239,6 +279,23 @@ def test_balance_is_proved_and_that_there_is_none(world: World, anchor: Path) ->
     assert "state" in world.till("verify", proof, "--anchor", anchor, code=1)
     said = world.till("prove", "balance", "7", "--block", "999999", "-o", proof, "--network", network, code=1)
     assert "no block 999999 yet" in said
+
+
+def test_member_is_counted_among_all_that_is_owed(world: World, anchor: Path) -> None:
+    network, listing, proof = world.stand.network_folder, world.files / "liabilities.json", world.files / "part.json"
+    said = world.till("audit", "liabilities", "-o", listing, "--network", network)
+    assert said.startswith("2 accounts are owed ") and listing.stat().st_mode & 0o777 == 0o600
+    root = said.split()[-1]
+    member = world.plan.members[BERT]
+    world.till("prove", "liability", str(member), "--from", listing, "-o", proof)
+    found = world.verify(proof, "--anchor", anchor, "--root", root)
+    assert found["points"] == POINTS and found["all_points"] == 2 * POINTS and found["root"] == root
+    assert found["account"].endswith(f"{member:016x}")
+    shown = world.till("verify", proof, "--anchor", anchor)
+    assert "Counted among what is owed" in shown
+    other = "0x" + "00" * 32
+    assert "published" in world.till("verify", proof, "--anchor", anchor, "--root", other, code=1)
+    assert "owed nothing" in world.till("prove", "liability", "99", "--from", listing, "-o", proof, code=1)
 
 
 def test_proof_leads_through_changes_of_validators(world: World, anchor: Path, bought: tuple[str, Path]) -> None:

@@ -7,7 +7,7 @@ test_comet.py and test_trie.py with published vectors, and by tests/e2e/test_pro
 import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import rlp
@@ -28,7 +28,7 @@ from node.domain.ids import Sequence as Number
 from node.domain.leaf import Leaf
 from node.domain.line_items import LineItems
 from node.domain.merkle import keccak, proof_of, root_of
-from node.domain.words import Account
+from node.domain.words import Account, Supply, Totals
 from node.explorer.receipt_trie import encode_header, encode_receipt, prove_entry
 from node.proofs.anchor import Anchor
 from node.proofs.comet import (
@@ -51,6 +51,8 @@ ELSEWHERE = Address(b"\x2e" * 20)
 EMPTY_HASH = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
 BLOOM = "0x" + "00" * 256
 BLOCK_TIME = 1_800_000_000
+EPOCH = 5
+"""Of the states here."""
 
 
 @dataclass(frozen=True)
@@ -308,6 +310,19 @@ class State:
     def root(self) -> bytes:
         return prove_entry(self.accounts, keccak(LEDGER))[0]
 
+    def common(self, number: int, headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What the proofs of all liabilities after a block have in common."""
+        supply, totals = (keccak(bytes([tag]) + bytes(31)) for tag in (0x10, 0x11))
+        return {
+            "ledger": _hex(LEDGER),
+            "epoch": EPOCH,
+            "account": list(map(_hex, prove_entry(self.accounts, keccak(LEDGER))[1])),
+            "supply": list(map(_hex, prove_entry(self.storage, supply)[1])),
+            "totals": list(map(_hex, prove_entry(self.storage, totals)[1])),
+            "block": _hex(encode_header(block(number, state_root=self.root))),
+            "headers": list(headers),
+        }
+
     def document(self, member: int, number: int, headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The proof of a member's balance after the block with this number."""
         slot = b"\x01" + bytes(11) + member_account(MemberId(member))
@@ -325,6 +340,13 @@ class State:
 def state_of(members: Mapping[int, Account]) -> State:
     """A state in which the ledger has these members, and words of other kinds beside them."""
     words = {b"\x01" + bytes(11) + member_account(MemberId(n)): account.pack() for n, account in members.items()}
+    supply = Supply(
+        current=sum(each.rolled(EPOCH)[0].current for each in members.values()),
+        previous=sum(each.rolled(EPOCH)[0].previous for each in members.values()),
+        epoch=EPOCH,
+    )
+    words[b"\x10" + bytes(31)] = supply.pack()
+    words[b"\x11" + bytes(31)] = Totals(stored_value=sum(each.value for each in members.values()), payable=9).pack()
     words |= {bytes([2]) + bytes(27) + n.to_bytes(4, "big"): n for n in range(1, 9)}
     storage = {
         keccak(slot): rlp.encode(word.to_bytes((word.bit_length() + 7) // 8, "big")) for slot, word in words.items()
@@ -334,11 +356,6 @@ def state_of(members: Mapping[int, Account]) -> State:
     ledger = rlp.encode([b"\x01", b"", root, nothing])
     others = {keccak(bytes([n]) * 20): rlp.encode([b"\x05", b"\x09", keccak(b"\x80"), nothing]) for n in range(30, 60)}
     return State(accounts={**others, keccak(LEDGER): ledger}, storage=storage)
-
-
-def with_ledger_account(state: State, account: bytes) -> State:
-    """The same with another account in the ledger's place."""
-    return replace(state, accounts={**state.accounts, keccak(LEDGER): account})
 
 
 def _hex(data: bytes) -> str:
