@@ -168,7 +168,8 @@ async def _accounts(rpc: Rpc, deployment: Deployment, newest: int) -> set[Addres
 
 async def _words(rpc: Rpc, deployment: Deployment, slots: Mapping[Address, bytes], number: int) -> dict[Address, int]:
     """The words at these slots after a block, in groups of some calls at a time."""
-    ordered, words = sorted(slots.items()), {}
+    ordered = sorted(slots.items())
+    words: dict[Address, int] = {}
     for start in range(0, len(ordered), AT_ONCE):
         part = ordered[start : start + AT_ONCE]
         answers = await asyncio.gather(

@@ -19,7 +19,8 @@ def lead_to(height: int, headers: Headers, *, since: int) -> list[dict[str, Any]
     if since > height:
         raise Unusable(f"the proof ends at height {height}, before height {since}, which is trusted")
     last = headers.parts(height)
-    known, low, found = headers.header(since)["validators_hash"], since, []
+    known, low = headers.header(since)["validators_hash"], since
+    found: list[dict[str, Any]] = []
     while last.header["validators_hash"] != known:
         low = _last_signed_by(known, low, height, headers)
         change = headers.parts(low)

@@ -52,10 +52,11 @@ class Beside:
 
 def join(left: Sums, right: Sums) -> Sums:
     """The node above two. Raises OverflowError when their sums have more than 64 bits."""
-    points, value = left.points + right.points, left.value + right.value
-    _number(points), _number(value)
     data = b"".join(each.hash + _number(each.points) + _number(each.value) for each in (left, right))
-    return Sums(hash=keccak(NODE_DOMAIN + data), points=points, value=value)
+    sums = Sums(hash=keccak(NODE_DOMAIN + data), points=left.points + right.points, value=left.value + right.value)
+    if max(sums.points, sums.value) >= 2**64:
+        raise OverflowError("a sum has more than 64 bits")
+    return sums
 
 
 def levels_of(leaves: Sequence[Sums]) -> list[list[Sums]]:
