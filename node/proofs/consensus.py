@@ -74,20 +74,22 @@ def check_walk(headers: Sequence[SignedHeader]) -> Power:
     return power
 
 
-def check_anchor(headers: Sequence[SignedHeader], anchor: Anchor) -> None:
-    """Raises ProofRefused unless the last header follows from the anchor: from its set, at its height or later."""
+def check_anchor(headers: Sequence[SignedHeader], anchor: Anchor) -> int:
+    """The place of the first header that the anchor's set signed at its height or later; what follows it is trusted.
+
+    Raises ProofRefused when there is none, or the chain is another one.
+    """
     chain_id = headers[-1].header.chain_id
     if chain_id != anchor.chain_id:
         raise ProofRefused(Step.ANCHOR, f"it is of the chain {chain_id}, not of {anchor.chain_id}")
-    if not any(
-        each.header.height >= anchor.height and each.header.validators_hash == anchor.validators_hash
-        for each in headers
-    ):
-        raise ProofRefused(
-            Step.ANCHOR,
-            f"no header from height {anchor.height} on is signed by the validators "
-            f"0x{anchor.validators_hash.hex()} that are trusted",
-        )
+    for place, each in enumerate(headers):
+        if each.header.height >= anchor.height and each.header.validators_hash == anchor.validators_hash:
+            return place
+    raise ProofRefused(
+        Step.ANCHOR,
+        f"no header from height {anchor.height} on is signed by the validators "
+        f"0x{anchor.validators_hash.hex()} that are trusted",
+    )
 
 
 def _power_of(signed: SignedHeader, number: int, vote: Vote) -> int:

@@ -24,8 +24,8 @@ MAX_NODES: Final = 80
 class Signed:
     """The block that a proof leads to, and who signed for it. `height` is CometBFT's, one above the block's number.
 
-    `validators_hash` names the set that the proof begins with; `changes` is how often validators changed since then.
-    Without an anchor nobody has said that these validators are to be trusted.
+    `validators_hash` names the set that is trusted, `changes` is how often validators changed since then. Without an
+    anchor it is the set that the proof begins with, and nobody has said that it is to be trusted.
     """
 
     chain_id: str
@@ -40,11 +40,12 @@ class Signed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SignedBlock:
-    """A block that is signed and follows from the anchor, if there is one."""
+    """A block that is signed, and follows from `headers[start]`, whose signers the anchor names, if there is one."""
 
     block: Block
     headers: Sequence[SignedHeader]
     power: Power
+    start: int
     anchor: Anchor | None
 
     def by(self, ledger: Address) -> Signed:
@@ -58,8 +59,8 @@ class SignedBlock:
             block=self.block,
             height=last.height,
             power=self.power,
-            validators_hash=Hash32(self.headers[0].header.validators_hash),
-            changes=len(self.headers) - 1,
+            validators_hash=Hash32(self.headers[self.start].header.validators_hash),
+            changes=len(self.headers) - 1 - self.start,
             anchored=self.anchor is not None,
         )
 
@@ -78,8 +79,7 @@ def signed_block(document: Fields, anchor: Anchor | None) -> SignedBlock:
         for number, each in enumerate(document.many("headers", MAX_HEADERS))
     ]
     power = check_walk(headers)
-    if anchor is not None:
-        check_anchor(headers, anchor)
+    start = 0 if anchor is None else check_anchor(headers, anchor)
     last = headers[-1].header
     raw = document.data("block")
     if keccak(raw) != last.app_hash:
@@ -87,7 +87,7 @@ def signed_block(document: Fields, anchor: Anchor | None) -> SignedBlock:
     block = read_header(raw)
     if block.number != last.height - 1:
         raise ProofRefused(Step.BLOCK, f"height {last.height} names the block {block.number}")
-    return SignedBlock(block=block, headers=headers, power=power, anchor=anchor)
+    return SignedBlock(block=block, headers=headers, power=power, start=start, anchor=anchor)
 
 
 def word_at(root: Hash32, slot: bytes, nodes: Sequence[bytes]) -> int | None:

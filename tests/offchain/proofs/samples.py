@@ -26,7 +26,7 @@ from tests.offchain.proofs.chain_of_our_own import (
 Document = dict[str, Any]
 Change = Callable[[Document], None]
 FIRST = signers(10, 10, 10, 10)
-SECOND = signers(10, 10, 10, 30, seed="second")
+SECOND = signers(10, 10, 10, 60, seed="second")
 BATCH = posted()
 MEMBER, NEIGHBOUR, NOBODY = 77, 79, 78
 HELD = Account(value=500, current=3_000_000, previous=200_000, epoch=5, tier=1, flags=1)
@@ -41,7 +41,7 @@ def payment() -> Document:
     """A payment at height 41, after the validators changed at height 20; one was absent, one voted for nothing."""
     headers = [
         signed_header(20, FIRST, following=SECOND),
-        signed_header(41, SECOND, app_hash=BATCH.app_hash, absent=[3], round=2),
+        signed_header(41, SECOND, app_hash=BATCH.app_hash, absent=[3], against=[2], round=2),
     ]
     return BATCH.document(42, headers, ITEMS)
 

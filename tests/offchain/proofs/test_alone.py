@@ -79,7 +79,7 @@ def test_till_verify_prints_a_table_of_each_kind(
     proof, anchor = files
     assert run(proof, "--anchor", anchor) == 0
     shown = capsys.readouterr().out
-    for words in ("Payment 1-42, proved", "merchant", "50 of 60 voting power", "once", "4006381333904", "0.077940"):
+    for words in ("Payment 1-42, proved", "merchant", "70 of 90 voting power", "once", "4006381333904", "0.077940"):
         assert words in shown, words
     for document, words in ((BALANCE, "3.000000, of epoch 5"), (balance(NOBODY), "is not enrolled")):
         (tmp_path / "balance.json").write_bytes(bytes_of(document))

@@ -40,7 +40,7 @@ def test_verify_proof_says_what_is_proved_and_by_whom() -> None:
     signed = proven.signed
     assert (signed.chain_id, signed.ledger, signed.anchored) == (CHAIN_ID, LEDGER, True)
     assert (signed.block.number, signed.height, signed.changes) == (40, 41, 1)
-    assert (signed.power.signed, signed.power.total) == (50, 60)
+    assert (signed.power.signed, signed.power.total) == (70, 90)
     assert signed.validators_hash == hash_of(FIRST)
 
 
@@ -51,7 +51,9 @@ def test_verify_proof_says_so_when_nobody_is_trusted() -> None:
 @pytest.mark.parametrize("height", [1, 20, 21, 41])
 def test_verify_proof_takes_an_anchor_wherever_the_proof_passes(height: int) -> None:
     anchor = anchor_at(height, FIRST if height <= 20 else SECOND)
-    assert verify_proof(bytes_of(PAYMENT), anchor).signed.anchored
+    signed = verify_proof(bytes_of(PAYMENT), anchor).signed
+    assert signed.anchored and signed.validators_hash == anchor.validators_hash
+    assert signed.changes == (1 if height <= 20 else 0)
 
 
 def test_verify_proof_needs_only_what_comes_after_the_anchor() -> None:
