@@ -262,8 +262,10 @@ def items_of(items: LineItems) -> list[dict[str, Any]]:
     ]
 
 
-def posted(number: int = 40, *, status: str = "0x1", ledger: Address = LEDGER, topic: bytes = BATCH_POSTED) -> Posted:
-    """A block of twenty transactions, the twelfth of which posted a batch of five payments on stream 1."""
+def posted(
+    number: int = 40, *, status: str = "0x1", ledger: Address = LEDGER, topic: bytes = BATCH_POSTED, stream: int = 1
+) -> Posted:
+    """A block of twenty transactions, the twelfth of which posted a batch of five lines of stream 1."""
     leaves = (
         leaf(41, 0),
         leaf(42, 0, items_root=ITEMS.root),
@@ -274,7 +276,7 @@ def posted(number: int = 40, *, status: str = "0x1", ledger: Address = LEDGER, t
     root = root_of([each.hash for each in leaves])
     batch = {
         "address": _hex(ledger),
-        "topics": [_hex(topic), _hex((1).to_bytes(32, "big")), _hex(root)],
+        "topics": [_hex(topic), _hex(stream.to_bytes(32, "big")), _hex(root)],
         "data": _hex(b"".join(n.to_bytes(32, "big") for n in (0, 4, 0, 5))),
     }
     # the same event, by whoever deploys a contract that writes it

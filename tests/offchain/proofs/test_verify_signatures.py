@@ -55,6 +55,17 @@ def test_verify_proof_counts_nobodys_signature_twice() -> None:
     assert refused(document_with(renamed)) is Step.SIGNATURES
 
 
+def test_verify_proof_takes_a_signature_under_its_own_validators_name_only() -> None:
+    header = signed_header(41, FIRST, app_hash=BATCH.app_hash)
+    header["commit"]["signatures"][0]["validator_address"] = header["validators"][1]["address"]
+    assert refused(document_with(header)) is Step.SIGNATURES
+
+
+def test_verify_proof_refuses_lines_of_another_stream_than_the_batch() -> None:
+    other = posted(stream=2)
+    assert refused(other.document(42, [signed_header(41, FIRST, app_hash=other.app_hash)])) is Step.LINES
+
+
 def test_verify_proof_takes_a_vote_for_nothing_only_as_what_it_is() -> None:
     header = signed_header(41, FIRST, app_hash=BATCH.app_hash, against=[2, 3])
     for vote in header["commit"]["signatures"]:
