@@ -19,7 +19,7 @@ demo: setup ## replay a real day of shop payments on four validators (DEMO_DAYS=
 	@$(PY) -m node.demo
 
 year: setup ## replay the whole year, 155,848 baskets, as fast as the bridge takes them (DAYS=3 DEMO_RATE=5000 to try)
-	@DEMO_DAYS=$(or $(DAYS),all) $(PY) -m node.demo --folder .till/year --report out/demo/year.json
+	@DEMO_DAYS=$(or $(DAYS),all) $(PY) -m node.demo --folder .till/year --report out/demo/year.json --proof out/demo/year.proof.json
 
 test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
 	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone and not long" --durations=20

@@ -17,7 +17,7 @@ from node.domain.ids import PaymentId, parse_payment_id
 from node.domain.leaf import Leaf
 from node.domain.merkle import proof_of
 from node.domain.packed_leaves import hashes, leaves_of
-from node.explorer.payments import UnknownPayment, ask_leaves
+from node.explorer.payments import UnknownPayment, ask_batch
 from scripts.session import Session
 from scripts.trouble import Trouble
 
@@ -51,11 +51,11 @@ async def _prove(url: str, deployment: Deployment, names: Sequence[str]) -> list
     found = []
     async with Rpc([url], timeout=60, access=rpc_access()) as rpc:
         for name in names:
-            packed, root = await ask_leaves(rpc, deployment, PaymentId(name))
-            tree, (_, sequence) = hashes(packed), parse_payment_id(name)
-            for place, each in leaves_of(packed, sequence):
+            batch = await ask_batch(rpc, deployment, PaymentId(name))
+            tree, (_, sequence) = hashes(batch.leaves), parse_payment_id(name)
+            for place, each in leaves_of(batch.leaves, sequence):
                 leaf = Leaf.unpack(each)
-                words = (*leaf.words(), root, list(proof_of(tree, place)))
+                words = (*leaf.words(), batch.root, list(proof_of(tree, place)))
                 found.append(Proven(payment=name, leaf=leaf, words=words))
     return found
 

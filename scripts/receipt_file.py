@@ -1,21 +1,14 @@
-"""A receipt's line items as the till or the bridge gives them to a member: a JSON file.
+"""A receipt's line items (node/domain/receipt.py says how they are written), for scripts that act on one of them."""
 
-    {"payment": "1-42", "seed": "0x00112233445566778899aabbccddeeff",
-     "items": [{"product": "4006381333931", "quantity": 1, "amount": 1299}, ...]}
-
-The items' salts are made of `seed` (docs/batch.md); in its place stands `salt` where all of a payment's items have the
-same one. Amounts are for all of the quantity, in minor units.
-"""
-
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from node.domain.assignment import Item
 from node.domain.ids import Sequence, StreamId
-from node.domain.line_items import LineItems, Salting
+from node.domain.line_items import LineItems
 from node.domain.merkle import receipt_token
+from node.domain.receipt import parse_receipt
 from scripts.amounts import money
 from scripts.trouble import Trouble
 
@@ -54,22 +47,9 @@ class Receipt:
 def read_receipt(file: Path) -> Receipt:
     """The receipt in a file. Raises Trouble when it is none."""
     try:
-        written = json.loads(file.read_text())
-        salting = Salting.SHARED if "salt" in written else Salting.EACH
-        lines = LineItems(
-            seed=bytes.fromhex(str(written["salt" if "salt" in written else "seed"]).removeprefix("0x")),
-            salting=salting,
-            items=tuple(
-                Item(product=str(each["product"]), quantity=int(each["quantity"]), amount=int(each["amount"]))  # type: ignore[arg-type]
-                for each in written["items"]
-            ),
-        )
-        receipt = Receipt(payment=str(written["payment"]), lines=lines)
-        if not receipt.items:
-            raise Trouble(f"{file} lists no item")
-        receipt.root  # noqa: B018 - a field that does not fit its width is told here
+        payment, lines = parse_receipt(file.read_text())
     except OSError as failure:
         raise Trouble(f"{file} cannot be read: {failure.strerror}") from None
     except (ValueError, KeyError, TypeError) as failure:
         raise Trouble(f"{file} is no receipt ({failure}); offer_receipt --help tells its form") from None
-    return receipt
+    return Receipt(payment=payment, lines=lines)

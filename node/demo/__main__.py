@@ -22,6 +22,7 @@ from node.explorer.tables import wide_console
 
 FOLDER: Final = PROJECT / ".till" / "demo"
 REPORT: Final = PROJECT / "out" / "demo" / "report.json"
+PROOF: Final = "payment.proof.json"
 INTERRUPTED: Final = 130
 ALL: Final = "all"
 LAST_DAY: Final = 200
@@ -47,11 +48,17 @@ def _days(_context: click.Context, _option: click.Parameter, said: str) -> int:
 )
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, help="Where network and bridge are made.")
 @click.option("--report", "file", type=click.Path(path_type=Path), default=REPORT, help="Where the report goes.")
-def main(days: int, rate: int | None, folder: Path, file: Path) -> None:
+@click.option(
+    "--proof",
+    type=click.Path(path_type=Path),
+    help="Where the proof of the payment that it follows goes; payment.proof.json beside the report.",
+)
+def main(days: int, rate: int | None, folder: Path, file: Path, proof: Path | None) -> None:
     """Replay real days of shop payments on four validators; ends with 0 when every point is as recomputed."""
     console = wide_console()
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt)
+    proof = proof or file.with_name(PROOF)
     stand = Stand(folder, tell=lambda step: console.print(f"  {step}", style="dim"))
     try:
         report = run_demo(
@@ -60,6 +67,7 @@ def main(days: int, rate: int | None, folder: Path, file: Path) -> None:
             first=DEFAULT_DAY if days else FIRST_DAY,
             days=days or ALL_DAYS,
             rate=rate or (DAY_RATE if days else FULL_RATE),
+            proof=proof,
         )
     except TillnetError as failure:
         console.print(f"The demonstration stopped: {failure}", style="bold red", markup=False)
@@ -78,6 +86,10 @@ def main(days: int, rate: int | None, folder: Path, file: Path) -> None:
     console.print(f"Start the network again:  .venv/bin/till net up {_short(stand.network_folder)}", soft_wrap=True)
     console.print(
         f"and its bridge:           .venv/bin/till bridge run --config {_short(stand.bridge_config)}", soft_wrap=True
+    )
+    console.print(
+        f"Check this payment's proof: .venv/bin/till verify {_short(proof)} --network {_short(stand.network_folder)}",
+        soft_wrap=True,
     )
     if report.difference:
         console.print("The chain and the recomputation differ.", style="bold red")

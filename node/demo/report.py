@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from node.domain.ids import PaymentId
 from node.explorer.tables import points
 
 
@@ -37,6 +38,11 @@ class Report:
     payments_per_second: float
     gas_per_payment: int
     followed: Mapping[str, str] = field(default_factory=dict)
+
+
+def followed_payment(report: Report) -> PaymentId:
+    """The payment that the report follows."""
+    return PaymentId(report.followed["payment"].partition(",")[0])
 
 
 def percentile(values: list[float], share: int) -> float:

@@ -6,6 +6,7 @@ Called by node/demo/__main__.py and by the end-to-end test.
 import asyncio
 import datetime as dt
 import secrets
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -17,9 +18,10 @@ from node.chain.rpc import Rpc
 from node.demo.check import compare_points, dead_baskets, make_report
 from node.demo.expected import expected_points
 from node.demo.plan import Plan, real_plan
+from node.demo.proof import write_proof
 from node.demo.realdata import Basket, all_households, all_stores, baskets, promoted_products
 from node.demo.replay import replay
-from node.demo.report import Report
+from node.demo.report import Report, followed_payment
 from node.demo.stand import BridgePorts, Stand
 from node.demo.witness import Witness
 from node.domain.errors import Unusable
@@ -29,8 +31,11 @@ VALIDATORS: Final = 4
 FINAL_SECONDS: Final = 120.0
 
 
-def run_demo(stand: Stand, console: Console, *, first: dt.date, days: int, rate: int) -> Report:
-    """Runs everything on a fresh network in the stand's folder, which the caller stops. Raises errors of the tree."""
+def run_demo(stand: Stand, console: Console, *, first: dt.date, days: int, rate: int, proof: Path) -> Report:
+    """Runs everything on a fresh network in the stand's folder, which the caller stops. Raises errors of the tree.
+
+    The proof of the payment that the report follows is written to `proof`.
+    """
     with console.status("reading the real data"):
         sold = baskets(first, days)
         plan = real_plan(
@@ -53,7 +58,7 @@ def run_demo(stand: Stand, console: Console, *, first: dt.date, days: int, rate:
     with console.status("starting"):
         ports = stand.start_bridge(network, plan)
     console.print(f"[bold]5[/] {len(sold):,} baskets from {first:%A, %d %B %Y} on, {rate:,} a second at most")
-    return asyncio.run(_replay_and_check(stand, network, plan, ports, sold, rate, first, days))
+    return asyncio.run(_replay_and_check(stand, network, plan, ports, sold, rate, first, days, proof))
 
 
 async def _replay_and_check(
@@ -65,6 +70,7 @@ async def _replay_and_check(
     rate: int,
     first: dt.date,
     days: int,
+    proof: Path,
 ) -> Report:
     address = load_deployment(stand.network_folder / "deployment.json").ledger
     url = network.rpc_url(network.validators[0])
@@ -93,7 +99,9 @@ async def _replay_and_check(
         diary = witness.diary
         expected = expected_points(first, days, without=dead_baskets(outcomes, diary))
         points = await compare_points(Ledger(rpc, address), plan, expected)
-    return make_report(len(network.validators), plan, outcomes, diary, points)
+        report = make_report(len(network.validators), plan, outcomes, diary, points)
+        await write_proof(rpc, stand, network, followed_payment(report), proof)
+    return report
 
 
 def _progress() -> Progress:

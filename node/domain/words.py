@@ -165,6 +165,17 @@ class Supply:
             (self.current, 64), (self.previous, 64), (self.issued, 64), (self.epoch, 16), (self.flags, 8), (0, 40)
         )
 
+    @staticmethod
+    def unpack(word: int) -> "Supply":
+        current, previous, issued, epoch, flags, _ = _unpack(word, (64, 64, 64, 16, 8, 40))
+        return Supply(current=current, previous=previous, issued=issued, epoch=epoch, flags=flags)
+
+    def coins_in(self, epoch: int) -> int:
+        """All coins in `epoch`: those of the epoch before are the old ones then, and what is older has expired."""
+        if epoch == self.epoch:
+            return self.current + self.previous
+        return self.current if epoch == self.epoch + 1 else 0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Totals:
@@ -177,6 +188,11 @@ class Totals:
 
     def pack(self) -> int:
         return _pack((self.stored_value, 64), (self.payable, 64), (self.reserve, 64), (self.deposits, 64))
+
+    @staticmethod
+    def unpack(word: int) -> "Totals":
+        stored_value, payable, reserve, deposits = _unpack(word, (64, 64, 64, 64))
+        return Totals(stored_value=stored_value, payable=payable, reserve=reserve, deposits=deposits)
 
 
 def _pack(*fields: tuple[int, int]) -> int:

@@ -79,15 +79,30 @@ async def ask_payment(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> P
     return found if isinstance(found, PaymentAnswer) else await _accepted(rpc, deployment, payment, found)
 
 
-async def ask_leaves(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> tuple[bytes, Hash32]:
-    """All leaves of the batch that carries an accepted payment, 128 bytes each, and their root on the chain.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PostedBatch:
+    """A batch on the chain: all leaves, 128 bytes each, their root, its transaction, its block as JSON-RPC has it."""
+
+    leaves: bytes
+    root: Hash32
+    transaction: str
+    block: Mapping[str, Any]
+
+
+async def ask_batch(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> PostedBatch:
+    """The batch that carries an accepted payment.
 
     Raises UnknownPayment when no batch carries it, or the ledger skipped it.
     """
     found = await _outcome(rpc, deployment, payment)
     if isinstance(found, PaymentAnswer):
         raise UnknownPayment(payment)
-    return await _leaves(rpc, deployment, found), found.posted.root
+    return PostedBatch(
+        leaves=await _leaves(rpc, deployment, found),
+        root=found.posted.root,
+        transaction=found.transaction,
+        block=found.raw_block,
+    )
 
 
 async def _outcome(rpc: Rpc, deployment: Deployment, payment: PaymentId) -> _Carrier | PaymentAnswer:

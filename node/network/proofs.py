@@ -53,11 +53,11 @@ def extend_archive(plan: NetworkPlan, folder: Path, *, most: int = 10**9) -> tup
     sets = set(_sets(folder))
     while height < newest and most > 0:
         height, most = height + 1, most - 1
-        signed = _ask(plan, source, f"commit?height={height}")["signed_header"]
+        signed = ask_comet(plan, source, f"commit?height={height}")["signed_header"]
         _check_follows(last, signed, height)
         name = signed["header"]["validators_hash"]
         if name not in sets:
-            _append(folder / SETS_FILE, {"hash": name, "validators": _set_at(plan, source, height)})
+            _append(folder / SETS_FILE, {"hash": name, "validators": set_at(plan, source, height)})
             sets.add(name)
         last = {"header": signed["header"], "commit": signed["commit"]}
         _append(folder / f"{_first_of(height):09}.jsonl", last)
@@ -93,7 +93,7 @@ def _source(plan: NetworkPlan, wanted: int) -> tuple[ValidatorPlan, int]:
     earliest: list[str] = []
     for validator in sorted(plan.validators, key=lambda each: each.keep_blocks != 0):
         try:
-            info = _ask(plan, validator, "status")["sync_info"]
+            info = ask_comet(plan, validator, "status")["sync_info"]
         except NoArchiveSource:
             continue
         if int(info["earliest_block_height"]) <= wanted:
@@ -103,10 +103,11 @@ def _source(plan: NetworkPlan, wanted: int) -> tuple[ValidatorPlan, int]:
     raise NoArchiveSource(f"block {wanted} is wanted; there is {', '.join(earliest) or 'nobody who answers'}")
 
 
-def _set_at(plan: NetworkPlan, source: ValidatorPlan, height: int) -> list[dict[str, Any]]:
+def set_at(plan: NetworkPlan, source: ValidatorPlan, height: int) -> list[dict[str, Any]]:
+    """The validators that sign a height, in the order of their signatures. Raises NoArchiveSource."""
     found: list[dict[str, Any]] = []
     for page in range(1, MAX_SETS // PER_PAGE):
-        answer = _ask(plan, source, f"validators?height={height}&per_page={PER_PAGE}&page={page}")
+        answer = ask_comet(plan, source, f"validators?height={height}&per_page={PER_PAGE}&page={page}")
         found += [
             {name: entry[name] for name in ("address", "pub_key", "voting_power", "proposer_priority")}
             for entry in answer["validators"]
@@ -116,7 +117,8 @@ def _set_at(plan: NetworkPlan, source: ValidatorPlan, height: int) -> list[dict[
     return found
 
 
-def _ask(plan: NetworkPlan, validator: ValidatorPlan, path: str) -> dict[str, Any]:
+def ask_comet(plan: NetworkPlan, validator: ValidatorPlan, path: str) -> dict[str, Any]:
+    """What the RPC of a validator's CometBFT answers. Raises NoArchiveSource."""
     url = f"http://{plan.host}:{validator.ports.comet_rpc}/{path}"
     try:
         with OPENER.open(url, timeout=CALL_SECONDS) as response:

@@ -108,6 +108,21 @@ def test_payment_is_told_from_the_chain_alone(demo: Ran, ask: Callable[..., subp
     assert merchant["rules"][1]["rate"] == 5 * merchant["rules"][0]["rate"]
 
 
+def test_proof_of_the_followed_payment_is_left_behind(
+    demo: Ran, ask: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    name = demo.report["followed"]["payment"].partition(",")[0]
+    done = ask("verify", str(demo.network.parents[1] / "payment.proof.json"), "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["anchored"] and found["payment"] == name and len(found["lines"]) == 2
+    assert f"{found['block']}, {found['block_hash']}" == demo.report["followed"]["block"]
+    # all of its line items, and they cost what the lines say
+    items = int(demo.report["followed"]["basket"].split()[1])
+    assert len(found["items"]) == items
+    assert sum(item["amount"] for item in found["items"]) == sum(line["amount"] for line in found["lines"])
+
+
 @pytest.mark.parametrize(
     ("question", "sentence"),
     [

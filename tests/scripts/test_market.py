@@ -170,7 +170,7 @@ def test_sale_of_an_item_is_withdrawn_unwound_and_returned(
     post_purchase(market, sequence=2, member=8)
     receipt = tmp_path / "receipt.json"
     items = [{"product": i.product, "quantity": i.quantity, "amount": i.amount} for i in ITEMS]
-    receipt.write_text(json.dumps({"payment": "1-2", "salt": SALT.hex(), "items": items}))
+    receipt.write_text(json.dumps({"payment": "1-2", "seed": SALT.hex(), "items": items}))
     offer = ("offer_receipt", "main", str(receipt), "0", "9.00")
     token = row(shown(market, *offer), "token")[:10]
     assert "NotSeller" in told(market, "offer_receipt", "withdraw", token)
