@@ -17,6 +17,7 @@ from node.consensus.wire import BrokenFrame, abci, encode_frame, read_request
 
 REAP_PATIENCE_SECONDS: Final = 1.0
 READ_BUFFER: Final = 1024 * 1024
+OPENED_TOGETHER: Final = 4
 MAX_CONNECTIONS: Final = 16
 """CometBFT opens four; one that was killed may still have four that are not seen to have ended."""
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
@@ -51,8 +52,17 @@ async def start_server(application: Application, gossip: Gossip, *, host: str, p
 
 
 def _drop_a_silent_one(connections: "dict[_Connection, None]") -> bool:
-    """Hangs up on the oldest that never asked anything, so that strangers who say nothing cannot keep CometBFT out."""
-    silent = next((each for each in connections if not each.has_asked), None)
+    """Hangs up on the oldest that never asked anything, so that strangers who say nothing cannot keep CometBFT out.
+
+    Not on the three that came after one that asks: those may be CometBFT's own. Its second, for snapshots, is silent
+    for ever, and CometBFT exits when it ends (v0.40.0, proxy/multi_app_conn.go).
+    """
+    silent, after = None, OPENED_TOGETHER
+    for each in connections:
+        after = 0 if each.has_asked else after + 1
+        if after >= OPENED_TOGETHER:
+            silent = each
+            break
     if silent is None:
         return False
     log.warning("abci.silent_connection_dropped", open=len(connections))
