@@ -9,20 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.batches import bench_plan
-from node.bridge.card_key import key_of_journal
-from node.bridge.cards import import_cards
-from node.bridge.journal.schema import engine_of, migrate
-from node.bridge.people import open_people
 from node.chain.deployment import load_deployment
-from node.config import load_bridge
 from node.demo.stand import PROJECT, READY
 from node.demo.stand import Stand as Network
-from node.domain.ids import Address, StreamId
+from node.domain.ids import Address
 from node.iso8583.retail_mac import RetailMac
 from node.pos.messages import PosTerminal
 from proving.kill_bridges import Process
+from proving.kill_stand import import_members
 from proving.kill_tills import MAC_KEY, card_of
-from tests.offchain.bridge_out.stand import MEMBERS, STREAM, stand_on
+from tests.offchain.bridge_out.stand import MEMBERS, stand_on
 
 FOLDER: Final = PROJECT / ".till" / "crowd"
 VALIDATORS: Final = 4
@@ -83,14 +79,7 @@ def on_anvil(say: Callable[[str], None]) -> Iterator[Place]:
         keys.touch(mode=0o600)
         keys.write_text("".join(f"{terminal} {MAC_KEY.hex()}\n" for terminal in terminals))
         config = stand.write(iso8583={"mac_key_file": "mac.keys", **LISTENER})
-        settings = load_bridge(config)
-        engine = engine_of(settings.journal, StreamId(STREAM))
-        migrate(engine)
-        cards = stand.folder / "cards.csv"
-        cards.write_text("".join(f"{card_of(member)},{member}\n" for member in MEMBERS))
-        key = key_of_journal(engine, settings.journal.card_key_file)
-        import_cards(engine, key, open_people(engine, settings.journal, key), cards)
-        engine.dispose()
+        import_members(stand, config, MEMBERS)
         stand.mine_every(1)
         process = Process(stand.folder, config, "bridge", "")
         try:

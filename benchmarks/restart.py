@@ -31,24 +31,18 @@ from rich.table import Table
 
 from benchmarks.database import NoPostgres, postgres
 from benchmarks.unfinished import AMOUNT, DEBITED, EARNERS, LEASE_MS, fill
-from node.bridge.card_key import key_of_journal
-from node.bridge.cards import import_cards
 from node.bridge.exceptions import journal_of
-from node.bridge.journal.schema import engine_of, migrate
-from node.bridge.people import open_people
 from node.bridge.status import read_live
 from node.config import BridgeSettings, load_bridge
-from node.domain.ids import (
-    StreamId,
-)
 from node.explorer.tables import wide_console
 from node.iso8583.retail_mac import RetailMac
 from node.pos import messages
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal, Reply
 from proving.kill_bridges import Process
+from proving.kill_stand import import_members
 from proving.kill_tills import CURRENCY, MAC_KEY, card_of
-from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, STREAM, Stand, stand_on
+from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, Stand, stand_on
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 RESULT: Final = ROOT / "out" / "bench" / "restart.json"
@@ -113,7 +107,7 @@ class Restart:
     def run(self) -> Figures:
         """Fills the journal, kills a bridge that sends from it, and times the next one."""
         settings = load_bridge(self._config)
-        self._import_cards(settings)
+        import_members(self._stand, self._config, EARNERS)
         self._say(f"journaling {self._payments:,} payments")
         began = time.monotonic()
         asyncio.run(fill(settings.journal, self._stand, self._payments))
@@ -223,15 +217,6 @@ class Restart:
             ).scalar_one()
         earned = self._payments * AMOUNT + int(debits) * DEBITED + FIRST_SALE
         return has, earned * COEFFICIENT
-
-    def _import_cards(self, settings: BridgeSettings) -> None:
-        engine = engine_of(settings.journal, StreamId(STREAM))
-        migrate(engine)
-        cards = self._stand.folder / "cards.csv"
-        cards.write_text("".join(f"{card_of(member)},{member}\n" for member in EARNERS))
-        key = key_of_journal(engine, settings.journal.card_key_file)
-        import_cards(engine, key, open_people(engine, settings.journal, key), cards)
-        engine.dispose()
 
 
 def measure(journal: str, payments: int, say: Callable[[str], None] = lambda _: None) -> Figures:

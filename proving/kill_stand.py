@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ def prepare(stand: Stand, **sections: dict[str, Any]) -> Path:
     tills = [f"{merchant}T{number}" for merchant in stand.merchants for number in (0, 1)]
     keys.write_text("".join(f"{till} {MAC_KEY.hex()}\n" for till in tills))
     config = stand.write(iso8583={"mac_key_file": "mac.keys"}, **sections)
-    _import_cards(stand, config)
+    import_members(stand, config, MEMBERS)
     return config
 
 
@@ -40,12 +41,13 @@ async def settled(config: Path) -> None:
         await asyncio.sleep(0.1)
 
 
-def _import_cards(stand: Stand, config: Path) -> None:
+def import_members(stand: Stand, config: Path, members: Iterable[int]) -> None:
+    """Makes the journal of this bridge.toml, and imports a card for each of these members."""
     settings = load_bridge(config)
     engine = engine_of(settings.journal, StreamId(STREAM))
     migrate(engine)
     cards = stand.folder / "cards.csv"
-    cards.write_text("".join(f"{card_of(member)},{member}\n" for member in MEMBERS))
+    cards.write_text("".join(f"{card_of(member)},{member}\n" for member in members))
     key = key_of_journal(engine, settings.journal.card_key_file)
     import_cards(engine, key, open_people(engine, settings.journal, key), cards)
     engine.dispose()

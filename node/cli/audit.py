@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from node.cli.ask import ask_chain, where_the_chain_is
-from node.cli.prove import OUTPUT, consensus_of, consensus_options, write_whole
+from node.cli.prove import OUTPUT, consensus_of, consensus_options
+from node.network.access import write_whole
 
 if TYPE_CHECKING:
     from node.chain.deployment import Deployment
@@ -41,7 +42,7 @@ def liabilities(
         return await list_liabilities(rpc, deployment, consensus, randomness=secrets.token_bytes)
 
     found = asyncio.run(ask_chain(network, url, file, question, {}))
-    write_whole(output, liabilities_json(found), mode=0o600)
+    write_whole(output, liabilities_json(found))
     root = levels_of([each.leaf for each in found.holdings])[-1][0]
     click.echo(f"{len(found.holdings):,} accounts are owed {points(root.points)} points and {money(root.value)}")
     click.echo(f"of stored value, which is all that the ledger has. Members owe {points(sum(found.arrears.values()))}.")

@@ -9,6 +9,7 @@ import click
 
 from node.cli.ask import ask_chain, where_the_chain_is
 from node.domain.errors import Unusable
+from node.network.access import write_whole
 
 if TYPE_CHECKING:
     from node.chain.deployment import Deployment
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from node.explorer.prove import Consensus
     from node.network.headers import Headers
 
+READABLE = 0o644
 FILE = click.Path(path_type=Path)
 OUTPUT = click.option("--output", "-o", required=True, type=FILE, help="The file to write.")
 
@@ -70,7 +72,7 @@ def payment(
         consensus = consensus_of(network, archive, since)
         return await prove_payment(rpc, deployment, PaymentId(name), consensus, items=items)
 
-    write_whole(output, _asked(network, url, file, question))
+    write_whole(output, _asked(network, url, file, question), mode=READABLE)
     click.echo(f"The proof of payment {name} is in {output}; check it with: till verify {output}")
 
 
@@ -98,7 +100,7 @@ def balance(
         consensus = consensus_of(network, archive, since)
         return await prove_balance(rpc, deployment, MemberId(member), consensus, block=block)
 
-    write_whole(output, _asked(network, url, file, question))
+    write_whole(output, _asked(network, url, file, question), mode=READABLE)
     click.echo(f"The proof of member {member} is in {output}; check it with: till verify {output}")
 
 
@@ -110,7 +112,7 @@ def liability(member: int, listing: Path, output: Path) -> None:
     """Prove that the member MEMBER is counted among all that is owed. Asks nobody but the file."""
     from node.explorer.liabilities import member_address, prove_liability, read_liabilities
 
-    write_whole(output, prove_liability(read_liabilities(listing.read_text()), member_address(member)))
+    write_whole(output, prove_liability(read_liabilities(listing.read_text()), member_address(member)), mode=READABLE)
     click.echo(f"The proof of member {member} is in {output}; check it with: till verify {output}")
 
 
@@ -127,7 +129,7 @@ def anchor(height: int, archive: Path | None, output: Path, network: Path, url: 
     async def question(rpc: "Rpc", deployment: "Deployment") -> str:
         return write_anchor(await make_anchor(rpc, deployment, _headers(network, archive), height))
 
-    write_whole(output, _asked(network, url, file, question))
+    write_whole(output, _asked(network, url, file, question), mode=READABLE)
     click.echo(f"The anchor at height {height} is in {output}; verify with: till verify PROOF --anchor {output}")
 
 
@@ -162,14 +164,3 @@ def _items(receipt: Path, name: str) -> "LineItems":
     if payment != name:
         raise Unusable(f"{receipt} is the receipt of {payment}, not of {name}")
     return items
-
-
-def write_whole(output: Path, text: str, *, mode: int = 0o644) -> None:
-    """Writes a file whole or not at all."""
-    fresh = output.with_name(f".{output.name}.new")
-    try:
-        fresh.touch(mode=mode)
-        fresh.write_text(text)
-        fresh.replace(output)
-    finally:
-        fresh.unlink(missing_ok=True)

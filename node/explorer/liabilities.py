@@ -18,11 +18,9 @@ from node.chain.rpc import Rpc, RpcRefused
 from node.domain.errors import Unusable
 from node.domain.ids import Address, MemberId, member_account
 from node.domain.words import IN_ARREARS, Account
-from node.explorer.prove import Consensus, NotProvable, signed_part
+from node.explorer.prove import Consensus, NotProvable, signed_part, verified
 from node.proofs.liability import LIABILITY_FORMAT, SUPPLY_SLOT, TOTALS_SLOT, points_of, value_of
-from node.proofs.refusal import ProofRefused
 from node.proofs.sum_tree import SALT_BYTES, Beside, Holding, levels_of, path_of
-from node.proofs.verify import verify_proof
 
 FORMAT: Final = "tillnet-liabilities-1"
 TRANSFER: Final = topic_of("Transfer(address,address,uint256)")
@@ -136,12 +134,7 @@ def prove_liability(found: Liabilities, account: Address) -> str:
         "path": list(map(_beside, path)),
         **found.common,
     }
-    text = json.dumps(document, indent=1) + "\n"
-    try:
-        verify_proof(text.encode())
-    except ProofRefused as refused:
-        raise NotProvable(f"{refused.step}: {refused.reason}") from None
-    return text
+    return verified(document)
 
 
 def member_address(member: int) -> Address:

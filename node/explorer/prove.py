@@ -66,7 +66,7 @@ async def prove_payment(
         "receipt": await _receipt(rpc, deployment, batch),
         **await signed_part(batch.block, consensus),
     }
-    return _verified(document)
+    return verified(document)
 
 
 async def prove_balance(
@@ -94,7 +94,7 @@ async def prove_balance(
         "storage": proof["storageProof"][0]["proof"],
         **await signed_part(found, consensus),
     }
-    return _verified(document)
+    return verified(document)
 
 
 async def make_anchor(rpc: Rpc, deployment: Deployment, headers: Headers, height: int) -> Anchor:
@@ -162,7 +162,8 @@ def _items(items: LineItems) -> list[dict[str, Any]]:
     ]
 
 
-def _verified(document: dict[str, Any]) -> str:
+def verified(document: dict[str, Any]) -> str:
+    """A proof as it is handed out, once it was verified here. Raises NotProvable."""
     text = json.dumps(document, indent=1) + "\n"
     try:
         verify_proof(text.encode())

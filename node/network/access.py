@@ -128,11 +128,11 @@ def changed_document(home: Path) -> Iterator[dict[str, Any]]:
         os.close(folder)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file of mode 0600 in the place of an older one, whole or not at all."""
+def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Writes a file, of mode 0600 unless told, in the place of an older one, whole or not at all."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
