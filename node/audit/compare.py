@@ -71,7 +71,9 @@ def compare_words(ledger: Replayed, words: Mapping[int, int], findings: Findings
         wrong = [(name, said, due) for (name, _), said, due in pairs if said != due and name not in each.unknown]
         for name, said, due in wrong:
             what = each.name if each.fields == WHOLE else f"{name} of {each.name}"
-            findings.add(Finding(kind=Kind.STATE, subject=each.name, text=f"{what}: {said} on the chain, {due} by the rules"))
+            findings.add(
+                Finding(kind=Kind.STATE, subject=each.name, text=f"{what}: {said} on the chain, {due} by the rules")
+            )
     _compare_vague(ledger, words, findings)
     return count
 
@@ -107,20 +109,20 @@ def _accounts(ledger: Replayed) -> Iterator[Expected]:
         )
     for (merchant, member), units in ledger.owed.items():
         yield Expected(
-            slot=OWED | merchant << 64 | member, word=units, name=f"points that merchant {merchant} owes member {member}"
+            slot=OWED | merchant << 64 | member,
+            word=units,
+            name=f"points that merchant {merchant} owes member {member}",
         )
-    for (merchant, member), units in ledger.arrears.items():
-        to = f"merchant {merchant}" if merchant else "all merchants"
+    for (creditor, debtor), units in ledger.arrears.items():
+        to = f"merchant {creditor}" if creditor else "all merchants"
         yield Expected(
-            slot=ARREARS | merchant << 64 | member, word=units, name=f"points that member {member} owes {to}"
+            slot=ARREARS | creditor << 64 | debtor, word=units, name=f"points that member {debtor} owes {to}"
         )
 
 
 def _participants(ledger: Replayed) -> Iterator[Expected]:
     for merchant, word in ledger.merchants.items():
-        yield Expected(
-            slot=MERCHANT | merchant, word=word.pack(), name=f"merchant {merchant}", fields=MERCHANT_FIELDS
-        )
+        yield Expected(slot=MERCHANT | merchant, word=word.pack(), name=f"merchant {merchant}", fields=MERCHANT_FIELDS)
     for (merchant, version), rule in ledger.rules.items():
         key, name = merchant << 16 | version, f"rule {version} of merchant {merchant}"
         table = sum(bps << 16 * tier for tier, bps in enumerate(rule.tiers))
@@ -137,16 +139,14 @@ def _participants(ledger: Replayed) -> Iterator[Expected]:
     for merchant, stream, number in ledger.terminals:
         place = merchant, stream, number // 256
         pages[place] = pages.get(place, 0) | 1 << number % 256
-    for (merchant, stream, page), bits in pages.items():
-        name = f"terminals {256 * page} to {256 * page + 255} of merchant {merchant} on stream {stream}"
-        yield Expected(slot=TERMINALS | merchant << 40 | stream << 8 | page, word=bits, name=name)
+    for (owner, stream_number, page), bits in pages.items():
+        name = f"terminals {256 * page} to {256 * page + 255} of merchant {owner} on stream {stream_number}"
+        yield Expected(slot=TERMINALS | owner << 40 | stream_number << 8 | page, word=bits, name=name)
 
 
 def _money(ledger: Replayed) -> Iterator[Expected]:
     unknown = frozenset({"coins of this epoch", "coins of the epoch before"} if ledger.vague_supply else ())
-    yield Expected(
-        slot=SUPPLY, word=ledger.supply.pack(), name="the supply", fields=SUPPLY_FIELDS, unknown=unknown
-    )
+    yield Expected(slot=SUPPLY, word=ledger.supply.pack(), name="the supply", fields=SUPPLY_FIELDS, unknown=unknown)
     yield Expected(slot=TOTALS, word=ledger.totals.pack(), name="the totals", fields=TOTAL_FIELDS)
     for merchant, amount in ledger.deposits.items():
         name = f"the deposit of merchant {merchant}" if merchant else "the guarantee fund"
@@ -159,9 +159,7 @@ def _money(ledger: Replayed) -> Iterator[Expected]:
     if not ledger.vague_supply:
         for epoch, (issued, expired) in ledger.closed_epochs.items():
             fields = (("points issued", 192), ("points expired", 64))
-            yield Expected(
-                slot=EPOCH | epoch, word=issued << 64 | expired, name=f"epoch {epoch}", fields=fields
-            )
+            yield Expected(slot=EPOCH | epoch, word=issued << 64 | expired, name=f"epoch {epoch}", fields=fields)
 
 
 def _payments(ledger: Replayed) -> Iterator[Expected]:

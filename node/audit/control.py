@@ -115,5 +115,3 @@ def apply_setter(ledger: Replayed, event: Log) -> None:
     """Sets what the event says. Raises KeyError for a rule that was never set."""
     values: tuple[Any, ...] = event.values
     _SETTERS[event.name](ledger, *values)
-
-

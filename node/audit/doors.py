@@ -25,18 +25,14 @@ def _mint(ledger: Replayed, logs: list[Log], holder: int, current: int, previous
     account = ledger.touch(holder, logs)
     ledger.change_supply(current=current, previous=previous)
     logs.append(Log("Transfer", (0, holder, current + previous)))
-    ledger.store(
-        holder, replace(account, current=account.current + current, previous=account.previous + previous)
-    )
+    ledger.store(holder, replace(account, current=account.current + current, previous=account.previous + previous))
 
 
 def _burn(ledger: Replayed, logs: list[Log], holder: int, current: int, previous: int) -> None:
     account = ledger.account(holder)
     ledger.change_supply(current=-current, previous=-previous)
     logs.append(Log("Transfer", (holder, 0, current + previous)))
-    ledger.store(
-        holder, replace(account, current=account.current - current, previous=account.previous - previous)
-    )
+    ledger.store(holder, replace(account, current=account.current - current, previous=account.previous - previous))
 
 
 def _burn_by_age(ledger: Replayed, logs: list[Log], holder: int, units: int) -> None:
@@ -189,8 +185,8 @@ def _arrears_collected(ledger: Replayed, logs: list[Log], merchant: int, member:
     account = ledger.touch(member, logs)
     points = min(ledger.arrears.get((merchant, member), 0), account.coins)
     ledger.vague_supply |= member in ledger.vague and points < account.coins
-    _, old = account.without_coins(points)
-    _burn(ledger, logs, member, points - old, old)
+    of_old = min(points, account.previous)
+    _burn(ledger, logs, member, points - of_old, of_old)
     ledger.reduce_arrears(merchant, member, points)
     _add_prepaid(ledger, merchant, points)
     ledger.unissue_now(MerchantId(merchant), points)
@@ -246,17 +242,18 @@ def _members_merged(ledger: Replayed, logs: list[Log], source: int, into: int, _
 
 
 def _merge_debts(ledger: Replayed, source: int, into: int) -> bool:
-    """Moves what the source owes (all of it, or the merge is refused), and what merchants that the call named owe it."""
+    """Moves what the source owes (all, or the merge is refused), and what merchants that the call named owe it."""
     owing = False
     named = _named(ledger.calldata, source, into)
-    for merchant, member in [key for key, units in ledger.owed.items() if key[1] == source and units]:
-        if named is None or merchant in named:
-            units, ledger.owed[merchant, member] = ledger.owed[merchant, member], 0
-            ledger.owed[merchant, MemberId(into)] = ledger.owed.get((merchant, MemberId(into)), 0) + units
-    for merchant, member in [key for key, units in ledger.arrears.items() if key[1] == source and key[0] and units]:
-        units = ledger.arrears[merchant, member]
-        ledger.arrears[merchant, member] = 0
-        ledger.arrears[0, member] -= units
+    for key in [key for key, units in ledger.owed.items() if key[1] == source and units]:
+        if named is None or key[0] in named:
+            place = key[0], MemberId(into)
+            ledger.owed[place] = ledger.owed.get(place, 0) + ledger.owed[key]
+            ledger.owed[key] = 0
+    for merchant in [key[0] for key, units in ledger.arrears.items() if key[1] == source and key[0] and units]:
+        units = ledger.arrears[merchant, source]
+        ledger.arrears[merchant, source] = 0
+        ledger.arrears[0, source] -= units
         ledger.add_arrears(merchant, into, units)
         owing = True
     return owing
@@ -285,9 +282,7 @@ def _add_payable(ledger: Replayed, merchant: int, amount: int) -> None:
 
 def _give(ledger: Replayed, merchant: int, units: int) -> None:
     word = ledger.roll_merchant(MerchantId(merchant), ledger.epoch)
-    ledger.merchants[MerchantId(merchant)] = replace(
-        word, prepaid=word.prepaid - units, issued=word.issued + units
-    )
+    ledger.merchants[MerchantId(merchant)] = replace(word, prepaid=word.prepaid - units, issued=word.issued + units)
     ledger.change_supply(issued=units)
 
 

@@ -189,9 +189,7 @@ def _transaction(sent: Mapping[str, Any], receipt: Mapping[str, Any]) -> Transac
         to=_data(sent["to"]) if sent["to"] else None,
         calldata=_data(sent["input"]),
         logs=tuple(
-            RawLog(
-                address=_data(log["address"]), topics=tuple(map(_data, log["topics"])), data=_data(log["data"])
-            )
+            RawLog(address=_data(log["address"]), topics=tuple(map(_data, log["topics"])), data=_data(log["data"]))
             for log in receipt["logs"]
         ),
     )

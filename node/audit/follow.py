@@ -147,13 +147,16 @@ def _told(said: Log | None, due: Log | None) -> str:
 
 def _words(log: Log | None) -> str:
     assert log is not None
-    values = (f"0x{value.hex()}" if isinstance(value, bytes) else str(value) for value in log.values)
-    return f"{log.name}({', '.join(values)})"
+    return f"{log.name}({', '.join(map(_value, log.values))})"
+
+
+def _value(value: object) -> str:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def _subject(log: Log | None) -> str:
     """The payment that an event names, where it names one."""
     if log is None or log.name not in ("Skipped", "Clamped", "Refunded", "Debited"):
         return ""
-    stream, sequence = log.values[1:3] if log.name == "Debited" else log.values[:2]
-    return f"payment {stream}-{sequence}"
+    stream, sequence = (log.values[at] for at in ((1, 2) if log.name == "Debited" else (0, 1)))
+    return f"payment {stream!r}-{sequence!r}"

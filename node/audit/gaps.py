@@ -20,12 +20,12 @@ def find_gaps(posted: Posted, cancelled: Set[PaymentId], findings: Findings) -> 
     """Notes every gap that nobody explains; how many sequences are missing, and how many of them are explained."""
     explained: dict[int, set[int]] = {}
     for name in cancelled:
-        stream, sequence = parse_payment_id(name)
-        if (stream, sequence) in posted:
+        key = parse_payment_id(name)
+        if key in posted:
             text = f"payment {name} is named as cancelled, and the chain has it"
             findings.add(Finding(kind=Kind.CONTRADICTED, subject=f"payment {name}", text=text))
         else:
-            explained.setdefault(stream, set()).add(sequence)
+            explained.setdefault(key[0], set()).add(key[1])
     missing = known = 0
     for stream in sorted({stream for stream, _ in posted.words}):
         words = {page: bits for (each, page), bits in posted.words.items() if each == stream}

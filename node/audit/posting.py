@@ -104,11 +104,10 @@ class ReplayedBatch(Posting):
         if self.logs and self.logs[-1] == Log("MemberEnrolled", (payment.member,)):
             # noted before the act runs; of a refused one that is gone again, and what expired with it
             places += [len(self.logs) - 1, len(self.logs) - 2]
-        for at in places:
-            log = self.found[at] if 0 <= at < len(self.found) else None
-            if log is not None and log.name == "Skipped" and int(log.values[2]) in ACT_REASONS:
-                if log.values[:2] == (self.batch.stream, payment.sequence):
-                    return _reason(int(log.values[2]))
+        key = (self.batch.stream, payment.sequence)
+        for log in (self.found[at] for at in places if 0 <= at < len(self.found)):
+            if log.name == "Skipped" and log.values[:2] == key and int(log.values[2]) in ACT_REASONS:
+                return _reason(int(log.values[2]))
         return None
 
 

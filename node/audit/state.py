@@ -30,8 +30,8 @@ class Posted(set[tuple[StreamId, Sequence]]):
         self.words[place] = self.words.get(place, 0) | 1 << (key[1] & 255)
 
     def __contains__(self, key: object) -> bool:
-        stream, sequence = key  # type: ignore[misc]
-        return bool(self.words.get((stream, sequence >> 8), 0) >> (sequence & 255) & 1)
+        assert isinstance(key, tuple)
+        return bool(self.words.get((key[0], key[1] >> 8), 0) >> (key[1] & 255) & 1)
 
 
 @dataclass(kw_only=True, slots=True)

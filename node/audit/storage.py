@@ -41,9 +41,7 @@ async def proven_words(rpc: Rpc, block: ProvenBlock, contract: Address, slots: S
     return found
 
 
-def _checked(
-    answer: Mapping[str, Any], block: ProvenBlock, contract: Address, slots: Sequence[int]
-) -> dict[int, int]:
+def _checked(answer: Mapping[str, Any], block: ProvenBlock, contract: Address, slots: Sequence[int]) -> dict[int, int]:
     try:
         nodes = [bytes.fromhex(node[2:]) for node in answer["accountProof"]]
         account = trie_value(block.state_root, keccak(contract), nodes, Step.STATE)
@@ -58,6 +56,4 @@ def _checked(
             words[slot] = 0 if value in (None, EMPTY) else stored_word(value or b"")
         return words
     except (ProofRefused, KeyError, TypeError, ValueError) as failure:
-        raise EvidenceBroken(
-            f"the state after block {block.number} is not what its header says ({failure})"
-        ) from None
+        raise EvidenceBroken(f"the state after block {block.number} is not what its header says ({failure})") from None

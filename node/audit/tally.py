@@ -50,7 +50,7 @@ class Hours:
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """Counts of the blocks from `first` on. Money in minor units, points in units, both by merchant where it says so."""
+    """Counts of the blocks from `first` on. Money in minor units, points in units, by merchant."""
 
     first: int = 0
     hours: Hours | None = None
@@ -151,11 +151,11 @@ class Tally:
                 name = self.names.get(part, f"0x{part:040x}")
                 self.outside_payments[name] += units
                 if part not in self.names:
-                    text = f"{name} gave {units} units of merchant {merchant} to {to}, and is no contract of the network"
+                    text = (
+                        f"{name} gave {units} units of merchant {merchant} to {to}, and is no contract of the network"
+                    )
                     self._note(Kind.ACCRUAL, text, block.number, transaction)
 
     def _note(self, kind: Kind, text: str, block: int, transaction: Transaction, *, subject: str = "") -> None:
-        found = Finding(
-            kind=kind, text=text, subject=subject, block=block, transaction="0x" + transaction.hash.hex()
-        )
+        found = Finding(kind=kind, text=text, subject=subject, block=block, transaction="0x" + transaction.hash.hex())
         self.findings.add(found)

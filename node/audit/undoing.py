@@ -69,7 +69,7 @@ def replay_refunds(
 def settle_line(ledger: Replayed, event: Log) -> list[Log]:
     """A line's points were taken back for good (ILedgerDoors.settleLine); its leaf stands in the calldata."""
     digest, part, amount, *_ = event.values
-    leaf = _leaf_in(ledger.calldata, bytes(digest))  # type: ignore[arg-type]
+    leaf = _leaf_in(ledger.calldata, bytes(digest))
     if leaf is None:
         return []
     logs: list[Log] = []
