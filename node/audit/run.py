@@ -14,7 +14,7 @@ from node.audit.cash import Cash
 from node.audit.compare import compare_words, expected_words, supply_of
 from node.audit.evidence import Evidence, ProvenBlock
 from node.audit.findings import Finding, Findings, Kind
-from node.audit.follow import Follower
+from node.audit.follow import Follower, Watcher
 from node.audit.gaps import find_gaps
 from node.audit.state import Posted, Replayed
 from node.audit.storage import proven_words
@@ -77,15 +77,24 @@ class Audit:
 
 
 async def run_audit(
-    rpc: Rpc, deployment: Deployment, order: Order, *, clock: Callable[[], float] = time.monotonic
+    rpc: Rpc,
+    deployment: Deployment,
+    order: Order,
+    *,
+    watcher: Watcher | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Audit:
-    """Replays the ledger from its first block on. Raises Unusable, EvidenceBroken, StateGone, ChainUnreachable."""
+    """Replays the ledger from its first block on, before the eyes of `watcher`.
+
+    Raises Unusable, EvidenceBroken, StateGone, ChainUnreachable.
+    """
     started = clock()
     newest = int(await rpc.call("eth_blockNumber"), 16)
     last = newest if order.last is None else order.last
     if last > newest or order.first > last:
         raise Unusable(f"blocks {order.first} to {last} cannot be audited: the newest is {newest}")
     follower, cash = await _prepared(rpc, deployment, order)
+    follower.watcher = watcher
     evidence = Evidence(rpc, [deployment.ledger, *deployment.parts.values()])
     head: ProvenBlock | None = None
     first = deployment.block
