@@ -16,6 +16,7 @@ from node.audit.evidence import Evidence, ProvenBlock
 from node.audit.findings import Finding, Findings, Kind
 from node.audit.follow import Follower, Watcher
 from node.audit.gaps import find_gaps
+from node.audit.instruments.watch import instruments_of
 from node.audit.state import Posted, Replayed
 from node.audit.storage import proven_words
 from node.audit.tally import Hours, Tally
@@ -62,6 +63,7 @@ class Audit:
     explained: int
     ledger: Replayed
     tally: Tally
+    checked: Mapping[str, int]
     holdings: tuple[Holding, ...]
     findings: Findings
 
@@ -95,6 +97,7 @@ async def run_audit(
         raise Unusable(f"blocks {order.first} to {last} cannot be audited: the newest is {newest}")
     follower, cash = await _prepared(rpc, deployment, order)
     follower.watcher = watcher
+    instruments = instruments_of(deployment.parts, follower.ledger.terms, follower.findings)
     evidence = Evidence(rpc, [deployment.ledger, *deployment.parts.values()])
     head: ProvenBlock | None = None
     first = deployment.block
@@ -106,6 +109,7 @@ async def run_audit(
             follower.block(block)
             if cash is not None:
                 cash.block(block)
+            instruments.block(block)
             head = block
         first = last + 1
         newest = int(await rpc.call("eth_blockNumber"), 16)
@@ -114,7 +118,7 @@ async def run_audit(
         last = newest
     if head is None:
         raise Unusable(f"the contracts are there from block {deployment.block} on, after block {last}")
-    return await _judged(rpc, deployment, order, follower, cash, head, lambda: clock() - started)
+    return await _judged(rpc, deployment, order, follower, cash, head, lambda: clock() - started, instruments.checked)
 
 
 async def _prepared(rpc: Rpc, deployment: Deployment, order: Order) -> tuple[Follower, Cash | None]:
@@ -140,6 +144,7 @@ async def _judged(
     cash: Cash | None,
     head: ProvenBlock,
     elapsed: Callable[[], float],
+    checked: Mapping[str, int],
 ) -> Audit:
     """Holds what was replayed against the state after the last block."""
     ledger, findings = follower.ledger, follower.findings
@@ -167,6 +172,7 @@ async def _judged(
         explained=explained,
         ledger=ledger,
         tally=follower.tally,
+        checked=checked,
         holdings=tuple(holdings),
         findings=findings,
     )
