@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from node.audit.anchors.check import AnchorCheck, anchored
+from node.audit.anchors.record import Anchor, Sent
 from node.audit.backing import Holding, check_backing, ledger_backing, parts_backing
 from node.audit.cash import Cash
 from node.audit.compare import compare_words, expected_words, supply_of
@@ -39,7 +41,8 @@ CATCH_UPS: Final = 5
 class Order:
     """What to audit: blocks `first` to `last` (the newest where None), what came before is replayed all the same.
 
-    `cancelled` are payments that the bridge's operator names as never sent, `items` line items by payment.
+    `cancelled` are payments that the bridge's operator names as never sent, `items` line items by payment,
+    `anchors` what was written down on the chain behind `anchor_rpc`.
     """
 
     first: int = 0
@@ -47,6 +50,8 @@ class Order:
     hours: Hours | None = None
     cancelled: frozenset[PaymentId] = frozenset()
     items: Mapping[str, LineItems] = field(default_factory=dict)
+    anchors: tuple[Sent, ...] = ()
+    anchor_rpc: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +103,7 @@ async def run_audit(
     follower, cash = await _prepared(rpc, deployment, order)
     follower.watcher = watcher
     instruments = instruments_of(deployment.parts, follower.ledger.terms, follower.findings)
+    check = AnchorCheck(anchors=await _anchors(order, deployment, follower.findings), findings=follower.findings)
     evidence = Evidence(rpc, [deployment.ledger, *deployment.parts.values()])
     head: ProvenBlock | None = None
     first = deployment.block
@@ -110,6 +116,7 @@ async def run_audit(
             if cash is not None:
                 cash.block(block)
             instruments.block(block)
+            check.block(block)
             head = block
         first = last + 1
         newest = int(await rpc.call("eth_blockNumber"), 16)
@@ -118,7 +125,8 @@ async def run_audit(
         last = newest
     if head is None:
         raise Unusable(f"the contracts are there from block {deployment.block} on, after block {last}")
-    return await _judged(rpc, deployment, order, follower, cash, head, lambda: clock() - started, instruments.checked)
+    checked = instruments.checked | ({"anchors": check.checked} if order.anchors else {})
+    return await _judged(rpc, deployment, order, follower, cash, head, lambda: clock() - started, checked)
 
 
 async def _prepared(rpc: Rpc, deployment: Deployment, order: Order) -> tuple[Follower, Cash | None]:
@@ -134,6 +142,13 @@ async def _prepared(rpc: Rpc, deployment: Deployment, order: Order) -> tuple[Fol
     token = deployment.parts.get("CashToken")
     cash = None if token is None else Cash(address=token, shapes=events_of("CashToken"))
     return follower, cash
+
+
+async def _anchors(order: Order, deployment: Deployment, findings: Findings) -> list[Anchor]:
+    if not order.anchors:
+        return []
+    async with Rpc([order.anchor_rpc], attempts=2) as target:
+        return await anchored(target, order.anchors, deployment.chain_id, findings)
 
 
 async def _judged(
