@@ -201,15 +201,20 @@ class Sources:
         return await asyncio.to_thread(inside)
 
 
-def open_sources(url: str) -> Sources:
-    """The sources in a database, whose tables are made if they are missing. Raises Unusable."""
+def open_sources(where: str) -> Sources:
+    """The sources at `where`: postgresql://USER@HOST/DATABASE, or a file; made if they are missing. Raises Unusable."""
     try:
-        engine = create_engine(make_url(url), poolclass=NullPool)
-        if engine.dialect.name == "sqlite":
+        url = make_url(where) if where.startswith(("postgresql:", "postgres:")) else None
+        if url is not None and (url.password is not None or "password" in url.query):
+            raise Unusable("the URL of the sources holds a password; keep it in a file: ...?passfile=FILE")
+        if url is None:
+            engine = create_engine(f"sqlite:///{where}", poolclass=NullPool)
             event.listen(engine, "connect", _prepare)
+        else:
+            engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
         _TABLES.create_all(engine)
-    except (SQLAlchemyError, ImportError) as failure:
-        raise Unusable(f"the database of sources cannot be used: {type(failure).__name__}") from None
+    except SQLAlchemyError as failure:
+        raise Unusable(f"the sources cannot be kept there: {str(failure).splitlines()[0]}") from None
     return Sources(engine)
 
 

@@ -23,7 +23,8 @@ def explorer(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         rpc=(url_of(chain),),
         access=RpcAccess(),
         chain_id=chain_id_of(chain),
-        sources=f"sqlite:///{folder}/sources.sqlite",
+        index=f"{folder}/index.sqlite",
+        sources=f"{folder}/sources.sqlite",
         compilers=LAYOUT.solc_folder,
     )
     with running(settings) as started:

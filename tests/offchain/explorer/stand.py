@@ -17,6 +17,7 @@ import eth_abi
 from benchmarks.devchain import Chain
 from node.explorer.run import ExplorerSettings, run
 from node.network.toolchain.layout import Layout
+from tests.offchain.explorer.rows import fill
 
 LAYOUT: Final = Layout.here()
 START_SECONDS: Final = 60.0
@@ -26,8 +27,14 @@ COMPILER: Final = "0.8.30+commit.73712a01"
 class Explorer:
     """A running explorer, asked over HTTP."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, index: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.index = index
+        self._indexed = -1
+
+    def index_now(self, chain: Chain, **meta: str) -> None:
+        """Writes the blocks that the index does not have yet."""
+        self._indexed = fill(self.index, chain, meta=meta, first=self._indexed + 1)
 
     def ask(self, path: str, *, body: bytes | None = None, kind: str = "", **fields: Any) -> tuple[int, bytes]:
         """Status and body of an answer."""
@@ -84,7 +91,7 @@ def running(settings: ExplorerSettings) -> Iterator[Explorer]:
     assert ready.wait(START_SECONDS)
     try:
         if ports:
-            yield Explorer(ports[0])
+            yield Explorer(ports[0], settings.index)
     finally:
         if not loop.is_closed():
             loop.call_soon_threadsafe(task[0].cancel)
@@ -135,7 +142,8 @@ def write_forge_project(folder: Path, sources: Mapping[str, str]) -> None:
     compiler.parent.mkdir(parents=True)
     compiler.symlink_to(LAYOUT.solc_folder / "solc-v0.8.30")
     (folder / "foundry.toml").write_text(
-        '[profile.default]\noffline = true\ncache = false\nsrc = "src"\nevm_version = "cancun"\noptimizer = true\noptimizer_runs = 200\n'
+        '[profile.default]\noffline = true\ncache = false\nsrc = "src"\nevm_version = "cancun"\n'
+        "optimizer = true\noptimizer_runs = 200\n"
         f'solc = "{compiler}"\n'
     )
     for path, content in sources.items():

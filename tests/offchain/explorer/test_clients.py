@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web3 import Web3
+from web3.exceptions import Web3RPCError
 
 from benchmarks.devchain import Chain
 from tests.offchain.explorer.contracts import PATH, SHOP, SOURCES
@@ -110,3 +112,87 @@ def test_cast_shows_the_source_when_it_is_verified(
     assert other != address
     refused = client(project, "cast", "source", other, *where, "--chain", str(chain_id_of(chain)), code=1)
     assert "not verified" in refused.lower(), refused
+
+
+BROWNIE = """
+import json, sys, time, warnings
+warnings.simplefilter("ignore")
+from scripts.brownie_explorer import use_explorer
+from scripts.brownie_shim import _repaired
+from brownie import Contract, network, project
+from brownie.network import contract as brownie_contract
+
+rpc, explorer, address, folder, later = sys.argv[1:]
+network.main.CONFIG.networks["tillnet-test"] = {
+    "id": "tillnet-test", "name": "tillnet-test", "host": rpc, "chainid": "31337", "explorer": explorer + "/api",
+}
+network.connect("tillnet-test")
+use_explorer(explorer + "/api")
+brownie_contract._add_deployment = _repaired(brownie_contract._add_deployment)
+brownie_contract.time.sleep = lambda seconds: None
+fetched = Contract.from_explorer(address)
+known = "NotEnough" in fetched._build["source"]
+print(json.dumps({"name": fetched._name, "price": int(fetched.PRICE()), "source": known}))
+opened = project.load(folder)
+deployed = opened.Shop.at(later)
+print(json.dumps(opened.Shop.publish_source(deployed, silent=True)))
+"""
+
+
+def test_brownie_fetches_and_publishes_when_the_shim_is_in_use(
+    chain: Chain, explorer: Explorer, project: Path, shop: dict[str, Any], tmp_path: Path
+) -> None:
+    address, encoded = new_shop(chain, shop)
+    client(
+        project,
+        *("forge", "verify-contract", address, f"{PATH}:Shop", "--watch"),
+        *("--verifier", "blockscout", "--verifier-url", explorer.url + "/api", "--rpc-url", url_of(chain)),
+        *("--compiler-version", COMPILER, "--chain", str(chain_id_of(chain)), "--constructor-args", encoded),
+    )
+    folder = tmp_path / "shop"
+    (folder / "contracts").mkdir(parents=True)
+    for path, content in SOURCES.items():
+        (folder / path.replace("src/", "contracts/")).write_text(content)
+    (folder / "brownie-config.yaml").write_text(
+        "compiler:\n  evm_version: cancun\n  solc:\n    version: 0.8.30\n"
+        "    optimizer:\n      enabled: true\n      runs: 200\n"
+    )
+    environment = {
+        **os.environ,
+        "SOLCX_BINARY_PATH": str(LAYOUT.solc_folder),
+        "HOME": str(tmp_path / "home"),
+        "ETHERSCAN_TOKEN": "any",
+        "PYTHONPATH": str(LAYOUT.root),
+    }
+    (tmp_path / "home").mkdir()
+    compile_ = [LAYOUT.python, "-c", "import sys; from brownie import project; project.load(sys.argv[1])", folder]
+    subprocess.run(compile_, env=environment, check=True, timeout=CLIENT_SECONDS, capture_output=True)
+    made = json.loads((folder / "build" / "contracts" / "Shop.json").read_text())
+    later, _ = new_shop(chain, {"evm": {"bytecode": {"object": made["bytecode"]}}})
+    explorer.index_now(chain)
+    done = subprocess.run(
+        [LAYOUT.python, "-c", BROWNIE, url_of(chain), explorer.url, address, str(folder), later],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=CLIENT_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, second = (line for line in done.stdout.splitlines() if line[:1] in "{tf")
+    assert json.loads(first) == {"name": "Shop", "price": PRICE, "source": True}
+    assert json.loads(second) is True
+    row = explorer.api("contract", "getsourcecode", address=later)["result"][0]
+    assert row["ContractName"] == "Shop" and row["ConstructorArguments"] == encoded
+
+
+def test_web3_works_with_the_explorer_when_it_is_its_provider(
+    chain: Chain, explorer: Explorer, shop: dict[str, Any]
+) -> None:
+    address, _ = new_shop(chain, shop)
+    web3 = Web3(Web3.HTTPProvider(f"{explorer.url}/rpc"))
+    contract = web3.eth.contract(address=Web3.to_checksum_address(address), abi=shop["abi"])
+    assert contract.functions.PRICE().call() == PRICE
+    assert web3.eth.chain_id == chain_id_of(chain) and web3.eth.get_code(contract.address)
+    with pytest.raises(Web3RPCError, match="does not pass"):
+        web3.eth.send_raw_transaction(b"\x02")
