@@ -4,14 +4,14 @@ from typing import Final
 
 from sqlalchemy import Index, LargeBinary
 
-from node.indexer.tables.kinds import NAME, NUMBER, flag, key, number, octets, small, table, words
+from node.indexer.tables.kinds import NAME, NUMBER, changed, flag, key, number, octets, small, table, words
 
 meta: Final = table(
     "meta",
     key(
         NAME,
         "name",
-        "chain_id, genesis (block 0's hash), ledger (its address, hex) or contracts (what is known by name)",
+        "chain_id, genesis (block 0's hash), contracts (name=address), or a term of the ledger",
     ),
     words("value", "Its value"),
     comment="What this index is of; an index of another chain or deployment is refused",
@@ -162,7 +162,7 @@ token_owners: Final = table(
     key(LargeBinary, "token", "20 bytes"),
     key(NAME, "id", "Decimal"),
     octets("owner", "20 bytes"),
-    number("block", "Since this block"),
+    changed(),
     Index("token_owners_by_owner", "owner"),
     comment="Whose each ERC-721 token is; burnt ones are left out",
 )

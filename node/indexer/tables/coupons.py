@@ -8,6 +8,7 @@ from node.indexer.tables.kinds import (
     NAME,
     NUMBER,
     Uint64,
+    changed,
     flag,
     key,
     number,
@@ -160,7 +161,7 @@ merchant_incentives: Final = table(
     number("owed", "Of it, what it owes still"),
     number("paid", "To it as a subject"),
     number("claimed", "Of that, what it took"),
-    number("block", "The block that changed it last"),
+    changed(),
     comment="What each merchant's write-offs brought in, and what it was credited",
 )
 
@@ -169,7 +170,7 @@ set_offs: Final = table(
     key(NAME, "subject", "Who owes, decimal: subjectOf of interfaces/IIncentivePools.sol"),
     key(NUMBER, "merchant", "To whom"),
     number("units", "How much still"),
-    number("block", "The block that changed it last"),
+    changed(),
     comment="Incentive that was claimed before it was undone, and is owed",
 )
 

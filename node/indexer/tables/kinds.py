@@ -86,3 +86,8 @@ def place() -> tuple[Column[Any], Column[Any]]:
 def seen() -> tuple[Column[Any], Column[Any]]:
     """Where a row that later events change came from."""
     return number("block", "The block of the event that made the row"), number("log", "That event's index in its block")
+
+
+def changed() -> Column[Any]:
+    """The block of the last event that changed a row; set by whoever changes it (node/indexer/rows.py)."""
+    return Column("block", NUMBER, nullable=False, comment="The block that changed it last", info={"changed": True})

@@ -8,6 +8,7 @@ from node.indexer.tables.kinds import (
     NAME,
     NUMBER,
     Uint64,
+    changed,
     flag,
     key,
     money,
@@ -32,7 +33,8 @@ accounts: Final = table(
     number("epoch", "The epoch that the two buckets are of; roll them before showing (node/indexer/rolled.py)"),
     small("tier", "0 to 15"),
     number("flags", "1 registered, 2 locked, 4 frozen, 8 in arrears"),
-    number("block", "The block that changed it last"),
+    units("arrears", "Points that it owes merchants"),
+    changed(),
     Index("accounts_by_member", "member"),
     comment="Holders of stored value and coins, by the age of the coins, as the ledger's own word has them",
 )
@@ -52,7 +54,7 @@ ledgers: Final = table(
     number("holders_come", "Holders that came from the predecessor"),
     number("merchants_gone", "Merchants that went over"),
     number("merchants_come", "Merchants that came"),
-    number("block", "The block that changed it last"),
+    changed(),
     comment="The deployment's ledger, and those of its line that spoke of it (succession)",
 )
 
@@ -166,7 +168,7 @@ debts: Final = table(
     key(Uint64, "member", "Which member"),
     units("owed", "Points that the merchant owes the member"),
     units("arrears", "Points that the member owes the merchant"),
-    number("block", "The block that changed it last"),
+    changed(),
     Index("debts_by_member", "member"),
     comment="Points owed one way or the other",
 )
@@ -181,6 +183,7 @@ batches: Final = table(
     number("processed", "Payments looked at"),
     number("skipped", "Of them without effect"),
     number("leaves", "Accepted lines"),
+    flag("rebuilt", "Whether its lines are in `payment_lines`: false if no transaction to the ledger carries them"),
     Index("batches_by_root", "root"),
     comment="Batches of payments",
 )
@@ -200,7 +203,6 @@ payments: Final = table(
     money("amount", "In all tenders"),
     money("value", "Of it, from stored value"),
     money("coins", "Of it, in coins at par"),
-    money("debited_value", "Stored value that left the member, its act included"),
     units("coins_previous", "Coins that left the member, of the older bucket"),
     units("coins_current", "Coins that left the member, of the newer bucket"),
     units("points", "What its lines gave"),
@@ -331,6 +333,6 @@ days: Final = table(
     money("recharged", "Stored value that came in"),
     units("coins", "In circulation at the end of the day's last block, rolled"),
     money("stored_value", "At the end of the day's last block"),
-    number("block", "That block"),
+    changed(),
     comment="Statistics by day",
 )

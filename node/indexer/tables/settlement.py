@@ -7,6 +7,7 @@ from sqlalchemy import Index, LargeBinary
 from node.indexer.tables.kinds import (
     NUMBER,
     Uint64,
+    changed,
     flag,
     key,
     money,
@@ -118,7 +119,7 @@ funding_lines: Final = table(
     key(LargeBinary, "funder", "Who lends"),
     key(NUMBER, "merchant", "To whose customers"),
     uint64("amount", "How much is left, minor units"),
-    number("block", "The block that set it last"),
+    changed(),
     comment="What funders of instalments allow, as last set",
 )
 

@@ -158,6 +158,7 @@ gift_reservations: Final = table(
     uint64("member", "Which member"),
     units("current", "Coins put aside, of the newer bucket then"),
     units("previous", "Of the older one"),
+    number("epoch", "The epoch of the two"),
     money("cash_part", "Stored value put aside"),
     number("expires", "Unix seconds"),
     words("state", "reserved, handed over, released or taken back"),
