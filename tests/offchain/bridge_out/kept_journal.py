@@ -1,6 +1,5 @@
 """Where a bridge's journal is, as a scan for secrets sees it: its rows as text, and every file in which they lie."""
 
-import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -88,10 +87,7 @@ class DatabaseJournal:
             connection.execute("CHECKPOINT")
         data, log = self._cluster.folder / "data", self._cluster.folder / "server.log"
         folders = (data / "base" / str(self._number), data / "pg_wal")
-        return [
-            log,
-            *(path for each in folders for path in each.rglob("*") if path.is_file() and os.stat(path).st_size),
-        ]
+        return [log, *(path for folder in folders for path in folder.rglob("*") if path.is_file())]
 
     def dump(self) -> bytes:
         """All its tables as SQL."""
