@@ -13,7 +13,7 @@ from eth_abi.abi import decode, encode
 from node.chain.rpc import Rpc, RpcRefused
 from node.chain.views import Views, selector
 from node.domain.ids import Address, Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId, Units
-from node.domain.leaf import LEAF_BYTES
+from node.domain.leaf import LEAF_BYTES, NetworkTerms
 
 
 class RefundKind(IntEnum):
@@ -223,3 +223,17 @@ class Ledger:
         (length,) = await self._views.ask("epochLength()", returns="(uint32)")
         (tolerance,) = await self._views.ask("clockTolerance()", returns="(uint32)")
         return LedgerTerms(units_per_minor_unit=par, epoch_start=start, epoch_length=length, clock_tolerance=tolerance)
+
+    async def network_terms(self) -> NetworkTerms:
+        """All constants that arithmetic needs."""
+        terms = await self.terms()
+        (largest,) = await self._views.ask("maxLineAmount()", returns="(uint48)")
+        (offset,) = await self._views.ask("utcOffset()", returns="(int32)")
+        return NetworkTerms(
+            units_per_minor_unit=terms.units_per_minor_unit,
+            max_line_amount=largest,
+            epoch_start=terms.epoch_start,
+            epoch_length=terms.epoch_length,
+            utc_offset=offset,
+            clock_tolerance=terms.clock_tolerance,
+        )
