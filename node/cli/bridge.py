@@ -11,6 +11,7 @@ from node.cli.bridge_keys import keys
 from node.cli.bridge_options import CONFIG
 from node.cli.bridge_security import pin, qr, unlock
 from node.cli.bridge_status import status
+from node.cli.bridge_unsent import unsent
 from node.cli.bridge_webhooks import webhooks
 from node.config import load_bridge
 from node.domain.currency import written
@@ -38,6 +39,7 @@ def run(config: Path) -> None:
 
 bridge.add_command(status)
 bridge.add_command(webhooks)
+bridge.add_command(unsent)
 bridge.add_command(qr)
 bridge.add_command(keys)
 
