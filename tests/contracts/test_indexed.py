@@ -53,6 +53,7 @@ def compare(engine: Any, world: Suite) -> None:
     compare_plans(engine, world["InstalmentPlans"])
     compare_coupons(engine, world)
     compare_settlements(engine, world)
+    compare_shares(engine, world)
 
 
 def compare_batches(engine: Any) -> None:
@@ -142,6 +143,20 @@ def compare_settlements(engine: Any, world: Suite) -> None:
         fees[row["receiver"]] = fees.get(row["receiver"], 0) + sign * row["amount"]
     for receiver, amount in fees.items():
         assert amount == world["SettlementEscrow"].view("claimable", "0x" + receiver.hex())
+
+
+def compare_shares(engine: Any, world: Suite) -> None:
+    """What members have to claim of each coupon, by what its uses generated."""
+    live = {row["coupon"]: row for row in rows_of(engine, coupons.coupon_pools)}
+    epoch = world.ledger.view("currentEpoch")
+    used = [row for row in rows_of(engine, coupons.write_offs) if row["funded"]]
+    for row in rows_of(engine, coupons.coupon_hops):
+        uses = [use for use in used if use["coupon"] == row["coupon"]]
+        # what was claimed, undone or expired in between is another question
+        plain = all(not use["unwound"] and not use["claimed"] and use["epoch"] + 1 >= epoch for use in uses)
+        if row["member"] is not None and row["coupon"] in live and plain:
+            said = world["CouponStatistics"].view("claimableOf", row["coupon"], row["member"])
+            assert row["credited"] == said
 
 
 @pytest.fixture(scope="module")
