@@ -121,6 +121,40 @@ def post_refunds(stream: StreamId, refunds: Many[Refund]) -> bytes:
     return _POST_REFUNDS + encode(["uint32", _REFUNDS], [stream, values])
 
 
+def posts_batch(calldata: bytes) -> bool:
+    """Whether calldata calls postBatch."""
+    return calldata[:4] == _POST_BATCH
+
+
+def posts_refunds(calldata: bytes) -> bool:
+    """Whether calldata calls postRefunds."""
+    return calldata[:4] == _POST_REFUNDS
+
+
+def sent_batch(calldata: bytes) -> bytes:
+    """The batch in the calldata of postBatch, wherever whoever sent it put it."""
+    (batch,) = decode(["bytes"], calldata[4:])
+    return bytes(batch)
+
+
+def sent_refunds(calldata: bytes) -> tuple[StreamId, list[tuple[int, int, list[LineRefund]]]]:
+    """The stream and the refunds in the calldata of postRefunds: sequence, kind as sent, lines."""
+    stream, values = decode(["uint32", _REFUNDS], calldata[4:])
+    return StreamId(stream), [
+        (
+            sequence,
+            kind,
+            [
+                LineRefund(
+                    leaf=b"".join(leaf), amount=MinorUnits(amount), root=Hash32(root), proof=tuple(map(Hash32, proof))
+                )
+                for leaf, amount, root, proof in lines
+            ],
+        )
+        for sequence, kind, lines in values
+    ]
+
+
 def refunds_in(calldata: bytes) -> list[tuple[Sequence, bytes]]:
     """The sequences in the calldata of postRefunds, each with the leaf of its first line."""
     _, values = decode(["uint32", _REFUNDS], calldata[4:])
