@@ -12,6 +12,7 @@ from node.cli.bridge_options import CONFIG
 from node.cli.bridge_security import pin, qr, unlock
 from node.cli.bridge_status import status
 from node.cli.bridge_totals import totals
+from node.cli.bridge_unsent import unsent
 from node.cli.bridge_webhooks import webhooks
 from node.config import load_bridge
 from node.domain.currency import written
@@ -40,6 +41,7 @@ def run(config: Path) -> None:
 bridge.add_command(status)
 bridge.add_command(totals)
 bridge.add_command(webhooks)
+bridge.add_command(unsent)
 bridge.add_command(qr)
 bridge.add_command(keys)
 

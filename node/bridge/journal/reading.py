@@ -238,3 +238,16 @@ def _transactions(connection: Connection, batch: int) -> Iterator[TransactionRow
             gas=gas,
             created_at=created_at,
         )
+
+
+def never_sent(connection: Connection) -> Iterator[int]:
+    """The sequences that were used up and are in no batch: payments reversed before they went out, and their reversals.
+
+    What is still on its way is not among them.
+    """
+    rows = connection.exec_driver_sql(
+        "SELECT sequence FROM entries WHERE batch IS NULL AND status NOT IN ('journaled', 'batched', 'sent')"
+        " ORDER BY sequence"
+    )
+    for (sequence,) in rows:
+        yield int(sequence)
