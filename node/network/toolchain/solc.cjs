@@ -1,7 +1,8 @@
 // The Solidity compiler as brownie expects it: a command that answers --version and --standard-json.
 //
 // The compiler itself is npm's `solc` (WebAssembly), because the usual installer downloads from a host that
-// is no package registry. Imports are read relative to the project's root, never from outside of it.
+// is no package registry. Imports are read relative to the project's root, never from outside of it; with
+// --no-imports none is, for sources of strangers.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -32,7 +33,7 @@ function main(args) {
   }
   const input = fs.readFileSync(0, 'utf8');
   fs.writeSync(1, ''); // opens stdout before the long work, so that a closed pipe is noticed early
-  process.stdout.write(solc.compile(input, { import: readImport }));
+  process.stdout.write(solc.compile(input, args.includes('--no-imports') ? undefined : { import: readImport }));
 }
 
 main(process.argv.slice(2));
