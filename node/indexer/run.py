@@ -6,6 +6,7 @@ Before it the command line; after it follow, store and calls.
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from node.indexer.store import Store
 
 CALL_SECONDS: Final = 60.0
 LOCAL: Final = "127.0.0.1"
+TELL_SECONDS: Final = 10.0
+"""So often, at most, the log says how far the index is."""
 log = structlog.get_logger()
 
 
@@ -118,9 +121,15 @@ class _Gauges:
 
 
 def _teller(gauges: _Gauges | None) -> Callable[[Progress], None]:
+    """Tells how far the index is: Prometheus at once, the log from time to time."""
+    told = time.monotonic()
+
     def tell(progress: Progress) -> None:
-        log.debug("index.wrote", height=progress.height, head=progress.head, events=progress.events)
+        nonlocal told
         if gauges is not None:
             gauges.tell(progress)
+        if time.monotonic() - told >= TELL_SECONDS:
+            told = time.monotonic()
+            log.info("index.wrote", height=progress.height, head=progress.head, events=progress.events)
 
     return tell
