@@ -18,6 +18,7 @@ from node.domain.ids import Address, Hash32
 from node.explorer.api.account import AccountModule
 from node.explorer.api.chain_modules import ChainModules
 from node.explorer.api.contract import ContractModule
+from node.explorer.api.domain import DomainApi
 from node.explorer.api.etherscan import etherscan_routes
 from node.explorer.api.proxy import Proxy
 from node.explorer.api.sourcify import SourcifyApi
@@ -127,6 +128,7 @@ async def _serve(
         *etherscan_routes(modules),
         *SourcifyApi(sources, verifier, chain_id).routes(),
         *proxy.routes(),
+        *DomainApi(index, settings.base_url).routes(),
         *page_routes(site, events, settings.prove),
     ]
     serving = serve(Routes(routes), settings.host, settings.port, explain=explain_as_page, bound=bound)
