@@ -55,6 +55,7 @@ def _order_options(command: Callable[..., None]) -> Callable[..., None]:
         believe_senders: bool,
         **more: Any,
     ) -> None:
+        from node.indexer.first import first_validators
         from node.indexer.follow import Following
         from node.indexer.run import IndexOrder
 
@@ -64,6 +65,7 @@ def _order_options(command: Callable[..., None]) -> Callable[..., None]:
             access=access,
             contracts=contracts,
             database=database or str(network / INDEX),
+            validators=() if url else first_validators(network / "genesis.json"),
             following=Following(finality=finality),
             trace=not no_calls,
             workers=workers,

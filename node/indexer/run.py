@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from node.chain.rpc import Rpc
 from node.config import RpcAccess
+from node.consensus.registry import Validator
 from node.indexer.again import trace_again
 from node.indexer.database import migrate, open_index, place_of
 from node.indexer.fetch import Fetcher
@@ -35,13 +36,14 @@ log = structlog.get_logger()
 class IndexOrder:
     """What is indexed into what. `workers` processes check blocks (0: this one does); `metrics_port` 0 serves none.
 
-    `believe_senders` is for a development chain on which anybody sends for anybody.
+    `validators` are those of block 0. `believe_senders` is for a development chain on which anybody sends for anybody.
     """
 
     urls: tuple[str, ...]
     access: RpcAccess
     contracts: Mapping[bytes, str]
     database: str
+    validators: tuple[Validator, ...] = ()
     following: Following = field(default_factory=Following)
     trace: bool = True
     workers: int = 1
@@ -58,7 +60,7 @@ async def run(order: IndexOrder, *, until: int | None = None) -> Progress:
     gauges = _Gauges(order.metrics_port) if order.metrics_port else None
     with _workers(order.workers) as executor:
         async with Rpc(order.urls, timeout=CALL_SECONDS, access=order.access) as rpc:
-            known = await ask_known(rpc, order.contracts)
+            known = await ask_known(rpc, order.contracts, order.validators)
             fetcher = Fetcher(rpc, executor, believe_senders=order.believe_senders)
             indexer = Indexer(fetcher, store, known, order.following, trace=order.trace)
             log.info("index.begun", database=place_of(store.engine))
