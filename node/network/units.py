@@ -110,9 +110,9 @@ Environment=PYTHONUNBUFFERED=1
 ExecStart={till} index run --network {folder}
 # SIGTERM ends it between two ranges of blocks; killed, it goes on where it was
 TimeoutStopSec=30
-# 1 is what people have to look at: a lying node, a chain begun anew, another deployment
-Restart=on-abnormal
-RestartSec=2
+# a chain that is not up yet is waited for; what people have to look at stops it for good after ten times
+Restart=on-failure
+RestartSec=15
 Nice=5
 LimitNOFILE={handles}
 ReadWritePaths={folder}
