@@ -188,7 +188,8 @@ def all_days() -> Select[Any]:
     """What all days add up to."""
     summed = ("payments", "amount", "points_given", "points_issued", "points_redeemed", "transactions", "gas_used")
     # PostgreSQL adds whole numbers up to a decimal
-    return select(*(cast(func.sum(days.c[name]), BigInteger).label(name) for name in summed))
+    sums: list[Any] = [cast(func.sum(days.c[name]), BigInteger).label(name) for name in summed]
+    return select(*sums)
 
 
 def ledger_line() -> Select[Any]:

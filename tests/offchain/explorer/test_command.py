@@ -5,12 +5,14 @@ import re
 import signal
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
 from benchmarks.devchain import Chain
+from tests.offchain.explorer.rows import fill
 from tests.offchain.explorer.stand import LAYOUT, chain_id_of, url_of
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
@@ -36,6 +38,11 @@ def test_explorer_serves_and_ends_when_it_is_told(chain: Chain, tmp_path: Path) 
             assert process.stdout is not None
             found = re.search(r"http://\S+/", process.stdout.readline())
             assert found is not None
+            with pytest.raises(urllib.error.HTTPError, match="503") as empty:
+                urllib.request.urlopen(found.group(0), timeout=SECONDS)
+            with empty.value as answer:
+                assert "The index has no block yet" in answer.read().decode()
+            fill(str(tmp_path / "index.sqlite"), chain, meta={})
             with urllib.request.urlopen(found.group(0), timeout=SECONDS) as answer:
                 assert "What is new" in answer.read().decode()
             process.send_signal(signal.SIGTERM)
