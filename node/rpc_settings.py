@@ -11,7 +11,8 @@ class RpcSettings:
     """The JSON-RPC listener (docs/rpc.md). A signed message is taken up to `replay_seconds` after its own time, and
     remembered until then, one of at most `max_claims`. `idle_seconds` and the three below it are a WebSocket's.
 
-    `chain_id` and `ledger` are the deployment's where they are left out (0, ""); else they have to be the same.
+    `deadline_ms` is how long whoever calls waits for finality, 0 as long as the bridge's `answers` says. `chain_id` and
+    `ledger` are the deployment's where they are left out (0, ""); else they have to be the same.
     """
 
     host: str = setting("127.0.0.1", low=1, high=255)
@@ -31,4 +32,5 @@ class RpcSettings:
     max_pipelined: int = setting(64, low=1, high=1_000)
     max_subscriptions: int = setting(16, low=1, high=1_000)
     subscriber_queue: int = setting(1_024, low=1, high=100_000)
+    deadline_ms: int = setting(0, low=100, high=120_000)
     tls: TlsSettings | None = None
