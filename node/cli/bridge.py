@@ -88,6 +88,7 @@ def exceptions(context: click.Context, config: Path, closed: bool, as_json: bool
         click.echo(
             f"{name:12}{_time(each.noted_at):18}{each.terminal:9}{each.stan:7}{each.merchant:>10} {amount:>14}"
             f"  {each.what.value}{about}: {each.reason} {TEXTS.get(each.reason, '')}"
+            + (f", guaranteed {written(each.guaranteed, settings.chain.currency)}" if each.guaranteed else "")
             + ("" if each.closed_at is None else f" (closed: {each.note})")
         )
     if not found and not as_json:
