@@ -7,8 +7,9 @@
 
     brownie run merge_members approve FROM INTO --network FOLDER
 
-The operator proposes, another account of finance approves (its key file in TILLNET_OPERATOR_KEY). Members with keys
-merge by their signatures instead (docs/value.md).
+The operator proposes, another account of finance approves (its key file in TILLNET_OPERATOR_KEY). INTO's key, as the
+table shows it, will act for both; the proposal is void when it changes. Members with keys merge by their signatures
+instead (docs/value.md).
 """
 
 from typing import Final
@@ -67,9 +68,11 @@ def _two(session: Session, source: str, into: str) -> tuple[int, int]:
 
 
 def _show(session: Session, title: str, *members: int) -> None:
-    accounts = [(member, session["RewardToken"].account(member)) for member in members]
-    rows = [
-        (str(member), money(account[0]), coins(account[1] + account[2]), "frozen" if account[6] & 4 else "")
-        for member, account in accounts
-    ]
-    show(title, ("member", "stored value", "coins", "state"), rows)
+    ledger, registry = session["RewardToken"], session["Registry"]
+    rows = []
+    for member in members:
+        account, key = ledger.account(member), str(registry.memberKey(member))
+        named = key if int(key, 16) else "none"
+        state = "frozen" if account[6] & 4 else ""
+        rows.append((str(member), money(account[0]), coins(account[1] + account[2]), named, state))
+    show(title, ("member", "stored value", "coins", "key", "state"), rows)
