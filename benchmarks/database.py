@@ -28,10 +28,10 @@ class NoPostgres(Exception):
 
 
 class Cluster:
-    """A running server. `url(name)` makes a database."""
+    """A running server; everything of it lies in `folder`. `url(name)` makes a database."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._bin = folder, _binaries()
+        self.folder, self._bin = folder, _binaries()
         self._options: dict[str, Any] = _user(folder)
         self._process: subprocess.Popen[bytes] | None = None
         initdb = [self._bin / "initdb", "-D", folder / "data", "-U", USER, "--auth", "trust", "--encoding", "UTF8"]
@@ -41,8 +41,8 @@ class Cluster:
 
     def start(self) -> None:
         """Starts the server and waits until it takes connections."""
-        command = [self._bin / "postgres", "-D", self._folder / "data", "-k", self._folder, "-c", "listen_addresses="]
-        with (self._folder / "server.log").open("ab") as log:
+        command = [self._bin / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "listen_addresses="]
+        with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._options)
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -51,7 +51,7 @@ class Cluster:
                 return
             except psycopg.OperationalError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    said = (self._folder / "server.log").read_text()[-1_000:]
+                    said = (self.folder / "server.log").read_text()[-1_000:]
                     raise RuntimeError(f"PostgreSQL does not start: {said}") from error
                 time.sleep(0.05)
 
@@ -68,8 +68,12 @@ class Cluster:
             connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
         return self._address(name)
 
+    def dump(self, url: str) -> bytes:
+        """All of a database as SQL, as an operator's backup has it."""
+        return subprocess.run([self._bin / "pg_dump", url], capture_output=True, check=True).stdout
+
     def _address(self, name: str) -> str:
-        return f"postgresql://{USER}@/{name}?host={self._folder}"
+        return f"postgresql://{USER}@/{name}?host={self.folder}"
 
 
 @contextmanager

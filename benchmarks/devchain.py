@@ -5,11 +5,13 @@ once, accounts need no keys, gas costs nothing.
 """
 
 import http.client
+import itertools
 import json
 import os
 import re
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -57,11 +59,12 @@ class Receipt:
 
 
 class Chain:
-    """A JSON-RPC connection to anvil."""
+    """A JSON-RPC connection to anvil; threads that share it take turns."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        self._count = 0
+        self._count = itertools.count(1)
+        self._turn = threading.Lock()
         self.accounts: list[str] = self.request("eth_accounts")
 
     def close(self) -> None:
@@ -70,15 +73,15 @@ class Chain:
 
     def request(self, method: str, *params: Any) -> Any:
         """The result of one call; an error that carries revert data becomes Reverted with the data as `values`."""
-        self._count += 1
-        answer = self._exchange({"jsonrpc": "2.0", "id": self._count, "method": method, "params": params})
+        answer = self._exchange({"jsonrpc": "2.0", "id": next(self._count), "method": method, "params": params})
         if "error" in answer:
             raise Reverted("0x", (answer["error"].get("data"), answer["error"].get("message")))
         return answer["result"]
 
     def _exchange(self, body: Any) -> Any:
-        self._connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
-        return json.loads(self._connection.getresponse().read())
+        with self._turn:
+            self._connection.request("POST", "/", json.dumps(body), {"Content-Type": "application/json"})
+            return json.loads(self._connection.getresponse().read())
 
     def send(self, *, sender: str, to: str | None, data: str, gas: int = GAS_LIMIT) -> Receipt:
         """Sends a transaction and returns its receipt, reverted or not: look at `status` by calling first."""

@@ -9,8 +9,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from node.anchor_settings import AnchorSettings
 from node.domain.errors import Unusable
 from node.rpc_settings import RpcSettings as RpcSettings  # part of the bridge's, for whoever imports them here
 from node.security_settings import KeySettings, PinSettings, QrSettings, TlsSettings
@@ -224,22 +225,31 @@ def rpc_access(chain: ChainSettings | None = None, environment: Mapping[str, str
     return RpcAccess(key=key or None, ca_files=tuple(ca_files))
 
 
+def load_anchor(path: Path) -> AnchorSettings:
+    """The settings of `till anchor` from a TOML file. Raises Unusable as `load_bridge` does."""
+    return read_table(AnchorSettings, _document(path), path.resolve().parent)
+
+
 def load_bridge(path: Path, environment: Mapping[str, str] = os.environ) -> BridgeSettings:
     """The bridge's settings from a TOML file.
 
     Raises Unusable with one sentence for a missing file, bad TOML, an unknown or a missing setting, or a value that is
     of the wrong type or outside its limits.
     """
-    try:
-        document = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise Unusable(f"there is no configuration file {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Unusable(f"{path} cannot be read: {error}") from None
+    document = _document(path)
     document.pop("fail_point", None)
     settings = read_table(BridgeSettings, document, path.resolve().parent)
     point = environment.get(FAIL_POINT_VARIABLE, "")
     return replace_fail_point(settings, point) if point else settings
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise Unusable(f"there is no configuration file {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Unusable(f"{path} cannot be read: {error}") from None
 
 
 def replace_fail_point(settings: BridgeSettings, point: str) -> BridgeSettings:

@@ -11,7 +11,9 @@ class RpcSettings:
     """The JSON-RPC listener (docs/rpc.md). A signed message is taken up to `replay_seconds` after its own time, and
     remembered until then, one of at most `max_claims`. `idle_seconds` and the three below it are a WebSocket's.
 
-    `chain_id` and `ledger` are the deployment's where they are left out (0, ""); else they have to be the same.
+    With `sign_on` a terminal's requests are taken only while it is signed on; with `balances` the answer to a payment
+    that is final says what the member has. `chain_id` and `ledger` are the deployment's where they are left out
+    (0, ""); else they have to be the same.
     """
 
     host: str = setting("127.0.0.1", low=1, high=255)
@@ -21,6 +23,8 @@ class RpcSettings:
     utc_offset: int = setting(0, low=-86_400, high=86_400)
     replay_seconds: int = setting(259_200, low=10, high=2_592_000)
     ahead_seconds: int = setting(300, low=0, high=86_400)
+    sign_on: bool = setting(False)
+    balances: bool = setting(False)
     max_body: int = setting(262_144, low=1_024, high=8_388_608)
     max_batch: int = setting(100, low=1, high=1_000)
     max_connections: int = setting(512, low=1, high=20_000)

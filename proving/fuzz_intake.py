@@ -20,8 +20,9 @@ from coincurve import PrivateKey
 from node.bridge.intake_iso8583.connection import Connection, ConnectionLimits
 from node.bridge.intake_iso8583.exchange import Exchange
 from node.bridge.intake_ports import Holdings, Ports
+from node.bridge.intake_rpc.desk import DESK, DeskMethod
 from node.bridge.intake_rpc.exchange import RpcExchange
-from node.bridge.intake_rpc.methods import METHODS
+from node.bridge.intake_rpc.methods import METHODS, SignedMethod
 from node.bridge.intake_rpc.openrpc import document
 from node.bridge.verify.iso8583 import Rules
 from node.bridge.verify.mac_keys import MacKeys
@@ -43,6 +44,8 @@ CHUNKS: Final = (65_536, 1, 7)
 """In what pieces a stream arrives, by its length."""
 FAULTS: Final = ("message.failed", "message.unanswered")
 """What the intakes log where they met an exception that they do not know."""
+
+SIGNED: Final[Mapping[str, SignedMethod[Any] | DeskMethod[Any]]] = {**METHODS, **DESK}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,7 +223,7 @@ class Intake:
         """The request with a right signature of whatever its terms are, if they can be signed at all."""
         try:
             request = json.loads(body)
-            kind = METHODS[request["method"]].terms
+            kind = SIGNED[request["method"]].terms
             params = request["params"]
             terms = kind(**{each.attribute: params[each.name] for each in members_of(kind)})
             signature = PrivateKey(SIGNER).sign_recoverable(digest(self._domain, terms), hasher=None)

@@ -9,7 +9,6 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 
 from node.bridge.intake_rpc.methods import METHODS
-from node.bridge.verify.rpc import REVERSAL_CLASS
 from node.domain.payment import Entry
 from proving.fuzz_intake import Seen
 from proving.fuzz_misread import SAYS_YES, WE_SAY_YES, Misread
@@ -64,6 +63,8 @@ def _check_result(
     if not any(_is_signed(each) for each in same):
         raise Misread(f"approved what no terminal signed: {result}")
     terms = [each["params"] for each in same if _is_signed(each)]
+    if any(each["method"] == "advice_submit" and _says_nothing(each["params"]) for each in same if _is_signed(each)):
+        return
     found = next(
         (
             each
@@ -78,12 +79,17 @@ def _check_result(
     effects.remove(found)
 
 
+def _says_nothing(params: Mapping[str, Any]) -> bool:
+    """Whether an advice tells of a sale that did not take place."""
+    return params.get("outcome", "00") not in ("00", "08", "10", "11", "16", "Y1", "Y3")
+
+
 def _is_signed(request: Mapping[str, Any]) -> bool:
     """Whether the request's terms are signed by a good terminal's key, and of now."""
     method, params = METHODS.get(str(request.get("method"))), request.get("params")
     if method is None or not isinstance(params, dict):
         return False
-    if params.get("terminal") not in (*GOOD, *(SUSPENDED if method.mti_class == REVERSAL_CLASS else ())):
+    if params.get("terminal") not in (*GOOD, *(SUSPENDED if method.undoes else ())):
         return False
     name, members = re.fullmatch(r"(\w+)\((.*)\)", method.terms.TYPE).groups()  # type: ignore[union-attr]
     fields = [dict(zip(("type", "name"), each.split(" "), strict=True)) for each in members.split(",")]

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from coincurve import PrivateKey
 
+from node.bridge.intake_rpc.desk import DESK
 from node.bridge.intake_rpc.methods import METHODS
 from node.domain.terminal_terms import SubscriptionTerms, Terms, digest, domain_separator, members_of
 from node.iso8583.basket import spread, write_objects
@@ -100,6 +101,17 @@ PARAMS: Final[Mapping[str, Any]] = {
     "tender": "storedValue",
     "authorization": "1-5",
     "reward": "",
+    "outcome": "00",
+    "approvalCode": "OFF001",
+    "day": f"{datetime.fromtimestamp(NOW, UTC):%Y-%m-%d}",
+    "credits": 0,
+    "creditReversals": 0,
+    "debits": 1,
+    "debitReversals": 0,
+    "creditAmount": 0,
+    "creditReversalAmount": 0,
+    "debitAmount": AMOUNT,
+    "debitReversalAmount": 0,
 }
 
 
@@ -140,7 +152,7 @@ def messages(*, every_object: bool) -> Iterator[tuple[str, Message]]:
 
 def requests() -> Iterator[tuple[str, bytes]]:
     """JSON-RPC bodies of every method, signed; and batches."""
-    bodies = {name: _call(name, _signed(method.terms)) for name, method in METHODS.items()}
+    bodies = {name: _call(name, _signed(method.terms)) for name, method in {**METHODS, **DESK}.items()}
     bodies["payment_status"] = _call("payment_status", {"paymentId": "1-1"})
     bodies["bridge_health"] = _call("bridge_health", {})
     bodies["rpc.discover"] = _call("rpc.discover", {})

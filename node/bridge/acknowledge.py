@@ -100,19 +100,36 @@ def approval_code(payment: PaymentId) -> str:
     return digits
 
 
-def rpc_result(answer: Answer) -> dict[str, Any]:
+def rpc_result(answer: Answer, holdings: Holdings | None = None) -> dict[str, Any]:
     """The JSON-RPC result for an answer; points and balance are decimal strings, for they pass 2^53."""
     return {
         "approved": answer.approved,
         "responseCode": answer.response_code,
         "paymentId": answer.payment_id,
         "status": answer.status.value,
+        "amount": answer.amount,
         "points": None if answer.points is None else str(answer.points),
         "balance": None if answer.balance is None else str(answer.balance),
+        "holdings": None if holdings is None else holdings_result(holdings),
         "duplicate": answer.duplicate,
-        "text": answer.text,
+        "text": _printable(receipt(answer)),
         "facts": {fact.member: value for fact, value in answer.facts},
     }
+
+
+def holdings_result(holdings: Holdings) -> dict[str, Any]:
+    """What a member has, as JSON-RPC says it: minor units, and coins in units as a decimal string."""
+    return {
+        "storedValue": holdings.stored_value,
+        "coinsAtPar": holdings.coins_at_par,
+        "coins": str(holdings.coins),
+        "text": holdings_text(holdings),
+    }
+
+
+def holdings_text(holdings: Holdings) -> str:
+    """The line for an inquiry's receipt."""
+    return f"{coins(holdings.coins)} POINTS IN ALL"
 
 
 def rpc_error(failure: TillnetError | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from node.bridge.journal.reading import Stored
@@ -116,6 +117,11 @@ def journaled_answer(stream: StreamId, sequence: Sequence | None, status: Status
         duplicate=duplicate,
         text="",
     )
+
+
+def taken_without_effect(text: str) -> Answer:
+    """The answer 00 to an advice that posts nothing, with the reason for the receipt."""
+    return replace(journaled_answer(StreamId(0), None, Status.DECLINED, duplicate=False), text=text)
 
 
 def _text(stored: Stored, code: str) -> str:

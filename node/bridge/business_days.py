@@ -1,23 +1,28 @@
-"""What `till bridge days` shows: the business days that terminals closed, and whether their totals were right.
+"""What `till bridge days` and `till bridge totals` show: terminals' business days, and whether their totals were right.
 
 From the journal, whether a bridge runs or not.
 """
 
+import json
+from collections.abc import Iterable
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from node.bridge.exceptions import journal_of
 from node.bridge.journal import desk
 from node.bridge.journal.tables import days
 from node.config import BridgeSettings
+from node.domain.errors import Unusable
 from node.domain.totals import Totals
 
 _EPOCH: Final = date(1970, 1, 1)
 MOST_LISTED: Final = 100
+MOST_TERMINALS: Final = 10_000
+"""Terminals whose totals are added up at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,3 +56,59 @@ def list_days(settings: BridgeSettings, *, terminal: str = "", unbalanced: bool 
             )
             for row in connection.execute(query).all()
         ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TerminalTotals:
+    """A terminal's totals of a business day, None for the open one. `claimed` is what the terminal said last of a
+    closed day, and `balanced` whether that was the same; None where it said nothing.
+    """
+
+    terminal: str
+    date: date | None
+    totals: Totals
+    claimed: Totals | None = None
+    balanced: bool | None = None
+
+
+def list_totals(settings: BridgeSettings, *, terminal: str = "", day: date | None = None) -> Many[TerminalTotals]:
+    """Every terminal's totals, or one's: of a closed business day, or of the open one.
+
+    Raises Unusable when there is no journal, or there are too many terminals.
+    """
+    with journal_of(settings).begin() as connection:
+        found = _open(connection, terminal) if day is None else _closed(connection, terminal, day)
+    if len(found) > MOST_TERMINALS:
+        raise Unusable(f"there are more than {MOST_TERMINALS:,} terminals; name one")
+    return found
+
+
+def sum_of(each: Iterable[Totals]) -> Totals:
+    """The totals of all of them together."""
+    rows = [asdict(totals) for totals in each]
+    return Totals(**{name: sum(row[name] for row in rows) for name in asdict(Totals())})
+
+
+def _open(connection: Connection, terminal: str) -> list[TerminalTotals]:
+    names = desk.terminals_seen(connection, MOST_TERMINALS + 1)
+    return [
+        TerminalTotals(terminal=name, date=None, totals=desk.totals(connection, name, desk.open_day(connection, name)))
+        for name in names
+        if terminal in ("", name)
+    ]
+
+
+def _closed(connection: Connection, terminal: str, day: date) -> list[TerminalTotals]:
+    query = select(days).where(days.c.date == (day - _EPOCH).days).order_by(days.c.terminal).limit(MOST_TERMINALS + 1)
+    if terminal:
+        query = query.where(days.c.terminal == terminal)
+    return [
+        TerminalTotals(
+            terminal=row.terminal,
+            date=day,
+            totals=desk.totals(connection, row.terminal, (row.since, row.upto)),
+            claimed=None if row.claimed is None else Totals(**json.loads(row.claimed)),
+            balanced=row.balanced,
+        )
+        for row in connection.execute(query).all()
+    ]

@@ -45,8 +45,10 @@ class Counters:
             registry=registry,
         )
         self.batches = Counter("till_batches", "Batches recorded: payments, refunds.", ["kind"], registry=registry)
-        self.exceptions = Counter(
-            "till_exceptions", "Reversals that the ledger refused after they were answered 00.", registry=registry
+        self.exceptions = Gauge(
+            "till_exceptions",
+            "What was answered 00, the chain then declined, and nobody has closed; by the journal.",
+            registry=registry,
         )
         self.waiting = Gauge("till_waiting", "Payments that wait for a batch.", registry=registry)
         self.in_flight = Gauge("till_in_flight", "Transactions that no block holds yet.", registry=registry)

@@ -4,14 +4,17 @@ A file and no port: it costs nothing while nobody looks, and needs no key.
 """
 
 import asyncio
+import contextlib
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from node.bridge.journal.exceptions import count_open
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages, log
+from node.domain.errors import JournalUnwritable
 
 LIVE_FILE: Final = "live.json"
 SECONDS: Final = 1.0
@@ -24,6 +27,7 @@ class LiveFile:
         self._path = state / LIVE_FILE
         self._bridge = bridge
         self._stages = stages
+        self._exceptions = 0
 
     async def keep(self) -> None:
         """Writes it until it is cancelled. A disk that is full is no reason to stop taking payments."""
@@ -41,11 +45,15 @@ class LiveFile:
             self._path.unlink(missing_ok=True)
 
     async def figures(self) -> dict[str, Any]:
-        """What the file says; counts are since the start, latencies of the last minute in milliseconds."""
+        """What the file says; counts are since the start, exceptions all that are open; latencies of the last minute in
+        milliseconds."""
         counters, health = self._stages.counters, dict(await self._bridge.health())
         counters.queue.set(self._stages.journal.waiting)
         counters.unanswered.set(len(self._stages.waiting))
         counters.note_webhooks()
+        with contextlib.suppress(JournalUnwritable):  # the last count stands until the disk can be read again
+            self._exceptions = await self._stages.journal.run(count_open)
+        counters.exceptions.set(self._exceptions)
         return {
             "pid": os.getpid(),
             "at": self._stages.clock(),
@@ -56,7 +64,7 @@ class LiveFile:
             "batches": counters.total("till_batches", kind="payments"),
             "final": counters.total("till_settled", status="final"),
             "declined": counters.total("till_settled", status="declined"),
-            "exceptions": counters.total("till_exceptions"),
+            "exceptions": self._exceptions,
             "reply": asdict(counters.replies.spread()),
             "finality": asdict(counters.finals.spread()),
             "health": health,

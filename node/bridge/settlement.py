@@ -4,7 +4,7 @@ Between finality and answer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -107,7 +107,7 @@ class Settlement:
         if result.kind is Kind.REVERSAL:
             if result.short_of_gas:
                 stages.refunds.more_gas()
-            await self._reversals_settled(pending, back, result.declined)
+            await self._reversals_settled(pending, back)
         else:
             if back:
                 entries = await stages.journal.insist(lambda connection: reading.payments(connection, back))
@@ -127,7 +127,7 @@ class Settlement:
                 f" poster of stream {stages.stream}?"
             )
 
-    async def _reversals_settled(self, pending: Pending, back: set[Sequence], declined: Mapping[Sequence, int]) -> None:
+    async def _reversals_settled(self, pending: Pending, back: set[Sequence]) -> None:
         settled = [Sequence(number) for number in pending.sequences if number not in back]
         await self._stages.answer(settled)  # refunds are waited for
         for number in pending.sequences:
@@ -135,8 +135,6 @@ class Settlement:
             if reversal is not None and number in back:
                 self._undo.wait_for_original(reversal)
             elif reversal is not None:
-                if number in declined and not reversal.is_refund:
-                    self._stages.counters.exceptions.inc()
                 self._undo.end(reversal)
 
     async def _payments_settled(self, sequences: list[Sequence], now: int) -> None:

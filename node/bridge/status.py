@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from node.bridge.exceptions import journal_of
 from node.bridge.journal import outbox, reading
-from node.bridge.journal.exceptions import noted
+from node.bridge.journal.exceptions import count_open
 from node.bridge.journal.lease import owner_of
 from node.bridge.journal.transitions import LAST_BLOCK
 from node.bridge.live import LIVE_FILE
@@ -67,7 +67,7 @@ def read_status(settings: BridgeSettings) -> BridgeStatus:
         facts = reading.meta(connection)
         tombstones = connection.exec_driver_sql("SELECT count(*) FROM tombstones").scalar_one()
         entries = reading.counts(connection)
-        exceptions = sum(1 for _ in noted(connection))
+        exceptions = count_open(connection)
         batches = len(reading.open_batches(connection))
         webhooks = _webhooks(connection)
         owner = owner_of(connection, settings.stream.id) if settings.journal.url else None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ DEPLOYMENT: Final = "deployment.json"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deployment:
-    """The contracts of one network; `block` is the first that may hold an event of theirs."""
+    """The contracts of one network; `block` is the first that may hold an event of theirs. `parts` are all by name."""
 
     chain_id: int
     block: int
@@ -25,6 +25,7 @@ class Deployment:
     discount: Address | None = None
     access: Address | None = None
     settlement: Address | None = None
+    parts: Mapping[str, Address] = field(default_factory=dict)
 
 
 def load_deployment(path: Path) -> Deployment:
@@ -42,6 +43,7 @@ def load_deployment(path: Path) -> Deployment:
             discount=_address_if_there(contracts, "CoinDiscount"),
             access=_address_if_there(contracts, "NetworkAccess"),
             settlement=_address_if_there(contracts, "SettlementEscrow"),
+            parts={name: _address(each["address"]) for name, each in contracts.items()},
         )
     except FileNotFoundError:
         raise Unusable(f"there is no deployment {path}; first brownie run deploy --network {path.parent}") from None

@@ -13,7 +13,7 @@ from eth_abi.abi import decode, encode
 from node.chain.rpc import Rpc, RpcRefused
 from node.chain.views import Views, selector
 from node.domain.ids import Address, Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId, Units
-from node.domain.leaf import LEAF_BYTES
+from node.domain.leaf import LEAF_BYTES, NetworkTerms
 
 
 class RefundKind(IntEnum):
@@ -121,6 +121,40 @@ def post_refunds(stream: StreamId, refunds: Many[Refund]) -> bytes:
     return _POST_REFUNDS + encode(["uint32", _REFUNDS], [stream, values])
 
 
+def posts_batch(calldata: bytes) -> bool:
+    """Whether calldata calls postBatch."""
+    return calldata[:4] == _POST_BATCH
+
+
+def posts_refunds(calldata: bytes) -> bool:
+    """Whether calldata calls postRefunds."""
+    return calldata[:4] == _POST_REFUNDS
+
+
+def sent_batch(calldata: bytes) -> bytes:
+    """The batch in the calldata of postBatch, wherever whoever sent it put it."""
+    (batch,) = decode(["bytes"], calldata[4:])
+    return bytes(batch)
+
+
+def sent_refunds(calldata: bytes) -> tuple[StreamId, list[tuple[int, int, list[LineRefund]]]]:
+    """The stream and the refunds in the calldata of postRefunds: sequence, kind as sent, lines."""
+    stream, values = decode(["uint32", _REFUNDS], calldata[4:])
+    return StreamId(stream), [
+        (
+            sequence,
+            kind,
+            [
+                LineRefund(
+                    leaf=b"".join(leaf), amount=MinorUnits(amount), root=Hash32(root), proof=tuple(map(Hash32, proof))
+                )
+                for leaf, amount, root, proof in lines
+            ],
+        )
+        for sequence, kind, lines in values
+    ]
+
+
 def refunds_in(calldata: bytes) -> list[tuple[Sequence, bytes]]:
     """The sequences in the calldata of postRefunds, each with the leaf of its first line."""
     _, values = decode(["uint32", _REFUNDS], calldata[4:])
@@ -189,3 +223,17 @@ class Ledger:
         (length,) = await self._views.ask("epochLength()", returns="(uint32)")
         (tolerance,) = await self._views.ask("clockTolerance()", returns="(uint32)")
         return LedgerTerms(units_per_minor_unit=par, epoch_start=start, epoch_length=length, clock_tolerance=tolerance)
+
+    async def network_terms(self) -> NetworkTerms:
+        """All constants that arithmetic needs."""
+        terms = await self.terms()
+        (largest,) = await self._views.ask("maxLineAmount()", returns="(uint48)")
+        (offset,) = await self._views.ask("utcOffset()", returns="(int32)")
+        return NetworkTerms(
+            units_per_minor_unit=terms.units_per_minor_unit,
+            max_line_amount=largest,
+            epoch_start=terms.epoch_start,
+            epoch_length=terms.epoch_length,
+            utc_offset=offset,
+            clock_tolerance=terms.clock_tolerance,
+        )

@@ -124,6 +124,23 @@ class Rpc:
             await asyncio.sleep(PAUSE * (attempt + 1))
         raise ChainSilent(f"{method} failed at every gateway ({failure})")
 
+    async def call_batch(self, method: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """The results of several calls of one method, asked in one request, in the order of `calls`.
+
+        Raises as `call` does. A gateway that takes no batches is asked one by one.
+        """
+        for attempt in range(self._attempts):
+            for turn in range(len(self.urls)):
+                index = (self._preferred + turn) % len(self.urls)
+                try:
+                    return await self._post_batch(self.urls[index], method, calls)
+                except RpcRefused:
+                    return [await self.call(method, *params) for params in calls]
+                except UNANSWERED:
+                    continue
+            await asyncio.sleep(PAUSE * (attempt + 1))
+        raise ChainSilent(f"{method} failed at every gateway")
+
     async def ask_all(self, method: str, *params: Any) -> dict[int, Any]:
         """What each gateway answers to a call that changes nothing, by its place in `urls`; asked once and all at the
         same time. Those that do not answer, or refuse, are left out."""
@@ -149,12 +166,30 @@ class Rpc:
             return Sent(result=SendResult.UNREACHABLE, text=text, gateway=gateway)
         return Sent(result=SendResult.ACCEPTED, text="", gateway=gateway)
 
-    async def _post(self, url: str, method: str, params: Sequence[Any]) -> Any:
-        body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)})
+    async def _post_batch(self, url: str, method: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
+        """Raises RpcRefused when the batch, or a call in it, is refused."""
+        if not calls:
+            return []
+        body = [{"jsonrpc": "2.0", "id": at, "method": method, "params": list(each)} for at, each in enumerate(calls)]
+        answer = await self._exchange(url, json.dumps(body))
+        if isinstance(answer, dict):
+            raise RpcRefused(0, "no batches")
+        if any("error" in each for each in answer):
+            raise RpcRefused(0, "a call of a batch was refused")
+        found = {each["id"]: each.get("result") for each in answer}
+        if len(found) != len(calls):
+            raise ValueError("not an answer to every call of a batch")
+        return [found[at] for at in range(len(calls))]
+
+    async def _exchange(self, url: str, body: str) -> Any:
         async with self.session.post(url, data=body, headers={"content-type": "application/json"}) as response:
             if response.content_length is not None and response.content_length > MAX_ANSWER:
                 raise ValueError(f"an answer of {response.content_length} bytes")
-            answer = json.loads(await response.read())
+            return json.loads(await response.read())
+
+    async def _post(self, url: str, method: str, params: Sequence[Any]) -> Any:
+        body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)})
+        answer = await self._exchange(url, body)
         if not isinstance(answer, dict):
             raise ValueError("not a JSON-RPC answer")
         error = answer.get("error")

@@ -1,4 +1,4 @@
-"""`till audit`: what an auditor recomputes. Click wiring; the work is in node/explorer."""
+"""`till audit`: what an auditor recomputes. Click wiring; the work is in node/audit and node/explorer."""
 
 import asyncio
 import secrets
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from node.cli.ask import ask_chain, where_the_chain_is
+from node.cli.audit_run import run
 from node.cli.prove import OUTPUT, consensus_of, consensus_options
 from node.network.access import write_whole
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 @click.group()
 def audit() -> None:
     """Recompute what the chain says."""
+
+
+audit.add_command(run)
 
 
 @audit.command()

@@ -11,6 +11,7 @@ from node.cli.bridge_keys import keys
 from node.cli.bridge_options import CONFIG
 from node.cli.bridge_security import pin, qr, unlock
 from node.cli.bridge_status import status
+from node.cli.bridge_totals import totals
 from node.cli.bridge_webhooks import webhooks
 from node.config import load_bridge
 from node.domain.currency import written
@@ -37,6 +38,7 @@ def run(config: Path) -> None:
 
 
 bridge.add_command(status)
+bridge.add_command(totals)
 bridge.add_command(webhooks)
 bridge.add_command(qr)
 bridge.add_command(keys)
@@ -114,17 +116,17 @@ def days(config: Path, terminal: str, unbalanced: bool, as_json: bool) -> None:
     settings = load_bridge(config)
     found = list_days(settings, terminal=terminal, unbalanced=unbalanced)
     for each in found:
-        totals = each.totals
+        sums = each.totals
         if as_json:
-            said = asdict(totals) | {"terminal": each.terminal, "date": str(each.date), "balanced": each.balanced}
+            said = asdict(sums) | {"terminal": each.terminal, "date": str(each.date), "balanced": each.balanced}
             click.echo(json.dumps(said | {"closed_at": each.closed_at.isoformat()}))
             continue
         state = {True: "in balance", False: "OUT OF BALANCE", None: "no totals told"}[each.balanced]
-        debits = written(totals.debit_amount - totals.debit_reversal_amount, settings.chain.currency)
-        credits_ = written(totals.credit_amount - totals.credit_reversal_amount, settings.chain.currency)
+        debits = written(sums.debit_amount - sums.debit_reversal_amount, settings.chain.currency)
+        credits_ = written(sums.credit_amount - sums.credit_reversal_amount, settings.chain.currency)
         click.echo(
-            f"{each.date}  {each.terminal:9}{totals.debits - totals.debit_reversals:>6} debits {debits:>14}"
-            f"{totals.credits - totals.credit_reversals:>6} credits {credits_:>14}  {state}"
+            f"{each.date}  {each.terminal:9}{sums.debits - sums.debit_reversals:>6} debits {debits:>14}"
+            f"{sums.credits - sums.credit_reversals:>6} credits {credits_:>14}  {state}"
         )
     if not found and not as_json:
         click.echo("none")

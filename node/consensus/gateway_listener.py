@@ -30,9 +30,15 @@ log = structlog.get_logger()
 
 
 class Listener:
-    """Listens on `host` and `port` for a server, with TLS or without. `refused` is told of each client turned away."""
+    """Listens on `host` and `port` for a server, with TLS or without. `refused` is told of each client turned away.
 
-    def __init__(self, server: LimitedServer, host: str, port: int, refused: Callable[[str], None]) -> None:
+    `name` is what it is called when it cannot listen.
+    """
+
+    def __init__(
+        self, server: LimitedServer, host: str, port: int, refused: Callable[[str], None], name: str = "the gateway"
+    ) -> None:
+        self._name = name
         self._server = server
         self._host = host
         self._port = port
@@ -59,7 +65,7 @@ class Listener:
         try:
             self._socket = socket.create_server((self._host, self._port), family=family, backlog=BACKLOG)
         except OSError as failure:
-            raise Unusable(f"the gateway cannot listen on {self._host}:{self._port}: {failure.strerror}") from None
+            raise Unusable(f"{self._name} cannot listen on {self._host}:{self._port}: {failure.strerror}") from None
         self._socket.setblocking(False)
         self._context = context
         self._accepting = asyncio.create_task(self._accept(self._socket))

@@ -59,7 +59,7 @@ def no_target(_payment: BatchPayment, _ledger: Ledger, _debit_left: int) -> Acte
 def post_batch(ledger: Ledger, batch: Batch, block: Block, acts: Acts = no_target) -> Outcome:
     """Posts a batch whose header is sound, by its stream's poster, with gas enough."""
     ledger.roll_supply(ledger.terms.epoch(block.time))
-    posting = _Posting(ledger, batch, block, acts)
+    posting = Posting(ledger, batch, block, acts)
     for payment in batch.payments:
         posting.payment(payment)
     root = root_of([leaf.hash for leaf in posting.leaves])
@@ -83,7 +83,7 @@ class _Due:
     plain: int
 
 
-class _Posting:
+class Posting:
     """One batch on its way through the ledger."""
 
     def __init__(self, ledger: Ledger, batch: Batch, block: Block, acts: Acts) -> None:

@@ -1,7 +1,7 @@
 """What a terminal signs on JSON-RPC: EIP-712 typed data, hashed by hand so that both sides share every byte; pure.
 
 Any EIP-712 signer gives the same digest for the types below (docs/rpc.md). A type's members are the parameters of its
-method, by the same names; `snake_case` here is `camelCase` there.
+method, by the same names; `snake_case` here is `camelCase` there. What is no payment is in desk_terms.py.
 """
 
 import re
@@ -15,7 +15,8 @@ from node.domain.merkle import keccak
 _DOMAIN_TYPE: Final = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 NAME: Final = "Tillnet"
 VERSION: Final = "1"
-_HEAD: Final = "string terminal,string stan,uint64 time"
+HEAD: Final = "string terminal,string stan,uint64 time"
+"""What every type begins with."""
 _SALE: Final = "string card,string currency,uint48 amount,uint48 coin,uint48 storedValue,string pinResult,string items"
 
 
@@ -23,7 +24,7 @@ _SALE: Final = "string card,string currency,uint48 amount,uint48 coin,uint48 sto
 class Terms:
     """What all terms have: who signs, the trace number, and the terminal's clock in Unix seconds."""
 
-    TYPE: ClassVar[str] = f"Terms({_HEAD})"
+    TYPE: ClassVar[str] = f"Terms({HEAD})"
 
     terminal: str
     stan: str
@@ -34,7 +35,7 @@ class Terms:
 class PaymentTerms(Terms):
     """A purchase as a terminal signs it: amounts in minor units, `items` as in DE48's LI."""
 
-    TYPE: ClassVar[str] = f"Payment({_HEAD},{_SALE})"
+    TYPE: ClassVar[str] = f"Payment({HEAD},{_SALE})"
 
     card: str
     currency: str
@@ -49,7 +50,7 @@ class PaymentTerms(Terms):
 class ReversalTerms(Terms):
     """A reversal as a terminal signs it; the original by its STAN and its time."""
 
-    TYPE: ClassVar[str] = f"Reversal({_HEAD},string originalStan,uint64 originalTime,uint48 amount)"
+    TYPE: ClassVar[str] = f"Reversal({HEAD},string originalStan,uint64 originalTime,uint48 amount)"
 
     original_stan: str
     original_time: int
@@ -60,7 +61,7 @@ class ReversalTerms(Terms):
 class RefundTerms(Terms):
     """A refund of a part of a payment; `card` may be empty."""
 
-    TYPE: ClassVar[str] = f"Refund({_HEAD},string card,string currency,uint48 amount,string paymentId)"
+    TYPE: ClassVar[str] = f"Refund({HEAD},string card,string currency,uint48 amount,string paymentId)"
 
     card: str
     currency: str
@@ -72,7 +73,7 @@ class RefundTerms(Terms):
 class CouponTerms(PaymentTerms):
     """A purchase with a coupon; an empty `coupon_discount` leaves it to the bridge."""
 
-    TYPE: ClassVar[str] = f"Coupon({_HEAD},{_SALE},string coupon,string couponDiscount)"
+    TYPE: ClassVar[str] = f"Coupon({HEAD},{_SALE},string coupon,string couponDiscount)"
 
     coupon: str
     coupon_discount: str
@@ -83,7 +84,7 @@ class CertificateTerms(PaymentTerms):
     """A purchase that a gift certificate pays a part of; without `code_signature` the card's member has to hold it."""
 
     TYPE: ClassVar[str] = (
-        f"Certificate({_HEAD},{_SALE},string certificate,string certificateAmount,string codeSignature)"
+        f"Certificate({HEAD},{_SALE},string certificate,string certificateAmount,string codeSignature)"
     )
 
     certificate: str
@@ -95,9 +96,42 @@ class CertificateTerms(PaymentTerms):
 class DiscountTerms(PaymentTerms):
     """A purchase with the discount on what is paid in coins; an empty `discount` is what the network gives."""
 
-    TYPE: ClassVar[str] = f"Discounted({_HEAD},{_SALE},string discount)"
+    TYPE: ClassVar[str] = f"Discounted({HEAD},{_SALE},string discount)"
 
     discount: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartTerms(Terms):
+    """A purchase all in one tender, coin or storedValue, of as much as the member has: the terminal takes the rest."""
+
+    TYPE: ClassVar[str] = (
+        f"Part({HEAD},string card,string currency,uint48 amount,string tender,string pinResult,string items)"
+    )
+
+    card: str
+    currency: str
+    amount: int
+    tender: str
+    pin_result: str
+    items: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdviceTerms(PaymentTerms):
+    """A sale that took place without the bridge: `outcome` says how it was decided, as DE39 of an advice does."""
+
+    TYPE: ClassVar[str] = f"Advice({HEAD},{_SALE},string outcome,string approvalCode)"
+
+    outcome: str
+    approval_code: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdviceReversalTerms(ReversalTerms):
+    """A reversal of an advice, by its STAN and its time."""
+
+    TYPE: ClassVar[str] = f"AdviceReversal({HEAD},string originalStan,uint64 originalTime,uint48 amount)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,7 +139,7 @@ class WriteOffTerms(Terms):
     """A coupon's write-off for a sale that is posted elsewhere; `sale` is the till's number for it."""
 
     TYPE: ClassVar[str] = (
-        f"WriteOff({_HEAD},string card,string currency,uint48 amount,string coupon,string couponDiscount,string sale,"
+        f"WriteOff({HEAD},string card,string currency,uint48 amount,string coupon,string couponDiscount,string sale,"
         "string items)"
     )
 
@@ -122,7 +156,7 @@ class WriteOffTerms(Terms):
 class RechargeTerms(Terms):
     """Money that the clerk took becomes stored value."""
 
-    TYPE: ClassVar[str] = f"Recharge({_HEAD},string card,string currency,uint48 amount,uint48 atLeast)"
+    TYPE: ClassVar[str] = f"Recharge({HEAD},string card,string currency,uint48 amount,uint48 atLeast)"
 
     card: str
     currency: str
@@ -134,7 +168,7 @@ class RechargeTerms(Terms):
 class GiftTerms(Terms):
     """A gift for coins, or the hand-over of a reservation; one of the two is empty."""
 
-    TYPE: ClassVar[str] = f"Gift({_HEAD},string card,string gift,string reservation,string pinResult)"
+    TYPE: ClassVar[str] = f"Gift({HEAD},string card,string gift,string reservation,string pinResult)"
 
     card: str
     gift: str
@@ -147,7 +181,7 @@ class AuthorizationTerms(Terms):
     """Money of a member that is put aside; `tender` is coin or storedValue."""
 
     TYPE: ClassVar[str] = (
-        f"Authorization({_HEAD},string card,string currency,uint48 amount,string tender,string pinResult)"
+        f"Authorization({HEAD},string card,string currency,uint48 amount,string tender,string pinResult)"
     )
 
     card: str
@@ -158,11 +192,20 @@ class AuthorizationTerms(Terms):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AuthorizationPartTerms(AuthorizationTerms):
+    """As much as the member has is put aside: the terminal takes the rest."""
+
+    TYPE: ClassVar[str] = (
+        f"AuthorizationPart({HEAD},string card,string currency,uint48 amount,string tender,string pinResult)"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CaptureTerms(Terms):
     """A part of an authorisation, by its payment id; `card` may be empty, `reward` is points in units or empty."""
 
     TYPE: ClassVar[str] = (
-        f"Capture({_HEAD},string card,string currency,uint48 amount,string authorization,string reward)"
+        f"Capture({HEAD},string card,string currency,uint48 amount,string authorization,string reward)"
     )
 
     card: str
@@ -176,7 +219,7 @@ class CaptureTerms(Terms):
 class VoidTerms(Terms):
     """What was not captured of an authorisation goes back; `card` may be empty."""
 
-    TYPE: ClassVar[str] = f"Void({_HEAD},string card,string authorization)"
+    TYPE: ClassVar[str] = f"Void({HEAD},string card,string authorization)"
 
     card: str
     authorization: str
@@ -186,25 +229,7 @@ class VoidTerms(Terms):
 class SubscriptionTerms(Terms):
     """That whoever brings this is told of all that becomes of the terminal's messages; good for one subscription."""
 
-    TYPE: ClassVar[str] = f"Subscription({_HEAD})"
-
-
-SIGNED: Final[tuple[type[Terms], ...]] = (
-    PaymentTerms,
-    ReversalTerms,
-    RefundTerms,
-    CouponTerms,
-    CertificateTerms,
-    DiscountTerms,
-    WriteOffTerms,
-    RechargeTerms,
-    GiftTerms,
-    AuthorizationTerms,
-    CaptureTerms,
-    VoidTerms,
-    SubscriptionTerms,
-)
-"""All types that a terminal may sign."""
+    TYPE: ClassVar[str] = f"Subscription({HEAD})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import structlog
 from node.domain.errors import TillnetError
 from node.network.hold import hold_file, is_held, stopped_file
 from node.network.launch import APP, COMETBFT, GETH, PROJECT, START_ORDER, ProcessPlan, plan_processes
-from node.network.links import dial_missing
+from node.network.links import dead_links, dial_missing
 from node.network.mend import drop_blocks, lacks_first_blocks, must_renew, prepare_geth, renew_geth
 from node.network.plan import NetworkPlan, ValidatorPlan, read_plan
 from node.network.processes import Running, note
@@ -100,8 +100,12 @@ class ValidatorKeeper:
         self._restart.set()
 
     async def keep_linked(self) -> None:
-        """Has CometBFT dial whoever it is not connected to, every few seconds; `till net peer` may change who is."""
+        """Has CometBFT dial whoever it is not connected to, every few seconds; `till net peer` may change who is.
+
+        Starts it anew when it holds on to a link that is dead.
+        """
         before: list[str] = []
+        dead_before: list[str] = []
         plan = self._plan
         while not self._stopping.is_set():
             try:
@@ -112,6 +116,13 @@ class ValidatorKeeper:
             if names is not None and names != before:
                 log.info("peers.missing", validator=self.name, peers=names)
                 before = names
+            dead = await asyncio.to_thread(dead_links, plan, self._validator)
+            # twice: a machine that slept hears its peers only a moment after it wakes
+            if dead and dead == dead_before:
+                log.warning("peers.dead", validator=self.name, peers=dead)
+                self.restart(COMETBFT)
+                dead = []
+            dead_before = dead
             # None: CometBFT is just starting, and has nobody yet
             pause = FIRST_DIAL_SECONDS if names is None else DIAL_SECONDS
             with contextlib.suppress(TimeoutError):

@@ -11,6 +11,8 @@ from node.network.plan import NetworkPlan, PeerPlan, ValidatorPlan
 from node.network.rpc import NoAnswer, call
 
 NANOSECONDS: Final = 10**9
+# CometBFT ends a silent link itself after 105 s: a ping every 60, and 45 for its answer (p2p/conn/connection.go)
+DEAD_SECONDS: Final = 150.0
 
 
 def missing_peers(plan: NetworkPlan, validator: ValidatorPlan) -> tuple[PeerPlan, ...]:
@@ -32,6 +34,19 @@ def silences(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, float]:
         }
     except (KeyError, TypeError, ValueError) as failure:
         raise NoAnswer(f"{validator.name} does not say who its peers are: {failure}") from None
+
+
+def dead_links(plan: NetworkPlan, validator: ValidatorPlan) -> list[str]:
+    """The names of those that CometBFT counts as connected though it should have given them up; none when it is silent.
+
+    When two dial each other at once, one may keep for ever a connection that the other has ended (v0.40.0,
+    p2p/switch.go), and refuses each further dial of the other as a duplicate. No call makes it let go.
+    """
+    try:
+        heard = silences(plan, validator)
+    except NoAnswer:
+        return []
+    return [peer.name for peer in plan.peers_of(validator) if heard.get(peer.node_id, 0.0) > DEAD_SECONDS]
 
 
 def dial_missing(plan: NetworkPlan, validator: ValidatorPlan) -> list[str] | None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from node.network import keeper, supervise
+from node.network import keeper, links, supervise
 from node.network.keeper import ValidatorKeeper
-from node.network.launch import GETH, START_ORDER
+from node.network.launch import COMETBFT, GETH, START_ORDER
 from node.network.plan import as_peer, read_plan, write_plan
+from node.network.rpc import NoAnswer
 from tests.network.test_plan import write_plan_for_ports
 
 PATIENCE_SECONDS = 10
@@ -93,10 +94,67 @@ async def test_keeper_takes_up_who_its_peers_are_while_it_runs(tmp_path: Path, m
         return []
 
     monkeypatch.setattr(keeper, "dial_missing", dial)
+    monkeypatch.setattr(keeper, "dead_links", lambda *_: [])
     monkeypatch.setattr(keeper, "DIAL_SECONDS", 0.01)
     await finish(asyncio.ensure_future(found.keep_linked()))
     # a file that cannot be read changes nothing
     assert seen == [[], ["v2"], ["v2"]]
+
+
+async def test_keeper_starts_only_cometbft_anew_when_a_link_is_dead_twice_in_a_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = write_plan_for_ports(tmp_path)
+    found = ValidatorKeeper(plan, plan.validators[0], lambda: None)
+    # v2 alone, then v3 alone: neither twice; then v3 again, and at once a third time, by a CometBFT not yet ended
+    looks = [["v2"], [], ["v2"], ["v3"], ["v3"], ["v3"], []]
+    restarts: list[tuple[int, tuple[str, ...]]] = []
+    looked = 0
+
+    def look(*_: object) -> list[str]:
+        nonlocal looked
+        looked += 1
+        if looked == len(looks):
+            found.stop()
+        return looks[looked - 1]
+
+    monkeypatch.setattr(keeper, "dial_missing", lambda *_: [])
+    monkeypatch.setattr(keeper, "dead_links", look)
+    monkeypatch.setattr(keeper, "DIAL_SECONDS", 0.001)
+    monkeypatch.setattr(found, "restart", lambda *kinds: restarts.append((looked, kinds)))
+    await finish(asyncio.ensure_future(found.keep_linked()))
+    assert restarts == [(5, (COMETBFT,))]
+
+
+def test_dead_links_names_whoever_is_silent_for_longer_than_cometbft_itself_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_plan_for_ports(tmp_path)
+    _add_v2(tmp_path)
+    plan = read_plan(tmp_path)
+    idle = {"seconds": links.DEAD_SECONDS + 1}
+
+    def answer(_: str, method: str, __: object) -> object:
+        assert method == "net_info"
+        nanoseconds = str(int(idle["seconds"] * links.NANOSECONDS))
+        return {
+            "peers": [
+                {"node_info": {"id": "ee" * 20}, "connection_status": {"RecvMonitor": {"Idle": nanoseconds}}},
+                {"node_info": {"id": "dd" * 20}, "connection_status": {"RecvMonitor": {"Idle": str(10**15)}}},
+            ]
+        }
+
+    monkeypatch.setattr(links, "call", answer)
+    # dd.. is none of ours: whoever may connect is the peer filter's business
+    assert links.dead_links(plan, plan.validators[0]) == ["v2"]
+    idle["seconds"] = links.DEAD_SECONDS - 1
+    assert links.dead_links(plan, plan.validators[0]) == []
+
+    def refuse(*_: object) -> object:
+        raise NoAnswer("it is just starting")
+
+    monkeypatch.setattr(links, "call", refuse)
+    assert links.dead_links(plan, plan.validators[0]) == []
 
 
 @pytest.mark.usefixtures("logs_as_before")

@@ -3,7 +3,6 @@
 Between the listener, which knows connections, and the stages, which know messages.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +10,13 @@ from typing import Final
 
 import structlog
 
-from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, refusal
+from node.bridge.acknowledge import answer_reply, approve, balance_amounts, encode, holdings_text, refusal
 from node.bridge.at_hand import with_all_at_hand
+from node.bridge.holdings import holdings_of, lowered_to_holdings
 from node.bridge.intake_iso8583.network import answer_network, needs_mac
 from node.bridge.intake_iso8583.reconcile import answer_reconciliation
 from node.bridge.intake_iso8583.second_look import SecondLook
-from node.bridge.intake_ports import Holdings, Ports
+from node.bridge.intake_ports import Ports
 from node.bridge.security.shown import Shown, pin_block_in
 from node.bridge.verify.iso8583 import (
     Parties,
@@ -40,12 +40,10 @@ from node.bridge.verify.iso8583_acts import (
 from node.bridge.verify.iso8583_advice import tells_a_sale, took_place, verify_advice
 from node.bridge.verify.iso8583_refund import verify_refund
 from node.bridge.verify.lookup import Verified
-from node.bridge.verify.partial import lowered, tender_of
+from node.bridge.verify.offline import NOTHING_TO_POST, REVERSED_BEFORE
 from node.domain.answer import Answer
-from node.domain.currency import coins
 from node.domain.directory import Terminal
 from node.domain.errors import (
-    ChainUnreachable,
     Declined,
     InvalidTransaction,
     NotSignedOn,
@@ -53,7 +51,7 @@ from node.domain.errors import (
     TillnetError,
 )
 from node.domain.ids import MemberId, TerminalId
-from node.domain.payment import Payment, Tender
+from node.domain.payment import Payment
 from node.iso8583.basket import write_objects
 from node.iso8583.framing import swap_tpdu
 from node.iso8583.mac import MacKey
@@ -62,8 +60,6 @@ from node.iso8583.packager import Message, UnreadableMessage, response_mti
 from node.iso8583.profile import REVERSAL_NEEDS, TYPES, Operation, Row, row_for, row_of
 from node.iso8583.wire import Wire
 
-_ASK_SECONDS: Final = 5.0
-"""How long the chain is asked what a member has; a gateway does not wait for ever."""
 _LOG = structlog.get_logger(__name__)
 _BY_TYPE: Final[Mapping[str, tuple[int, ...]]] = {
     **dict.fromkeys(("0400", "0401", "0420", "0421"), REVERSAL_NEEDS),
@@ -189,12 +185,11 @@ class Exchange:
         if row.operation is Operation.INQUIRY:
             return await self._inquire(message, received)
         if row.operation is Operation.ADVICE and not took_place(message.fields):
-            return approve(message, {63: "NOTHING TO POST"})
+            return approve(message, {63: NOTHING_TO_POST})
         verified = _VERIFY[row.operation](message, parties, attempt.key, rules, received)
         if self._ports.gate is not None:
             await self._ports.gate.admit(verified.entry, _shown(message))
-        if verified.partial:
-            verified = await self._lowered(verified, parties)
+        verified = await lowered_to_holdings(verified, terminal, parties.directory, self._ports)
         return await self._submit(message, verified)
 
     async def _submit(self, message: Message, verified: Verified) -> Message:
@@ -205,7 +200,7 @@ class Exchange:
             if not (isinstance(entry, Payment) and entry.advice):
                 raise
             # both were taken, and undo each other: an advice that was refused would be sent for ever
-            return approve(message, {63: "REVERSED BEFORE, NOTHING POSTED"})
+            return approve(message, {63: REVERSED_BEFORE})
         if self._balances and isinstance(entry, Payment) and answer.approved and answer.points is not None:
             return await self._with_balance(message, answer, entry.member)
         return answer_reply(message, answer)
@@ -213,36 +208,12 @@ class Exchange:
     async def _with_balance(self, message: Message, answer: Answer, member: MemberId) -> Message:
         """The reply with what the member has now; without it where the chain does not say."""
         try:
-            holdings = await self._holdings(member)
+            holdings = await holdings_of(member, self._ports)
         except TillnetError:
             return answer_reply(message, answer)
         reply = answer_reply(message, replace(answer, balance=holdings.coins))
         amounts = balance_amounts(self._rules.directory().currency, holdings)
         return Message(mti=reply.mti, fields={**reply.fields, 54: amounts})
-
-    async def _holdings(self, member: MemberId) -> Holdings:
-        """What a member has. Raises InvalidTransaction where that is not offered, ChainUnreachable."""
-        if self._ports.holdings is None:
-            raise InvalidTransaction("balances are not offered here")
-        try:
-            async with asyncio.timeout(_ASK_SECONDS):
-                return await self._ports.holdings(member)
-        except TimeoutError:
-            raise ChainUnreachable("it was asked what a member has") from None
-
-    async def _lowered(self, verified: Verified, parties: Parties) -> Verified:
-        """No more than the member has, if the terminal can take the rest."""
-        payment = verified.entry
-        tender = tender_of(payment) if isinstance(payment, Payment) else None
-        if tender is None or not isinstance(payment, Payment):
-            return verified
-        try:
-            holdings = await self._holdings(payment.member)
-        except TillnetError:
-            # all of it then: a message that is repeated has its answer already, whatever the chain does now
-            return verified
-        have = holdings.coins_at_par if tender is Tender.COIN else holdings.stored_value
-        return lowered(verified, payment, tender, have, parties.merchant)
 
     async def _network(self, attempt: _Attempt) -> Message:
         message, rules = attempt.message, self._rules
@@ -262,10 +233,10 @@ class Exchange:
         member = verify_inquiry(message, self._rules, received)
         if self._ports.gate is not None:
             self._ports.gate.look(_shown(message))
-        holdings = await self._holdings(member)
+        holdings = await holdings_of(member, self._ports)
         amounts = balance_amounts(self._rules.directory().currency, holdings)
-        text = f"{coins(holdings.coins)} POINTS IN ALL"
-        return approve(message, {48: write_objects([("BL", str(holdings.coins))]), 54: amounts, 63: text})
+        balance = write_objects([("BL", str(holdings.coins))])
+        return approve(message, {48: balance, 54: amounts, 63: holdings_text(holdings)})
 
 
 def _row(message: Message) -> Row | None:

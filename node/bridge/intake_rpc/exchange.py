@@ -4,7 +4,6 @@ Between the listener (HTTP or WebSocket) and the stages. JSON-RPC 2.0, batches i
 """
 
 import asyncio
-import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,28 +14,21 @@ import structlog
 
 from node.bridge.acknowledge import rpc_error, rpc_result
 from node.bridge.announcer import terminal_topic
-from node.bridge.at_hand import with_all_at_hand
 from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc import params as asked
+from node.bridge.intake_rpc.desk import DESK
 from node.bridge.intake_rpc.lines import read_lines
-from node.bridge.intake_rpc.methods import METHODS, SignedMethod
-from node.bridge.journal.claims import Claim
-from node.bridge.security.shown import Shown
-from node.bridge.verify.lookup import Verified, check_active
-from node.bridge.verify.rpc import REVERSAL_CLASS, bodies_of, key_of
-from node.bridge.verify.rpc_sender import Proved, SignedRules, prove
+from node.bridge.intake_rpc.methods import METHODS
+from node.bridge.intake_rpc.signed import RefusedBefore, SignedRequests
+from node.bridge.verify.lookup import check_active
+from node.bridge.verify.rpc_sender import SignedRules, prove
 from node.domain.answer import Answer
 from node.domain.errors import (
-    Declined,
-    DuplicateOtherBody,
-    IdempotencyConflict,
     InvalidTransaction,
     OriginalNotFound,
     TillnetError,
 )
 from node.domain.ids import PaymentId, TerminalId
-from node.domain.payment import Entry
-from node.domain.terminal_terms import Terms
 
 _LOG = structlog.get_logger(__name__)
 PARSE_ERROR: Final = -32700
@@ -60,14 +52,6 @@ class Session(Protocol):
 Method = Callable[[object, Session | None], Awaitable[Any]]
 
 
-class RefusedBefore(Exception):
-    """This very request was refused before, with the error object `answer`."""
-
-    def __init__(self, answer: dict[str, Any]) -> None:
-        super().__init__()
-        self.answer = answer
-
-
 class RpcExchange:
     """Answers bodies. `clock` gives Unix seconds; `document` is what `rpc.discover` says."""
 
@@ -80,14 +64,21 @@ class RpcExchange:
         document: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
         check_terminal: Callable[[TerminalId], None] = lambda terminal: None,
+        sign_on: bool = False,
+        balances: bool = False,
     ) -> None:
-        """`check_terminal` raises WrongCertificate where the connection is not for the terminal."""
+        """`check_terminal` raises WrongCertificate where the connection is not for the terminal; `sign_on` and
+        `balances` are those of SignedRequests.
+        """
         self._ports = ports
         self._rules = rules
         self._max_batch = max_batch
         self._document = document or {}
         self._clock = clock
         self._check_terminal = check_terminal
+        self._requests = SignedRequests(
+            ports, rules, clock=clock, check_terminal=check_terminal, sign_on=sign_on, balances=balances
+        )
         self.methods: Mapping[str, Method] = {
             "rpc.discover": self._discover,
             "payment_status": self._status,
@@ -95,7 +86,8 @@ class RpcExchange:
             "lines_read": self._lines,
             "till_subscribe": self._subscribe,
             "till_unsubscribe": self._unsubscribe,
-            **{name: partial(self._signed, method) for name, method in METHODS.items()},
+            **{name: partial(self._signed, self._requests.payment, method) for name, method in METHODS.items()},
+            **{name: partial(self._signed, self._requests.desk, method) for name, method in DESK.items()},
         }
 
     async def answer(self, body: bytes | str, session: Session | None = None) -> bytes:
@@ -144,61 +136,11 @@ class RpcExchange:
             _LOG.error("message.failed", error=type(failure).__name__)
             return {"jsonrpc": "2.0", "id": number, "error": rpc_error(None)}
 
-    async def _signed(self, method: SignedMethod[Any], params: object, session: Session | None) -> dict[str, Any]:
+    async def _signed(
+        self, answer: Callable[[Any, object], Awaitable[Any]], method: object, params: object, session: Session | None
+    ) -> Any:
         self._ports.came("rpc")
-        terms, signature = asked.terms_of(method.terms, params)
-        key, pin_block = asked.idempotency_key(params), asked.pin_block_of(params)
-        self._check_terminal(TerminalId(terms.terminal))
-        proved = prove(terms, signature, self._rules, int(self._clock()))
-        claim = self._claim(proved, method.mti_class, key)
-        undoes = method.mti_class == REVERSAL_CLASS
-        try:
-            await self._take(claim)
-            if not undoes:
-                check_active(proved.terminal)
-            verified = await with_all_at_hand(partial(_verify, method, proved))
-            await self._admit(verified.entry, proved, pin_block)
-            return rpc_result(await self._ports.submit(verified.entry, verified.basket))
-        except (DuplicateOtherBody, IdempotencyConflict):
-            # another copy came first, with another PIN block or card: what that one is answered stands
-            raise
-        except (Declined, RefusedBefore) as failure:
-            if undoes:
-                raise  # it may be taken yet
-            answer = await self._accepted_before(proved)
-            if answer is not None:
-                return rpc_result(answer)
-            # else a copy of it might be accepted when the clerk has long taken cash
-            if self._ports.claims is not None and isinstance(failure, Declined):
-                await self._ports.claims.refuse(claim, json.dumps(rpc_error(failure)))
-            raise
-
-    async def _accepted_before(self, proved: Proved[Terms]) -> Answer | None:
-        """What the same message was answered when it was accepted: what is true today does not count for it."""
-        if self._ports.recall is None:
-            return None
-        return await self._ports.recall(key_of(proved), partial(bodies_of, proved))
-
-    async def _admit(self, entry: Entry, proved: Proved[Terms], pin_block: bytes) -> None:
-        if self._ports.gate is not None:
-            card = getattr(proved.terms, "card", "")
-            await self._ports.gate.admit(entry, Shown(terminal=proved.terminal.id, card=card, pin_block=pin_block))
-
-    def _claim(self, proved: Proved[Terms], kind: str, key: str = "", *, once: bool = False) -> Claim:
-        terms, terminal = proved.terms, proved.terminal.id
-        return Claim(
-            nonce=f"n|{terminal}|{kind}|{terms.stan}|{terms.time}",
-            # a digest: whatever a client builds its keys from stays out of the journal
-            key=f"k|{terminal}|{hashlib.sha256(key.encode()).hexdigest()}" if key else "",
-            said=proved.said,
-            until=(terms.time + self._rules.replay_seconds + 1) * 1_000,
-            once=once,
-        )
-
-    async def _take(self, claim: Claim) -> None:
-        refused = None if self._ports.claims is None else await self._ports.claims.take(claim)
-        if refused is not None:
-            raise RefusedBefore(json.loads(refused))
+        return await answer(method, params)
 
     async def _status(self, params: object, session: Session | None) -> dict[str, Any]:
         return rpc_result(await self._payment(asked.payment_named(params)))
@@ -237,16 +179,12 @@ class RpcExchange:
         self._check_terminal(TerminalId(wanted[0].terminal))
         proved = prove(*wanted, self._rules, int(self._clock()))
         check_active(proved.terminal)
-        await self._take(self._claim(proved, "subscription", once=True))
+        await self._requests.claim(proved, "subscription", once=True)
         return {"subscription": session.subscribe(terminal_topic(proved.terminal.id)), "payment": None}
 
     async def _unsubscribe(self, params: object, session: Session | None) -> bool:
         name = asked.subscription_named(params)
         return session is not None and session.unsubscribe(name)
-
-
-async def _verify(method: SignedMethod[Any], proved: Proved[Any]) -> Verified:
-    return method.verify(proved)
 
 
 def _id_fits(number: object) -> bool:

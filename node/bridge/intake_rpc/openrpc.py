@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
-from node.bridge.intake_rpc.methods import METHODS, SignedMethod
+from node.bridge.intake_rpc.desk import DESK
+from node.bridge.intake_rpc.methods import METHODS
 from node.bridge.intake_rpc.params import (
     LINES_NAMES,
     NUMBERS_BELOW,
@@ -22,7 +23,7 @@ from node.bridge.intake_rpc.schemas import COMPONENTS, refer
 from node.domain import errors
 from node.domain.account_terms import LinesTerms
 from node.domain.errors import Declined, Retryable, TillnetError
-from node.domain.terminal_terms import NAME, VERSION, SubscriptionTerms
+from node.domain.terminal_terms import NAME, VERSION, SubscriptionTerms, Terms
 
 OPENRPC: Final = "1.3.2"
 Json = dict[str, Any]
@@ -43,7 +44,8 @@ def document(chain_id: int = 0, ledger: str = "") -> Json:
             "license": {"name": "Apache-2.0"},
         },
         "methods": [
-            *(_signed(name, method) for name, method in METHODS.items()),
+            *(_signed(name, method.summary, method.terms, "Payment") for name, method in METHODS.items()),
+            *(_signed(name, method.summary, method.terms, method.result) for name, method in DESK.items()),
             *_others(),
         ],
         "components": {"schemas": COMPONENTS, "errors": {each.__name__: _error(each) for each in failures()}},
@@ -71,15 +73,12 @@ def failures() -> Iterable[type[TillnetError]]:
     return sorted(found, key=lambda each: -each.rpc_code)
 
 
-def _signed(name: str, method: SignedMethod[Any]) -> Json:
+def _signed(name: str, summary: str, terms: type[Terms], result: str) -> Json:
+    params = [_param(each, default_of(terms, each)) for each in names_of(terms)]
     return {
-        "name": name,
-        "summary": method.summary,
-        "paramStructure": "by-name",
-        "params": [_param(each, default_of(method.terms, each)) for each in names_of(method.terms)],
-        "result": {"name": "payment", "schema": refer("Payment")},
+        **_method(name, summary, params, result[0].lower() + result[1:], refer(result)),
         "errors": [{"$ref": f"#/components/errors/{each.__name__}"} for each in failures()],
-        "x-eip712-type": method.terms.TYPE,
+        "x-eip712-type": terms.TYPE,
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from node.domain.account_terms import LinesTerms
+from node.domain.desk_terms import DeskTerms, TotalsTerms
 from node.domain.errors import MalformedMessage
 from node.domain.ids import PaymentId, parse_payment_id
 from node.domain.terminal_terms import (
@@ -62,6 +63,17 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "reservation": Parameter("The reservation's number, or empty.", 39, ""),
     "tender": Parameter("coin or storedValue.", 11),
     "reward": Parameter("Points for this part, units; empty: in proportion.", 17, ""),
+    "outcome": Parameter("How the sale was decided: DE39 of an advice, such as 00 or Y1.", 2, "00"),
+    "approvalCode": Parameter("The code that the terminal gave, as in DE38, or empty.", 6, ""),
+    "day": Parameter("A business day, YYYY-MM-DD.", 10),
+    "credits": Parameter("How many refunds and recharges were approved."),
+    "creditReversals": Parameter("How many of them were reversed."),
+    "debits": Parameter("How many sales and completions were approved."),
+    "debitReversals": Parameter("How many of them were reversed."),
+    "creditAmount": Parameter("The amount of the credits, minor units."),
+    "creditReversalAmount": Parameter("The amount of those that were reversed, minor units."),
+    "debitAmount": Parameter("The amount of the debits, minor units."),
+    "debitReversalAmount": Parameter("The amount of those that were reversed, minor units."),
     "signature": Parameter("EIP-712 by the terminal's key: r, s, v as 0x and 130 digits.", _SIGNATURE_DIGITS + 2),
     IDEMPOTENCY_KEY: Parameter(
         "A name for this request, unsigned: the same name with another request is refused.", 64, ""
@@ -83,12 +95,15 @@ SUBSCRIPTION_NAMES: Final = (*(member.name for member in members_of(Subscription
 
 def names_of(kind: type[Terms]) -> tuple[str, ...]:
     """The parameters of a method that is signed, in their order."""
-    return (*(member.name for member in members_of(kind)), "signature", IDEMPOTENCY_KEY, PIN_BLOCK)
+    beside = (IDEMPOTENCY_KEY,) if issubclass(kind, DeskTerms) else (IDEMPOTENCY_KEY, PIN_BLOCK)
+    return (*(member.name for member in members_of(kind)), "signature", *beside)
 
 
 def default_of(kind: type[Terms], name: str) -> str | int | None:
     """What a parameter is where it is left out; None: it must be there."""
-    return "" if name == "card" and kind in _CARDLESS else PARAMETERS[name].default
+    if (name == "card" and kind in _CARDLESS) or (name == "day" and kind is TotalsTerms):
+        return ""
+    return PARAMETERS[name].default
 
 
 def terms_of(kind: type[Signed], params: object) -> tuple[Signed, bytes]:

@@ -5,9 +5,11 @@ Beside bridge/acknowledge and domain/announcement, which make the answers; tests
 
 from typing import Any, Final
 
+from node.bridge.intake_rpc.desk import totals_result
 from node.domain.announcement import Happening
 from node.domain.answer import Fact
 from node.domain.payment import Status
+from node.domain.totals import Totals
 
 Json = dict[str, Any]
 _STATUSES: Final = [status.value for status in Status]
@@ -38,14 +40,42 @@ COMPONENTS: Final[Json] = {
             "responseCode": {"type": "string", "description": "ISO 8583 DE39", "minLength": 2, "maxLength": 2},
             "paymentId": {**_ANY_PAYMENT, "description": "null for a reversal of what never came"},
             "status": {"enum": _STATUSES},
+            "amount": {
+                "type": ["integer", "null"],
+                "description": "what was approved, minor units, where that is less than was asked for",
+            },
             "points": {**_UNITS, "description": "units of 10^-6 coin; null as long as the chain has not said"},
             "balance": _UNITS,
+            "holdings": {
+                "oneOf": [refer("Holdings"), {"type": "null"}],
+                "description": "what the member has now, where the bridge is set to say so",
+            },
             "duplicate": {"type": "boolean", "description": "whether this very message came before"},
             "text": {"type": "string", "description": "a line for the receipt"},
             "facts": _object(
                 {fact.member: {"type": "string", "description": fact.meaning} for fact in Fact},
                 optional=tuple(fact.member for fact in Fact),
             ),
+        }
+    ),
+    "Holdings": _object(
+        {
+            "storedValue": {"type": "integer", "description": "minor units"},
+            "coinsAtPar": {"type": "integer", "description": "what the coins are worth, minor units"},
+            "coins": {"type": "string", "pattern": "^[0-9]+$", "description": "units of 10^-6 coin"},
+            "text": {"type": "string", "description": "a line for the receipt"},
+        }
+    ),
+    "SignedOn": _object({"signedOn": {"type": "boolean"}}),
+    "ClosedDay": _object({"day": {"type": "string", "format": "date"}}),
+    "Reconciliation": _object(
+        {
+            "balanced": {"type": "boolean", "description": "whether the totals are the bridge's, reversals set off"},
+            "day": {"type": "string", "description": "the closed business day; empty: the open one"},
+            "totals": {
+                **_object({name: {"type": "integer"} for name in totals_result(Totals())}),
+                "description": "the bridge's own; `net` is credits less debits, reversals set off",
+            },
         }
     ),
     "Lines": _object(

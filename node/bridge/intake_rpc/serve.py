@@ -55,6 +55,8 @@ async def serve_rpc(
         ports,
         _rules(settings, ports, randomness),
         max_batch=settings.max_batch,
+        sign_on=settings.sign_on,
+        balances=settings.balances,
         document=document(settings.chain_id, settings.ledger),
         clock=clock,
         check_terminal=door.check,

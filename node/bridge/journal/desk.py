@@ -69,6 +69,19 @@ def note_claim(connection: Connection, terminal: str, date: int, claimed: str, b
     )
 
 
+def terminals_seen(connection: Connection, most: int) -> list[str]:
+    """The terminals whose messages the journal has, in their order, at most so many; a look into an index for each."""
+    found: list[str] = []
+    terminal = TerminalOf(entries.c.key)
+    while len(found) < most:
+        after = found[-1] if found else ""
+        name = connection.execute(select(terminal).where(terminal > after).order_by(terminal).limit(1)).scalar()
+        if name is None:
+            break
+        found.append(str(name))
+    return found
+
+
 def totals(connection: Connection, terminal: str, range_: Day) -> Totals:
     """What of these sequences' messages of a terminal was approved."""
     original = entries.alias("original")

@@ -7,9 +7,21 @@ has, reversals that a merchant's funds do not cover, acts that can no longer be 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, SmallInteger, and_, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    SmallInteger,
+    and_,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
 from node.bridge.entry import Kind
 from node.bridge.journal.tables import entries, exceptions
@@ -70,15 +82,9 @@ def close(connection: Connection, sequence: int, note_: str, now: int) -> bool:
 
 def noted(connection: Connection, *, closed: bool = False) -> Iterator[Noted]:
     """The open exceptions, or all of them, oldest first. What its terminal reversed since is not open any more."""
-    reversed_since = and_(entries.c.kind == Kind.PAYMENT, entries.c.reversed_by.is_not(None))
-    query = (
-        select(exceptions, entries)
-        .join(entries, entries.c.sequence == exceptions.c.sequence)
-        .order_by(exceptions.c.sequence)
-        .limit(MOST_LISTED)
-    )
+    query = _with_entries(select(exceptions, entries)).order_by(exceptions.c.sequence).limit(MOST_LISTED)
     if not closed:
-        query = query.where(exceptions.c.closed_at.is_(None), ~reversed_since)
+        query = query.where(_is_open())
     for row in connection.execute(query).mappings():
         terminal, class_, stan, _ = row[entries.c.reference].split("|")
         parts = row[entries.c.key].split("|")
@@ -96,6 +102,21 @@ def noted(connection: Connection, *, closed: bool = False) -> Iterator[Noted]:
             closed_at=row[exceptions.c.closed_at],
             note=row[exceptions.c.note],
         )
+
+
+def count_open(connection: Connection) -> int:
+    """How many are open, however many that is."""
+    query = _with_entries(select(func.count()).select_from(exceptions)).where(_is_open())
+    return int(connection.execute(query).scalar_one())
+
+
+def _with_entries(query: Select[Any]) -> Select[Any]:
+    return query.join(entries, entries.c.sequence == exceptions.c.sequence)
+
+
+def _is_open() -> ColumnElement[bool]:
+    reversed_since = and_(entries.c.kind == Kind.PAYMENT, entries.c.reversed_by.is_not(None))
+    return and_(exceptions.c.closed_at.is_(None), ~reversed_since)
 
 
 def _what(kind: int, class_: str) -> What:

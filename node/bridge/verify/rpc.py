@@ -21,10 +21,12 @@ from node.bridge.verify.lookup import (
 )
 from node.bridge.verify.rpc_sender import Proved, check_stan, check_time
 from node.domain.assignment import TenderSplit
+from node.domain.directory import Merchant
 from node.domain.errors import MalformedMessage
 from node.domain.ids import Hash32, MemberId, MinorUnits
 from node.domain.payment import OriginalKey, PaymentKey, Refund, Reversal
 from node.domain.terminal_terms import (
+    AdviceReversalTerms,
     CertificateTerms,
     CouponTerms,
     DiscountTerms,
@@ -37,7 +39,8 @@ from node.domain.terminal_terms import (
 from node.iso8583.basket import PIN_RESULTS, read_items
 
 PURCHASE_CLASS: Final = "020"
-"""Of all signed messages but reversals, so that `payment_reverse` finds each of them by its STAN and time."""
+"""Of all signed messages but advices and reversals, so that `payment_reverse` finds each by its STAN and time."""
+ADVICE_CLASS: Final = "022"
 REVERSAL_CLASS: Final = "040"
 
 
@@ -73,31 +76,40 @@ def verify_payment(proved: Proved[PaymentTerms]) -> Verified:
         pin_result=terms.pin_result,
         act=act,
     )
+    return built(purchase, proved, merchant)
+
+
+def built(purchase: Purchase, proved: Proved[Terms], merchant: Merchant) -> Verified:
+    """The payment of a purchase that its terminal signed. Raises InvalidAmount, MalformedMessage."""
     return build_payment(
         purchase,
-        directory=directory,
+        directory=proved.directory,
         merchant=merchant,
         terminal=proved.terminal,
         credentials=Credentials(proof=Proof.SIGNATURE, evidence=proved.signature),
-        randomness=rules.randomness,
+        randomness=proved.rules.randomness,
     )
 
 
 def verify_reversal(proved: Proved[ReversalTerms]) -> Verified:
-    """A reversal, signed by its terminal, of all of the purchase with that STAN and time. Raises errors of the tree.
+    """A reversal, signed by its terminal, of all of the message with that STAN and time: of an advice, or of what is
+    none. Raises errors of the tree.
 
     The terminal and its merchant need not be active any more: what they sold before can be undone.
     """
     terms, terminal = proved.terms, proved.terminal
     check_stan(terms.original_stan)
     check_time("originalTime", terms.original_time)
-    said = (terms.original_stan, str(terms.original_time), str(terms.amount))
+    said: tuple[str, ...] = (terms.original_stan, str(terms.original_time), str(terms.amount))
+    original = ADVICE_CLASS if isinstance(terms, AdviceReversalTerms) else PURCHASE_CLASS
+    if original == ADVICE_CLASS:
+        said = (*said, original)
     reversal = Reversal(
         key=proved.key(terms.amount, REVERSAL_CLASS),
         body=body_digest([("type", REVERSAL_CLASS), *_named(terms.stan, terms.time, said)]),
         original=OriginalKey(
             terminal=terminal.id,
-            mti_class=PURCHASE_CLASS,
+            mti_class=original,
             stan=terms.original_stan,
             transmission_time=local_stamp(terms.original_time, 0),
         ),
@@ -163,9 +175,9 @@ def body_of(terms: Terms, member: MemberId | None) -> Hash32:
     return body_digest([("type", kind.TYPE), ("member", "" if member is None else str(member)), *said])
 
 
-def key_of(proved: Proved[Terms]) -> PaymentKey:
-    """What makes a message that is no reversal the same message."""
-    return proved.key(getattr(proved.terms, "amount", 0), PURCHASE_CLASS)
+def key_of(proved: Proved[Terms], mti_class: str = PURCHASE_CLASS) -> PaymentKey:
+    """What makes a message the same message."""
+    return proved.key(getattr(proved.terms, "amount", 0), mti_class)
 
 
 def bodies_of(proved: Proved[Terms], member: MemberId) -> Collection[Hash32]:

@@ -3,6 +3,7 @@
 Part of verify, beside rpc.py.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from node.bridge.verify.acts import authorize_act, gift_act, number_of, reward_of, write_off
@@ -27,6 +28,7 @@ from node.domain.errors import MalformedMessage
 from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
 from node.domain.payment import OriginalNumber, Tender
 from node.domain.terminal_terms import (
+    AuthorizationPartTerms,
     AuthorizationTerms,
     CaptureTerms,
     GiftTerms,
@@ -72,14 +74,20 @@ def verify_write_off(proved: Proved[WriteOffTerms]) -> Verified:
 
 
 def verify_authorization(proved: Proved[AuthorizationTerms]) -> Verified:
-    """`authorization_create`. Raises errors of the tree."""
+    """`authorization_create`, and `authorization_part`. Raises errors of the tree."""
     terms = proved.terms
     check_amount(proved.directory, terms.amount, terms.currency)
-    tender = _TENDERS.get(terms.tender)
+    act = authorize_act(MinorUnits(terms.amount), tender_named(terms.tender), time=terms.time)
+    verified = _order(proved, act, amount=terms.amount, card=terms.card, pin_result=terms.pin_result)
+    return replace(verified, partial=isinstance(terms, AuthorizationPartTerms))
+
+
+def tender_named(name: str) -> Tender:
+    """Raises MalformedMessage."""
+    tender = _TENDERS.get(name)
     if tender is None:
         raise MalformedMessage("tender is coin or storedValue")
-    act = authorize_act(MinorUnits(terms.amount), tender, time=terms.time)
-    return _order(proved, act, amount=terms.amount, card=terms.card, pin_result=terms.pin_result)
+    return tender
 
 
 def verify_capture(proved: Proved[CaptureTerms]) -> Verified:

@@ -21,7 +21,8 @@ from node.bridge.verify.rpc_sender import signer_of
 from node.domain.assignment import Item
 from node.domain.errors import MalformedMessage, Unusable, WrongSignature
 from node.domain.ids import Address, Hash32, MinorUnits, PaymentId, TerminalId
-from node.domain.terminal_terms import SIGNED, Terms, digest, domain_separator, members_of
+from node.domain.signed_terms import SIGNED
+from node.domain.terminal_terms import Terms, digest, domain_separator, members_of
 from node.iso8583.basket import read_basket, read_items, read_objects, spread, write_items, write_objects
 from node.iso8583.retail_mac import RetailMac
 

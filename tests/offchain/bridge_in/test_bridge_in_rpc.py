@@ -39,10 +39,12 @@ async def test_payment_submit_is_journaled_and_answered(
         "responseCode": "00",
         "paymentId": "1-1",
         "status": "journaled",
+        "amount": None,
         "points": "1234000",
         "balance": None,
+        "holdings": None,
         "duplicate": False,
-        "text": "Thank you",
+        "text": "Thank you, 1.234 POINTS EARNED",
         "facts": {},
     }
     payment = journal.entries[0]

@@ -36,6 +36,7 @@ from node.iso8583.retail_mac import RetailMac
 from node.pos import messages
 from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal, Request
+from tests.offchain.bridge_out.kept_journal import FileJournal, KeptJournal, scan
 from tests.offchain.bridge_out.needles import found_in, found_in_files
 from tests.offchain.bridge_out.stand import MEMBERS, Stand
 from tests.offchain.keys.soft_token import SoftToken
@@ -67,13 +68,17 @@ OWN_FILES = {
 class Shop:
     """A bridge as an operator runs it: TLS, MACs, PINs, phone numbers, debug logs, metrics, in a folder of its own."""
 
-    def __init__(self, stand: Stand, token: SoftToken | None = None) -> None:
-        """The master key is in the token, else in a file; `custody` is for the file only."""
+    def __init__(self, stand: Stand, token: SoftToken | None = None, journal: KeptJournal | None = None) -> None:
+        """The master key is in the token, else in a file; `custody` is for the file only. Without a journal of its own
+        it has one in its folder.
+        """
         self.stand, self.folder = stand, stand.folder
+        self.journal = journal or FileJournal(self.folder)
         self.environment = {} if token is None else dict(token.environment)
         merchant = stand.merchants[0]
         self.till = PosTerminal(id=f"{merchant}T0", merchant=merchant, mac=RetailMac(MAC_KEY))
         self.ca, self.stan, self.said = trustme.CA(), 0, b""
+        self.tried: dict[str, str] = {}
         self.tls = ssl.create_default_context()
         self.ca.configure_trust(self.tls)
         self.ca.issue_cert("till@shop.example", common_name="gateway").configure_cert(self.tls)
@@ -93,6 +98,7 @@ class Shop:
         listener = {"mac_key_file": "mac.keys", "key_encrypting_file": "kek.keys"}
         self.config = stand.write(
             **{"iso8583": listener, "iso8583.tls": tls, "rpc": {"port": 0}},
+            journal=dict(self.journal.settings),
             pins={"key_file": "pin.keys", "above": AMOUNT},
             qr={"key_file": "qr.keys", "seconds": 30},
             answers={"deadline_ms": 5_000},
@@ -183,7 +189,7 @@ class Shop:
         return messages.seal("0200", fields | changes.get("fields", {}), changes.get("terminal", self.till))
 
     async def send(self, *requests: Request) -> list[str]:
-        """The answers; empty where the bridge died before."""
+        """The answers; empty where the bridge died before. Those to PINs are kept in `tried`, by trace number."""
         port = self.places()["iso8583"]["port"]
         try:
             connection = await PosConnection.open("127.0.0.1", port, timeout=REPLY_SECONDS, tls=self.tls)
@@ -198,6 +204,9 @@ class Shop:
                 return ""
 
         codes = await asyncio.gather(*[one(request) for request in requests])
+        for request, code in zip(requests, codes, strict=True):
+            if 52 in request.message.fields:
+                self.tried[request.message.fields[11]] = code
         await connection.close()
         return list(codes)
 
@@ -242,9 +251,10 @@ class Shop:
                 await response.read()
 
     def scan(self, wanted: dict[str, bytes], process: "subprocess.Popen[bytes] | None" = None) -> list[str]:
-        """All that is found: in files, in the process's arguments, in metrics, in till's output."""
+        """All that is found: in files, in the journal, in the process's arguments, in metrics, in till's output."""
         files = [path for path in self.folder.rglob("*") if path.is_file() and path.name not in OWN_FILES]
         found = found_in_files(files, wanted) + [f"{each} in till's output" for each in found_in(self.said, wanted)]
+        found += scan(self.journal, wanted)
         if process is not None:
             proc = Path(f"/proc/{process.pid}")
             found += found_in_files([proc / "cmdline"], wanted)

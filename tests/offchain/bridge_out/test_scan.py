@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from psec import pinblock
 
-from node.bridge.journal.schema import open_engine
+from benchmarks.database import Cluster
 from node.bridge.keys.key import Purpose
 from node.iso8583.retail_mac import RetailMac
 from node.pos.messages import PosTerminal
+from tests.offchain.bridge_out.kept_journal import DatabaseJournal, FileJournal, KeptJournal
 from tests.offchain.bridge_out.needles import forms_of_bytes, forms_of_digits, found_in, found_in_files
 from tests.offchain.bridge_out.secured_shop import (
     AMOUNT,
@@ -32,6 +33,7 @@ from tests.offchain.bridge_out.secured_shop import (
 from tests.offchain.bridge_out.stand import KEY, stand_on
 
 TORN = ("after-admit", "after-record", "before-settle")
+VERDICTS = {"00": "right", "55": "wrong"}
 
 
 def needles(card_key: bytes, lines_key: bytes) -> dict[str, bytes]:
@@ -79,12 +81,21 @@ def test_needles_are_found_wherever_they_lie(tmp_path: Path) -> None:
     assert not found_in(b"nothing of that kind", wanted)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> KeptJournal:
+    """The bridge's journal: a file, or a database."""
+    if request.param == "sqlite":
+        return FileJournal(tmp_path)
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return DatabaseJournal(cluster, request.getfixturevalue("database"))
+
+
 @pytest.mark.anvil
 @pytest.mark.slow
-async def test_scan_finds_no_secret_after_payments_refusals_and_crashes(tmp_path: Path) -> None:
+async def test_scan_finds_no_secret_after_payments_refusals_and_crashes(tmp_path: Path, journal: KeptJournal) -> None:
     with stand_on(tmp_path) as stand:
         stand.mine_every(1)
-        shop = Shop(stand)
+        shop = Shop(stand, journal=journal)
         shop.run("cards", "import", str(shop.folder / "cards.csv"))
         shop.run("cards", "import", str(shop.folder / "bad.csv"))
         shop.run("cards", "pin", said=f"{LOST_PAN}\n{PIN}\n")
@@ -104,7 +115,7 @@ async def test_scan_finds_no_secret_after_payments_refusals_and_crashes(tmp_path
             with shop.bridge(point) as process:
                 await shop.send(shop.sale(PAN, pin=PIN, value=2 * AMOUNT), shop.sale(PHONE))
                 assert await asyncio.to_thread(process.wait, START_SECONDS) == -signal.SIGKILL
-            assert (shop.folder / "journal.sqlite-wal").stat().st_size and not shop.scan(wanted), point
+            assert any("wal" in str(each) for each in journal.files()) and not shop.scan(wanted), point
         with shop.bridge():
             await _break(shop)
             shop.run("status")
@@ -158,7 +169,7 @@ async def _change_keys(shop: Shop) -> dict[str, bytes]:
 
 async def _break(shop: Shop) -> None:
     """Faults inside: the tables of PINs and of cards are gone for a while."""
-    engine = open_engine(shop.folder / "journal.sqlite")
+    engine = shop.journal.engine()
 
     def rename(old: str, new: str) -> None:
         with engine.begin() as connection:
@@ -183,9 +194,14 @@ def _prove_that_there_was_something(shop: Shop) -> None:
     ):
         assert said in log, said
     assert "WrongPin" in log and "JournalUnwritable" in log
-    with open_engine(shop.folder / "journal.sqlite").connect() as connection:
+    with shop.journal.engine().connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM entries").scalar_one() >= 5
         sealed = connection.exec_driver_sql("SELECT count(*) FROM entries WHERE length(sealed) > 80").scalar_one()
         assert sealed >= 5, "baskets are kept"
-        assert connection.exec_driver_sql("SELECT count(*) FROM pin_attempts").scalar_one() >= 4
+        rows = connection.exec_driver_sql("SELECT key, verdict FROM pin_attempts").all()
+    # of messages that the crash left without an answer, a try is there if it came before the crash
+    judged = {key.split("|")[1]: verdict for key, verdict in rows}
+    answered = {stan: VERDICTS[code] for stan, code in shop.tried.items() if code in VERDICTS}
+    assert answered.items() <= judged.items() and judged.keys() <= shop.tried.keys()
+    assert sorted(answered.values()) == ["right", "right", "wrong"], "before, between and after the crashes"
     assert not list(shop.folder.glob("core*")) and b"schema" not in shop.said

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from node.bridge.exceptions import close_exception
 from node.bridge.journal import outbox
 from node.bridge.journal.schema import migrate, open_engine
 from node.bridge.live import LIVE_FILE
@@ -22,7 +25,7 @@ from node.domain.announcement import Announcement, Happening
 from node.domain.ids import MerchantId, PaymentId
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until
 from tests.offchain.bridge_out.makers import debit, payment
-from tests.offchain.bridge_out.stand import MEMBERS, Stand
+from tests.offchain.bridge_out.stand import MEMBERS, VALUE, Stand
 
 CONFIG = """
 [chain]
@@ -92,6 +95,35 @@ async def test_a_running_bridge_says_how_it_is(stand: Stand) -> None:
     assert 'till_reply_seconds_count{answered="final"} 2.0' in metrics
     assert not (stand.folder / LIVE_FILE).exists()
     assert not read_live(settings).running
+
+
+@pytest.mark.anvil
+async def test_exceptions_are_counted_from_the_journal_when_the_bridge_is_another_process_than_their_own(
+    stand: Stand,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    over = debit(1, member=MEMBERS[0], amount=VALUE + 1)
+    over = replace(over, key=replace(over.key, mti_class="022"), time=stand.now(), advice=True)
+    async with bridge_on(stand) as running:
+        assert (await running.bridge.submit(over, b"")).response_code == "00"
+        await idle(running)
+    settings = stand.settings()
+    async with bridge_on(stand) as running:
+        running.stages.counters.serve(port)
+
+        def told(count: int) -> Callable[[], Awaitable[bool]]:
+            async def look() -> bool:
+                return read_live(settings).live.get("exceptions") == count
+
+            return look
+
+        await until(told(1), "live.json counts the exception that the last process noted")
+        assert "till_exceptions 1.0" in await asyncio.to_thread(fetch, port)
+        close_exception(settings, "1-1", "paid in cash")
+        await until(told(0), "what was closed elsewhere is counted no more")
+        assert "till_exceptions 0.0" in await asyncio.to_thread(fetch, port)
+        assert read_status(settings).exceptions == 0
 
 
 def fetch(port: int) -> str:

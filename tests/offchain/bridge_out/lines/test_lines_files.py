@@ -1,4 +1,4 @@
-"""Sealed line items, views and excerpts as files: whatever byte is altered, nothing is shown that was not proved."""
+"""The files that line items, views, excerpts and keys are handed on in."""
 
 import json
 import os
@@ -9,60 +9,33 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from node.bridge.lines import files
-from node.bridge.lines.basket import pack_items, unpack_items
-from node.bridge.lines.errors import BadLinesFile, LinesAltered, NotForThisKey, NotOnTheChain
+from node.bridge.lines.basket import pack_items
+from node.bridge.lines.errors import BadLinesFile, NotForThisKey
 from node.bridge.lines.files import ShownItem
 from node.bridge.lines.keys import load_holder, load_public, make_key, public_file
-from node.bridge.lines.opening import SealedLines, check_on_chain, open_lines
-from node.bridge.lines.sealing import PADDED_TO, ContentKey, KeyName, key_from_copy
+from node.bridge.lines.opening import SealedLines, open_lines
+from node.bridge.lines.sealing import ContentKey, key_from_copy
 from node.cli.lines_read import view
-from node.domain.assignment import Item
 from node.domain.errors import Unusable
-from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, PaymentId, Sequence, StreamId
-from node.domain.line_items import LineItems
+from node.domain.ids import MinorUnits, PaymentId, Sequence
 from node.domain.merkle import item_leaf
-from node.explorer.answers import PaymentAnswer
 from node.iso8583.basket import write_items
-
-HOLDER = X25519PrivateKey.from_private_bytes(b"\x21" * 32)
-READER = HOLDER.public_key().public_bytes_raw()
-NAME = KeyName(stream=StreamId(1), merchant=MerchantId(7), day=20_000, number=2**62 + 1)
-KEY = ContentKey(name=NAME, secret=b"\x42" * 32)
-SEED = bytes(range(16))
-ITEMS = tuple(Item(product=f"P{n}", quantity=n + 1, amount=MinorUnits(100 * n)) for n in range(5))
-BASKET = LineItems(items=ITEMS, seed=SEED)
-PAYMENT = PaymentId("1-42")
-SMALL = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-products = st.text(
-    st.characters(min_codepoint=33, max_codepoint=126, blacklist_characters=",;"), min_size=1, max_size=32
+from tests.offchain.bridge_out.lines.made_lines import (
+    BASKET,
+    HOLDER,
+    ITEMS,
+    KEY,
+    NAME,
+    PAYMENT,
+    READER,
+    SEED,
+    SMALL,
+    sealed,
 )
-baskets = st.lists(
-    st.builds(
-        Item,
-        product=products,
-        quantity=st.integers(0, 2**32 - 1),
-        amount=st.integers(0, 2**48 - 1).map(MinorUnits),
-    ),
-    min_size=1,
-    max_size=12,
-).map(tuple)
-
-
-def sealed(items: tuple[Item, ...] = ITEMS, seed: bytes = SEED) -> SealedLines:
-    root = LineItems(items=items, seed=seed).root
-    packed = pack_items(seed, write_items(items))
-    return SealedLines(
-        payment=PAYMENT,
-        merchant=NAME.merchant,
-        day=NAME.day,
-        root=root,
-        sealed=KEY.seal(packed, Sequence(42), root, os.urandom(12)),
-        copy=KEY.copy_for(READER),
-    )
 
 
 def excerpt(*places: int) -> files.Excerpt:
@@ -72,91 +45,6 @@ def excerpt(*places: int) -> files.Excerpt:
             for each in places
         )
     }
-
-
-def answer(**changes: object) -> PaymentAnswer:
-    said = PaymentAnswer(
-        payment=PAYMENT,
-        outcome="final",
-        merchant=MerchantId(7),
-        terminal=0,
-        member=MemberId(1),
-        time=0,
-        lines=(),
-        items_root="0x" + BASKET.root.hex(),
-        authorisation=None,
-        block=5,
-        block_hash="",
-        block_time=0,
-        transaction="",
-        root="",
-    )
-    return replace(said, **changes)  # type: ignore[arg-type]
-
-
-@SMALL
-@given(baskets, st.binary(min_size=16, max_size=16))
-def test_open_lines_gives_what_was_sealed(items: tuple[Item, ...], seed: bytes) -> None:
-    found = sealed(items, seed)
-    assert open_lines(found, HOLDER, {}) == LineItems(items=items, seed=seed)
-    assert files.lines_from(json.loads(json.dumps(files.lines_document(found)))) == found
-    assert (len(found.sealed) - 21 - 16) % PADDED_TO == 0
-
-
-@SMALL
-@given(data=st.data())
-def test_open_lines_refuses_any_altered_byte(data: st.DataObject) -> None:
-    found = sealed()
-    which = data.draw(st.sampled_from(["sealed", "copy", "root"]))
-    value = bytearray(getattr(found, which))
-    value[data.draw(st.integers(0, len(value) - 1))] ^= data.draw(st.integers(1, 255))
-    with pytest.raises((LinesAltered, NotForThisKey)):
-        open_lines(replace(found, **{which: bytes(value)}), HOLDER, {})  # type: ignore[arg-type]
-
-
-@SMALL
-@given(data=st.data())
-def test_open_lines_refuses_bytes_cut_off_or_added(data: st.DataObject) -> None:
-    found = sealed()
-    which = data.draw(st.sampled_from(["sealed", "copy", "root"]))
-    value = getattr(found, which)
-    other = value[: data.draw(st.integers(0, len(value) - 1))] if data.draw(st.booleans()) else value + b"\0"
-    with pytest.raises((LinesAltered, NotForThisKey)):
-        open_lines(replace(found, **{which: other}), HOLDER, {})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"payment": PaymentId("1-43")}, {"payment": PaymentId("2-42")}, {"merchant": MerchantId(8)}, {"day": 20_001}],
-)
-def test_open_lines_refuses_lines_of_another_payment_merchant_or_day(changes: dict[str, object]) -> None:
-    with pytest.raises((LinesAltered, NotForThisKey)):
-        open_lines(replace(sealed(), **changes), HOLDER, {})  # type: ignore[arg-type]
-    # whoever has the key itself is not deceived either
-    with pytest.raises(LinesAltered):
-        open_lines(replace(sealed(), **changes), HOLDER, {NAME.number: KEY})  # type: ignore[arg-type]
-
-
-def test_open_lines_refuses_items_that_are_not_the_roots() -> None:
-    """Whoever has the content key, another reader for instance, cannot seal other items under the root."""
-    forged = pack_items(SEED, write_items(ITEMS[:4]))
-    for packed in (forged, b"", b"\x07" + forged[1:], forged[:17], forged + b"x"):
-        found = replace(sealed(), sealed=KEY.seal(packed, Sequence(42), BASKET.root, os.urandom(12)))
-        with pytest.raises(LinesAltered):
-            open_lines(found, HOLDER, {})
-
-
-def test_check_on_chain_refuses_another_root_merchant_or_outcome() -> None:
-    check_on_chain(PAYMENT, 7, BASKET.root, answer())
-    for changes in (
-        {"items_root": None},
-        {"items_root": "0x" + "00" * 32},
-        {"merchant": MerchantId(8)},
-        {"outcome": "skipped: the member was frozen"},
-        {"payment": PaymentId("1-43")},
-    ):
-        with pytest.raises(NotOnTheChain):
-            check_on_chain(PAYMENT, 7, BASKET.root, answer(**changes))
 
 
 @SMALL
@@ -295,11 +183,3 @@ def test_key_files_are_private_and_checked(tmp_path: Path) -> None:
         assert secret[2:] not in str(refused.value)
     with pytest.raises(Unusable, match="no key file"):
         load_public(tmp_path / "missing")
-
-
-def test_unpack_items_undoes_pack_items() -> None:
-    assert unpack_items(pack_items(SEED, write_items(ITEMS))) == BASKET and pack_items(SEED, "") == b""
-    assert BASKET.root == LineItems(items=ITEMS, seed=SEED).root != Hash32(bytes(32))
-    for wrong in (b"", b"\x02" + SEED, b"\x03" + SEED + b"p,,1;"):
-        with pytest.raises(ValueError, match="line items"):
-            unpack_items(wrong)

@@ -1,0 +1,1 @@
+"""The explorer's HTTP server: one process, whose memory and time strangers cannot use up."""

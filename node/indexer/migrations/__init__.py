@@ -1,0 +1,1 @@
+"""The steps of the index's schema, by alembic."""

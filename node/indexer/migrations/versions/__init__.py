@@ -1,0 +1,1 @@
+"""Each step up, and down again."""
