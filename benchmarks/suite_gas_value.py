@@ -72,6 +72,7 @@ class Measure:
         gas["lock_card"] = self.operate(self.cards, "hold", 1)
         self.operate(self.cards, "issueCards", 0, 1, [2])
         gas["replace_card"] = self.operate(self.cards, "replace", 1, 2)
+        self.operate(self.value, "setCounterLimit", 10**9)
         gas["close_card"] = self.operate(self.value, "closeCardAt", 2, self.shop, REASON)
         gas["review_tier"] = self.operate(self.cards, "review", OTHER)
         gas["buy_points_ahead"] = self.operate(self.sale, "buyAhead", self.shop, 1_000, 0, True, sender=merchant)

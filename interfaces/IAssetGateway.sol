@@ -165,7 +165,8 @@ interface IAssetGateway {
     /// @notice Locks today's rate for a payment; the payer, or whoever brings its signature (RateLock) until `deadline`.
     /// The payer has approved the gateway for the asset.
     function lockRate(Terms calldata terms, uint256 deadline, bytes calldata signature) external returns (Sale memory);
-    /// @notice Pays at a locked rate; the payer, or whoever brings its signature (LockedPayment).
+    /// @notice Pays at a locked rate; the payer, or whoever brings its signature (LockedPayment). In a pause, too: it was
+    /// agreed on before, and the payer would lose its deposit.
     function payLocked(Sale calldata sale, uint256 deadline, bytes calldata signature) external;
     /// @notice Pays at the current rate; the payer, or whoever brings its signature (Payment).
     function pay(Terms calldata terms, uint256 deadline, bytes calldata signature) external returns (Sale memory);

@@ -97,7 +97,7 @@ interface ILedgerDoors {
     error ActRunning();
     /// @notice Only the ledger may call this of itself.
     error NotItself(address sender);
-    /// @notice A member is not merged into itself, nor while it owes a merchant that is not named.
+    /// @notice A member is not merged into itself, nor while it owes a merchant that is not named, nor when it is another.
     error CannotMerge(uint64 from, uint64 into);
     /// @notice Act kinds are 1 to 255.
     error BadActKind(uint8 kind);
@@ -138,7 +138,8 @@ interface ILedgerDoors {
     function drawOn(uint32 merchant, uint64 amount, address to) external;
     /// @notice Moves all that a member has, and what it is owed by and owes to these merchants, to another member, and
     /// freezes it. What comes to the old number later (cash, coins, points, refunds of its payments) is the other's; debits
-    /// of it are refused. May be repeated. Refused while it owes points to a merchant that is not named. Door 64.
+    /// of it are refused. May be repeated. Refused while it owes points to a merchant that is not named, and when one of
+    /// the two is a third member by now. Door 64.
     function mergeMembers(uint64 from, uint64 into, uint32[] calldata merchants) external;
     /// @notice Takes back the points of a part of a line and makes the part unrefundable; no money moves. Door 128.
     function settleLine(ProvenLeaf calldata leaf, uint48 amount) external returns (uint64 clawedBack, uint64 arrears);

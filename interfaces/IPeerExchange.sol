@@ -8,6 +8,9 @@ pragma solidity 0.8.30;
 /// Trust: the operator lists plain tokens only; what comes in is measured, and a token that takes a fee is refused.
 /// Coins keep their age: those in an offer age and expire as they would have with their maker, and a taker gets them as
 /// old as they are (those that expire first go first), so it says how many must be of this epoch.
+/// An offer of a member's coins is void once its maker is not the member's key any more (changed, taken away, or the member
+/// was merged): nobody takes it, and anybody gives the coins back to the member. While the member is locked or frozen
+/// nobody takes it either.
 /// Rounding: what a taker pays for a part is rounded up, the fee is rounded down.
 /// Pull-payment: what cannot be sent to its receiver waits for it (`claim`), so nobody blocks a trade or a cancellation.
 interface IPeerExchange {
@@ -58,6 +61,10 @@ interface IPeerExchange {
     error OfferExpired(uint64 id, uint32 expiry);
     /// @notice The offer is for another account.
     error NotCounterparty(uint64 id, address taker);
+    /// @notice The member has another key than when it made the offer, or was merged; the coins can be given back.
+    error OfferVoid(uint64 id, uint64 member);
+    /// @notice The member whose coins these are is locked or frozen.
+    error MemberLocked(uint64 id, uint64 member);
     /// @notice Only who made the offer cancels it before it ends.
     error NotMaker(uint64 id, address sender);
     /// @notice More than is left, or nothing.
@@ -109,7 +116,7 @@ interface IPeerExchange {
         uint256 deadline,
         bytes calldata signature
     ) external returns (uint256 paid);
-    /// @notice Gives back what is left: its maker at any time, anybody once it has expired.
+    /// @notice Gives back what is left: its maker at any time, anybody once it has expired or is void.
     function cancel(Offer calldata offer) external;
     /// @notice The same by a member's signature (CancelOffer).
     function cancelForMember(Offer calldata offer, uint256 deadline, bytes calldata signature) external;

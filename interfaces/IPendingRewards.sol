@@ -55,7 +55,8 @@ interface IPendingRewards is ILineClaims {
     function end(uint32 merchant, uint16 untilDay) external;
     /// @notice Adds to a budget. The merchant's offers group.
     function raiseBudget(uint32 merchant, uint16 version, uint56 units) external;
-    /// @notice Gives or takes back what these lines of one merchant are due by its terms of their day. Anybody.
+    /// @notice Gives or takes back what these lines of one merchant are due by its terms of their day. Anybody. In a
+    /// pause it takes back, and gives nothing.
     /// @return given Units in all
     /// @return unwound Units that lines no longer give
     function claim(uint32 merchant, uint16 version, ILedgerDoors.ProvenLeaf[] calldata leaves)

@@ -5,6 +5,7 @@ pragma solidity 0.8.30;
 /// @notice Reporters tell the price of one whole unit of an asset, in millionths of a minor unit of the network's
 /// currency (one bitcoin at 65,000.00 is 6,500,000 * 10^6). The median of the fresh reports is accepted while enough
 /// reporters agree that it has not jumped.
+/// A reporter reports itself: through the network's AccessManager (`execute`) it would have a second voice.
 /// @dev Trust: of n reporters more than half must lie the same way to move the median at will, and even they move it by
 /// the bound at most from the anchor, the price that stood when its period (`maxAge`) began. What moves further halts
 /// the feed until the operator has looked. Rounding: the mean of the middle two of an even number is rounded down.
@@ -60,6 +61,8 @@ interface IPriceOracle {
     error FeedIsHalted(address asset);
     /// @notice The median of the fresh reports is beyond the bound from the anchor that the operator named.
     error MovedTooFar(address asset, uint64 anchor, uint64 median);
+    /// @notice Through the network's AccessManager nobody can tell who reports; call directly.
+    error NotInPerson(address manager);
     /// @notice A reset says why.
     error NoReason();
 

@@ -9,7 +9,9 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// cash waits here until the buyer confirms that the goods were handed over, or the dispute window has passed; then the
 /// points that the item earned are taken back from the seller, the item's amount becomes unrefundable, the seller is
 /// paid, and the token is the buyer's. An item is sold once. A seller that has no key any more is paid into its stored
-/// value, so that a sale never waits for a key, and nobody who gets that key takes the money with it alone.
+/// value, so that a sale never waits for a key, and nobody who gets that key takes the money with it alone. An offer is as
+/// good as the key that made it: once the member has another, or was merged, nobody buys by it, and who the member is now
+/// withdraws it or gives the money back. The lines of a merged member are the survivor's to offer.
 /// @dev Nothing is settled before hand-over: a sale that fails leaves points and refund as they were.
 /// Trust: a refund on chain names a line and an amount, not an item. An item can be offered while at least its amount is
 /// left of the line; a merchant that took goods back marks the item (`markReturned`). The seller says which line of the
@@ -72,6 +74,10 @@ interface IReceiptMarket {
     error ItemNotProven(bytes32 item, bytes32 itemsRoot);
     /// @notice A product code has 1 to 32 characters.
     error BadItem(uint256 length);
+    /// @notice The member has another key than when it offered, or was merged: the offer is to be withdrawn, and made anew.
+    error SellerChanged(uint256 token, uint64 member);
+    /// @notice The seller is locked or frozen, so nothing is offered or bought of it.
+    error MemberLocked(uint64 member);
     /// @notice The line is another member's.
     error NotOfMember(bytes32 leaf, uint64 member);
     /// @notice The goods went back to the merchant.

@@ -101,7 +101,8 @@ interface IReferrals is ILineClaims, IMemberSigned {
     function end(uint32 programme, uint16 untilDay) external;
     /// @notice Adds to a budget. The sponsor's offers group.
     function raiseBudget(uint32 programme, uint56 units) external;
-    /// @notice Gives referrers what these lines are due, or books what was given too much. Anybody.
+    /// @notice Gives referrers what these lines are due, or books what was given too much. Anybody. In a pause it books,
+    /// and gives nothing.
     /// @return given Units in all, set off included
     /// @return unwound Units that lines no longer give
     function claim(uint32 programme, ILedgerDoors.ProvenLeaf[] calldata leaves)

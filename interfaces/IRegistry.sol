@@ -95,6 +95,10 @@ interface IRegistry is ITwoPeople {
     error NeedsApproval();
     /// @notice The sender is not the member's key.
     error NotMemberKey(uint64 member, address account);
+    /// @notice The member was merged into another, whose key acts for both.
+    error MergedAway(uint64 member, uint64 into);
+    /// @notice The member is itself: its key stays.
+    error NotMerged(uint64 member);
 
     /// @notice Onboards a merchant with its stores and terminals. Operator only.
     /// @param admin First account of the merchant, in all of its groups
@@ -128,7 +132,8 @@ interface IRegistry is ITwoPeople {
     function resetGroups(uint32 merchant, address account, uint8 groups) external;
     /// @notice Proposes an account's groups, for a merchant that lost its owner's key. Operator only.
     function proposeGroups(uint32 merchant, address account, uint8 groups) external;
-    /// @notice Sets the groups that were proposed. Finance only, and not who proposed.
+    /// @notice Sets the groups that were proposed, if the account's are still those of then. Finance only, and not who
+    /// proposed.
     function approveGroups(uint32 merchant, address account, uint8 groups) external;
     /// @notice Enrols members. Operator only.
     function enrolMembers(uint64[] calldata members) external;
@@ -137,14 +142,18 @@ interface IRegistry is ITwoPeople {
     /// @notice Sets the tier of members, 0 to 15. Operator only.
     function setTier(uint64[] calldata members, uint8 tier) external;
     /// @notice Registers the first key by which a member signs terms of its own, while its account in the ledger holds
-    /// nothing; or, with 0, takes its key away. Operator only.
+    /// nothing; or, with 0, takes its key away. A member that ever had a key gets another by two people only, since what
+    /// it has may lie in other contracts (offers, certificates, coupons). Operator only.
     function setMemberKey(uint64 member, address key) external;
     /// @notice Changes the member's key. By that key only.
     function changeMemberKey(uint64 member, address key) external;
     /// @notice Proposes a key for a member that lost its own, or has something already. Operator only.
     function proposeMemberKey(uint64 member, address key) external;
-    /// @notice Registers the key that was proposed. Finance only, and not who proposed.
+    /// @notice Registers the key that was proposed, if the member's is still that of then: a member that found its key and
+    /// changed it has made the proposal void. Finance only, and not who proposed.
     function approveMemberKey(uint64 member, address key) external;
+    /// @notice Takes the key of a member that was merged into another. Anybody; each merge does it.
+    function dropKey(uint64 member) external;
 
     /// @notice The ledger that this registry writes into.
     function ledger() external view returns (address);

@@ -140,6 +140,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     error BadFlags(uint256 flags);
     /// @notice Tiers are 0 to 15.
     error BadTier(uint8 tier);
+    /// @notice The member was merged into another, and stays frozen for good.
+    error MergedAway(uint64 member, uint64 into);
     /// @notice Nothing to do for an amount of 0.
     error ZeroAmount();
     /// @notice More money or points than the words can hold.
@@ -175,7 +177,8 @@ interface IRewardToken is IERC20Metadata, IPaymentProcessor, ILedgerDoors {
     function setMerchant(uint32 merchant, uint8 flags) external;
     /// @notice Registers members; those that are registered stay as they are.
     function enrol(uint64[] calldata members) external;
-    /// @notice Locks (2) and freezes (4) a member, or lifts it: exactly these bits are set.
+    /// @notice Locks (2) and freezes (4) a member, or lifts it: exactly these bits are set. Not of a member that was
+    /// merged: what comes to its number goes to the other one because it is frozen.
     function setMemberFlags(uint64 member, uint16 flags) external;
     /// @notice Sets the tier of members, 0 to 15.
     function setTier(uint64[] calldata members, uint8 tier) external;

@@ -29,6 +29,13 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
         uint24 terminalMark;
     }
 
+    /// @notice What the operator may pay out without members' keys: money a day, and what was used on `day`.
+    struct CounterLimit {
+        uint64 perDay;
+        uint64 used;
+        uint16 day;
+    }
+
     /// @notice A member's stored value was recharged at a merchant (0: by finance). `repaid` of the amount went to what
     /// the member owed the merchant, `base` of it is net new value.
     event ValueRecharged(
@@ -51,6 +58,9 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
     event CardPaidOut(
         uint64 indexed card, uint64 indexed member, address indexed to, uint32 counter, uint64 amount, bytes32 consent
     );
+    /// @notice Finance set what the operator may pay out a day without members' keys.
+    event CounterLimitSet(uint64 perDay);
+
     /// @notice The merchant's payable and deposit together, less what it owes the guarantee fund, hold less.
     error MerchantShort(uint32 merchant, uint256 held, uint256 amount);
     /// @notice The member's last recharge was not at this merchant, was undone, or something came after it.
@@ -67,6 +77,8 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
     error BadPayout(address to, uint32 counter);
     /// @notice Without the member's key, its consent is hashed.
     error NoConsent();
+    /// @notice More than the operator may pay out today without members' keys.
+    error CounterLimitUsedUp(uint256 left, uint256 amount);
     /// @notice The member owes a merchant (on merging: one that is not named).
     error OwesValue(uint64 member, uint256 amount);
     /// @notice Only the contract itself may call this.
@@ -96,8 +108,11 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
     /// `CloseCard(uint64 card,address to,uint32 counter,uint256 nonce,uint256 deadline)`.
     /// @param counter The merchant whose counter hands out the money, 0 if it goes to an address
     function closeCard(uint64 card, address to, uint32 counter, uint256 deadline, bytes calldata signature) external;
-    /// @notice The same by the operator with the hash of the member's consent, to a merchant's counter only.
+    /// @notice The same by the operator with the hash of the member's consent, to a merchant's counter only, within the
+    /// limit a day that finance sets: of one person it takes no more from members than that.
     function closeCardAt(uint64 card, uint32 counter, bytes32 consent) external;
+    /// @notice Sets what may be paid out a day by closeCardAt; what was used today still counts for today. Finance only.
+    function setCounterLimit(uint64 perDay) external;
     /// @notice Counts value that a correction gave (positive) or took. For the contract that corrects.
     function noteNet(uint64 member, int64 change) external;
     /// @notice Adds up what two members paid in. For the contract that merges members, before the ledger does.
@@ -107,6 +122,8 @@ interface IStoredValue is IActTarget, ILimits, IMemberSigned {
     function lastRechargeOf(uint64 member) external view returns (LastRecharge memory);
     /// @notice What a member owes a merchant for recharges that were undone; merchant 0: all merchants.
     function valueArrears(uint32 merchant, uint64 member) external view returns (uint64);
+    /// @notice What the operator may still pay out today without members' keys.
+    function counterLeft() external view returns (uint256);
     /// @notice What is in the starting fund.
     function startingFund() external view returns (uint64);
     /// @notice Whether a member had the starting value of a kind.

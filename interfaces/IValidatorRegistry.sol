@@ -91,8 +91,8 @@ interface IValidatorRegistry {
     event Rejected(uint256 indexed id);
     /// @notice A validator says that this consensus address signed two blocks at `height` (kind as in CometBFT's ABCI).
     event EvidenceReported(bytes20 indexed culprit, address indexed reporter, uint64 height, uint8 kind);
-    /// @notice More than a third of the power said so, the last of it this: the key never validates again, and `account`, if it still
-    /// validated with it, is no validator any more.
+    /// @notice More than two thirds of the power said so, the last of it this: the key never validates again, and `account`,
+    /// if it still validated with it, is no validator any more.
     event EvidenceAccepted(bytes20 indexed culprit, address indexed account, uint64 height, uint8 kind, bool removed);
 
     /// @notice Only a validator does this.
@@ -136,7 +136,9 @@ interface IValidatorRegistry {
     /// @notice The caller validates no more.
     function leave() external;
     /// @notice Says that a consensus address (the first 20 bytes of the key's SHA-256) signed two blocks at `height`.
-    /// Said again, of this height or another, it does nothing: whoever signs twice at all is removed.
+    /// Said again, of this height or another, it does nothing: whoever signs twice at all is removed, as soon as more than
+    /// two thirds of the power have said so, its own included if its node says so too. CometBFT shows all validators the
+    /// same evidence, and the contract cannot check it.
     function reportEvidence(bytes20 culprit, uint64 height, uint8 kind) external;
 
     /// @notice All validators; at most 64.

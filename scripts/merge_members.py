@@ -9,8 +9,9 @@
 
       KEY_FROM, KEY_INTO  the key files of the two members
 
-The operator proposes, another account of finance approves (proposals). Members with keys
-merge by their signatures instead, which the operator sends.
+The operator proposes, another account of finance approves (proposals). INTO's key, as the table
+shows it, will act for both; the proposal is void when it changes. Members with keys merge by their
+signatures instead, which the operator sends.
 """
 
 from typing import Final
@@ -81,9 +82,11 @@ def _two(session: Session, source: str, into: str) -> tuple[int, int]:
 
 
 def _show(session: Session, title: str, *members: int) -> None:
-    accounts = [(member, session["RewardToken"].account(member)) for member in members]
-    rows = [
-        (str(member), money(account[0]), coins(account[1] + account[2]), "frozen" if account[6] & 4 else "")
-        for member, account in accounts
-    ]
-    show(title, ("member", "stored value", "coins", "state"), rows)
+    ledger, registry = session["RewardToken"], session["Registry"]
+    rows = []
+    for member in members:
+        account, key = ledger.account(member), str(registry.memberKey(member))
+        named = key if int(key, 16) else "none"
+        state = "frozen" if account[6] & 4 else ""
+        rows.append((str(member), money(account[0]), coins(account[1] + account[2]), named, state))
+    show(title, ("member", "stored value", "coins", "key", "state"), rows)

@@ -14,11 +14,12 @@
     brownie run set_limits show WHAT MERCHANT [SCOPE] [NUMBER] --network FOLDER
     brownie run set_limits credit MERCHANT LIMIT DAYS [COVER] --network FOLDER             points on credit, due in DAYS
     brownie run set_limits correct WHICH PERDAY [MERCHANT] --network FOLDER
+    brownie run set_limits counters PERDAY --network FOLDER    pay-outs of closed cards without their members' keys
 
       COVER   share of what is owed that must lie in the merchant's deposit: 50% (0% = none)
       WHICH   grant, clawback (coins, with a merchant), give, take (money): corrections by hand a day; finance does this
 
-The operator does all but the last.
+The operator does all but the last two, which are finance's.
 """
 
 from typing import Any, Final
@@ -112,6 +113,17 @@ def correct(which: str, per_day: str, merchant: str = "0") -> None:
     left = int(session["Corrections"].leftToday(shop, KINDS[which]))
     said = coins if of_merchant else money
     table(f"Corrections by hand: {which}", ("", "now"), [("a day", said(amount)), ("left today", said(left))])
+
+
+@told
+def counters(per_day: str) -> None:
+    """Sets how much the operator may pay out a day without members' keys and prints it."""
+    session = open_session()
+    amount = 0 if per_day == "0" else read_money(per_day)
+    value = session["StoredValue"]
+    _do(session, "set the limit", value.setCounterLimit, (amount,))
+    rows = [("a day", money(amount)), ("left today", money(int(value.counterLeft())))]
+    table("Paid out without members' keys", ("", "now"), rows)
 
 
 def _set(what: str, merchant: str, left: str, per_day: str, scope: str, number: str) -> None:

@@ -11,6 +11,7 @@ import {
     EPOCH_PLACE,
     FLAG_FROZEN,
     FLAG_LOCKED,
+    MEMBER,
     NONCE,
     PREVIOUS_FIELD,
     load,
@@ -133,8 +134,11 @@ abstract contract Coin is LedgerBase, ERC20Permit, IERC3009 {
             store(slot, word - moved);
             slot = ACCOUNT | taker;
             word = load(slot);
-            // a new holder has nothing that could have expired
-            if ((word ^ now_) & EPOCH_FIELD != 0) word = word == 0 ? now_ : _touch(slot);
+            if ((word ^ now_) & (EPOCH_FIELD | FLAG_FROZEN) != 0) {
+                // a new holder has nothing that could have expired
+                if (word == 0) word = now_;
+                else (taker, slot, word) = _reached(slot);
+            }
             store(slot, word + moved);
         }
         bytes32 topic = IERC20.Transfer.selector;
@@ -146,7 +150,7 @@ abstract contract Coin is LedgerBase, ERC20Permit, IERC3009 {
 
     /// @dev The same with coins of both epochs: those of the previous one go first, and arrive as such.
     function _moveAged(uint256 giver, uint256 taker, uint256 value) private {
-        (address from, address to) = (address(uint160(giver)), address(uint160(taker)));
+        address from = address(uint160(giver));
         uint256 slot = ACCOUNT | giver;
         uint256 word = _touch(slot);
         if (word & (FLAG_LOCKED | FLAG_FROZEN) != 0) revert IRewardToken.AccountLocked(from);
@@ -154,9 +158,15 @@ abstract contract Coin is LedgerBase, ERC20Permit, IERC3009 {
         uint256 old = word.previous();
         uint256 moved = value < old ? Words.coins(0, value) : Words.coins(value - old, old);
         store(slot, word - moved);
-        slot = ACCOUNT | taker;
-        store(slot, _touch(slot) + moved);
-        emit Transfer(from, to, value);
+        (taker, slot, word) = _reached(ACCOUNT | taker);
+        store(slot, word + moved);
+        emit Transfer(from, address(uint160(taker)), value);
+    }
+
+    /// @dev Who gets what is sent to an account, with its word, touched: of a merged member it is the survivor.
+    function _reached(uint256 slot) private returns (uint256 taker, uint256, uint256) {
+        if (slot >> 64 == MEMBER >> 64) slot = MEMBER | _survivor(uint64(slot));
+        return (uint160(slot), slot, _touch(slot));
     }
 
     /// @dev Where the ledger's words lie, which saves a hash.

@@ -13,8 +13,9 @@ import {OWNER} from "../libraries/Groups.sol";
 abstract contract Mandates is AccessManaged, TwoPeople, IRegistry {
     /// @inheritdoc IRegistry
     address public immutable ledger;
-    /// @inheritdoc IRegistry
-    mapping(uint64 member => address) public memberKey;
+    /// @dev Instead of a key that was taken away: the next one is not the first. No account has this address.
+    address private constant TAKEN_AWAY = address(1);
+    mapping(uint64 member => address) private _keys;
     mapping(uint32 merchantId => mapping(address account => uint8)) private _groups;
     mapping(bytes32 change => Proposal) private _proposals;
 
@@ -61,7 +62,7 @@ abstract contract Mandates is AccessManaged, TwoPeople, IRegistry {
 
     /// @inheritdoc IRegistry
     function changeMemberKey(uint64 member, address key) external {
-        if (memberKey[member] != msg.sender) revert NotMemberKey(member, msg.sender);
+        if (memberKey(member) != msg.sender) revert NotMemberKey(member, msg.sender);
         _setMemberKey(member, key);
     }
 
@@ -76,7 +77,19 @@ abstract contract Mandates is AccessManaged, TwoPeople, IRegistry {
         _setMemberKey(member, key);
     }
 
+    /// @inheritdoc IRegistry
+    function dropKey(uint64 member) external {
+        if (IRewardToken(ledger).survivorOf(member) == member) revert NotMerged(member);
+        if (memberKey(member) != address(0)) _setMemberKey(member, address(0));
+    }
+
     // --- views ----------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IRegistry
+    function memberKey(uint64 member) public view returns (address key) {
+        key = _keys[member];
+        if (key == TAKEN_AWAY) key = address(0);
+    }
 
     /// @inheritdoc IRegistry
     function groupsOf(uint32 merchantId, address account) external view returns (uint8) {
@@ -98,7 +111,11 @@ abstract contract Mandates is AccessManaged, TwoPeople, IRegistry {
     }
 
     function _setMemberKey(uint64 member, address key) private {
-        memberKey[member] = key;
+        if (key != address(0)) {
+            uint64 into = IRewardToken(ledger).survivorOf(member);
+            if (into != member) revert MergedAway(member, into);
+        }
+        _keys[member] = key == address(0) ? TAKEN_AWAY : key;
         emit MemberKeySet(member, key);
     }
 
@@ -115,16 +132,18 @@ abstract contract Mandates is AccessManaged, TwoPeople, IRegistry {
     }
 
     function _mayHaveFirstKey(uint64 member) private view returns (bool) {
-        if (memberKey[member] != address(0)) return false;
+        if (_keys[member] != address(0)) return false;
         IRewardToken.Account memory its = IRewardToken(ledger).account(member);
         return its.value == 0 && its.current == 0 && its.previous == 0;
     }
 
-    function _groupsChange(uint32 merchantId, address account, uint8 groups) private pure returns (bytes32) {
-        return keccak256(abi.encode(IRegistry.approveGroups.selector, merchantId, account, groups));
+    /// @dev A change is from what is there to something else: when that changes meanwhile, nothing was proposed.
+    function _groupsChange(uint32 merchantId, address account, uint8 groups) private view returns (bytes32) {
+        uint8 from = _groups[merchantId][account];
+        return keccak256(abi.encode(IRegistry.approveGroups.selector, merchantId, account, from, groups));
     }
 
-    function _keyChange(uint64 member, address key) private pure returns (bytes32) {
-        return keccak256(abi.encode(IRegistry.approveMemberKey.selector, member, key));
+    function _keyChange(uint64 member, address key) private view returns (bytes32) {
+        return keccak256(abi.encode(IRegistry.approveMemberKey.selector, member, _keys[member], key));
     }
 }

@@ -65,8 +65,9 @@ contract ValidatorRegistry is ValidatorRoll {
         if (isBanned[culprit] || hasReported[culprit][msg.sender]) return;
         hasReported[culprit][msg.sender] = true;
         emit EvidenceReported(culprit, msg.sender, height, kind);
-        // more than a third: at least one of them is honest, as long as the chain is
-        if (_reporting(culprit) * 3 > totalPower()) _accept(culprit, owner, height, kind);
+        // nothing is proved here, so as much is needed as for a vote: with less, those who can only stop the chain would
+        // accuse the others one by one until it is theirs
+        if (_reporting(culprit) * 3 > totalPower() * 2) _accept(culprit, owner, height, kind);
     }
 
     /// @inheritdoc IValidatorRegistry

@@ -82,6 +82,8 @@ contract GiftCertificates is Certificates {
         uint64 from = _heldByMember(id).member;
         bytes32 signed = keccak256(abi.encode(GIVE, from, id, to, code, nonceOf[from], deadline));
         _requireMember(from, signed, deadline, signature);
+        // given to a code it would be spent by that
+        if (_isLocked(from)) revert MemberLocked(from);
         _setHolder(id, to, code);
         emit CertificateGiven(id, from, to, code);
     }

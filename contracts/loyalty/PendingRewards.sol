@@ -56,7 +56,6 @@ contract PendingRewards is LineClaims, IPendingRewards {
     /// @inheritdoc IPendingRewards
     function claim(uint32 merchant, uint16 version, ILedgerDoors.ProvenLeaf[] calldata leaves)
         external
-        whenRunning
         returns (uint256 given, uint256 unwound)
     {
         Terms memory terms = _terms[merchant][version];
@@ -88,6 +87,7 @@ contract PendingRewards is LineClaims, IPendingRewards {
     /// @dev As far as budget and prepaid points reach; a frozen member's wait.
     function _give(Receipts.Line memory line, uint16 version, uint56 due, Given memory before)
         private
+        whenRunning
         returns (uint56 units)
     {
         if (_flagsOf(line.member) & FROZEN != 0) return 0;

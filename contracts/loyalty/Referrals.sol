@@ -83,7 +83,6 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     /// @inheritdoc IReferrals
     function claim(uint32 id, ILedgerDoors.ProvenLeaf[] calldata leaves)
         external
-        whenRunning
         returns (uint256 given, uint256 unwound)
     {
         Programme memory it = _programmes[id];
@@ -161,7 +160,11 @@ contract Referrals is LineClaims, MemberSigned, IReferrals {
     }
 
     /// @dev As far as the caps, the referrer's debt, the budget and the sponsor's points reach.
-    function _give(uint32 id, Receipts.Line memory line, uint64 referrer, uint56 due) private returns (uint56 units) {
+    function _give(uint32 id, Receipts.Line memory line, uint64 referrer, uint56 due)
+        private
+        whenRunning
+        returns (uint56 units)
+    {
         if (_flagsOf(referrer) & FROZEN != 0) return 0;
         Programme storage it = _programmes[id];
         Earnings memory has = _earnings[id][referrer];

@@ -83,11 +83,7 @@ contract AssetGateway is GatewayVault, EIP712 {
     }
 
     /// @inheritdoc IAssetGateway
-    function payLocked(Sale calldata sale, uint256 deadline, bytes calldata signature)
-        external
-        nonReentrant
-        whenRunning
-    {
+    function payLocked(Sale calldata sale, uint256 deadline, bytes calldata signature) external nonReentrant {
         bytes32 hash = _requireStatus(sale, LOCKED);
         _requireSigned(sale.payer, keccak256(abi.encode(LOCKED_PAYMENT, hash, deadline)), deadline, signature);
         uint256 until = sale.time + _lockTime;

@@ -138,11 +138,11 @@ abstract contract OfferBook is CoinHolder, AssetCustody, ICashHolder, IAssetHold
                 _coinFees = _coinFees.rolled(coins.epoch).plus(kept);
                 _oweCoins(kept);
             }
-            _sendCoins(_receiverOf(offer), rest);
+            _sendCoins(offer.maker, rest);
         } else {
             _pullExactly(offer.buy, from, paid);
             if (fee != 0) _tokenFees[offer.buy] += fee;
-            _sendOrKeep(offer.buy, _receiverOf(offer), paid - fee);
+            _sendOrKeep(offer.buy, offer.maker, paid - fee);
         }
     }
 
@@ -170,11 +170,9 @@ abstract contract OfferBook is CoinHolder, AssetCustody, ICashHolder, IAssetHold
         if (coins.total() != 0) ILedgerDoors(address(ledger)).moveCoins(to, coins.current, coins.previous);
     }
 
-    /// @dev A member's key may have changed since the offer was made.
-    function _receiverOf(Offer calldata offer) internal view returns (address) {
-        if (offer.member == 0) return offer.maker;
-        address key = registry.memberKey(offer.member);
-        return key == address(0) ? offer.maker : key;
+    /// @dev An offer of a member's coins is good as long as the key that made it is the member's.
+    function _isOfItsKey(Offer calldata offer) internal view returns (bool) {
+        return offer.member == 0 || registry.memberKey(offer.member) == offer.maker;
     }
 
     function _onUnsent(address token, address owner, uint256 amount) internal override {

@@ -14,6 +14,7 @@ import {OfferBook} from "./OfferBook.sol";
 contract PeerExchange is OfferBook, MemberSigned, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
+    uint16 private constant LOCKED_OR_FROZEN = 6;
     bytes32 private constant MAKE_OFFER = keccak256(
         "MakeOffer(uint64 member,address buy,uint128 sellAmount,uint128 buyAmount,uint32 expiry,address counterparty,uint256 nonce,uint256 deadline)"
     );
@@ -122,7 +123,8 @@ contract PeerExchange is OfferBook, MemberSigned, ReentrancyGuardTransient {
 
     /// @inheritdoc IPeerExchange
     function cancel(Offer calldata offer) external nonReentrant {
-        if (block.timestamp < offer.expiry && msg.sender != _receiverOf(offer)) revert NotMaker(offer.id, msg.sender);
+        bool open = block.timestamp >= offer.expiry || !_isOfItsKey(offer);
+        if (!open && msg.sender != offer.maker) revert NotMaker(offer.id, msg.sender);
         _cancel(offer);
     }
 
@@ -179,6 +181,7 @@ contract PeerExchange is OfferBook, MemberSigned, ReentrancyGuardTransient {
     ) private returns (uint256 paid) {
         if (block.timestamp >= offer.expiry) revert OfferExpired(offer.id, offer.expiry);
         if (offer.counterparty != address(0) && offer.counterparty != taker) revert NotCounterparty(offer.id, taker);
+        _requireStanding(offer);
         _requireListed(offer.sell);
         _requireListed(offer.buy);
         if (receiver == address(0) || receiver == address(this)) revert BadReceiver(receiver);
@@ -203,6 +206,13 @@ contract PeerExchange is OfferBook, MemberSigned, ReentrancyGuardTransient {
         emit OfferCancelled(offer.id, offer.sell == _coin ? coins.total() : tokens);
         if (offer.sell != _coin) _sendOrKeep(offer.sell, offer.maker, tokens);
         else _sendCoins(offer.member == 0 ? offer.maker : ledger.memberAccount(offer.member), coins);
+    }
+
+    /// @dev What a member may not do with its coins now, its offers do not do for it.
+    function _requireStanding(Offer calldata offer) private view {
+        if (offer.member == 0) return;
+        if (!_isOfItsKey(offer)) revert OfferVoid(offer.id, offer.member);
+        if (ledger.account(offer.member).flags & LOCKED_OR_FROZEN != 0) revert MemberLocked(offer.id, offer.member);
     }
 
     function _requireListed(address token) private view {

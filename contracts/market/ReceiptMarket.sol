@@ -18,6 +18,7 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
     uint8 private constant PAID = 2;
     uint8 private constant DISPUTED = 3;
     uint8 private constant SOLD = 4;
+    uint16 private constant LOCKED_OR_FROZEN = 6;
 
     bytes1 private constant ITEM_DOMAIN = 0x02;
     bytes32 private constant OFFER_RECEIPT = keccak256(
@@ -53,10 +54,11 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
     ) external whenRunning returns (uint256 token) {
         (Receipts.Line memory line, uint256 number) = _proven(leaf, item);
         token = number;
-        if (line.member != member) revert NotOfMember(line.leaf, member);
+        if (ledger.survivorOf(line.member) != member) revert NotOfMember(line.leaf, member);
         bytes32 signed =
             keccak256(abi.encode(OFFER_RECEIPT, member, token, line.leaf, price, until, nonceOf[member], deadline));
         _requireMember(member, signed, deadline, signature);
+        _requireFree(member);
         if (price > type(uint48).max) revert AmountTooLarge(price);
         if (price == 0 || item.amount == 0 || until <= block.timestamp) revert BadOffer(price, item.amount, until);
         if (_listings[token].status != 0) revert WrongStatus(token, _listings[token].status);
@@ -85,6 +87,8 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         if (block.timestamp >= its.until) revert OfferOver(token, its.until);
         if (its.price > mostPrice) revert PriceAbove(its.price, mostPrice);
         if (_isSeller(its)) revert OwnReceipt(token);
+        if (ownerOf(token) != registry.memberKey(its.member)) revert SellerChanged(token, its.member);
+        _requireFree(its.member);
         if (returned[token]) revert Returned(token);
         its.buyer = msg.sender;
         its.status = PAID;
@@ -167,7 +171,7 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         _transfer(ownerOf(token), its.buyer, token);
         (uint64 clawedBack, uint64 arrears) = ILedgerDoors(address(ledger)).settleLine(leaf, its.amount);
         emit ReceiptSold(token, its.member, its.buyer, its.price, clawedBack, arrears);
-        address seller = registry.memberKey(its.member);
+        address seller = _keyOf(its.member);
         if (seller != address(0)) _payCash(seller, its.price);
         else ledger.creditValue(its.member, its.price);
     }
@@ -224,9 +228,18 @@ contract ReceiptMarket is MemberSigned, ERC721, ICashHolder, IReceiptMarket {
         if (_listings[token].status != status) revert WrongStatus(token, _listings[token].status);
     }
 
-    /// @dev The member's key, which may be another than the one that offered.
     function _isSeller(Listing storage its) private view returns (bool) {
-        return msg.sender == registry.memberKey(its.member);
+        return msg.sender == _keyOf(its.member);
+    }
+
+    /// @dev A sale takes points back: it is a debit, and a locked or frozen member has none.
+    function _requireFree(uint64 member) private view {
+        if (ledger.account(member).flags & LOCKED_OR_FROZEN != 0) revert MemberLocked(member);
+    }
+
+    /// @dev The key of who the member is now, which may be another than the one that offered.
+    function _keyOf(uint64 member) private view returns (address) {
+        return registry.memberKey(ledger.survivorOf(member));
     }
 
     function _requireLeft(bytes32 leaf, uint256 lineAmount, uint256 amount) private view {

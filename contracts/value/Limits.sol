@@ -82,9 +82,9 @@ abstract contract Limits is SuitePart, ILimits {
         if (terminalMark != 0) _use(merchant, TERMINAL_SCOPE, uint32(terminalMark - 1), amount, day);
     }
 
-    /// @dev Gives back what was used by something that is undone, to the limits of that time.
-    function _unspend(uint32 merchant, uint64 storeMark, uint64 terminalMark, uint256 amount) internal {
-        uint16 day = ledger.currentDay();
+    /// @dev Gives back what was used on `day` by something that is undone, to the limits of that time. What was used on
+    /// a day before gives no room today.
+    function _unspend(uint32 merchant, uint64 storeMark, uint64 terminalMark, uint256 amount, uint16 day) internal {
         _giveBack(_limits[_key(merchant, MERCHANT_SCOPE, 0)], amount, day);
         if (storeMark != 0) _giveBack(_limits[_key(merchant, STORE_SCOPE, uint32(storeMark - 1))], amount, day);
         if (terminalMark != 0) {

@@ -45,14 +45,17 @@ contract MemberMerge is MemberSigned, TwoPeople, IMemberMerge {
     function proposeMerge(uint64 from, uint64 into, bytes32 consent) external restricted {
         if (consent == 0) revert NoConsent();
         uint40 expires = _untilWhen();
-        _proposals[from][into] = Proposal(msg.sender, expires, consent);
-        emit MergeProposed(from, into, consent, msg.sender, expires);
+        address key = registry.memberKey(into);
+        _proposals[from][into] = Proposal(msg.sender, expires, key, consent);
+        emit MergeProposed(from, into, consent, key, msg.sender, expires);
     }
 
     /// @inheritdoc IMemberMerge
     function approveMerge(uint64 from, uint64 into, uint32[] calldata merchants) external restricted {
         Proposal memory its = _proposals[from][into];
         _requireSecond(its.proposer, its.expires);
+        address key = registry.memberKey(into);
+        if (key != its.key) revert OtherKey(into, its.key, key);
         delete _proposals[from][into];
         _merge(from, into, merchants, its.consent);
     }
@@ -62,12 +65,14 @@ contract MemberMerge is MemberSigned, TwoPeople, IMemberMerge {
         return _proposals[from][into];
     }
 
-    /// @dev What is known of both is added up before the ledger moves it; a lock follows the cards after it.
+    /// @dev What is known of both is added up before the ledger moves it; a lock follows the cards after it, and the old
+    /// number's key is nobody's.
     function _merge(uint64 from, uint64 into, uint32[] calldata merchants, bytes32 consent) private {
         emit Merged(from, into, msg.sender, consent);
         _value.merge(from, into, merchants);
         ledger.mergeMembers(from, into, merchants);
         _cards.merge(from, into);
+        registry.dropKey(from);
     }
 
     function _terms(uint64 from, uint64 into, uint64 signer, uint256 deadline) private view returns (bytes32) {

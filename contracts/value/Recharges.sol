@@ -120,7 +120,7 @@ abstract contract Recharges is Limits, IStoredValue {
         if (amount != last.amount) revert OtherAmount(amount, last.amount);
         delete _last[member];
         if (_postedAs[member] >> VERSION_AT == limitsVersion[merchant]) {
-            _unspend(merchant, last.storeMark, last.terminalMark, amount);
+            _unspend(merchant, last.storeMark, last.terminalMark, amount, last.day);
         }
         _rebates.takeBack(member, amount, last.base, last.promiseMark);
         uint64 credited = amount - last.repaid;

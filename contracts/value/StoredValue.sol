@@ -19,6 +19,7 @@ contract StoredValue is RechargeActs, MemberSigned, ICashHolder {
     IMemberCards private immutable _cards;
     /// @inheritdoc IStoredValue
     uint64 public startingFund;
+    CounterLimit private _counters;
     /// @dev A bit for each kind whose starting value the member had
     mapping(uint64 member => uint256) private _started;
 
@@ -89,6 +90,17 @@ contract StoredValue is RechargeActs, MemberSigned, ICashHolder {
         _close(card, address(0), counter, consent);
     }
 
+    /// @inheritdoc IStoredValue
+    function setCounterLimit(uint64 perDay) external restricted {
+        _counters.perDay = perDay;
+        emit CounterLimitSet(perDay);
+    }
+
+    /// @inheritdoc IStoredValue
+    function counterLeft() external view returns (uint256) {
+        return _counterLeft(_counters, ledger.currentDay());
+    }
+
     // --- for the contracts beside -----------------------------------------------------------------------------------
 
     /// @inheritdoc IStoredValue
@@ -118,11 +130,27 @@ contract StoredValue is RechargeActs, MemberSigned, ICashHolder {
             amount = _rebates.payOut(member);
             delete _last[member];
         }
+        if (consent != 0 && amount != 0) _useCounterLimit(amount);
         emit CardPaidOut(card, member, to, counter, amount, consent);
         if (amount != 0) {
             ledger.takeValue(member, amount, counter == 0 ? to : address(this));
             if (counter != 0) ledger.creditPayable(counter, amount);
         }
         _cards.syncLock(member);
+    }
+
+    /// @dev Nobody but the operator says that the member consented: what that can move in a day is bounded.
+    function _useCounterLimit(uint64 amount) private {
+        CounterLimit memory its = _counters;
+        uint16 day = ledger.currentDay();
+        uint256 left = _counterLeft(its, day);
+        if (amount > left) revert CounterLimitUsedUp(left, amount);
+        _counters.used = (its.day == day ? its.used : 0) + amount;
+        _counters.day = day;
+    }
+
+    function _counterLeft(CounterLimit memory its, uint16 day) private pure returns (uint256) {
+        uint64 used = its.day == day ? its.used : 0;
+        return its.perDay > used ? its.perDay - used : 0;
     }
 }

@@ -1,8 +1,8 @@
 """Tells the ValidatorRegistry of validators that signed two blocks at one height.
 
 CometBFT puts the evidence into a block; FinalizeBlock hands it on here; after Commit this validator reports it from its
-own account, through the same door as any client's transaction. The contract removes the culprit when more than a third
-of the power has said so, and takes a repeated report for nothing.
+own account, through the same door as any client's transaction. The contract removes the culprit when more than two
+thirds of the power have said so, and takes a repeated report for nothing.
 
 CometBFT names each culprit once. So what is still to be reported also stands in a file, for an application that is
 started anew in between.
@@ -173,6 +173,6 @@ def _read(file: Path) -> OrderedDict[bytes, _Report]:
     except FileNotFoundError:
         return OrderedDict()
     except (OSError, ValueError, TypeError) as failure:
-        # a validator that does not run is worse than one report less: a third of the others suffices
+        # a validator that does not run is worse than one report less: the others' may suffice, and there is the vote
         log.error("evidence.lost", file=str(file), **explain(failure))
         return OrderedDict()

@@ -102,8 +102,8 @@ class MerchantAnswer:
 class EvidenceAnswer:
     """What a transaction says of a validator that signed two blocks at `height`.
 
-    `culprit` is its consensus address. `reporter` says so, None once more than a third of the power has: then its key
-    is banned, and `removed` whether it validated with that key.
+    `culprit` is its consensus address. `reporter` says so, None once more than two thirds of the power have: then its
+    key is banned, and `removed` whether it validated with that key.
     """
 
     culprit: str

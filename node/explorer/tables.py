@@ -167,7 +167,7 @@ def _told(evidence: EvidenceAnswer) -> str:
     what = f"{evidence.culprit} at height {evidence.height}"
     if evidence.reporter is not None:
         return f"{what}, says {evidence.reporter}"
-    return f"{what}, say more than a third: {'removed' if evidence.removed else 'the key is banned'}"
+    return f"{what}, say more than two thirds: {'removed' if evidence.removed else 'the key is banned'}"
 
 
 def _facts(title: str, rows: Iterable[tuple[str, str]]) -> Table:

@@ -61,6 +61,7 @@ PARTS: Final[tuple[Part, ...]] = (
             "recharge": FINANCE,
             "withdrawStartingFund": FINANCE,
             "closeCardAt": OPERATOR,
+            "setCounterLimit": FINANCE,
             "noteNet": WITHIN,
             "merge": WITHIN,
         },

@@ -194,6 +194,8 @@ class DoorsModel(Model):
             raise Refused("CannotMerge")
         self._member(source)
         self._member(into)
+        if self.survivor(source) not in (source, into) or into in self.merged:
+            raise Refused("CannotMerge")
         if 0 in merchants:
             raise Refused("UnknownMerchant")
         named = sum(self.arrears.get((merchant, source), 0) for merchant in set(merchants))

@@ -155,7 +155,8 @@ class Registry:
         if culprit in self.banned or (culprit, who) in self.reports:
             return
         self.reports.add((culprit, who))
-        if sum(each.power for each in self.validators if (culprit, each.account) in self.reports) * 3 <= self.total:
+        said = sum(each.power for each in self.validators if (culprit, each.account) in self.reports)
+        if said * 3 <= self.total * 2:
             return
         owner = self.find(self.owner[culprit])
         if owner is not None and consensus_address(owner.key) == culprit:

@@ -115,6 +115,8 @@ class Model:
 
     def set_flags(self, member: MemberId, flags: int) -> None:
         old = self._member(member)
+        if member in self.merged:
+            raise Refused("MergedAway")
         self.book.accounts[member] = replace(old, flags=old.flags & ~(LOCKED | FROZEN) | flags)
 
     def set_tier(self, member: MemberId, tier: int) -> None:
@@ -255,6 +257,7 @@ class Model:
             raise Refused("ERC20InsufficientBalance")
         left, old = self.touch(sender).without_coins(units)
         self.book.accounts[sender] = left
+        receiver = self.survivor(receiver)
         to = self.touch(receiver)
         self.book.accounts[receiver] = replace(to, current=to.current + units - old, previous=to.previous + old)
 

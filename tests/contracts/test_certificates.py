@@ -190,6 +190,8 @@ def test_redeem_is_refused_by_name_when_it_cannot_be(desk: Desk) -> None:
     assert desk.refused("redeem", anywhere, 9, 1, 0, b"", sender=key) == ("WrongMerchant", (anywhere, 9))
     desk.world.registry.send("setMemberState", ANN, True, False, sender=desk.operator)
     assert desk.refused("redeem", own, SHOP, 1, 0, b"", sender=key) == ("MemberLocked", (ANN,))
+    # nor by way of a code
+    assert desk.refused("give", own, 0, CODE.address, 0, b"", sender=key) == ("MemberLocked", (ANN,))
     desk.world.registry.send("setMemberState", ANN, False, False, sender=desk.operator)
     desk.world.ledger.send("pause", sender=desk.operator)
     assert desk.refused("redeem", own, SHOP, 1, 0, b"", sender=key)[0] == "NetworkPaused"

@@ -303,17 +303,6 @@ def test_member_pays_with_coins_of_its_account(pitch: Pitch) -> None:
     assert pitch.ledger.view("account", ANN)["current"] == COINS - 1_000_000
 
 
-def test_member_s_new_key_gets_what_its_offer_brings(pitch: Pitch) -> None:
-    words = (ANN, pitch.money, COINS, 9_000, pitch.twin.now + WEEK, NOBODY, 0, b"")
-    offer = pitch.offer(pitch.send(pitch.exchange, "makeForMember", *words, sender=pitch.ann))
-    fresh = pitch.bazaar.thief
-    pitch.twin.give_key(ANN, fresh)
-    before = pitch.held(pitch.cash, fresh)
-    pitch.take(offer, COINS)
-    assert pitch.held(pitch.cash, fresh) - before == 9_000 - 4
-    assert pitch.held(pitch.cash, pitch.ann) == 0
-
-
 # --- hostile tokens ---
 
 

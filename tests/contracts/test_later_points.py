@@ -246,6 +246,21 @@ def test_claims_are_refused_by_name_when_nothing_is_there(till: Till) -> None:
     assert till.refused(till.referrals, "claim", 1, till.words([leaf])) == "NetworkPaused"
 
 
+def test_what_lines_give_no_more_is_taken_back_in_a_pause(till: Till) -> None:
+    till.set_terms()
+    till.open()
+    (leaf,) = till.pay(external(1_000))
+    wait(till.twin, 3 * DAY)
+    till.claim(leaf)
+    till.claim_referral(leaf)
+    till.refund(leaf, 400)
+    till.ledger.send("pause", sender=till.operator)
+    till.claim(leaf)
+    till.claim_referral(leaf)
+    assert till.pending.view("givenFor", leaf.hash)["units"] == 600 * RATE // 10_000
+    assert till.referrals.view("earningsOf", 1, ANN)["debt"] == 400 * RATE // 10_000
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     amount=st.integers(1, 5_000),

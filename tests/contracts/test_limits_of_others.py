@@ -34,6 +34,7 @@ SETTERS: dict[tuple[str, str], tuple[str, Any]] = {  # contract, function: whose
     ("StoredValue", "raiseLimit"): ("operator", lambda n, _: (SHOP, 0, 0, n)),
     ("StoredValue", "removeLimit"): ("operator", lambda n, _: (SHOP, 0, 0)),
     ("StoredValue", "bindAccount"): ("operator", lambda n, me: (SHOP, me, n, True)),
+    ("StoredValue", "setCounterLimit"): ("finance", lambda n, _: (n,)),
     ("PointSale", "setLimit"): ("operator", lambda n, _: (SHOP, 0, 0, n, n)),
     ("PointSale", "raiseLimit"): ("operator", lambda n, _: (SHOP, 0, 0, n)),
     ("PointSale", "removeLimit"): ("operator", lambda n, _: (SHOP, 0, 0)),

@@ -329,9 +329,33 @@ def test_close_pays_a_merchant_s_counter_for_an_expired_card(stand: Cards) -> No
     stand.operate(stand.value, "recharge", ADA, 1_000, 0)
     stand.twin.tick(30 * 86_400)
     stand.operate(stand.cards, "expire", 4)
+    stand.operate(stand.value, "setCounterLimit", 1_000)
     stand.operate(stand.value, "closeCardAt", 4, stand.shop, b"\1" * 32)
     assert stand.twin.ledger.view("merchant", stand.shop)["payable_"] == 1_000
     assert stand.locked()
+
+
+def test_operator_alone_pays_out_no_more_than_finance_lets_it_in_a_day(stand: Cards) -> None:
+    """Else one account takes what all members paid in, to a friend's counter."""
+    for card, member in ((1, ADA), (2, BOB), (3, EVE)):
+        stand.card(card, member)
+        stand.operate(stand.value, "recharge", member, 1_000, 0)
+    operator, closing = stand.world.operator, ("closeCardAt", 1, stand.shop, b"\1" * 32)
+    assert refusal(stand.value, *closing, sender=operator) == ("CounterLimitUsedUp", (0, 1_000))
+    stand.operate(stand.value, "setCounterLimit", 1_500)
+    stand.operate(stand.value, *closing)
+    assert stand.value.view("counterLeft") == 500
+    second = ("closeCardAt", 2, stand.shop, b"\1" * 32)
+    assert refusal(stand.value, *second, sender=operator) == ("CounterLimitUsedUp", (500, 1_000))
+    # the member's own key needs no limit
+    stand.twin.tick()
+    other, to = stand.twin.chain.impersonate(OTHER.address), "0x" + "77" * 20
+    stand.value.send("closeCard", 2, to, 0, 0, b"", sender=other)
+    stand.twin.tick(86_400)
+    stand.operate(stand.value, "closeCardAt", 3, stand.shop, b"\1" * 32)
+    assert stand.twin.ledger.view("merchant", stand.shop)["payable_"] == 2_000
+    merchant = stand.world.merchant
+    assert refusal(stand.value, "setCounterLimit", 5, sender=merchant)[0] == "AccessManagedUnauthorized"
 
 
 # --- merging ---

@@ -250,6 +250,7 @@ def test_rebates_follow_a_merged_member_and_end_with_its_last_card(till: Till) -
     till.operate(till.cards, "issueCards", 0, 1, [1])
     till.operate(till.cards, "activate", 1, BOB)
     assert refusal(till.rebates, "sweepPromise", ADA, 0, sender=till.world.stranger)[0] == "PromiseStands"
+    till.operate(till.value, "setCounterLimit", 10**9)
     till.operate(till.value, "closeCardAt", 1, till.shop, b"\1" * 32)
     till.twin.tick(31 * DAY)
     till.operate(till.world.cash, "withdraw", 0, bytes(32))
@@ -453,6 +454,18 @@ def test_undo_gives_the_limits_back(till: Till) -> None:
     for scope in (MERCHANT, STORE, TERMINAL):
         limit = till.value.view("limitOf", till.shop, scope, 0)
         assert (limit["left"], limit["usedToday"]) == (400_000 if scope == MERCHANT else 5_000, 0)
+
+
+def test_undo_of_the_day_before_gives_no_room_in_today_s_limit(till: Till) -> None:
+    till.counter(ADA, 200_000)
+    till.operate(till.ledger, "addDeposit", till.shop, 200_000)
+    today = int(till.ledger.view("currentDay"))
+    till.twin.tick(DAY)
+    till.counter(BOB, 150_000)
+    assert till.ledger.view("currentDay") == today + 1
+    till.send(till.value, "undoRecharge", till.shop, ADA, 200_000, sender=till.world.merchant)
+    limit = till.value.view("limitOf", till.shop, MERCHANT, 0)
+    assert (limit["left"], limit["usedToday"]) == (250_000, 150_000)
 
 
 def test_undo_leaves_limits_alone_that_were_set_anew_since(till: Till) -> None:

@@ -79,6 +79,8 @@ abstract contract ControlDoors is DoorBase {
         uint256 settable = FLAG_LOCKED | FLAG_FROZEN;
         if (flags & ~settable != 0) revert IRewardToken.BadFlags(flags);
         uint256 slot = _memberSlot(member);
+        uint64 into = _survivor(member);
+        if (into != member) revert IRewardToken.MergedAway(member, into);
         uint256 word = (load(slot) & ~settable) | flags;
         store(slot, word);
         emit IRewardToken.MemberFlagsSet(member, uint16(word));

@@ -117,6 +117,8 @@ abstract contract MoneyDoors is DoorBase {
         uint256 target = _memberSlot(into);
         _requireFree(slot);
         _requireFree(target);
+        uint64 now_ = _survivor(from);
+        if ((now_ != from && now_ != into) || _survivor(into) != into) revert ILedgerDoors.CannotMerge(from, into);
         uint256 old = _touch(slot);
         uint256 word = _touch(target);
         bool owing = _mergeDebts(from, into, merchants);

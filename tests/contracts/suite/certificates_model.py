@@ -70,6 +70,8 @@ class CertificatesModel:
 
     def buy_with_value(self, terms: Terms, buyer: MemberId) -> None:
         self._running()
+        if self.survivor(buyer) != buyer:
+            raise Refused("NotMember")
         self._check(terms)
         account = self._account(buyer)
         if not account.flags & REGISTERED:
@@ -95,6 +97,8 @@ class CertificatesModel:
         it = self._of_member(number)
         if not key:
             raise Refused("NotMember")
+        if self._account(self.survivor(it.member)).flags & (LOCKED | FROZEN):
+            raise Refused("MemberLocked")
         self._check_holder(to, code)
         self.all[number] = replace(it, member=to, code=code, uses=it.uses + 1)
 

@@ -135,7 +135,6 @@ class PendingModel(ClaimsModel):
 
     def claim(self, merchant: int, version: int, leaves: list[Leaf]) -> None:
         """All leaves are looked at before anything is given: one that does not count stops the call."""
-        self.running()
         if (merchant, version) not in self.terms:
             raise Refused("UnknownTerms")
         days = self.terms[merchant, version].days
@@ -143,6 +142,8 @@ class PendingModel(ClaimsModel):
             self.ripe(leaf, days)
             if leaf.merchant != merchant or leaf.tender == COIN:
                 raise Refused("LineDoesNotCount")
+            if self.entitled(leaf, self.terms[merchant, version].rate) > self.given.get(leaf.hash, (0, 0))[0]:
+                self.running()
         if not sum([self._settle(leaf, version) for leaf in leaves]):
             raise Refused("NothingToGive")
 
@@ -210,7 +211,6 @@ class ReferralsModel(ClaimsModel):
         self._owe(number, into, debt)
 
     def claim(self, number: int, leaves: list[Leaf]) -> None:
-        self.running()
         if number not in self.programmes:
             raise Refused("UnknownProgramme")
         programme = self.programmes[number]
@@ -221,6 +221,7 @@ class ReferralsModel(ClaimsModel):
                 raise Refused("LineDoesNotCount")
             if self.entitled(leaf, programme.rate) > self.given.get((number, leaf.hash), (0, 0))[0]:
                 self._referrer(programme.sponsor, leaf)
+                self.running()
         for leaf in leaves:
             moved += self._settle(number, leaf)
         if not moved:

@@ -114,6 +114,8 @@ class ClaimsRules:
         else:
             calls = ("enrolReferred", (member, referrer), world.operator)
         name, arguments, sender = calls
+        if name == "nameReferrer" and survivor_of(self.twin, member) != member:
+            fault = "NotMember"
         self.twin.act(
             self.referrals, name, *arguments,
             model=lambda: book.name(scope, member, referrer, allowed=fault), sender=sender,

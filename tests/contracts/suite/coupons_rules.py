@@ -14,7 +14,7 @@ from node.domain.merkle import proof_of
 from tests.contracts.doors_model import holder_of
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.coupons_model import MEMBER, MERCHANT, CouponsModel, Terms
-from tests.contracts.suite.people import key_of
+from tests.contracts.suite.people import key_of, survivor_of
 from tests.contracts.suite.till import UNDO, Act, at_till
 from tests.contracts.twin import STREAM, Twin, external, stored
 from tests.contracts.worlds import CLOSED, FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER, TIERED
@@ -126,6 +126,8 @@ class CouponsRules:
         for receiver in receivers:
             kind, holder = self._owner(coupon)
             sender = holder if kind == MEMBER else MEMBERS[0]
+            if how in (KEY, WALLET) and survivor_of(self.twin, sender) != sender:
+                return  # nobody has a key for it
 
             def passed(sender: int = sender, receiver: int = receiver) -> None:
                 self.desk.pass_on(coupon, sender, receiver)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from node.domain.ids import MemberId
-from node.domain.words import PAUSED
+from node.domain.words import FROZEN, LOCKED, PAUSED
 from tests.contracts.doors_model import DoorsModel, holder_of
 from tests.contracts.model import Refused
 
@@ -93,6 +93,7 @@ class ExchangeModel:
              counterparty: str = NOBODY) -> Offer:  # fmt: skip
         """An offer of `maker`'s tokens, or of coins in a member's account. Tokens are to be pulled."""
         self._running()
+        self._key(member, maker)
         sell_amount, buy_amount = amounts
         for token in (sell, buy):
             if token not in self.listed:
@@ -123,10 +124,12 @@ class ExchangeModel:
     def take(self, offer: Offer, taker: str, member: int, amount: int, least: int) -> tuple[int, int]:
         """What the taker pays, and the fee in it. Tokens are to be pulled and sent."""
         self._running()
+        self._key(member, taker)
         if self.now >= offer.expiry:
             raise Refused("OfferExpired")
         if offer.counterparty not in (NOBODY, taker):
             raise Refused("NotCounterparty")
+        self._standing(offer)
         if offer.sell not in self.listed or offer.buy not in self.listed:
             raise Refused("NotListed")
         left = self.left(offer)
@@ -148,7 +151,7 @@ class ExchangeModel:
             coins = self._coins_from(taker, member, paid)
             rest, kept = coins.without(fee)
             self.coin_fees = self.coin_fees.rolled(coins.epoch).plus(kept)
-            self._send_coins(self.receiver(offer), rest)
+            self._send_coins(offer.maker, rest)
         elif fee:
             self.token_fees[offer.buy] = self.token_fees.get(offer.buy, 0) + fee
         self._send_coins(taker, taken)
@@ -156,7 +159,7 @@ class ExchangeModel:
 
     def cancel(self, offer: Offer, sender: str) -> int:
         """Tokens that are to go back to the maker."""
-        if self.now < offer.expiry and sender != self.receiver(offer):
+        if self.now < offer.expiry and self.of_its_key(offer) and sender != offer.maker:
             raise Refused("NotMaker")
         if offer.sell != self.coin:
             if not self.tokens_left.get(offer.id):
@@ -194,8 +197,8 @@ class ExchangeModel:
             return self.tokens_left.get(offer.id, 0)
         return self.coins_left.get(offer.id, Coins()).rolled(self.ledger.epoch).total
 
-    def receiver(self, offer: Offer) -> str:
-        return self.keys.get(offer.member, offer.maker) if offer.member else offer.maker
+    def of_its_key(self, offer: Offer) -> bool:
+        return not offer.member or self.keys.get(offer.member) == offer.maker
 
     def holds(self, token: str, offers: list[Offer]) -> int:
         """Tokens that the exchange owes to anybody."""
@@ -216,6 +219,16 @@ class ExchangeModel:
     def _running(self) -> None:
         if self.ledger.book.supply.flags & PAUSED:
             raise Refused("NetworkPaused")
+
+    def _standing(self, offer: Offer) -> None:
+        if not self.of_its_key(offer):
+            raise Refused("OfferVoid")
+        if offer.member and self.ledger.touch(MemberId(offer.member)).flags & (LOCKED | FROZEN):
+            raise Refused("MemberLocked")
+
+    def _key(self, member: int, sender: str) -> None:
+        if member and self.keys.get(member) != sender:
+            raise Refused("NotMember")
 
     def _coins_from(self, owner: str, member: int, units: int) -> Coins:
         if units > MAX_56 and member:

@@ -118,7 +118,7 @@ class ExchangeRules:
                 paid, fee = model.take(offer, sender, member, amount, 0 if member else fresh)
                 if offer.buy != model.coin:
                     self._check_pull(offer.buy, sender, paid)
-                    self._sent(offer.buy, model.receiver(offer), paid - fee)
+                    self._sent(offer.buy, offer.maker, paid - fee)
                 if offer.sell != model.coin:
                     self._sent(offer.sell, sender, amount)
 
@@ -151,13 +151,20 @@ class ExchangeRules:
         offer = offers[data.draw(st.integers(0, len(offers) - 1))]
 
         def follow() -> None:
-            if sender:
+            if self.traders[sender] != self.exchange_model.keys[TRADER]:
                 raise Refused("NotMember")
             with undone_if_refused(self.twin.model, self.exchange_model):
-                self.exchange_model.cancel(offer, self.exchange_model.receiver(offer))
+                self.exchange_model.cancel(offer, offer.maker)
 
         contract = bazaar_of(self).exchange
         self.twin.act(contract, "cancelForMember", offer.words(), 0, b"", model=follow, sender=self.traders[sender])
+
+    @rule(key=st.sampled_from([0, 0, 1]), frozen=st.sampled_from([False, False, True]))
+    def change_trader(self, key: int, frozen: bool) -> None:
+        """The member gets another key, or its old one again, and is frozen or not."""
+        self.twin.set_state(TRADER, frozen=frozen)
+        self.twin.give_key(TRADER, self.traders[key])
+        self.exchange_model.keys[TRADER] = self.traders[key]
 
     @rule(token=st.integers(0, 4))
     def take_exchange_fees(self, token: int) -> None:

@@ -112,6 +112,8 @@ class GiftsModel:
         """By the member's key."""
         if self.ledger.book.supply.flags & PAUSED:
             raise Refused("NetworkPaused")
+        if self.survivor(member) != member:
+            raise Refused("NotMember")
         it = self._known(gift)
         if not self.ledger.book.merchants[MerchantId(gift >> 32)].flags & ACTIVE:
             raise Refused("GiftClosed")

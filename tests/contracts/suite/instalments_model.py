@@ -78,6 +78,8 @@ class Plans:
 
     def open(self, id_: bytes, plan: Plan) -> None:
         """A sound plan, signed; the funder's line and cash may be short."""
+        if self.ledger.survivor(MemberId(plan.member)) != plan.member:
+            raise Refused("NotSigned")  # a merged member has no key
         advanced = plan.price - (plan.interest if plan.merchant_pays else 0) if plan.funder != NOBODY else 0
         if advanced > self.lines.get(plan.merchant, 0):
             raise Refused("LineTooShort")

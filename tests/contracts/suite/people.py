@@ -9,12 +9,16 @@ NOBODY = "0x" + "00" * 20
 
 
 def key_of(twin: Twin, member: MemberId) -> str:
-    """The address that acts for a member: the one registered, else one that is registered now."""
+    """The address that acts for a member: the one registered, else one that is registered now.
+
+    A member that was merged gets none: its address is nobody's then.
+    """
     registry: Contract = twin.world.registry
     key = str(registry.view("memberKey", member))
     if key == NOBODY:
         key = "0x" + keccak(b"key of " + member.to_bytes(8, "big"))[-20:].hex()
-        twin.give_key(member, key)
+        if survivor_of(twin, member) == member:
+            twin.give_key(member, key)
     return twin.chain.impersonate(key)
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 from node.domain.assignment import Item
+from node.domain.ids import MemberId
 from node.domain.leaf import Leaf
 from node.domain.merkle import item_leaf, item_leaves, proof_of, receipt_token
-from node.domain.words import PAUSED
+from node.domain.words import FROZEN, LOCKED, PAUSED
 from tests.contracts.doors_model import DoorsModel
 from tests.contracts.model import Refused
 
@@ -69,6 +70,7 @@ class ResaleModel:
             raise Refused("NotOfMember")
         if self.keys.get(member) != sender:
             raise Refused("NotMember")
+        self._free(member)
         if price >= 2**48:
             raise Refused("AmountTooLarge")
         if not price or until <= self.now:
@@ -98,6 +100,7 @@ class ResaleModel:
             raise Refused("PriceAbove")
         if sender == self._seller(its):
             raise Refused("OwnReceipt")
+        self._free(its.purchase.leaf.member)
         if token in self.returned:
             raise Refused("Returned")
         self.listings[token] = replace(its, status=PAID, buyer=sender, until=self.now + self.window)
@@ -173,6 +176,10 @@ class ResaleModel:
 
     def _seller(self, its: Listing) -> str:
         return self.keys[its.purchase.leaf.member]
+
+    def _free(self, member: int) -> None:
+        if self.ledger.touch(MemberId(member)).flags & (LOCKED | FROZEN):
+            raise Refused("MemberLocked")
 
     def _running(self) -> None:
         if self.ledger.book.supply.flags & PAUSED:

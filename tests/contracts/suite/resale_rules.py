@@ -119,6 +119,11 @@ class ResaleRules:
             model=lambda: self.resale_model.resolve(token, sold, "looked at it"),
         )  # fmt: skip
 
+    @rule(shopper=st.integers(0, 1), frozen=st.sampled_from([False, False, True]))
+    def freeze_shopper(self, shopper: int, frozen: bool) -> None:
+        """What a frozen member sells waits."""
+        self.twin.set_state(SHOPPERS[shopper], frozen=frozen)
+
     @rule(data=st.data(), mark=st.booleans())
     def return_goods(self, data: Any, mark: bool) -> None:
         """The merchant takes goods back; sometimes it forgets to mark the item."""

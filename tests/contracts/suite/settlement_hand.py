@@ -80,7 +80,9 @@ class EscrowHand:
         return Terms(authorize_by=min(capture_by, now + HOUR), capture_by=capture_by, refund_by=refund_by)
 
     def _escrow_signs(self, terms: Terms) -> str:
-        key = self.escrow_keys.get(MemberId(terms.member))
+        member = MemberId(terms.member)
+        merged = self.twin.model.survivor(member) != member
+        key = None if merged else self.escrow_keys.get(member)
         return terms.payer if terms.tender == CASH else key.address if key else NOBODY
 
     def _escrow_signer(self, terms: Terms) -> Any:

@@ -90,7 +90,17 @@ class ValueCardsRules:
                             model=lambda: self.value_book.close(card, counter), part="StoredValue")  # fmt: skip
         else:
             self._value_operate("StoredValue", "closeCardAt", card, RICH, b"\1" * 32,
-                          model=lambda: self.value_book.close(card, RICH))  # fmt: skip
+                          model=lambda: self.value_book.close(card, RICH, by_operator=True))  # fmt: skip
+
+    @rule(per_day=st.sampled_from([0, 500, 40_000, 40_000]))
+    def limit_counters(self, per_day: int) -> None:
+        """What the operator may pay out a day without members' keys."""
+
+        def model() -> None:
+            self.value_book.counters_a_day = per_day
+
+        self._value_operate("StoredValue", "setCounterLimit", per_day, model=model)
+        assert self._value_part("StoredValue").view("counterLeft") == self.value_book.counters_left()
 
     @rule(amount=st.sampled_from([0, 1, 900, 10**6]))
     def withdraw_starting_fund(self, amount: int) -> None:

@@ -182,6 +182,8 @@ class ValueModel(Part):
     arrears: dict[tuple[int, int], int] = field(default_factory=dict)
     started: set[tuple[int, int]] = field(default_factory=set)
     starting_fund: int = 0
+    counters_a_day: int = 0
+    counters_used: dict[int, int] = field(default_factory=dict)
     # what the tests look at: all that was promised, paid and given up
     promised_ever: int = 0
     paid_ever: int = 0
@@ -285,7 +287,7 @@ class ValueModel(Part):
             raise Refused("OtherAmount")
         del self.last[member]
         if last.limits_version == self.limits.versions[merchant]:
-            self.limits.unspend(merchant, amount, self.ledger.day, store=last.store, terminal=last.terminal)
+            self.limits.unspend(merchant, amount, last.day, store=last.store, terminal=last.terminal)
         balance = self.balance(member)
         if last.promise is not None:
             self._void(balance, last.promise)
@@ -378,7 +380,7 @@ class ValueModel(Part):
         return max(min(self.value(member) - gifts, self.balance(member).net), 0)
 
     @whole
-    def close(self, card: int, counter: int) -> None:
+    def close(self, card: int, counter: int, *, by_operator: bool = False) -> None:
         """Gives up a card; `counter` 0 pays to an address."""
         member, last = self.cards.close(card)
         if last:
@@ -388,6 +390,8 @@ class ValueModel(Part):
             balance.net -= amount
             balance.seen -= amount
             balance.closed_at = self.ledger.block.time
+            if by_operator and amount:
+                self._use_counters(amount)
             self.last.pop(member, None)
             self.cash_out[member] = self.cash_out.get(member, 0) + amount
             if amount:
@@ -395,6 +399,15 @@ class ValueModel(Part):
                 if counter:
                     self.ledger.credit_payable(MerchantId(counter), amount)
         self.cards.sync_lock(member)
+
+    def counters_left(self) -> int:
+        """What the operator may still pay out today."""
+        return max(self.counters_a_day - self.counters_used.get(self.ledger.day, 0), 0)
+
+    def _use_counters(self, amount: int) -> None:
+        if amount > self.counters_left():
+            raise Refused("CounterLimitUsedUp")
+        self.counters_used = {self.ledger.day: self.counters_used.get(self.ledger.day, 0) + amount}
 
     def note(self, member: int, change: int) -> None:
         """Inside of a correction."""

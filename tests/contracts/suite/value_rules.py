@@ -68,6 +68,7 @@ class ValueRules:
         for bps, months, minimum in ((2_000, 5, 0), (1_000, 1, 5_000)):
             self._value_operate("Rebates", "defineProgramme", bps, months, minimum,
                           model=lambda b=bps, m=months, x=minimum: self.value_book.define(b, m, x))  # fmt: skip
+        self.limit_counters(40_000)
         self._value_operate("Rebates", "chooseProgramme", 0, 1, model=lambda: self.value_book.choose(0, 1))
         self._value_operate("Rebates", "fundProgramme", 1, 50_000, model=lambda: self.value_book.fund(1, 50_000))
         self._value_operate("StoredValue", "fundStartingValues", 3_000, model=lambda: self.value_book.fund_start(3_000))
@@ -234,7 +235,7 @@ class ValueRules:
         for card, its in list(self.card_book.cards.items()):
             if its.state == ACTIVE and self.card_book.survivor(its.member) == member:
                 self._value_operate("StoredValue", "closeCardAt", card, RICH, b"\1" * 32,
-                                    model=lambda c=card: self.value_book.close(c, RICH))  # fmt: skip
+                                    model=lambda c=card: self.value_book.close(c, RICH, by_operator=True))  # fmt: skip
         index = max(len(self.value_book.balance(member).promises) - 1, 0)
         self._value_send("Rebates", "sweepPromise", member, index, sender=self.twin.world.stranger,
                          model=lambda: self.value_book.sweep(member, index))  # fmt: skip

@@ -160,7 +160,7 @@ class CorrectionsModel(Part):
     proposals: list[Proposal] = field(default_factory=list)
     per_day: dict[tuple[int, int], int] = field(default_factory=dict)
     used: dict[tuple[int, int, int], int] = field(default_factory=dict)
-    merges: dict[tuple[int, int], tuple[str, int]] = field(default_factory=dict)
+    merges: dict[tuple[int, int], tuple[str, str, int]] = field(default_factory=dict)
 
     def parts(self) -> list[Part]:
         return [*self.value.parts(), self]
@@ -208,16 +208,18 @@ class CorrectionsModel(Part):
             raise Refused("FundShort")
         self.fund -= amount
 
-    def propose_merge(self, source: int, into: int, proposer: str) -> None:
-        self.merges[source, into] = (proposer, self.ledger.block.time + PATIENCE)
+    def propose_merge(self, source: int, into: int, proposer: str, key: str) -> None:
+        self.merges[source, into] = (proposer, key, self.ledger.block.time + PATIENCE)
 
     @whole
-    def approve_merge(self, source: int, into: int, merchants: list[int], approver: str) -> None:
-        proposer, expires = self.merges.get((source, into), ("", 0))
+    def approve_merge(self, source: int, into: int, merchants: list[int], approver: str, key: str) -> None:
+        proposer, seen, expires = self.merges.get((source, into), ("", "", 0))
         if self.ledger.block.time >= expires:
             raise Refused("NotProposed")
         if proposer == approver:
             raise Refused("SamePerson")
+        if key != seen:
+            raise Refused("OtherKey")
         del self.merges[source, into]
         self.merge(source, into, merchants)
 

@@ -195,13 +195,14 @@ class ValueSaleRules:
     @rule(source=corrected, into=corrected, consent=st.booleans(), same=st.booleans(), named=st.booleans())
     def merge_two(self, source: MemberId, into: MemberId, consent: bool, same: bool, named: bool) -> None:
         operator, book = self.twin.world.operator, self.correction_book
+        key = str(self.twin.world.registry.view("memberKey", into))
         merchants = [int(each) for each in (RICH, POOR, TIERED, CLOSED)] if named else []
         if consent:
             self._value_operate("MemberMerge", "proposeMerge", source, into, REASON,
-                                model=lambda: book.propose_merge(source, into, operator))  # fmt: skip
+                                model=lambda: book.propose_merge(source, into, operator, key))  # fmt: skip
         approver = operator if same else self.value_approver
         self._value_send("MemberMerge", "approveMerge", source, into, merchants, sender=approver,
-                         model=lambda: book.approve_merge(source, into, merchants, approver))  # fmt: skip
+                         model=lambda: book.approve_merge(source, into, merchants, approver, key))  # fmt: skip
 
     # --- what must hold ---
 
