@@ -78,7 +78,7 @@ def _write_offs(suite: Suite, members: list[int], other: int) -> dict[str, int]:
                 data = WriteOff(coupon=coupon, discount=MinorUnits(DISCOUNT)).act().data
                 gas[f"coupon_write_off_{length}_{name}"] = coupons.send("applyAct", act, data, sender=ledger).gas
             else:
-                terms = (other, coupon, sale, BASKET - DISCOUNT, DISCOUNT, b"", [])
+                terms = (other, coupon, sale, BASKET - DISCOUNT, DISCOUNT, b"", [], 0, b"")
                 gas[f"coupon_write_off_{length}_{name}"] = coupons.send("writeOff", *terms, sender=suite.merchant).gas
         pools = suite["IncentivePools"]
         claimed = pools.send("claim", holder, [coupon], sender=suite.stranger)

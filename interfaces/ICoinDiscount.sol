@@ -12,7 +12,8 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// undoes it on the same day (the lines are reversed by themselves). What comes back is the allowance's again, unless that
 /// was set anew since. A discount is refused when it is more than the rate allows, rounded down: discount <= floor((coins + discount) * bps / 10,000).
 /// Trust: a merchant could claim a discount that it did not give; the allowance bounds what that costs the platform.
-/// When a line is refunded, anybody brings its proof, and the platform's share comes back from the merchant.
+/// When a line is refunded, anybody brings its proof, and the platform's share comes back from the merchant; of goods
+/// that were sold on the sale stands.
 interface ICoinDiscount {
     /// @notice Who bears the discount at a merchant; nobody: there is none.
     enum Bearer {

@@ -19,6 +19,7 @@ import {IActTarget} from "./IActTarget.sol";
 /// it. A payment carries one act, so a coupon that comes with lines is the only one of its sale. `0x81 | sequence 8`
 /// undoes the act of that sequence of the same stream, on the same day of the network.
 /// A use is named by `stream 32 | sequence 64`, one that came without the batch by `0xffffff00 + number 32 | coupon 64`.
+/// A coupon of a member that was merged into another is the other's to use and to pass on.
 /// Trust: what was bought is the till's word, under its authorisation; the product that it names must be in the
 /// campaign's set. A merchant that claims a sale which was none pays its incentive.
 interface ICoupons is IERC721, IActTarget {
@@ -139,7 +140,7 @@ interface ICoupons is IERC721, IActTarget {
     error CouponUsed(uint64 coupon);
     /// @notice A trail has 16 hops at most.
     error TrailFull(uint64 coupon);
-    /// @notice Nobody holds the same coupon twice.
+    /// @notice Nobody holds the same coupon twice; members that were merged are one.
     error AlreadyInTrail(uint64 coupon, address account);
     /// @notice One coupon for each receiver.
     error LengthsDiffer(uint256 coupons, uint256 members);
@@ -183,15 +184,20 @@ interface ICoupons is IERC721, IActTarget {
     function handOn(uint32 holder, uint64[] calldata coupons, uint32 merchant) external;
     /// @notice Hands a merchant's coupons to members, one each. The holder's offers group or its clerks that consume.
     function give(uint32 holder, uint64[] calldata coupons, uint64[] calldata members) external;
-    /// @notice A member passes a coupon on. The member's key sends, or signs
+    /// @notice A member passes a coupon on, its own or that of one that was merged into it. The member's key sends, or signs
     /// `PassOn(uint64 coupon,uint64 from,uint64 to,uint256 nonce,uint256 deadline)`.
     function passOn(uint64 coupon, uint64 from, uint64 to, uint256 deadline, bytes calldata signature) external;
     /// @notice The same for a member without a key, at its own request. Operator only.
     function passOnFor(uint64 coupon, uint64 from, uint64 to) external;
-    /// @notice Writes a coupon off without a payment in the batch. The merchant's clerks that consume.
+    /// @notice Writes a coupon off without a payment in the batch. The merchant's clerks that consume; a holder that has a
+    /// key sends it, or has signed
+    /// `WriteOff(uint64 coupon,uint32 merchant,uint64 sale,uint64 amount,uint64 discount,uint256 nonce,uint256 deadline)`.
+    /// For one without a key the clerk's word counts; the operator annuls what its holder did not ask for (IIncentivePools).
     /// @param sale The merchant's reference of the sale, not 0: coupons that cannot be stacked refuse one that has another
     /// @param amount What is paid for it, after the discount
     /// @param product The code of a product in the campaign's set, empty without a set
+    /// @param deadline Until when the signature counts
+    /// @param signature Of the holder's key; empty if the key sends, or the holder has none
     function writeOff(
         uint32 merchant,
         uint64 coupon,
@@ -199,7 +205,9 @@ interface ICoupons is IERC721, IActTarget {
         uint64 amount,
         uint64 discount,
         bytes calldata product,
-        bytes32[] calldata proof
+        bytes32[] calldata proof,
+        uint256 deadline,
+        bytes calldata signature
     ) external;
     /// @notice Gives a use of a coupon back, once its write-off was undone as a whole. The pools only.
     function giveBack(uint64 coupon, uint96 use) external;

@@ -18,6 +18,7 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// Coins age here as they would have with their owners and expire: what was not claimed by then is nobody's any more,
 /// and goes back to the issuing merchants through the ledger as all expired points do. A merchant that cannot pay an
 /// incentive in full at the write-off owes it whole; it is shared when it is settled.
+/// Of goods that their buyer sold on (ReceiptMarket) the sale stands: its incentive is not undone.
 /// Of every coupon: generated = owed + paid + balance + expired. In all: coins (cash) held here = all balances + all
 /// credits of merchants and of the platform.
 /// Trust: the contract that acts of kind 1 go to says what is generated and how it is shared. The treasury is the admin's.
@@ -57,7 +58,7 @@ interface IIncentivePools {
     }
 
     /// @notice Money of a merchant: `generated` by its write-offs (net of what was undone), `owed` of it still, `paid`
-    /// to it as a subject.
+    /// to it as a subject. `writeOffs` that stand.
     struct MerchantMoney {
         uint64 generated;
         uint64 owed;
@@ -96,6 +97,10 @@ interface IIncentivePools {
     event SetOffRecorded(uint256 indexed subject, uint32 indexed merchant, uint64 units);
     /// @notice A later credit of the subject paid what it owed.
     event SetOffPaid(uint256 indexed subject, uint32 indexed merchant, uint64 units);
+    /// @notice A member that was merged owes this much less to the merchant, its survivor owes it (SetOffRecorded).
+    event SetOffInherited(uint256 indexed subject, uint32 indexed merchant, uint64 units);
+    /// @notice The operator undid a write-off that came alone.
+    event WriteOffAnnulled(uint64 indexed coupon, uint32 indexed merchant, uint96 use, string reason);
     /// @notice Where the platform's share goes.
     event TreasurySet(address indexed treasury);
     /// @notice Whose write-offs these pools serve, from now on.
@@ -123,6 +128,10 @@ interface IIncentivePools {
     error NotAlone(uint96 use);
     /// @notice It was cancelled before, or is too long ago.
     error TooLate(uint96 use);
+    /// @notice An annulment says why.
+    error NoReason();
+    /// @notice The member was merged into no other, or owes nothing of this money.
+    error NothingToInherit(uint64 member);
     /// @notice Nothing is owed for this use.
     error NotOwed(uint96 use);
     /// @notice The merchant still cannot pay it; `held` of a payable is what it does not owe the guarantee fund.
@@ -133,7 +142,8 @@ interface IIncentivePools {
     function serve() external;
     /// @notice Takes the incentive of a write-off from the merchant and shares it. The coupons' contract only.
     function generate(uint96 use, ICoupons.Sharing calldata sharing, Sale calldata sale) external;
-    /// @notice Pays a member's parts of these coupons to it. Open to all.
+    /// @notice Pays a member's parts of these coupons to it, or to the one it was merged into. Open to all. What it owes
+    /// comes out of that first, to 32 merchants at most; others wait for the next claim. So it is for every claim.
     /// @return coins Units paid as coins
     /// @return money Minor units paid as stored value
     function claim(uint64 member, uint64[] calldata coupons) external returns (uint64 coins, uint64 money);
@@ -143,11 +153,16 @@ interface IIncentivePools {
     function claimPlatform(uint32[] calldata firstMerchants, bool cash) external returns (uint64 units);
     /// @notice Takes incentive that a merchant owes, if it can pay it in full now. Open to all.
     function settle(uint96 use) external;
+    /// @notice Makes what a merged member owes what its survivor owes, to 32 merchants at most at once. Open to all.
+    function inheritDebts(uint64 member, bool cash) external;
     /// @notice Undoes the incentive of what was refunded of a line of the sale. Open to all; in parts as at once.
     function unwind(ILedgerDoors.ProvenLeaf calldata leaf) external;
     /// @notice Undoes a write-off: the merchant's clerks that cancel one that came alone, on its day or the next; the
     /// coupons' contract, for a till, any.
     function cancel(uint96 use) external;
+    /// @notice Undoes a write-off that came alone and that its holder did not ask for, within 120 days of it, with a reason.
+    /// Operator only.
+    function annul(uint96 use, string calldata reason) external;
     /// @notice Sets where the platform's share goes. Admin only.
     function setTreasury(address treasury) external;
 

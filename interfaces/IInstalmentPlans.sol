@@ -53,8 +53,9 @@ interface IInstalmentPlans {
     event InstalmentMissed(bytes32 indexed id, uint32 indexed merchant, uint8 instalment, uint64 amount);
     /// @notice The payer paid the rest early and saved interest.
     event PlanPaidOff(bytes32 indexed id, uint32 indexed merchant, uint64 amount, uint64 saved);
-    /// @notice Goods were given back: `credited` is owed no more, `returned` went to the payer.
-    event PlanRefunded(bytes32 indexed id, uint32 indexed merchant, uint64 credited, uint64 returned);
+    /// @notice Goods were given back: `credited` is owed no more, `returned` went to the payer; `saved` is interest that is
+    /// owed no more since all of them came back.
+    event PlanRefunded(bytes32 indexed id, uint32 indexed merchant, uint64 credited, uint64 returned, uint64 saved);
     /// @notice Nothing is owed any more.
     event PlanClosed(bytes32 indexed id);
     /// @notice Whom it was owed gave up the rest.
@@ -106,7 +107,8 @@ interface IInstalmentPlans {
     function payOff(Plan calldata plan, uint256 deadline, bytes calldata signature) external returns (uint64 amount);
     /// @notice Gives back a part of the price: first it is owed no more (the merchant gives the funder what it had
     /// advanced for it), the rest goes to the payer; from the merchant's payable and its deposit, less what it owes the
-    /// guarantee fund. CANCEL group.
+    /// guarantee fund. When all of the price was given back, the interest of instalments that are not due yet is let off, as
+    /// a pay-off does. CANCEL group.
     function refund(Plan calldata plan, uint64 amount) external;
     /// @notice Gives up what is left, after three missed periods in a row: the funder, or the merchant's FINANCE group.
     /// Goods may still be given back: what was written off first, then what was paid.

@@ -12,7 +12,7 @@ import {ILedgerDoors} from "./ILedgerDoors.sol";
 /// brings nothing; members count once for ever, whatever they spend later. What is counted in a period is lines of the
 /// period before: they are brought while they could have been refunded since their period ended, so that the same money,
 /// spent, refunded and spent again, counts nobody but for what is left of it at the end. So the first two periods have
-/// the first cap. Money that a merchant was paid out and that comes back as a recharge is new money here; what this can
+/// the first cap, and what was sold before this contract was made never counts. Money that a merchant was paid out and that comes back as a recharge is new money here; what this can
 /// bring is bounded by `saturation` a merchant and by `minimumSpend` a member, whom the operator enrols.
 /// Trust: the admin sets the formula, by which the open period is closed; the operator, who issues, cannot.
 /// cap = merchants * perMerchant + floor(turnover / turnoverPerCoupon) + members * perMember.

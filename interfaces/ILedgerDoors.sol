@@ -152,6 +152,9 @@ interface ILedgerDoors {
         external
         returns (uint256 debited);
 
+    /// @notice Minor units of the line with this leaf that were settled (settleLine): undone they count as, refunded they
+    /// were not.
+    function settled(bytes32 leaf) external view returns (uint256 amount);
     /// @notice The member that a merged one is now; a member that was never merged is itself.
     function survivorOf(uint64 member) external view returns (uint64 survivor);
     /// @notice The doors of a contract.

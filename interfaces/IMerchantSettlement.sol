@@ -20,8 +20,9 @@ interface IMerchantSettlement {
 
     /// @notice A period of a merchant. `refunds` are all refunds and chargebacks, `covered` what of them its payable,
     /// deposit and the guarantee fund paid because the held money did not reach; `paidAtOnce` what went to the payable
-    /// at each capture; `restored` what goes back to its deposit (and the guarantee fund) because these had covered
-    /// refunds; `net` what is paid out; `carryForward` what it still owes its deposit after that.
+    /// at each capture; `restored` what goes back to the guarantee fund, as far as the merchant owes it anything, and then to
+    /// its deposit, as far as that had covered refunds; `net` what is paid out; `carryForward` what it still owes the two
+    /// after that. `fees` are the fee of the gross, rounded down: a capture's own may differ from its share by a unit.
     /// gross - fees - (refunds - covered) = paidAtOnce + restored + net, and none of them is ever negative.
     struct Statement {
         uint64 gross;
@@ -44,8 +45,7 @@ interface IMerchantSettlement {
 
     /// @notice The operator agreed a fee and a way of settlement with a merchant.
     event MerchantTermsSet(uint32 indexed merchant, uint16 feeBps, bool atOnce, FeeShare[] shares);
-    /// @notice A period was closed; `net` went to `to` (0: to the merchant's payable, as always when the merchant owes the
-    /// guarantee fund).
+    /// @notice A period was closed; `net` went to `to` (0: to the merchant's payable).
     event Settled(uint32 indexed merchant, address indexed to, uint16 day, Statement statement);
     /// @notice A receiver may claim its share of a period's fees.
     event FeeCredited(uint32 indexed merchant, address indexed receiver, uint64 amount);
@@ -70,8 +70,8 @@ interface IMerchantSettlement {
     /// @notice Agrees fee, way of settlement and fee receivers with a merchant; closes the period that is open.
     /// Operator only. Its first period begins now.
     function setMerchantTerms(uint32 merchant, uint16 feeBps, bool atOnce, FeeShare[] calldata shares) external;
-    /// @notice Closes a merchant's period and pays the net; into the payable of one that owes the guarantee fund, which is
-    /// repaid there before anything leaves. Anybody, from the settlement day on.
+    /// @notice Closes a merchant's period and pays the net; what the merchant owes the guarantee fund is repaid first.
+    /// Anybody, from the settlement day on.
     function settle(uint32 merchant) external returns (Statement memory statement);
     /// @notice Takes all that the sender may claim, to an address of its choice.
     function claimFees(address to) external returns (uint256 amount);

@@ -109,6 +109,6 @@ interface IPaymentProcessor {
     /// @notice Whether a sequence of a stream is consumed.
     function isPosted(uint32 stream, uint64 sequence) external view returns (bool);
 
-    /// @notice What was undone of the line with this leaf: minor units, and units of points no longer its own.
+    /// @notice What was undone of the line with this leaf: minor units, refunded or settled (ILedgerDoors.settled), and units of points no longer its own.
     function refunded(bytes32 leaf) external view returns (uint256 amount, uint256 points);
 }

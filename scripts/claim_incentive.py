@@ -5,10 +5,11 @@
     brownie run claim_incentive platform --network FOLDER                the platform's: to the treasury
     brownie run claim_incentive treasury ACCOUNT --network FOLDER        says where that is; the network's admin
     brownie run claim_incentive settle COUPONS --network FOLDER          takes what merchants owe, if they can pay
+    brownie run claim_incentive inherit MEMBER --network FOLDER          what a merged member owes, its survivor owes
 
       COUPONS  campaign/lot/serial, for instance 1/0/5 or 1/0/5-20, separated by commas
 
-What was claimed of a sale that is undone later comes out of the next claims.
+What was claimed of a sale that is undone later comes out of the next claims, for 32 merchants at most each time.
 """
 
 from typing import Final
@@ -20,9 +21,10 @@ from scripts.session import open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
-CLAIM_GAS: Final = 400_000
+CLAIM_GAS: Final = 2_000_000  # a claim may pay 32 merchants what was undone
 EACH_GAS: Final = 150_000
 MOST: Final = 50  # coupons, or merchants, a transaction
+MEMBER: Final = 2  # a kind of subject
 
 
 @told
@@ -122,3 +124,22 @@ def settle(coupons: str) -> None:
         raise Trouble("nothing is owed for these coupons")
     pipeline.finish()
     show("Settled", ("coupon", "by", "incentive"), rows)
+
+
+@told
+def inherit(member: str) -> None:
+    """Lets the survivor of a merge owe what the other number owes."""
+    session = open_session()
+    number = read_whole(member, "a member's number", low=1)
+    pools = session["IncentivePools"]
+    into = int(session["RewardToken"].survivorOf(number))
+    due = {cash: int(pools.toSetOff(pools.subjectOf(MEMBER, number, cash))) for cash in (False, True)}
+    if into == number or not any(due.values()):
+        raise Trouble(f"member {number} was merged into no other, or owes nothing")
+    pipeline = session.pipeline()
+    for cash, units in due.items():
+        if units:
+            pipeline.checked_call("inherit", pools.inheritDebts, (number, cash), gas=CLAIM_GAS)
+    pipeline.finish()
+    rows = [("coins", coins(due[False])), ("cash", money(due[True]))]
+    show(f"Member {number}, now member {into}", ("owed", "before"), rows)

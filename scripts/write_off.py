@@ -12,14 +12,18 @@
 
       NUMBER    which of the coupon's uses, from 1; the last one if not said. On its day or the next.
 
+    brownie run write_off annul COUPON REASON [NUMBER] --network FOLDER
+
+      REASON    why, for all to read: the holder was not there. The operator, within 120 days.
+
     brownie run write_off refunded PAYMENT[,PAYMENT...] --network FOLDER
 
       PAYMENT   STREAM-SEQUENCE of a till's payment that came with a coupon, for instance 1-42: the incentive of what
                 was refunded of it goes back; anybody brings the proof
 
-The merchant's clerks do the first two (the groups consume and cancel): name the key file in TILLNET_OPERATOR_KEY. The
-incentive comes out of the merchant's prepaid points or its payable; what it cannot pay it owes (claim_incentive
-settle).
+The merchant's clerks do the first two (the groups consume and cancel): name the key file in TILLNET_OPERATOR_KEY. A
+holder that has a key signs for its coupon (its key file in TILLNET_MEMBER_KEY). The incentive comes out of the
+merchant's prepaid points or its payable; what it cannot pay it owes (claim_incentive settle).
 """
 
 from typing import Any, Final
@@ -30,6 +34,7 @@ from node.domain.acts.coupon import Face, discount_due_down
 from node.domain.merkle import product_leaf, product_leaves, proof_of
 from scripts.amounts import MAX_32, coins, money, read_money, read_whole
 from scripts.coupon_terms import coupon_name, read_coupon
+from scripts.member_key import sign_as_member
 from scripts.names import read_products, typed_path
 from scripts.proofs import prove
 from scripts.session import Session, open_session
@@ -39,6 +44,7 @@ from scripts.trouble import Trouble, told
 WRITE_OFF_GAS: Final = 600_000
 CANCEL_GAS: Final = 1_500_000
 MOST: Final = 2**40 - 1  # minor units
+MAX_64: Final = 2**64 - 1
 
 
 @told
@@ -52,7 +58,9 @@ def main(merchant: str, coupon: str, basket: str, sale: str, product: str = "", 
     terms = session["Coupons"].campaignOf(each >> 32)[0]
     discount = discount_due_down(Face(terms[3]), terms[4], worth)
     code, proof = _product(product, products)
-    arguments = (number, each, reference, worth - discount, discount, code, proof)
+    paid = worth - discount
+    consent = _consent(session, number, each, reference, paid, discount)
+    arguments = (number, each, reference, paid, discount, code, proof, *consent)
     pipeline = session.pipeline()
     pipeline.checked_call(
         f"write off coupon {coupon_name(each)}", session["Coupons"].writeOff, arguments, gas=WRITE_OFF_GAS
@@ -64,7 +72,7 @@ def main(merchant: str, coupon: str, basket: str, sale: str, product: str = "", 
     rows = [
         ("basket", money(worth)),
         ("discount", money(discount)),
-        ("paid", money(worth - discount)),
+        ("paid", money(paid)),
         ("incentive", amount),
         ("from merchant", f"{number}" if funded else f"{number}, which owes it"),
     ]
@@ -75,15 +83,25 @@ def main(merchant: str, coupon: str, basket: str, sale: str, product: str = "", 
 def cancel(coupon: str, number: str = "0") -> None:
     """Takes a write-off back."""
     session = open_session()
+    _take_back(session, coupon, number, "cancel", session["IncentivePools"].cancel)
+
+
+@told
+def annul(coupon: str, reason: str, number: str = "0") -> None:
+    """Takes back a write-off that the holder did not ask for."""
+    session = open_session()
+    _take_back(session, coupon, number, "annul", session["IncentivePools"].annul, reason)
+
+
+def _take_back(session: Session, coupon: str, number: str, what: str, call: Any, *more: Any) -> None:
     each = read_coupon(coupon)
     uses = session["Coupons"].usesOf(each)
     if not uses:
         raise Trouble(f"coupon {coupon_name(each)} was never written off")
     place = read_whole(number, "the number of a use", high=len(uses)) or len(uses)
     pipeline = session.pipeline()
-    pools = session["IncentivePools"]
-    what = f"cancel use {place} of coupon {coupon_name(each)}"
-    pipeline.checked_call(what, pools.cancel, (uses[place - 1],), gas=CANCEL_GAS)
+    label = f"{what} use {place} of coupon {coupon_name(each)}"
+    pipeline.checked_call(label, call, (uses[place - 1], *more), gas=CANCEL_GAS)
     pipeline.finish()
     left = session["Coupons"].couponOf(each)
     rows = [("uses that stand", str(left[7])), ("of", str(session["Coupons"].campaignOf(each >> 32)[0][5]))]
@@ -115,6 +133,24 @@ def _undone(session: Session, receipt: Any) -> tuple[str, str]:
     args = told_of.process_receipt(receipt, errors=DISCARD)[0]["args"]
     in_cash = session["Coupons"].campaignOf(args["coupon"] >> 32)[0][7]
     return coupon_name(args["coupon"]), money(args["units"]) if in_cash else f"{coins(args['units'])} coins"
+
+
+def _consent(session: Session, merchant: int, coupon: int, sale: int, amount: int, discount: int) -> tuple[int, bytes]:
+    """Deadline and signature of a holder that has a key; nothing of one without."""
+    coupons = session["Coupons"]
+    owner = int(str(coupons.ownerOf(coupon)), 16)
+    holder = int(session["RewardToken"].survivorOf(owner & MAX_64))
+    is_member = owner >> 64 == int(str(session["RewardToken"].memberAccount(holder)), 16) >> 64
+    if not is_member or int(str(session["Registry"].memberKey(holder)), 16) == 0:
+        return 0, b""
+    fields = [
+        ("coupon", "uint64", coupon),
+        ("merchant", "uint32", merchant),
+        ("sale", "uint64", sale),
+        ("amount", "uint64", amount),
+        ("discount", "uint64", discount),
+    ]
+    return sign_as_member(session, coupons, "Till Coupon", holder, "WriteOff", fields)
 
 
 def _product(product: str, products: str) -> tuple[bytes, list[bytes]]:

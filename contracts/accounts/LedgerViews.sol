@@ -17,6 +17,7 @@ import {
     MERCHANT,
     OWED,
     RULE,
+    SETTLED_AT,
     STREAM,
     STREAM_REFUNDS,
     SUPPLY,
@@ -163,7 +164,12 @@ abstract contract LedgerViews is LedgerBase {
     /// @notice IPaymentProcessor.refunded
     function refunded(bytes32 leaf) external view returns (uint256 amount, uint256 points) {
         uint256 word = _undone(leaf);
-        return (word & MAX_48, word >> 48);
+        return (word & MAX_48, (word >> 48) & MAX_56);
+    }
+
+    /// @notice ILedgerDoors.settled
+    function settled(bytes32 leaf) external view returns (uint256) {
+        return _undone(leaf) >> SETTLED_AT;
     }
 
     /// @notice IPaymentProcessor.roots

@@ -95,6 +95,16 @@ abstract contract CouponBase is MemberSigned, ICoupons {
         return address(MEMBERS | member);
     }
 
+    /// @dev Whether a coupon of a member is this one's: of one that was merged it is the survivor's.
+    function _isHeldBy(Word memory word, uint64 member) internal view returns (bool) {
+        return word.holder == member || _survivor(word.holder) == member;
+    }
+
+    /// @dev Who a member is now.
+    function _survivor(uint64 member) internal view returns (uint64) {
+        return ledger.survivorOf(member);
+    }
+
     /// @dev The member or merchant that an ERC-721 owner stands for.
     function _holderOf(address account) internal pure returns (uint64 id, bool isMember) {
         uint160 prefix = (uint160(account) >> 64) << 64;
@@ -131,8 +141,11 @@ abstract contract CouponBase is MemberSigned, ICoupons {
         if (!toMember && _isMembers(word)) revert BadHolder(receiver);
         uint256 place = toMember ? word.merchants : 0;
         uint256 end = toMember ? word.hops : word.merchants;
+        // members that were merged are one
+        uint64 now_ = toMember && place < end ? _survivor(to) : to;
         for (; place < end; ++place) {
-            if (_at(coupon, word, place) == to) revert AlreadyInTrail(coupon, receiver);
+            uint64 before = _at(coupon, word, place);
+            if ((toMember ? _survivor(before) : before) == now_) revert AlreadyInTrail(coupon, receiver);
         }
     }
 

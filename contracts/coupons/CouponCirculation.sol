@@ -149,7 +149,7 @@ abstract contract CouponCirculation is CouponOwners {
 
     function _passOn(uint64 coupon, uint64 from, uint64 to) private {
         Word memory word = _read(coupon);
-        if (!_isMembers(word) || word.holder != from) revert NotHolder(coupon, _memberAccount(from));
+        if (!_isMembers(word) || !_isHeldBy(word, from)) revert NotHolder(coupon, _memberAccount(from));
         _pass(coupon, word, to);
     }
 

@@ -89,7 +89,8 @@ abstract contract CouponOwners is CouponBase, IERC721Errors {
 
     /// @dev Moves a member's coupon to another member.
     function _pass(uint64 coupon, Word memory word, uint64 to) internal {
-        if (_isLocked(word.holder)) revert MemberLocked(word.holder);
+        uint64 holder = _survivor(word.holder);
+        if (_isLocked(holder)) revert MemberLocked(holder);
         _requireRegistered(to);
         --_balances[_memberAccount(word.holder)];
         ++_balances[_memberAccount(to)];
@@ -98,7 +99,7 @@ abstract contract CouponOwners is CouponBase, IERC721Errors {
 
     /// @dev The key of the member that holds the coupon; reverts for coupons that no member with a key holds.
     function _keyOf(uint64 coupon, Word memory word) private view returns (address key) {
-        if (_isMembers(word)) key = registry.memberKey(word.holder);
+        if (_isMembers(word)) key = registry.memberKey(_survivor(word.holder));
         if (key == address(0)) revert NotAllowed(coupon, msg.sender);
     }
 

@@ -28,6 +28,9 @@ contract Coupons is CouponRecords {
     bytes1 private constant UNDO = 0x81;
     uint256 private constant WITHOUT_BATCH = 0xffffff00; // and the number of the use, where others have their stream
     uint256 private constant MAX_AMOUNT = type(uint40).max;
+    bytes32 private constant WRITE_OFF = keccak256(
+        "WriteOff(uint64 coupon,uint32 merchant,uint64 sale,uint64 amount,uint64 discount,uint256 nonce,uint256 deadline)"
+    );
     uint8 private constant PERCENTAGE = 0;
     uint8 private constant GIFT = 2;
     bytes1 private constant PRODUCT_LEAF = 0x03;
@@ -46,7 +49,8 @@ contract Coupons is CouponRecords {
     /* solhint-enable const-name-snakecase */
 
     uint256 private immutable _tolerance;
-    mapping(uint256 merchantAndSale => uint8) private _sales;
+    /// @dev The first use of a sale that has coupons 96 | which kind of coupons 8.
+    mapping(uint256 merchantAndSale => uint256) private _sales;
 
     /// @dev What the core is told of a write-off. `use` 0 = it came without the batch; `sale` 0 = it came with lines.
     struct WriteOff {
@@ -110,11 +114,19 @@ contract Coupons is CouponRecords {
         uint64 amount,
         uint64 discount,
         bytes calldata product,
-        bytes32[] calldata proof
+        bytes32[] calldata proof,
+        uint256 deadline,
+        bytes calldata signature
     ) external onlyGroup(merchant, CONSUME) whenRunning {
         WriteOff memory it;
         it.merchant = merchant;
-        it.member = _read(coupon).holder;
+        it.member = _survivor(_read(coupon).holder);
+        if (registry.memberKey(it.member) != address(0)) {
+            bytes32 terms = keccak256(
+                abi.encode(WRITE_OFF, coupon, merchant, sale, amount, discount, nonceOf[it.member], deadline)
+            );
+            _requireMember(it.member, terms, deadline, signature);
+        }
         it.time = block.timestamp;
         (it.sale, it.amount, it.discount) = (sale, amount, discount);
         it.alone = true;
@@ -143,9 +155,9 @@ contract Coupons is CouponRecords {
                 revert ProductSetNotProved(coupon, terms.productSet);
             }
         }
-        if (it.alone) _checkStack(coupon, terms, it);
-
         uint96 use = it.use != 0 ? it.use : _useOf(WITHOUT_BATCH + word.uses, coupon);
+        if (it.alone) _checkStack(coupon, terms, it, use);
+
         if (word.uses != 0) _earlierUses[_numbered(coupon, word.uses - 1)] = word.lastUse;
         word.flags |= USED;
         ++word.uses;
@@ -169,14 +181,14 @@ contract Coupons is CouponRecords {
         IIncentivePools.Use memory it = IIncentivePools(pools).useOf(use);
         if (it.merchant == 0) revert ActRefused(ACT_UNKNOWN);
         if (it.merchant != act.merchant) revert ActRefused(ACT_SCOPE);
-        if (_words[it.coupon].holder != act.member) revert ActRefused(ACT_MEMBER);
+        if (!_isHeldBy(_words[it.coupon], act.member)) revert ActRefused(ACT_MEMBER);
         if (it.givenBack) revert ActRefused(ACT_STATE);
         if (it.day != ledger.currentDay()) revert ActRefused(ACT_TIME);
         IIncentivePools(pools).cancel(use);
     }
 
     function _checkCoupon(uint64 coupon, Word memory word, Terms memory terms, WriteOff memory it) private view {
-        if (!_isMembers(word) || word.holder != it.member) {
+        if (!_isMembers(word) || !_isHeldBy(word, it.member)) {
             _refuse(it, ACT_MEMBER);
             revert NotHolder(coupon, _memberAccount(it.member));
         }
@@ -223,19 +235,22 @@ contract Coupons is CouponRecords {
     }
 
     /// @dev A coupon that cannot be stacked is the only one of its sale.
-    function _checkStack(uint64 coupon, Terms memory terms, WriteOff memory it) private {
+    function _checkStack(uint64 coupon, Terms memory terms, WriteOff memory it, uint96 use) private {
         if (it.sale == 0) {
             _refuse(it, ACT_SCOPE);
             revert NoSale(coupon);
         }
         uint256 key = (uint256(it.merchant) << 64) | it.sale;
-        uint8 before = _sales[key];
+        uint256 first = _sales[key];
+        uint8 before = uint8(first);
         uint8 mark = terms.stackable ? HAS_COUPONS : HAS_LONELY_COUPON;
+        // one that was taken back is not of the sale any more
+        if (before == HAS_LONELY_COUPON && IIncentivePools(pools).useOf(uint96(first >> 8)).givenBack) before = 0;
         if (before == HAS_LONELY_COUPON || (before == HAS_COUPONS && mark == HAS_LONELY_COUPON)) {
             _refuse(it, ACT_SCOPE);
             revert NotStackable(coupon, it.sale);
         }
-        if (before != mark) _sales[key] = mark;
+        if (before != mark) _sales[key] = (uint256(use) << 8) | mark;
     }
 
     /// @dev What follows the kind's head: `length 1 | product code | proof 32 * n`, or nothing.

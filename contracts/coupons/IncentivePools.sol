@@ -87,17 +87,21 @@ contract IncentivePools is PoolUndoing {
 
     /// @inheritdoc IIncentivePools
     function claim(uint64 member, uint64[] calldata coupons) external returns (uint64 coins, uint64 money) {
-        Aged memory points;
-        Aged memory cash;
+        Aged[2] memory found; // points and cash
         for (uint256 i = 0; i < coupons.length; ++i) {
-            _claimOf(coupons[i], member, points, cash);
+            _claimOf(coupons[i], member, found);
         }
-        if (points.current + points.previous + cash.current == 0) revert NothingToClaim();
-        _setOff(_subject(MEMBER, member, false), false, points);
-        _setOff(_subject(MEMBER, member, true), true, cash);
-        coins = uint64(points.current + points.previous);
-        money = uint64(cash.current);
-        _payOut(ledger.memberAccount(member), false, points);
+        if (found[0].current + found[0].previous + found[1].current == 0) revert NothingToClaim();
+        uint64 survivor = ledger.survivorOf(member);
+        for (uint256 i = 0; i < 2; ++i) {
+            bool cash = i == 1;
+            _clear(cash, found[i]);
+            _setOff(_subject(MEMBER, member, cash), cash, found[i]);
+            if (survivor != member) _setOff(_subject(MEMBER, survivor, cash), cash, found[i]);
+        }
+        coins = uint64(found[0].current + found[0].previous);
+        money = uint64(found[1].current);
+        _payOut(ledger.memberAccount(member), false, found[0]);
         if (money != 0) ledger.creditValue(member, money);
     }
 
@@ -108,6 +112,7 @@ contract IncentivePools is PoolUndoing {
         Aged memory aged = _agedAt(word, OWN);
         if (aged.current + aged.previous == 0) revert NothingToClaim();
         _credits[key] = _without(word, OWN);
+        _clear(cash, aged);
         _setOff(_subject(MERCHANT, merchant, cash), cash, aged);
         units = uint64(aged.current + aged.previous);
         _merchants[key].paid += units;
@@ -131,6 +136,7 @@ contract IncentivePools is PoolUndoing {
             emit PlatformClaimed(firstMerchants[i], treasury, cash, uint64(found));
         }
         if (sum.current + sum.previous == 0) revert NothingToClaim();
+        _clear(cash, sum);
         _setOff(_subject(PLATFORM, 0, cash), cash, sum);
         units = uint64(sum.current + sum.previous);
         _payOut(treasury, cash, sum);
@@ -168,7 +174,7 @@ contract IncentivePools is PoolUndoing {
     // --- inside ---------------------------------------------------------------------------------------------------
 
     /// @dev Adds a member's parts of a coupon's uses to what it gets.
-    function _claimOf(uint64 coupon, uint64 member, Aged memory points, Aged memory cash) private {
+    function _claimOf(uint64 coupon, uint64 member, Aged[2] memory all) private {
         ICoupons source = _coupons();
         ICoupons.Sharing memory sharing = _sharingOf(coupon);
         uint256 place = _placeOf(source, coupon, member);
@@ -177,7 +183,7 @@ contract IncentivePools is PoolUndoing {
         if (units == 0) return;
         _campaigns[sharing.campaign].paid += uint56(units);
         emit IncentiveClaimed(coupon, member, sharing.cash, uint64(units));
-        Aged memory sum = sharing.cash ? cash : points;
+        Aged memory sum = all[sharing.cash ? 1 : 0];
         sum.current += found.current;
         sum.previous += found.previous;
     }

@@ -37,6 +37,8 @@ contract IssuanceCap is SuitePart, IIssuanceCap {
         _set(formula_);
         _period.number = 1;
         _period.startedAt = uint32(block.timestamp);
+        // a ledger that has sold before: nothing of that counts in here
+        (_period.startBlock, _period.previousStartBlock) = (uint64(block.number), uint64(block.number));
         _period.cap = firstCap;
     }
 

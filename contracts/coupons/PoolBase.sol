@@ -22,6 +22,8 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
     uint256 private constant EPOCH_AT = 224;
     uint256 private constant CURRENT_ONES = type(uint56).max | (uint256(type(uint56).max) << PLATFORMS);
     uint256 private constant PAIR_ONES = type(uint112).max;
+    /// @dev How many of those whom a subject owes one transaction pays at most.
+    uint256 private constant MOST_CREDITORS = 32;
     uint256 private constant MERCHANT_AT = 224;
     uint256 private constant NEXT_AT = 192;
 
@@ -194,20 +196,16 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
 
     // --- paying ---------------------------------------------------------------------------------------------------
 
-    /// @dev What a subject owes comes out of `aged` first, oldest coins first, and goes to whom it is owed.
+    /// @dev What a subject owes comes out of `aged` first, oldest coins first, and goes to whom it is owed. Further ones
+    /// than MOST_CREDITORS wait for its next claim, so that no number of them can make a claim impossible.
     function _setOff(uint256 subject, bool cash, Aged memory aged) internal {
-        _clear(cash, aged);
         uint256 last = _owing[subject];
-        while (last != 0 && aged.current + aged.previous != 0) {
+        for (uint256 i = 0; i < MOST_CREDITORS && last != 0 && aged.current + aged.previous != 0; ++i) {
             uint32 merchant = uint32(last >> MERCHANT_AT);
             uint256 all = aged.current + aged.previous;
             uint256 units = uint192(last) < all ? uint192(last) : all;
             last -= units;
-            if (uint192(last) == 0) {
-                uint256 next = _owingKey(subject, uint32(last >> NEXT_AT));
-                last = _owingMore[next];
-                if (last != 0) _owingMore[next] = 0;
-            }
+            if (uint192(last) == 0) last = _beforeLast(subject, last);
             _owing[subject] = last;
             uint256 previous = units < aged.previous ? units : aged.previous;
             aged.previous -= previous;
@@ -238,12 +236,34 @@ abstract contract PoolBase is SuitePart, ICashHolder, ICoinHolder, IIncentivePoo
     }
 
     /// @inheritdoc IIncentivePools
+    function inheritDebts(uint64 member, bool cash) external {
+        uint64 into = ledger.survivorOf(member);
+        uint256 subject = _subject(MEMBER, member, cash);
+        uint256 last = _owing[subject];
+        if (into == member || last == 0) revert NothingToInherit(member);
+        for (uint256 i = 0; i < MOST_CREDITORS && last != 0; ++i) {
+            (uint32 merchant, uint256 units) = (uint32(last >> MERCHANT_AT), uint192(last));
+            last = _beforeLast(subject, last);
+            emit SetOffInherited(subject, merchant, uint64(units));
+            _owe(_subject(MEMBER, into, cash), merchant, units);
+        }
+        _owing[subject] = last;
+    }
+
+    /// @inheritdoc IIncentivePools
     function toSetOff(uint256 subject) external view returns (uint256 units) {
         uint256 it = _owing[subject];
         while (it != 0) {
             units += uint192(it);
             it = _owingMore[_owingKey(subject, uint32(it >> NEXT_AT))];
         }
+    }
+
+    /// @dev Whom a subject came to owe before `last`, taken from where the others stand.
+    function _beforeLast(uint256 subject, uint256 last) private returns (uint256 before) {
+        uint256 key = _owingKey(subject, uint32(last >> NEXT_AT));
+        before = _owingMore[key];
+        if (before != 0) _owingMore[key] = 0;
     }
 
     function _owingKey(uint256 subject, uint32 merchant) private pure returns (uint256) {

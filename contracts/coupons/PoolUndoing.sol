@@ -13,6 +13,8 @@ import {PoolBase} from "./PoolBase.sol";
 /// @dev The use keeps what the rest of its sale generates, so refunds in parts end where one at once ends. What nobody
 /// claimed goes back to the merchant with its age; what was claimed is set off against the claimer's later credits.
 abstract contract PoolUndoing is PoolBase {
+    uint256 private constant ANNUL_DAYS = 120;
+
     /// @dev What of a line's refunded amount was undone here.
     mapping(bytes32 leaf => uint256 amount) private _undone;
     /// @dev Units that the merchant has or is owed, though they are the platform's by what is left of a use: rounding made
@@ -33,6 +35,8 @@ abstract contract PoolUndoing is PoolBase {
         Use memory it = _known(use);
         if (it.alone) revert CameAlone(use);
         (uint256 refunded,) = ledger.refunded(line.leaf);
+        // of goods that were sold on the sale stands, and so does what the coupon brought
+        refunded -= ledger.settled(line.leaf);
         uint256 fresh = refunded - _undone[line.leaf];
         if (fresh == 0 || it.givenBack) revert NothingUndone(line.leaf);
         _undone[line.leaf] = refunded;
@@ -47,6 +51,16 @@ abstract contract PoolUndoing is PoolBase {
             if (!it.alone) revert NotAlone(use);
             if (it.givenBack || ledger.currentDay() > uint256(it.day) + 1) revert TooLate(use);
         }
+        _leave(use, it, 0);
+    }
+
+    /// @inheritdoc IIncentivePools
+    function annul(uint96 use, string calldata reason) external restricted {
+        Use memory it = _known(use);
+        if (!it.alone) revert NotAlone(use);
+        if (it.givenBack || ledger.currentDay() > uint256(it.day) + ANNUL_DAYS) revert TooLate(use);
+        if (bytes(reason).length == 0) revert NoReason();
+        emit WriteOffAnnulled(it.coupon, it.merchant, use, reason);
         _leave(use, it, 0);
     }
 
@@ -81,6 +95,7 @@ abstract contract PoolUndoing is PoolBase {
         );
         if (basis == 0) {
             --_campaigns[sharing.campaign].writeOffs;
+            --_merchants[_merchantKey(it.merchant, sharing.cash)].writeOffs;
             coupons.giveBack(it.coupon, use);
         }
         _payMerchant(it.merchant, sharing.cash, returned);

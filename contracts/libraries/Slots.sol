@@ -115,7 +115,10 @@ function rootSlot(bytes32 root) pure returns (uint256) {
     return uint256(keccak256(abi.encode(root, ROOT)));
 }
 
-/// @dev zero 152, points no longer the line's own 56, minor units undone 48
+/// @dev Where the word of what was undone of a line has the minor units of it that were settled, not refunded.
+uint256 constant SETTLED_AT = 104;
+
+/// @dev zero 104, minor units settled 48, points no longer the line's own 56, minor units undone (settled ones too) 48
 function refundedSlot(bytes32 leaf) pure returns (uint256) {
     return uint256(keccak256(abi.encode(leaf, REFUNDED)));
 }

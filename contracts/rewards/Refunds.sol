@@ -20,6 +20,7 @@ import {
     MEMBER,
     MERCHANT,
     OWED,
+    SETTLED_AT,
     STREAM,
     STREAM_REFUNDS,
     TOTALS,
@@ -152,6 +153,8 @@ contract Refunds is LedgerBase {
             (account, merchantWord) = _takePoints(undo, uint256(line.head), account, merchantWord, points);
         }
         _storeUndone(undo, account, merchantWord, points);
+        // not refunded: the sale stands
+        store(refundedSlot(leaf), load(refundedSlot(leaf)) + (uint256(amount) << SETTLED_AT));
         (clawedBack, arrears) = (uint64(points.clawedBack), uint64(points.debt));
         emit ILedgerDoors.LineSettled(leaf, msg.sender, amount, clawedBack, uint64(points.setOff), arrears);
     }
@@ -296,7 +299,7 @@ contract Refunds is LedgerBase {
     function _reduceEntitlement(Undo memory undo, uint256 head, Points memory points) private {
         uint256 left = undo.amount - undo.before - undo.part;
         uint256 keep = (left * uint40(head) * uint16(head >> 56)) / 1e8;
-        uint256 takenBefore = _undone(undo.leaf) >> 48;
+        uint256 takenBefore = (_undone(undo.leaf) >> 48) & MAX_56;
         uint256 takenNow = _above(undo.points + undo.owed, keep);
         points.taken = takenNow - takenBefore;
         bool expired = _epoch() > undo.epoch + 1;

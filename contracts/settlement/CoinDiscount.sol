@@ -187,10 +187,11 @@ contract CoinDiscount is SuitePart, IActTarget, ICashHolder, ICoinDiscount {
         emit RateSet(bps);
     }
 
-    /// @dev What of a coin line was refunded.
+    /// @dev What of a coin line was refunded; the sale of goods that were sold on stands.
     function _undone(Receipts.Line memory line) private view returns (uint256 amount) {
         if (line.tender != COIN) revert BadLines(line.stream, line.sequence);
         (amount,) = ledger.refunded(line.leaf);
+        amount -= ledger.settled(line.leaf);
     }
 
     function _key(uint32 stream, uint64 sequence) private pure returns (uint256) {

@@ -125,15 +125,21 @@ contract InstalmentPlans is MemberSigned, IInstalmentPlans {
         if (it.flags & OPENED == 0) revert NotOpen(id);
         uint256 left = plan.price - it.refunded;
         if (amount == 0 || amount > left) revert ExceedsPrice(left, amount);
+        it.refunded += uint48(amount);
+        uint64 saved = 0;
+        if (it.refunded == plan.price) {
+            // all came back: from now on there is nothing to pay interest for, as if it were paid off
+            (, saved) = _toPayOff(plan, it);
+            it.credited += uint48(saved);
+        }
         uint256 owed = _owed(plan, it);
         uint64 credited = amount < owed ? amount : uint64(owed);
         uint64 returned = amount - credited;
         it.credited += uint48(credited);
-        it.refunded += uint48(amount);
         bool wasOpen = it.flags & CLOSED == 0;
         if (wasOpen) _close(id, plan, it);
         else _standings[id] = it;
-        emit PlanRefunded(id, plan.merchant, credited, returned);
+        emit PlanRefunded(id, plan.merchant, credited, returned, saved);
         uint64 drawn = returned + (plan.funder == address(0) ? 0 : credited);
         // the guarantee fund pays for what tills and the operator undo, not for what a merchant does
         if (drawn > _ownFundsOf(plan.merchant)) revert ILedgerDoors.InsufficientFunds(plan.merchant, drawn);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {ILedgerDoors} from "../../interfaces/ILedgerDoors.sol";
 import {IMerchantPayouts} from "../../interfaces/IMerchantPayouts.sol";
@@ -27,7 +28,8 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         Guaranteed
     }
 
-    /// @dev What of a period's refunds was paid by others than the held money, and what the deposit has not got back.
+    /// @dev What of a period's refunds was paid by others than the held money, and what of it the deposit has not got
+    /// back; what the guarantee fund has not got back the ledger knows.
     struct Elsewhere {
         uint64 covered;
         uint64 carry;
@@ -100,9 +102,10 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         it.fees = uint64(book.fees);
         it.covered = elsewhere.covered;
         it.paidAtOnce = uint64(book.paid);
-        it.restored = held < elsewhere.carry ? uint64(held) : elsewhere.carry;
+        uint256 owing = ledger.guaranteed(merchant) + elsewhere.carry;
+        it.restored = uint64(held < owing ? held : owing);
         it.net = uint64(held) - it.restored;
-        it.carryForward = elsewhere.carry - it.restored;
+        it.carryForward = uint64(owing) - it.restored;
     }
 
     /// @inheritdoc IMerchantSettlement
@@ -143,7 +146,8 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         _holdings -= amount << 192;
     }
 
-    /// @dev Books a captured amount, of which `authorized` was put aside before as cash. The fee is rounded down.
+    /// @dev Books a captured amount, of which `authorized` was put aside before as cash. The fees of a period together are
+    /// rounded down, not each: else nobody would owe any who captures by the cent.
     /// @return fee What the merchant does not get
     /// @return atOnce Whether the rest goes to its payable, by _creditAtOnce, when the cash is there
     function _book(uint32 merchant, uint256 amount, uint256 authorized, uint16 minFeeBps, uint16 maxFeeBps)
@@ -154,7 +158,8 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         if (book.feeBps < minFeeBps || book.feeBps > maxFeeBps) {
             revert FeeOutOfRange(uint16(book.feeBps), minFeeBps, maxFeeBps);
         }
-        fee = (amount * book.feeBps) / BASIS_POINTS;
+        fee = Math.saturatingSub(((book.gross + amount) * book.feeBps) / BASIS_POINTS, book.fees);
+        if (fee > amount) fee = amount; // what was undone may have left less than is due
         atOnce = book.atOnce;
         book.gross += amount;
         book.fees += fee;
@@ -200,7 +205,10 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         }
         Elsewhere storage elsewhere = _elsewhere[merchant];
         elsewhere.covered += rest;
-        if (rest > payable_) elsewhere.carry += rest - payable_;
+        if (rest > payable_) {
+            uint256 deposit = ledger.deposits(merchant);
+            elsewhere.carry += rest - payable_ < deposit ? rest - payable_ : uint64(deposit);
+        }
         ledger.drawOn(merchant, rest, address(this));
     }
 
@@ -242,11 +250,12 @@ abstract contract MerchantSettlement is SuitePart, ICashHolder, IMerchantSettlem
         EscrowWords.Book memory book = _books[merchant].book();
         uint16 today = ledger.currentDay();
         _books[merchant] = EscrowWords.Book(0, 0, 0, 0, today, book.feeBps, book.atOnce, true).pack();
-        _elsewhere[merchant] = Elsewhere(0, it.carryForward);
+        uint64 toFund = uint64(Math.min(it.restored, ledger.guaranteed(merchant)));
+        _elsewhere[merchant] = Elsewhere(0, _elsewhere[merchant].carry - (it.restored - toFund));
         _holdings -= ((uint256(it.net) + it.restored) << 128) + (uint256(it.fees) << 64) - it.fees;
         _creditFees(merchant, it.fees);
-        // what goes to a payable repays the guarantee fund before it goes on
-        address to = ledger.guaranteed(merchant) == 0 ? payouts.payoutNow(merchant) : address(0);
+        // there is a net only when the guarantee fund has got back all
+        address to = payouts.payoutNow(merchant);
         emit Settled(merchant, to, today, it);
         if (it.restored != 0) ledger.addDeposit(merchant, it.restored);
         if (it.net == 0) return it;

@@ -36,7 +36,9 @@ SUPPLY_FIELDS: Final = (
 )  # fmt: skip
 STREAM_FIELDS: Final = (("poster", 160), ("limit a day", 40), ("day", 16), ("debited on it", 40))
 REFUND_FIELDS: Final = (("nothing", 160), ("refund limit", 40), ("day", 16), ("refunded on it", 40))
-UNDONE_FIELDS: Final = (("nothing", 152), ("points undone", 56), ("minor units undone", 48))
+UNDONE_FIELDS: Final = (
+    ("nothing", 104), ("minor units settled", 48), ("points undone", 56), ("minor units undone", 48),
+)  # fmt: skip
 WHOLE: Final = (("it", 256),)
 
 
@@ -188,7 +190,8 @@ def _payments(ledger: Replayed) -> Iterator[Expected]:
         yield Expected(slot=_hashed(root, ROOT), word=day << 64 | block, name=f"batch root 0x{root.hex()}")
     for leaf, (amount, units) in ledger.refunded.items():
         name = f"the line with leaf 0x{leaf.hex()}"
-        yield Expected(slot=_hashed(leaf, REFUNDED), word=units << 48 | amount, name=name, fields=UNDONE_FIELDS)
+        word = ledger.settled.get(leaf, 0) << 104 | units << 48 | amount
+        yield Expected(slot=_hashed(leaf, REFUNDED), word=word, name=name, fields=UNDONE_FIELDS)
 
 
 def _apart(word: int, fields: tuple[tuple[str, int], ...]) -> list[int]:

@@ -43,6 +43,7 @@ class Replayed(Ledger):
     deposits: dict[int, int] = field(default_factory=dict)
     guaranteed: dict[int, int] = field(default_factory=dict)
     refunded: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    settled: dict[bytes, int] = field(default_factory=dict)
     roots: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     refund_limits: dict[int, int] = field(default_factory=dict)
     stream_refunds: dict[int, tuple[int, int]] = field(default_factory=dict)

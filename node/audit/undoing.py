@@ -81,6 +81,7 @@ def settle_line(ledger: Replayed, event: Log) -> list[Log]:
     if leaf.tender != COIN:
         taken = _take_points(ledger, leaf, before + int(amount), taken_before, logs)
     ledger.refunded[leaf.hash] = (before + int(amount), taken_before + taken.points)
+    ledger.settled[leaf.hash] = ledger.settled.get(leaf.hash, 0) + int(amount)
     said = (digest, part, amount, taken.clawed_back, taken.set_off, taken.arrears)
     return [*logs, Log("LineSettled", said)]
 

@@ -41,7 +41,13 @@ def _statistics(addresses: Addresses, _: Settings) -> Sequence[Any]:
 
 
 PARTS: Final = (
-    Part(name="IncentivePools", section=SECTION, arguments=_pools, doors=ISSUE | TAKE_PAYABLE | CREDIT_VALUE),
+    Part(
+        name="IncentivePools",
+        section=SECTION,
+        arguments=_pools,
+        roles={"annul": OPERATOR},
+        doors=ISSUE | TAKE_PAYABLE | CREDIT_VALUE,
+    ),
     Part(name="IssuanceCap", section=SECTION, arguments=_cap),
     Part(name="Consents", section=SECTION, arguments=usual, roles={"consentFor": OPERATOR}),
     Part(

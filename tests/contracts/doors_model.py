@@ -236,6 +236,7 @@ class DoorsModel(Model):
         if leaf.tender != COIN:
             taken, _, clawed, debt = self._take_points(leaf, before + part, taken_before)
         self.refunded[leaf.hash] = (before + part, taken_before + taken)
+        self.settled[leaf.hash] = self.settled.get(leaf.hash, 0) + part
         return clawed, debt
 
     # --- inside ---

@@ -78,6 +78,7 @@ class Model:
     deposits: dict[int, int] = field(default_factory=dict)
     guaranteed: dict[int, int] = field(default_factory=dict)
     refunded: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    settled: dict[bytes, int] = field(default_factory=dict)
     stream_refunds: dict[int, tuple[int, int]] = field(default_factory=dict)
     refund_limits: dict[int, int] = field(default_factory=dict)
     posted_on: dict[bytes, int] = field(default_factory=dict)

@@ -181,6 +181,17 @@ def test_platform_s_share_comes_back_after_what_the_merchant_owes_the_guarantee_
     assert owed(counter.world, SHOP) == (0, 300)
 
 
+def test_discount_stays_when_what_was_bought_is_sold_on(counter: Counter) -> None:
+    (leaf,) = counter.paid_with_discount(50, 950)
+    ledger, part = counter.world.ledger, counter.world.stranger
+    ledger.send("setDoors", part, 128, sender=counter.world.operator)
+    ledger.send("settleLine", counter.proven(leaf)[0], 950, sender=part)
+    assert ledger.view("refunded", leaf.hash)[0] == ledger.view("settled", leaf.hash) == 950
+    with pytest.raises(Reverted) as caught:
+        counter.discount.view("takeBack", counter.proven(leaf))
+    assert caught.value.error == "NothingToTakeBack"
+
+
 def test_take_back_is_refused_without_a_refund_and_counts_no_line_twice(counter: Counter) -> None:
     first, second = counter.paid_with_discount(50, 400, 550)
 

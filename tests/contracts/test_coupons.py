@@ -18,6 +18,7 @@ from node.domain.merkle import product_leaf, product_leaves, product_set_root, p
 from tests.contracts.conftest import EPOCH
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.codes import CODES, signed
+from tests.contracts.suite.coupon_holders import FAR, sign_write_off
 from tests.contracts.suite.coupons_model import Terms as Campaign
 from tests.contracts.suite.people import wait
 from tests.contracts.suite.proofs import proven
@@ -47,6 +48,7 @@ class Desk:
         self.merchant, self.key = self.world.merchant, self.world.chain.impersonate(KEY.address)
         self.twin.give_key(ANN, self.key)
         self.sale = 0
+        self.holders: dict[int, int] = {}
         self.campaign()
         twin.now = twin.chain.now()
 
@@ -69,6 +71,7 @@ class Desk:
         self.coupons.send("give", SHOP, [coupon], [members[0]], sender=self.merchant)
         for holder, receiver in pairwise(members):
             self.operator("Coupons", "passOnFor", coupon, holder, receiver)
+        self.holders[coupon] = members[-1]
         return coupon
 
     def write_off(self, coupon: int, merchant: int = OTHER, **changed: Any) -> Receipt:
@@ -77,7 +80,12 @@ class Desk:
     def terms(self, coupon: int, merchant: int = OTHER, **changed: Any) -> tuple[Any, ...]:
         """What writeOff takes."""
         self.sale += 1
-        usual = {"sale": self.sale, "amount": PAID, "discount": OFF, "product": b"", "proof": []} | changed
+        usual = {"sale": self.sale, "amount": PAID, "discount": OFF, "product": b"", "proof": [], "deadline": FAR}
+        usual |= changed
+        if "signature" not in usual:
+            says = [usual[name] for name in ("sale", "amount", "discount")]
+            ours = self.holders.get(coupon) == ANN
+            usual["signature"] = sign_write_off(self.coupons, KEY, ANN, merchant, coupon, *says) if ours else b""
         return (merchant, coupon, *usual.values())
 
     def at_till(self, coupon: int, **changed: Any) -> tuple[tuple[Any, ...], bytes]:
@@ -186,6 +194,7 @@ def test_call_is_refused_by_name(desk: Desk, error: str, name: str, arguments: t
         ("Coupons", "passOnFor", (1, 1, 1)),
         ("Consents", "consentFor", (ANN, True)),
         ("IncentivePools", "setTreasury", ("0x" + "11" * 20,)),
+        ("IncentivePools", "annul", (1, "why")),
         ("IssuanceCap", "setFormula", ((1, 1, 1, 1, 1),)),
     ],
 )
@@ -199,7 +208,7 @@ def test_door_is_shut_when_sender_has_no_role(desk: Desk, contract: str, name: s
     [
         ("handOn", (SHOP, [], OTHER), 2),
         ("give", (SHOP, [], []), 18),
-        ("writeOff", (OTHER, coupon_id(1, 0, 0), 1, 1, 1, b"", []), 16),
+        ("writeOff", (OTHER, coupon_id(1, 0, 0), 1, 1, 1, b"", [], 0, b""), 16),
     ],
 )
 def test_merchant_s_act_is_refused_outside_of_its_groups(

@@ -271,6 +271,30 @@ def test_closed_merchant_opens_no_plan_and_those_that_are_open_go_on(desk: Desk)
     assert desk.standing(plan)["flags"] == 3
 
 
+@pytest.mark.parametrize("funded", [False, True])
+@pytest.mark.parametrize("parts", [[100_000], [30_000, 70_000]])
+def test_goods_that_all_came_back_bear_no_interest_that_is_not_due(desk: Desk, parts: list[int], funded: bool) -> None:
+    """As if it were paid off first: of 20.00 interest a quarter is due with the first instalment."""
+    desk.world.ledger.send("addDeposit", SHOP, 100_000, sender=desk.world.operator)
+    before = desk.balance(desk.payer.address)
+    plan = desk.open(interest=2_000, **({"funder": desk.funder} if funded else {}))
+    desk.collect(plan)
+    saved = 0
+    for part in parts:
+        receipt = desk.plans.send("refund", plan.words(), part, sender=desk.world.merchant)
+        saved += next(it for it in desk.plans.events(receipt) if it.name == "PlanRefunded").args["saved"]
+    assert saved == 1_500
+    assert desk.standing(plan)["flags"] == 3
+    assert before - desk.balance(desk.payer.address) == 500
+
+
+def test_goods_that_come_back_before_anything_was_due_cost_nothing(desk: Desk) -> None:
+    plan = desk.open(interest=2_000, first_day=desk.today + 9)
+    desk.plans.send("refund", plan.words(), 100_000, sender=desk.world.merchant)
+    assert desk.standing(plan)["flags"] == 3
+    assert desk.refused("collect", plan, sender=desk.world.stranger)[0] == "NotOpen"
+
+
 PLAN = (
     "address payer,uint64 member,uint32 merchant,address funder,uint64 price,uint64 interest,bool merchantPaysInterest,"
     "uint8 count,uint8 months,uint16 firstDay,uint40 openBy,uint256 salt"
@@ -299,10 +323,10 @@ def test_goods_given_back_reduce_what_is_owed_first(desk: Desk) -> None:
     desk.plans.send("refund", plan.words(), 30_000, sender=desk.world.merchant)
     assert (desk.payable(), desk.balance(desk.funder)) == (70_000, 10**6 - 100_000 + 26_000 + 30_000)
     desk.plans.send("refund", plan.words(), 70_000, sender=desk.world.merchant)
-    # 48,000 were still owed; 22,000 go back to the payer; the interest stays with the funder
+    # 48,000 were still owed, of which 3,000 is interest that is not due; 25,000 go back to the payer
     assert desk.payable() == 0
-    assert desk.balance(desk.payer.address) == 10**6 - 26_000 + 22_000
-    assert desk.balance(desk.funder) == 10**6 + 4_000
+    assert desk.balance(desk.payer.address) == 10**6 - 26_000 + 25_000
+    assert desk.balance(desk.funder) == 10**6 + 1_000
     assert desk.refused("refund", plan, 1) == ("ExceedsPrice", 0, 1)
     assert desk.standing(plan)["flags"] == 3
 

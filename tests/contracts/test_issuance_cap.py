@@ -197,3 +197,19 @@ def test_cap_is_not_deployed_with_periods_shorter_than_an_hour(office: Office) -
     with pytest.raises(Reverted) as caught:
         deploy(world.chain, "IssuanceCap", *others, 3_599, 1, (1, 1, 1, 1, 1), sender=world.operator)
     assert (caught.value.error, caught.value.values) == ("BadLength", (3_599,))
+
+
+def test_what_was_sold_before_the_cap_was_made_never_counts(office: Office) -> None:
+    """A network that gets new coupons does not get a cap of all its years."""
+    (old,) = office.twin.pay(SHOP, ANN, stored(4_000))
+    world, formula = office.world, tuple(FORMULA[name] for name in list(FORMULA)[:5])
+    addresses = (world.access.address, world.ledger.address, world.registry.address)
+    office.cap = deploy(world.chain, "IssuanceCap", *addresses, PERIOD, 3, formula, sender=world.operator)
+    office.twin.now = office.twin.chain.now()
+    number = block_of(office.twin, old)
+    (new,) = office.twin.pay(OTHER, BOB, stored(1_000))
+    assert office.refused("countSales", [proven(office.twin, old)]) == ("TooOld", (bytes(old.hash), number))
+    office.close()
+    assert office.refused("countSales", [proven(office.twin, old)]) == ("TooOld", (bytes(old.hash), number))
+    office.count(new)
+    assert office.counted() == (1, 1, 1_000)

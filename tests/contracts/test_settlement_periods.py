@@ -73,9 +73,7 @@ def test_refund_leaves_what_the_merchant_owes_the_guarantee_fund(counter: Counte
     assert owed(counter.world, OTHER) == (0, 9_000)
 
 
-def test_held_money_is_refunded_and_settled_over_the_payable_when_the_merchant_owes_the_guarantee_fund(
-    counter: Counter,
-) -> None:
+def test_held_money_repays_the_guarantee_fund_at_settlement_before_the_merchant_gets_any(counter: Counter) -> None:
     world, ledger = counter.world, counter.world.ledger
     make_indebted(world, SHOP, 9_000)
     world["MerchantPayouts"].send("setPayout", SHOP, world.stranger, sender=world.merchant)
@@ -84,13 +82,63 @@ def test_held_money_is_refunded_and_settled_over_the_payable_when_the_merchant_o
     counter.clerk("refund", terms, 850)
     world.chain.set_next_time(counter.now + DAY)
     counter.escrow.send("settle", SHOP, sender=world.stranger)
-    assert (owed(world, SHOP), counter.balance(world.stranger)) == ((9_000, 9_000), 0)
-    assert refused(lambda: world["MerchantPayouts"].view("payOut", SHOP, 1, sender=world.merchant)) == (
-        "InsufficientPayable", SHOP, 0, 1,
-    )  # fmt: skip
-    ledger.send("addDeposit", SHOP, 9_000, sender=world.operator)
-    world["MerchantPayouts"].send("payOut", SHOP, 9_000, sender=world.merchant)
-    assert counter.balance(world.stranger) == 9_000
+    assert (owed(world, SHOP), counter.balance(world.stranger)) == ((0, 0), 0)
+    assert ledger.view("deposits", 0) == 9_000
+    counter.captured(amount=10_000, salt=2)
+    world.chain.set_next_time(counter.now + DAY)
+    counter.escrow.send("settle", SHOP, sender=world.stranger)
+    assert counter.balance(world.stranger) == 9_850
+
+
+@pytest.mark.parametrize("repaid", ["by a deposit", "out of the payable", "at settlement"])
+def test_chargeback_that_the_guarantee_fund_paid_is_taken_from_the_merchant_once(counter: Counter, repaid: str) -> None:
+    world, ledger = counter.world, counter.world.ledger
+    ledger.send("addDeposit", 0, 10_000, sender=world.operator)
+    ledger.send("addDeposit", SHOP, 60, sender=world.operator)
+    world["MerchantPayouts"].send("setPayout", SHOP, world.stranger, sender=world.merchant)
+    first = counter.captured(amount=4_000)
+    world.chain.set_next_time(counter.now + DAY)
+    counter.escrow.send("settle", SHOP, sender=world.stranger)
+    paid_out = counter.balance(world.stranger)
+    counter.escrow.send("chargeBack", first.words(), 4_000, "torn", sender=world.operator)
+    assert owed(world, SHOP) == (0, 3_940)
+    if repaid == "by a deposit":
+        ledger.send("addDeposit", SHOP, 3_940, sender=world.operator)
+    elif repaid == "out of the payable":
+        ledger.send("creditPayable", SHOP, 3_941, sender=world.operator)
+        world["MerchantPayouts"].send("payOut", SHOP, 1, sender=world.merchant)
+        paid_out += 1
+    counter.captured(amount=10_000, salt=2)
+    says = counter.escrow.view("statementOf", SHOP)
+    owing = 60 + (3_940 if repaid == "at settlement" else 0)
+    assert (says["restored"], says["net"], says["carryForward"]) == (owing, 9_850 - owing, 0)
+    world.chain.set_next_time(counter.now + DAY)
+    counter.escrow.send("settle", SHOP, sender=world.stranger)
+    assert (owed(world, SHOP), ledger.view("deposits", 0)) == ((60, 0), 10_000)
+    assert counter.balance(world.stranger) == paid_out + 9_850 - owing
+
+
+def test_carry_forward_lasts_until_fund_and_deposit_are_whole(counter: Counter) -> None:
+    world, ledger = counter.world, counter.world.ledger
+    ledger.send("addDeposit", 0, 2_940, sender=world.operator)
+    ledger.send("addDeposit", SHOP, 1_000, sender=world.operator)
+    world["MerchantPayouts"].send("setPayout", SHOP, world.stranger, sender=world.merchant)
+
+    def sold(amount: int) -> tuple[Any, ...]:
+        """What fund and deposit have after a day on which this was sold, and what is carried forward."""
+        terms = counter.captured(amount=amount, salt=counter.now)
+        world.chain.set_next_time(counter.now + DAY)
+        counter.escrow.send("settle", SHOP, sender=world.stranger)
+        carry = counter.escrow.view("statementOf", SHOP)["carryForward"]
+        return ledger.view("deposits", 0), ledger.view("deposits", SHOP), carry, terms
+
+    *_, terms = sold(4_000)
+    counter.escrow.send("chargeBack", terms.words(), 3_940, "torn", sender=world.operator)
+    assert (ledger.view("deposits", 0), owed(world, SHOP)) == (0, (0, 2_940))
+    assert sold(1_000)[:3] == (985, 0, 2_955)
+    assert sold(2_000)[:3] == (2_940, 15, 985)
+    assert sold(1_000)[:3] == (2_940, 1_000, 0)
+    assert counter.balance(world.stranger) == 3_940
 
 
 def test_settlement_waits_for_its_day_and_payout_for_its_delay(counter: Counter) -> None:
@@ -181,9 +229,18 @@ def test_fees_and_net_are_gross_and_every_cent_is_claimable(
         counter.clerk("capture", terms, amount, 0)
     says = counter.escrow.view("statementOf", SHOP)
     assert says["fees"] + says["net"] == says["gross"] == sum(captures)
-    assert says["fees"] == sum(amount * fee // 10_000 for amount in captures)
+    assert says["fees"] == sum(captures) * fee // 10_000
     world.chain.set_next_time(counter.now + DAY)
     counter.escrow.send("settle", SHOP, sender=world.stranger)
     claimable = [counter.escrow.view("claimable", receiver) for receiver in (counter.acquirer, counter.platform)]
     assert claimable == [says["fees"] * split // 10_000, says["fees"] - says["fees"] * split // 10_000]
     world.chain.revert(mark)
+
+
+def test_fee_is_the_same_when_a_merchant_captures_by_the_cent(counter: Counter) -> None:
+    terms = counter.terms(amount=4_000)
+    counter.authorize(terms)
+    for _ in range(60):
+        counter.clerk("capture", terms, 66, 0)
+    says = counter.escrow.view("statementOf", SHOP)
+    assert (says["gross"], says["fees"]) == (3_960, 59)

@@ -303,7 +303,8 @@ class Twin:
             words[slot] = words.get(slot, 0) | 1 << (sequence & 255)
         yield from words.items()
         for leaf, (amount, units) in model.refunded.items():
-            yield int.from_bytes(keccak(leaf + REFUNDED.to_bytes(32, "big")), "big"), units << 48 | amount
+            word = model.settled.get(leaf, 0) << 104 | units << 48 | amount
+            yield int.from_bytes(keccak(leaf + REFUNDED.to_bytes(32, "big")), "big"), word
 
     def check_invariants(self) -> None:
         """What design says of the ledger, whatever was done."""

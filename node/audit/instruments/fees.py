@@ -1,7 +1,8 @@
 """The escrow's fees, its receivers' shares, statements and payouts, recomputed (docs/settlement.md); pure.
 
-Minor units. A fee is the agreed basis points of what is captured, rounded down; of a period's fees each receiver has
-its basis points, the last one what is left. What a statement says is paid out must leave the contract.
+Minor units. The fees of a period are the agreed basis points of what was captured in it, rounded down, and a capture's
+is what they grow by; of a period's fees each receiver has its basis points, the last one what is left. What a statement
+says is paid out must leave the contract.
 """
 
 from collections import Counter
@@ -73,9 +74,13 @@ class Fees:
 
     def _captured(self, fields: Mapping[str, int]) -> list[Wrong]:
         period = self._period(fields)
-        fee = fields["amount"] * period.fee_bps // BASIS_POINTS
+        due = (period.gross + fields["amount"]) * period.fee_bps // BASIS_POINTS
+        fee = min(max(due - period.fees, 0), fields["amount"])
         period.gross += fields["amount"]
         period.fees += fee
+        # of what was undone in the period no event tells whether it was taken off these sums
+        if period.undone:
+            return []
         self.checked["fees"] += 1
         if fee == fields["fee"]:
             return []

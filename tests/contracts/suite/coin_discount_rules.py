@@ -92,7 +92,8 @@ class Discounts:
         given = self.given.get(sequence)
         if given is None:
             raise Refused("NoDiscount")
-        undone = sum(self.ledger.refunded.get(leaf.hash, (0, 0))[0] for leaf in leaves)
+        back = self.ledger.refunded, self.ledger.settled
+        undone = sum(back[0].get(leaf.hash, (0, 0))[0] - back[1].get(leaf.hash, 0) for leaf in leaves)
         amount = given.discount * undone // given.paid - given.taken_back
         if amount <= 0:
             raise Refused("NothingToTakeBack")

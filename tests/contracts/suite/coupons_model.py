@@ -105,7 +105,7 @@ class CouponsModel:
     coupons: dict[int, Coupon] = field(default_factory=dict)
     uses: dict[int, Use] = field(default_factory=dict)
     consents: set[int] = field(default_factory=set)
-    sales: dict[tuple[int, int], bool] = field(default_factory=dict)
+    sales: dict[tuple[int, int], tuple[bool, int]] = field(default_factory=dict)
     credits: dict[tuple[bool, int, int], Counter[int]] = field(default_factory=dict)
     owing: dict[tuple[int, int, bool], Counter[int]] = field(default_factory=dict)
     undone: Counter[bytes] = field(default_factory=Counter)
@@ -185,12 +185,22 @@ class CouponsModel:
     # --- writing off ---
 
     def write_off(
-        self, merchant: int, coupon: int, sale: int, amount: int, discount: int, *, proved: bool = True
+        self,
+        merchant: int,
+        coupon: int,
+        sale: int,
+        amount: int,
+        discount: int,
+        *,
+        proved: bool = True,
+        signed: bool = True,
     ) -> int:
         """By the merchant's clerk; the use."""
         if self.ledger.book.supply.flags & PAUSED:
             raise Refused("NetworkPaused")
         self._issued(coupon)
+        if not signed:
+            raise Refused("NotMember")
         now = self.ledger.block.time
         kind, holder = self.owner(coupon)
         error, _ = self._problem(coupon, holder if kind == MEMBER else -1, now, amount, discount, proved)
@@ -199,8 +209,8 @@ class CouponsModel:
             raise Refused(error)
         if not self.ledger.book.merchants[MerchantId(merchant)].flags & ACTIVE:
             raise Refused("MerchantClosed")
-        self._mark_sale(merchant, coupon, sale)
         use = lone_use_id(coupon, len(self.coupons[coupon].uses))
+        self._mark_sale(merchant, coupon, sale, use)
         self._use(use, coupon, merchant, amount, alone=True)
         return use
 
@@ -222,7 +232,7 @@ class CouponsModel:
             raise ActDeclined(reason)
         self._use(use_id(act.stream, act.sequence), coupon, act.merchant, paid, alone=not act.amount)
         if not act.amount:
-            self._mark_sale(act.merchant, coupon, sale)
+            self._mark_sale(act.merchant, coupon, sale, use_id(act.stream, act.sequence))
         return 0
 
     def undo_at_till(self, act: Act, sequence: int) -> int:
@@ -314,12 +324,22 @@ class CouponsModel:
         it = self._known(use)
         if it.alone:
             raise Refused("CameAlone")
-        refunded = self.ledger.refunded.get(leaf.hash, (0, 0))[0]
+        refunded = self.ledger.refunded.get(leaf.hash, (0, 0))[0] - self.ledger.settled.get(leaf.hash, 0)
         fresh = refunded - self.undone[leaf.hash]
         if not fresh or it.given_back:
             raise Refused("NothingUndone")
         self.undone[leaf.hash] = refunded
         self._leave(use, it.basis - fresh)
+
+    def annul(self, use: int, reason: str) -> None:
+        it = self._known(use)
+        if not it.alone:
+            raise Refused("NotAlone")
+        if it.given_back or self.ledger.day > it.day + 120:
+            raise Refused("TooLate")
+        if not reason:
+            raise Refused("NoReason")
+        self._leave(use, 0)
 
     def cancel(self, use: int) -> None:
         it = self._known(use)
@@ -393,13 +413,13 @@ class CouponsModel:
     def _stack_problem(self, merchant: int, coupon: int, sale: int) -> str:
         if not sale:
             return "NoSale"
-        before = self.sales.get((merchant, sale))
-        if before is None or (before and self._terms(coupon).stackable):
+        stackable, use = self.sales.get((merchant, sale), (True, 0))
+        if not use or (not stackable and self.uses[use].given_back) or (stackable and self._terms(coupon).stackable):
             return ""
         return "NotStackable"
 
-    def _mark_sale(self, merchant: int, coupon: int, sale: int) -> None:
-        self.sales[merchant, sale] = self._terms(coupon).stackable
+    def _mark_sale(self, merchant: int, coupon: int, sale: int, use: int) -> None:
+        self.sales[merchant, sale] = self._terms(coupon).stackable, use
 
     def _use(self, use: int, coupon: int, merchant: int, amount: int, *, alone: bool) -> None:
         it, cash = self.coupons[coupon], self._terms(coupon).cash

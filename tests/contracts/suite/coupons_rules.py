@@ -1,6 +1,7 @@
 """What can happen to coupons: issued, handed through merchants and members, written off, claimed, undone."""
 
 from collections import Counter
+from functools import partial
 
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
@@ -13,8 +14,9 @@ from node.domain.leaf import Leaf
 from node.domain.merkle import proof_of
 from tests.contracts.doors_model import holder_of
 from tests.contracts.model import Refund, Undo
+from tests.contracts.suite.coupon_holders import FAR, sign_write_off
 from tests.contracts.suite.coupons_model import MEMBER, MERCHANT, CouponsModel, Terms
-from tests.contracts.suite.people import key_of, survivor_of
+from tests.contracts.suite.people import NOBODY, key_of, signer_of, survivor_of
 from tests.contracts.suite.till import UNDO, Act, at_till
 from tests.contracts.twin import STREAM, Twin, external, stored
 from tests.contracts.worlds import CLOSED, FROZEN, LOCKED, MEMBERS, POOR, RICH, STRANGER, TIERED
@@ -151,14 +153,19 @@ class CouponsRules:
     # --- writing off ---
 
     @rule(data=st.data(), merchant=some_merchants, basket=sums, sale=st.sampled_from([0, 1, 2, 3]),
-          wrong=st.sampled_from([0] * 6 + [1]))  # fmt: skip
-    def write_off_alone(self, data: st.DataObject, merchant: int, basket: int, sale: int, wrong: int) -> None:
+          wrong=st.sampled_from([0] * 6 + [1]), signs=st.sampled_from([True] * 4 + [False]))  # fmt: skip
+    def write_off_alone(
+        self, data: st.DataObject, merchant: int, basket: int, sale: int, wrong: int, signs: bool
+    ) -> None:
         coupon = data.draw(self._coupons(MEMBER))
         discount = self._discount(coupon, basket)
-        amount = basket - discount
+        terms = (merchant, coupon, sale, basket - discount, discount + wrong)
+        holder = self._owner(coupon)[1]
+        has_key = str(self.twin.world.registry.view("memberKey", holder)) != NOBODY
+        signature = sign_write_off(self.coupons, signer_of(holder), holder, *terms) if signs and has_key else b""
         self.twin.act(
-            self.coupons, "writeOff", merchant, coupon, sale, amount, discount + wrong, b"", [],
-            model=lambda: _run(self.desk.write_off, merchant, coupon, sale, amount, discount + wrong),
+            self.coupons, "writeOff", *terms, b"", [], FAR, signature,
+            model=lambda: _run(partial(self.desk.write_off, signed=signs or not has_key), *terms),
             sender=self.twin.world.merchant,
         )  # fmt: skip
 
@@ -270,6 +277,13 @@ class CouponsRules:
             self.pools, "unwind", words, model=lambda: self.desk.unwind(leaf, proved=proved),
             sender=self.twin.world.stranger,
         )  # fmt: skip
+
+    @precondition(lambda self: self.desk.uses)
+    @rule(data=st.data(), reason=st.sampled_from(["not hers", "not hers", "not hers", ""]))
+    def annul_write_off(self, data: st.DataObject, reason: str) -> None:
+        alone = [use for use, it in self.desk.uses.items() if it.alone]
+        use = data.draw(st.sampled_from(alone or list(self.desk.uses)))
+        self.twin.act(self.pools, "annul", use, reason, model=lambda: self.desk.annul(use, reason))
 
     @precondition(lambda self: self.desk.uses)
     @rule(data=st.data())

@@ -109,8 +109,7 @@ class Plans:
         if sender != plan.payer:
             raise Refused("NotPayer")
         owed = plan.total - standing.paid - standing.credited
-        early = plan.count - plan.instalments_by(self.ledger.day)
-        saved = 0 if plan.merchant_pays else min(plan.interest * early // plan.count, owed)
+        saved = self._saved(plan, standing)
         if not self._has(plan, owed - saved):
             raise Refused("ERC20InsufficientBalance")
         self._pay(id_, plan, standing, owed - saved, saved)
@@ -119,7 +118,10 @@ class Plans:
         plan, standing = self.plans[id_]
         if not 0 < amount <= plan.price - standing.refunded:
             raise Refused("ExceedsPrice")
-        credited = min(amount, plan.total - standing.paid - standing.credited)
+        after = replace(standing, refunded=standing.refunded + amount)
+        if after.refunded == plan.price:
+            after = replace(after, credited=after.credited + self._saved(plan, after))
+        credited = min(amount, plan.total - after.paid - after.credited)
         returned = amount - credited
         funded = plan.funder != NOBODY
         drawn = returned + (credited if funded else 0)
@@ -135,7 +137,7 @@ class Plans:
                 self.cash[plan.payer] += returned
             else:
                 self.ledger.recharge(MemberId(plan.member), returned)
-        after = replace(standing, credited=standing.credited + credited, refunded=standing.refunded + amount)
+        after = replace(after, credited=after.credited + credited)
         self.plans[id_] = plan, self._closed(plan, after)
 
     def write_off(self, id_: bytes, sender: str, *, finance: str) -> None:
@@ -148,6 +150,12 @@ class Plans:
         if standing.missed - paid < 3:
             raise Refused("NotDefaultable")
         self.plans[id_] = plan, replace(standing, flags=OPENED | CLOSED | DEFAULTED)
+
+    def _saved(self, plan: Plan, standing: Standing) -> int:
+        """The interest of instalments that are not due yet."""
+        owed = plan.total - standing.paid - standing.credited
+        early = plan.count - plan.instalments_by(self.ledger.day)
+        return 0 if plan.merchant_pays else min(plan.interest * early // plan.count, owed)
 
     def _open(self, id_: bytes) -> tuple[Plan, Standing]:
         plan, standing = self.plans[id_]

@@ -1,5 +1,8 @@
 """Members' keys, as the Registry has them, members that become one, and time that passes."""
 
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
 from benchmarks.devchain import Contract
 from node.domain.ids import MemberId
 from node.domain.merkle import keccak
@@ -16,10 +19,16 @@ def key_of(twin: Twin, member: MemberId) -> str:
     registry: Contract = twin.world.registry
     key = str(registry.view("memberKey", member))
     if key == NOBODY:
-        key = "0x" + keccak(b"key of " + member.to_bytes(8, "big"))[-20:].hex()
+        key = signer_of(member).address
         if survivor_of(twin, member) == member:
             twin.give_key(member, key)
     return twin.chain.impersonate(key)
+
+
+def signer_of(member: int) -> LocalAccount:
+    """What signs for a member whose key was registered here."""
+    account: LocalAccount = Account.from_key(keccak(b"key of " + member.to_bytes(8, "big")))
+    return account
 
 
 def survivor_of(twin: Twin, member: int) -> int:

@@ -162,7 +162,8 @@ class Settlement:
     def statement(self, merchant: int) -> dict[str, int]:
         """The open period as it would be closed now."""
         book = self._admitted(merchant)
-        restored = min(book.held, book.carry)
+        owing = self.ledger.guaranteed.get(merchant, 0) + book.carry
+        restored = min(book.held, owing)
         return {
             "gross": book.gross,
             "refunds": book.refunds + book.covered,
@@ -171,7 +172,7 @@ class Settlement:
             "paidAtOnce": book.paid,
             "restored": restored,
             "net": book.held - restored,
-            "carryForward": book.carry - restored,
+            "carryForward": owing - restored,
         }
 
     def cash_owed(self) -> int:
@@ -189,26 +190,26 @@ class Settlement:
         if rest := amount - part:
             if most is not None and rest > most:
                 raise Refused("InsufficientFunds")
-            _, deposit, fund = self.ledger.draw_on(MerchantId(merchant), rest)
-            book = replace(book, covered=book.covered + rest, carry=book.carry + deposit + fund)
+            _, deposit, _ = self.ledger.draw_on(MerchantId(merchant), rest)
+            book = replace(book, covered=book.covered + rest, carry=book.carry + deposit)
         self.books[merchant] = book
 
     def _settle(self, merchant: int) -> None:
         book, says = self.books[merchant], self.statement(merchant)
         clear = Book(fee_bps=book.fee_bps, at_once=book.at_once, shares=book.shares, day=self.ledger.day)
-        self.books[merchant] = replace(clear, carry=says["carryForward"])
+        to_fund = min(says["restored"], self.ledger.guaranteed.get(merchant, 0))
+        self.books[merchant] = replace(clear, carry=book.carry - says["restored"] + to_fund)
         left = book.fees
         for place, (receiver, bps) in enumerate(book.shares):
             part = left if place == len(book.shares) - 1 else book.fees * bps // BPS
             left -= part
             self.claimable[receiver] = self.claimable.get(receiver, 0) + part
-        owing = self.ledger.guaranteed.get(merchant, 0)
         if says["restored"]:
             self.ledger.add_deposit(merchant, says["restored"])
         if not says["net"]:
             return
         to = self.payouts.get(merchant)
-        if to and not owing:
+        if to:
             self._pay(to, says["net"])
         else:
             self.ledger.credit_payable(MerchantId(merchant), says["net"])

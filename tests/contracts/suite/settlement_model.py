@@ -141,7 +141,8 @@ class Payments(Settlement):
         book = self._admitted(terms.merchant)
         if not terms.min_fee_bps <= book.fee_bps <= terms.max_fee_bps:
             raise Refused("FeeOutOfRange")
-        fee = amount * book.fee_bps // BPS
+        due = (book.gross + amount) * book.fee_bps // BPS
+        fee = min(max(due - book.fees, 0), amount)
         net = amount - fee
         self.books[terms.merchant] = replace(
             book, gross=book.gross + amount, fees=book.fees + fee, paid=book.paid + (net if book.at_once else 0)
