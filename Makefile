@@ -6,7 +6,7 @@ DEMO_DAYS ?= 1
 export DEMO_DAYS
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint bench bench-net bench-gas bench-restart year soak crowd fuzz gas slither \
+.PHONY: help setup demo test test-long lint bench bench-net bench-gas bench-restart bench-explorer year soak crowd fuzz gas slither \
 	mutants machine kill-matrix node-faults lock clean
 
 help: ## what can be typed here
@@ -52,6 +52,10 @@ soak: setup ## four validators under load and random faults for 30 minutes (MINU
 
 crowd: setup ## 500 connections to a bridge for 30 minutes, a third of them misbehaving, with a verdict (MINUTES=1)
 	@$(PY) -m benchmarks.crowd --minutes $(or $(MINUTES),30)
+
+bench-explorer: setup ## events and blocks indexed a second, bytes a payment, on both databases; writes out/bench/explorer.json
+	@$(PY) -m benchmarks.explorer
+	@$(PY) -m benchmarks.explorer_pages
 
 bench-gas: setup ## gas a payment; writes out/bench/gas.json
 	@$(PY) -m benchmarks.gas

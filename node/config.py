@@ -9,8 +9,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from node.anchor_settings import AnchorSettings
 from node.domain.errors import Unusable
 from node.rpc_settings import RpcSettings as RpcSettings  # part of the bridge's, for whoever imports them here
 from node.security_settings import KeySettings, PinSettings, QrSettings, TlsSettings
@@ -33,7 +34,8 @@ class ChainSettings:
     """Where the chain is. `finality` is "instant" where a block is final when it appears, else "finalized".
 
     `product_sets` is the folder of published product lists, else `product-sets` beside the deployment; `currency` the
-    ISO 4217 number of the network's. While earning is paused, payments are posted again every `pause_ms`.
+    ISO 4217 number of the network's. While earning is paused, payments are posted again every `pause_ms`. After
+    `away_ms` without an answer from any gateway nobody is made to wait for the chain.
     `rpc_key_file` holds the key for the gateways, `rpc_ca_file` the certificates to check theirs against.
     """
 
@@ -50,6 +52,7 @@ class ChainSettings:
     attempts: int = setting(5, low=1, high=100)
     stale_ms: int = setting(5_000, low=1_000, high=600_000)
     pause_ms: int = setting(10_000, low=100, high=3_600_000)
+    away_ms: int = setting(15_000, low=1_000, high=600_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +104,8 @@ class JournalSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchSettings:
-    """How payments are put together. `waiting` bounds what is journaled but not yet in a batch.
+    """How payments are put together. `waiting` bounds how many of those that are in no batch yet are held in memory,
+    `backlog` how many there are.
 
     A batch waits `max_wait_ms` once more for each transaction that is not final, three times at most: under load
     batches grow by themselves.
@@ -112,6 +116,7 @@ class BatchSettings:
     max_wait_ms: int = setting(50, low=1, high=60_000)
     in_flight: int = setting(16, low=1, high=64)
     waiting: int = setting(20_000, low=10, high=1_000_000)
+    backlog: int = setting(1_000_000, low=10, high=100_000_000)
     max_bytes: int = setting(120_000, low=2_000, high=130_000)
     max_gas: int = setting(16_700_000, low=200_000, high=2**40)
     gas_base: int = setting(1_000_000, low=21_000, high=10_000_000)
@@ -150,6 +155,7 @@ class Iso8583Settings:
     `mac_key_file` and `key_encrypting_file` have mode 0600. Without `mac_required`, a message without MAC is taken
     unless it debits; a MAC of another algorithm than `mac` is wrong. With `sign_on` a terminal's requests are taken
     only while it is signed on. With `balances` the answer to a payment that is final has what the member has.
+    `deadline_ms` is how long its gateway waits for finality, 0 as long as `answers` says.
     """
 
     name: str = setting("iso8583", low=1, high=32)
@@ -165,6 +171,7 @@ class Iso8583Settings:
     key_encrypting_file: Path | None = setting(None)
     sign_on: bool = setting(False)
     balances: bool = setting(False)
+    deadline_ms: int = setting(0, low=100, high=120_000)
     max_message: int = setting(8_192, low=256, high=65_535)
     max_connections: int = setting(512, low=1, high=20_000)
     max_in_flight: int = setting(512, low=1, high=10_000)
@@ -224,22 +231,31 @@ def rpc_access(chain: ChainSettings | None = None, environment: Mapping[str, str
     return RpcAccess(key=key or None, ca_files=tuple(ca_files))
 
 
+def load_anchor(path: Path) -> AnchorSettings:
+    """The settings of `till anchor` from a TOML file. Raises Unusable as `load_bridge` does."""
+    return read_table(AnchorSettings, _document(path), path.resolve().parent)
+
+
 def load_bridge(path: Path, environment: Mapping[str, str] = os.environ) -> BridgeSettings:
     """The bridge's settings from a TOML file.
 
     Raises Unusable with one sentence for a missing file, bad TOML, an unknown or a missing setting, or a value that is
     of the wrong type or outside its limits.
     """
-    try:
-        document = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise Unusable(f"there is no configuration file {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Unusable(f"{path} cannot be read: {error}") from None
+    document = _document(path)
     document.pop("fail_point", None)
     settings = read_table(BridgeSettings, document, path.resolve().parent)
     point = environment.get(FAIL_POINT_VARIABLE, "")
     return replace_fail_point(settings, point) if point else settings
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise Unusable(f"there is no configuration file {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Unusable(f"{path} cannot be read: {error}") from None
 
 
 def replace_fail_point(settings: BridgeSettings, point: str) -> BridgeSettings:

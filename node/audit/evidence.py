@@ -60,6 +60,7 @@ class ProvenBlock:
     hash: Hash32
     time: int
     state_root: Hash32
+    receipts_root: Hash32
     transactions: tuple[Transaction, ...] = ()
 
 
@@ -137,6 +138,7 @@ class Evidence:
             hash=Hash32(bytes.fromhex(header["hash"][2:])),
             time=int(header["timestamp"], 16),
             state_root=Hash32(bytes.fromhex(header["stateRoot"][2:])),
+            receipts_root=Hash32(bytes.fromhex(header["receiptsRoot"][2:])),
             transactions=transactions,
         )
 

@@ -6,7 +6,7 @@ Stage before: evidence. Stage after: compare. Pure: no node is asked for anythin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
-from typing import Final
+from typing import Final, Protocol
 
 from eth_abi.exceptions import DecodingError
 
@@ -21,6 +21,7 @@ from node.chain.abi_events import EventShape, NotThisEvent
 from node.chain.ledger import posts_batch, posts_refunds, sent_batch, sent_refunds
 from node.domain.batch_format import decode_batch
 from node.domain.ids import Address
+from node.domain.leaf import Leaf
 from node.domain.ledger import Block, Log
 
 SUCCESSION: Final = frozenset(
@@ -29,6 +30,16 @@ SUCCESSION: Final = frozenset(
         "MerchantImmigrated", "DebtEmigrated", "DebtImmigrated",
     }
 )  # fmt: skip
+
+
+class Watcher(Protocol):
+    """Whoever wants to see what was replayed, such as the books."""
+
+    def block(self, ledger: Replayed, block: ProvenBlock) -> None:
+        """A block begins."""
+
+    def transaction(self, ledger: Replayed, found: Sequence[Log], leaves: Sequence[Leaf], done: Transaction) -> None:
+        """A transaction was replayed: the ledger's own logs, and the lines that it accepted."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -41,17 +52,24 @@ class Follower:
     findings: Findings = field(default_factory=Findings)
     tally: Tally = field(default_factory=Tally)
     succeeded: bool = False
+    watcher: Watcher | None = None
+    leaves: tuple[Leaf, ...] = ()
 
     def block(self, block: ProvenBlock) -> None:
         """Replays what a block did."""
         self.ledger.block = Block(number=block.number, time=block.time)
+        if self.watcher is not None:
+            self.watcher.block(self.ledger, block)
         for transaction in block.transactions:
             self._transaction(block, transaction)
 
     def _transaction(self, block: ProvenBlock, transaction: Transaction) -> None:
         where = _Where(block=block.number, transaction=transaction.hash)
         found = [log for log in map(self._log, self._own(transaction.logs)) if log.name not in SILENT]
+        self.leaves = ()
         if not found:
+            if self.watcher is not None:
+                self.watcher.transaction(self.ledger, (), (), transaction)
             return
         self.ledger.calldata = transaction.calldata
         if any(log.name in SUCCESSION for log in found):
@@ -65,6 +83,8 @@ class Follower:
             return
         self._compare(where, found, expected)
         self.tally.events(block, transaction, found)
+        if self.watcher is not None:
+            self.watcher.transaction(self.ledger, found, self.leaves, transaction)
 
     def _own(self, logs: Sequence[RawLog]) -> list[RawLog]:
         return [log for log in logs if log.address == self.address]
@@ -96,8 +116,8 @@ class Follower:
         processed = int(found[-1].values[3]) if found[-1].name == "BatchPosted" else 0
         batch = replace(batch, payments=batch.payments[:processed])
         replayed = ReplayedBatch(self.ledger, batch, found)
-        leaves = replayed.run()
-        self.tally.batch(self.ledger, batch, leaves, replayed.skipped, transaction)
+        self.leaves = replayed.run()
+        self.tally.batch(self.ledger, batch, self.leaves, replayed.skipped, transaction)
         return replayed.logs
 
     def _others(self, found: Sequence[Log]) -> list[Log]:

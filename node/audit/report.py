@@ -68,6 +68,7 @@ def audit_json(audit: Audit) -> dict[str, Any]:
         "merchants": [_merchant_json(audit, merchant) for merchant in sorted(ledger.merchants)],
         "backing": [{**asdict(each), "free": each.free} for each in audit.holdings],
         "words_compared": audit.words,
+        "recomputed": dict(sorted(audit.checked.items())),
         "findings": {
             "counts": {str(kind): audit.findings.counts[kind] for kind in Kind if audit.findings.counts[kind]},
             "kept": KEPT,
@@ -102,6 +103,10 @@ def _summary(audit: Audit) -> Table:
             ", ".join(map(points, (tally.clawed_back, tally.set_off, tally.arrears))),
         ),
         ("all coins", points(audit.supply)),
+        (
+            "recomputed beside",
+            ", ".join(f"{count:,} {name}" for name, count in sorted(audit.checked.items())) or "none",
+        ),
         ("sequences missing", f"{audit.missing:,}, explained {audit.explained:,}"),
         ("words of state compared", f"{audit.words:,}"),
         ("took", f"{audit.seconds:.1f} s, {audit.rate:,.0f} payments/s of {tally.seen:,} replayed"),

@@ -9,13 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from node.audit.anchors.check import AnchorCheck, anchored
+from node.audit.anchors.record import Anchor, Sent
 from node.audit.backing import Holding, check_backing, ledger_backing, parts_backing
 from node.audit.cash import Cash
 from node.audit.compare import compare_words, expected_words, supply_of
 from node.audit.evidence import Evidence, ProvenBlock
 from node.audit.findings import Finding, Findings, Kind
-from node.audit.follow import Follower
+from node.audit.follow import Follower, Watcher
 from node.audit.gaps import find_gaps
+from node.audit.instruments.watch import instruments_of
 from node.audit.state import Posted, Replayed
 from node.audit.storage import proven_words
 from node.audit.tally import Hours, Tally
@@ -38,7 +41,8 @@ CATCH_UPS: Final = 5
 class Order:
     """What to audit: blocks `first` to `last` (the newest where None), what came before is replayed all the same.
 
-    `cancelled` are payments that the bridge's operator names as never sent, `items` line items by payment.
+    `cancelled` are payments that the bridge's operator names as never sent, `items` line items by payment,
+    `anchors` what was written down on the chain behind `anchor_rpc`.
     """
 
     first: int = 0
@@ -46,6 +50,8 @@ class Order:
     hours: Hours | None = None
     cancelled: frozenset[PaymentId] = frozenset()
     items: Mapping[str, LineItems] = field(default_factory=dict)
+    anchors: tuple[Sent, ...] = ()
+    anchor_rpc: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +68,7 @@ class Audit:
     explained: int
     ledger: Replayed
     tally: Tally
+    checked: Mapping[str, int]
     holdings: tuple[Holding, ...]
     findings: Findings
 
@@ -77,15 +84,26 @@ class Audit:
 
 
 async def run_audit(
-    rpc: Rpc, deployment: Deployment, order: Order, *, clock: Callable[[], float] = time.monotonic
+    rpc: Rpc,
+    deployment: Deployment,
+    order: Order,
+    *,
+    watcher: Watcher | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Audit:
-    """Replays the ledger from its first block on. Raises Unusable, EvidenceBroken, StateGone, ChainUnreachable."""
+    """Replays the ledger from its first block on, before the eyes of `watcher`.
+
+    Raises Unusable, EvidenceBroken, StateGone, ChainUnreachable.
+    """
     started = clock()
     newest = int(await rpc.call("eth_blockNumber"), 16)
     last = newest if order.last is None else order.last
     if last > newest or order.first > last:
         raise Unusable(f"blocks {order.first} to {last} cannot be audited: the newest is {newest}")
     follower, cash = await _prepared(rpc, deployment, order)
+    follower.watcher = watcher
+    instruments = instruments_of(deployment.parts, follower.ledger.terms, follower.findings)
+    check = AnchorCheck(anchors=await _anchors(order, deployment, follower.findings), findings=follower.findings)
     evidence = Evidence(rpc, [deployment.ledger, *deployment.parts.values()])
     head: ProvenBlock | None = None
     first = deployment.block
@@ -97,6 +115,8 @@ async def run_audit(
             follower.block(block)
             if cash is not None:
                 cash.block(block)
+            instruments.block(block)
+            check.block(block)
             head = block
         first = last + 1
         newest = int(await rpc.call("eth_blockNumber"), 16)
@@ -105,7 +125,8 @@ async def run_audit(
         last = newest
     if head is None:
         raise Unusable(f"the contracts are there from block {deployment.block} on, after block {last}")
-    return await _judged(rpc, deployment, order, follower, cash, head, lambda: clock() - started)
+    checked = instruments.checked | ({"anchors": check.checked} if order.anchors else {})
+    return await _judged(rpc, deployment, order, follower, cash, head, lambda: clock() - started, checked)
 
 
 async def _prepared(rpc: Rpc, deployment: Deployment, order: Order) -> tuple[Follower, Cash | None]:
@@ -123,6 +144,13 @@ async def _prepared(rpc: Rpc, deployment: Deployment, order: Order) -> tuple[Fol
     return follower, cash
 
 
+async def _anchors(order: Order, deployment: Deployment, findings: Findings) -> list[Anchor]:
+    if not order.anchors:
+        return []
+    async with Rpc([order.anchor_rpc], attempts=2) as target:
+        return await anchored(target, order.anchors, deployment.chain_id, findings)
+
+
 async def _judged(
     rpc: Rpc,
     deployment: Deployment,
@@ -131,6 +159,7 @@ async def _judged(
     cash: Cash | None,
     head: ProvenBlock,
     elapsed: Callable[[], float],
+    checked: Mapping[str, int],
 ) -> Audit:
     """Holds what was replayed against the state after the last block."""
     ledger, findings = follower.ledger, follower.findings
@@ -158,6 +187,7 @@ async def _judged(
         explained=explained,
         ledger=ledger,
         tally=follower.tally,
+        checked=checked,
         holdings=tuple(holdings),
         findings=findings,
     )

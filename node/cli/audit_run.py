@@ -12,6 +12,7 @@ from node.domain.errors import TillnetError, Unusable
 from node.network.access import write_whole
 
 if TYPE_CHECKING:
+    from node.audit.anchors.record import Sent
     from node.audit.run import Audit
     from node.audit.run import Order as AuditOrder
     from node.audit.tally import Hours
@@ -33,6 +34,8 @@ MOST_RECEIPTS: int = 100_000
 @click.option("--hours", help="When tills are open, such as 06:00-23:00, in the network's own time.")
 @click.option("--cancelled", type=FILE, help="Payments that were never sent: an id such as 1-42 on each line.")
 @click.option("--items", type=FILE, help="A folder of receipts, as till lines show --json prints them.")
+@click.option("--anchors", type=FILE, help="What till anchor run keeps; with --anchor-rpc.")
+@click.option("--anchor-rpc", help="A gateway of the chain that the anchors are on.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--output", "-o", type=FILE, help="Also write the JSON object to this file, for a page.")
 @where_the_chain_is
@@ -44,6 +47,8 @@ def run(
     hours: str | None,
     cancelled: Path | None,
     items: Path | None,
+    anchors: Path | None,
+    anchor_rpc: str | None,
     as_json: bool,
     output: Path | None,
     network: Path,
@@ -68,6 +73,8 @@ def run(
             hours=None if hours is None else _hours(hours),
             cancelled=frozenset() if cancelled is None else _cancelled(cancelled),
             items={} if items is None else _receipts(items),
+            anchors=_anchors(anchors, anchor_rpc),
+            anchor_rpc=anchor_rpc or "",
         )
         asked: dict[str, Any] = {"order": order}
         audit = asyncio.run(ask_chain(network, url, file, question, asked))
@@ -82,6 +89,17 @@ def run(
     else:
         print_audit(audit, wide_console())
     ctx.exit(0 if audit.agrees else DIFFERS)
+
+
+def _anchors(path: Path | None, url: str | None) -> "tuple[Sent, ...]":
+    from node.audit.anchors.record import read_records
+
+    if (path is None) != (url is None):
+        raise Unusable("--anchors and --anchor-rpc go together")
+    found = () if path is None else tuple(read_records(path))
+    if path is not None and not found:
+        raise Unusable(f"{path} holds no anchor")
+    return found
 
 
 def _hours(text: str) -> "Hours":

@@ -1,13 +1,21 @@
 """`till explorer`: pages and APIs over the index. Wiring only; the work is in node/explorer."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from node.cli.ask import DEFAULT_NETWORK, where_the_chain_is
+from node.cli.index import INDEX
 from node.domain.errors import Unusable
 
-INDEX_FILE = "index.sqlite"
+if TYPE_CHECKING:
+    from node.chain.deployment import Deployment
+    from node.config import RpcAccess
+    from node.domain.ids import PaymentId
+    from node.explorer.pages.routes import Prove
+
 SOURCES_FILE = "sources.sqlite"
 
 
@@ -17,7 +25,9 @@ def explorer() -> None:
 
 
 @explorer.command()
-@click.option("--index", help="What till index run fills: a file, or postgresql://…  [default: index.sqlite there]")
+@click.option(
+    "--database", "index", help="What till index run fills: a file, or postgresql://…  [default: index.sqlite there]"
+)
 @click.option("--sources", help="Where verified sources are kept, likewise.  [default: sources.sqlite there]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8600, show_default=True, help="0: the system chooses.")
@@ -51,16 +61,18 @@ def run(
         raise Unusable(f"there is no network {network}; say which one: --network DIR{hint}")
     access = rpc_access()
     urls, access = ([url], access) if url else gateways_of(read_plan(network), access)
+    deployment = load_deployment(file or network / DEPLOYMENT)
     settings = ExplorerSettings(
         rpc=tuple(urls),
         access=access,
-        chain_id=load_deployment(file or network / DEPLOYMENT).chain_id,
-        index=index or str(network / INDEX_FILE),
+        chain_id=deployment.chain_id,
+        index=index or str(network / INDEX),
         sources=sources or str(network / SOURCES_FILE),
         compilers=compilers or Layout.here().solc_folder,
         host=host,
         port=port,
         base_url=base_url.rstrip("/"),
+        prove=None if url else _prover(network, urls, access, deployment),
     )
     configure_logs()
     uvloop.run(run_until_told(settings, bound=lambda bound: _say(host, bound)))
@@ -68,3 +80,24 @@ def run(
 
 def _say(host: str, port: int) -> None:
     click.echo(f"The explorer is at http://{f'[{host}]' if ':' in host else host}:{port}/")
+
+
+def _prover(network: Path, urls: "Sequence[str]", access: "RpcAccess", deployment: "Deployment") -> "Prove":
+    """Makes proofs of payments, each in a thread: asking validators for signed headers takes its time."""
+    import asyncio
+
+    from node.chain.rpc import Rpc
+    from node.explorer.prove import Consensus, prove_payment
+    from node.network.headers import ValidatorHeaders
+    from node.network.plan import read_plan
+
+    consensus = Consensus(headers=ValidatorHeaders(read_plan(network)), since=1)
+
+    async def make(payment: "PaymentId") -> str:
+        async with Rpc(urls, attempts=2, access=access) as rpc:
+            return await prove_payment(rpc, deployment, payment, consensus)
+
+    async def prove(payment: "PaymentId") -> str:
+        return await asyncio.to_thread(lambda: asyncio.run(make(payment)))
+
+    return prove

@@ -29,7 +29,9 @@ COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "block": ("node.cli.ask", "block", "Show one block and what it carries."),
     "index": ("node.cli.index", "index", "Keep every block as rows of a database, for explorers and reports."),
     "explorer": ("node.cli.explorer", "explorer", "Show the chain to people and programs, over HTTP."),
+    "anchor": ("node.cli.anchor", "anchor", "Write blocks down on another chain, at intervals."),
     "audit": ("node.cli.audit", "audit", "Recompute what the chain says; list what is owed."),
+    "books": ("node.cli.books", "books", "Double-entry books of everything held and owed."),
     "prove": ("node.cli.prove", "prove", "Write a proof of a payment or a balance that anybody can check."),
     "verify": ("node.cli.verify", "verify", "Check a proof, without a network."),
 }

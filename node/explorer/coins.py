@@ -67,6 +67,7 @@ class Coins:
     async def _read_terms(self) -> tuple[bytes, int, int]:
         if self._terms is None:
             meta = await self._index.meta()
-            ledger = bytes.fromhex(meta.get("ledger", "").removeprefix("0x"))
+            contracts = dict(each.partition("=")[::2] for each in meta.get("contracts", "").split())
+            ledger = bytes.fromhex(contracts.get("RewardToken", "").removeprefix("0x"))
             self._terms = ledger, int(meta.get("epoch_start", 0)), int(meta.get("epoch_length", 0))
         return self._terms

@@ -10,11 +10,15 @@ from concurrent.futures import Executor
 from typing import Any, Final
 
 from node.chain.checked import CheckedBlock, LyingNode, check_block
-from node.chain.rpc import MAX_ANSWER, UNANSWERED, ChainSilent, Rpc, RpcRefused
+from node.chain.rpc import UNANSWERED, ChainSilent, Rpc, RpcRefused
 from node.indexer.errors import TooLarge
 
 AT_ONCE: Final = 20
 """Blocks of one request: two calls each, and gateways take 100 calls from an auditor (docs/access.md)."""
+MAX_RANGE: Final = 64 * 2**20
+"""Bytes of an answer about many blocks; about more than that they are asked for apart."""
+MAX_BLOCK: Final = 256 * 2**20
+"""Bytes of an answer about one block: one that is full of calldata takes 72 MB as JSON, and its receipts some more."""
 ATTEMPTS: Final = 6
 PAUSE: Final = 0.2
 RETRY_AFTER: Final = 429
@@ -42,7 +46,7 @@ class Fetcher:
             ]
         )
         try:
-            answer = await self._post(body)
+            answer = await self._post(body, MAX_BLOCK if first == last else MAX_RANGE)
         except TooLarge:
             if first == last:
                 raise
@@ -54,7 +58,7 @@ class Fetcher:
         """One call. Raises RpcRefused, ChainSilent."""
         return await self._rpc.call(method, *params)
 
-    async def _post(self, body: str) -> bytes:
+    async def _post(self, body: str, limit: int) -> bytes:
         failure = ""
         for attempt in range(ATTEMPTS):
             url = self._rpc.urls[self._turn % len(self._rpc.urls)]
@@ -66,7 +70,7 @@ class Fetcher:
                     if response.status == RETRY_AFTER:
                         pause = float(int(response.headers.get("Retry-After", "1")))
                         raise ValueError("more calls than the gateway allows")
-                    return await _bounded(response)
+                    return await _bounded(response, limit)
             except UNANSWERED as error:
                 failure = f"{type(error).__name__} {error}".strip()
                 self._turn += 1
@@ -109,14 +113,14 @@ def linked(blocks: Sequence[CheckedBlock], parent: bytes) -> None:
         parent = block.hash
 
 
-async def _bounded(response: Any) -> bytes:
-    if response.content_length is not None and response.content_length > MAX_ANSWER:
+async def _bounded(response: Any, limit: int) -> bytes:
+    if response.content_length is not None and response.content_length > limit:
         raise TooLarge(f"an answer of {response.content_length} bytes")
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_chunked(1 << 16):
         size += len(part)
-        if size > MAX_ANSWER:
-            raise TooLarge(f"an answer of more than {MAX_ANSWER} bytes")
+        if size > limit:
+            raise TooLarge(f"an answer of more than {limit} bytes")
         parts.append(part)
     return b"".join(parts)

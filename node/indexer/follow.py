@@ -21,9 +21,12 @@ from node.indexer.rows import Rows
 from node.indexer.store import Store
 from node.indexer.tokens import describe_tokens
 from node.indexer.tracing import Tracer
+from node.indexer.warm import warm_rows
 
 AHEAD: Final = 3
 """Ranges that are fetched while one is applied."""
+REFUSALS: Final = 40
+"""So often in a row a node may refuse to give blocks before the index stops."""
 GENESIS_PARENT: Final = bytes(32)
 
 
@@ -116,13 +119,22 @@ class Indexer:
             await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _range(self, first: int, last: int) -> list[CheckedBlock]:
-        """Blocks that the node said it has; one behind another gateway is waited for."""
+        """Blocks that the node said it has; one behind another gateway, or without its engine, is waited for.
+
+        Raises RpcRefused when it goes on refusing.
+        """
+        refusals = 0
         while True:
             try:
                 return await self._fetcher.blocks(first, last)
             except (Behind, ChainUnreachable):
                 self.progress.node_failures += 1
-                await self._wait()
+            except RpcRefused:
+                self.progress.node_failures += 1
+                refusals += 1
+                if refusals == REFUSALS:
+                    raise
+            await self._wait()
 
     async def _head(self) -> int:
         """The newest final block; as far as the index is while the node does not answer."""
@@ -137,6 +149,7 @@ class Indexer:
     async def _apply(self, blocks: list[CheckedBlock]) -> None:
         rows = self._rows
         rows.first = blocks[0].number
+        warm_rows(rows, self._store, self._known, blocks)
         for block in blocks:
             traces = await self._tracer.traces(block, self.progress.head)
             apply_block(rows, self._known, block, traces)

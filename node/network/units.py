@@ -1,4 +1,4 @@
-"""`till net units`: systemd units for a network's folder: the supervisor as a service, a backup with its timer.
+"""`till net units`: systemd units for a network's folder: the supervisor, a backup with its timer, the index.
 
 Only written; the operator installs them. The service keeps one supervisor running, and the supervisor the rest, so
 systemd restarts nothing but a supervisor that was killed. Source: systemd.service(5), systemd.exec(5), systemd.timer(5)
@@ -93,6 +93,34 @@ LimitNOFILE={handles}
 ReadWritePaths={folder} {backups}
 {hardening}"""
 
+INDEX: Final = """\
+[Unit]
+Description=Index of the Tillnet network in {folder}
+Documentation=file://{project}/docs/indexer.md
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=300
+StartLimitBurst=10
+
+[Service]
+Type=exec
+User={user}
+WorkingDirectory={project}
+Environment=PYTHONUNBUFFERED=1
+ExecStart={till} index run --network {folder}
+# SIGTERM ends it between two ranges of blocks; killed, it goes on where it was
+TimeoutStopSec=30
+# a chain that is not up yet is waited for; what people have to look at stops it for good after ten times
+Restart=on-failure
+RestartSec=15
+Nice=5
+LimitNOFILE={handles}
+ReadWritePaths={folder}
+{hardening}
+[Install]
+WantedBy=multi-user.target
+"""
+
 TIMER: Final = """\
 [Unit]
 Description=Daily backup of the Tillnet validators in {folder}
@@ -147,6 +175,7 @@ def write_units(order: UnitOrder, output: Path) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     name = "tillnet-" + re.sub(r"[^A-Za-z0-9_-]+", "-", plan.folder.name)
     units = {f"{name}.service": SERVICE, f"{name}-backup.service": BACKUP, f"{name}-backup.timer": TIMER}
+    units[f"{name}-index.service"] = INDEX
     for file, text in units.items():
         (output / file).write_text(text.format(**values))
     return [output / file for file in units]

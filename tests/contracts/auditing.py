@@ -10,13 +10,43 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 from benchmarks.devchain import Chain
-from benchmarks.world import World
+from benchmarks.world import Terms, World
 from node.audit.run import Audit, Order, run_audit
 from node.chain.deployment import Deployment
 from node.chain.rpc import Rpc
-from node.domain.ids import Address
+from node.domain.ids import Address, MerchantId
+from tests.contracts.model import Refund, Undo
+from tests.contracts.twin import Twin, coins, external, stored
+from tests.contracts.worlds import BASE, BUDGETED, CAPPED, MEMBERS, POOR, RICH, TIERED, VETOED, furnished
 
+ALICE, BOB, *_ = MEMBERS
 Lie = Callable[[str, Any], Any]
+
+
+def busy_world(chain: Chain, terms: Terms) -> Twin:
+    """A world in which payments, debits, refunds and settlements of all kinds happened, over three epochs."""
+    twin = furnished(chain, terms)
+    leaves = twin.pay(RICH, ALICE, external(12_345, BUDGETED), stored(500, CAPPED), coins(40))
+    twin.post(
+        twin.payment(TIERED, BOB, external(999, BASE)),
+        twin.payment(POOR, BOB, external(50_000, VETOED)),
+        twin.payment(MerchantId(9), BOB, external(1)),
+        twin.payment(RICH, BOB, coins(10**6)),
+    )
+    twin.refund(Refund(sequence=twin.next_sequence(), kind=1, lines=(Undo(leaf=leaves[0], amount=345),)))
+    twin.refund(
+        Refund(sequence=twin.next_sequence(), kind=3, lines=tuple(Undo(leaf=leaf) for leaf in leaves)),
+        Refund(sequence=twin.next_sequence(), kind=1, lines=(Undo(leaf=leaves[0], amount=1),)),
+    )
+    twin.buy_points(POOR, 100)
+    twin.act(
+        twin.ledger, "settleOwed", POOR, BOB, sender=twin.world.operator,
+        model=lambda: twin.model.settle_owed(POOR, BOB),
+    )  # fmt: skip
+    twin.tick(61 * 86_400)
+    twin.pay(RICH, ALICE, external(1_000))
+    twin.compare()
+    return twin
 
 
 def deployment_of(world: World) -> Deployment:

@@ -15,41 +15,18 @@ from node.audit.findings import Kind
 from node.audit.run import Order
 from node.audit.tally import Hours
 from node.cli.main import cli
-from node.domain.ids import MerchantId, PaymentId
-from tests.contracts.auditing import audit_of, deployment_of, lying_gateway, url_of
-from tests.contracts.model import Refund, Undo
-from tests.contracts.twin import MEMBER, MERCHANT, RULE, TOTALS, Twin, coins, external, stored
-from tests.contracts.worlds import BASE, BUDGETED, CAPPED, MEMBERS, POOR, RICH, TIERED, VETOED, furnished
+from node.domain.ids import PaymentId
+from tests.contracts.auditing import ALICE, BOB, audit_of, busy_world, deployment_of, lying_gateway, url_of
+from tests.contracts.twin import MEMBER, MERCHANT, RULE, TOTALS, Twin, external
+from tests.contracts.worlds import BASE, POOR, RICH
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
-ALICE, BOB, *_ = MEMBERS
 
 
 @pytest.fixture(scope="module")
 def busy(chain: Chain, terms: Terms) -> Twin:
     """A world in which payments, debits, refunds and settlements of all kinds happened, over three epochs."""
-    twin = furnished(chain, terms)
-    leaves = twin.pay(RICH, ALICE, external(12_345, BUDGETED), stored(500, CAPPED), coins(40))
-    twin.post(
-        twin.payment(TIERED, BOB, external(999, BASE)),
-        twin.payment(POOR, BOB, external(50_000, VETOED)),
-        twin.payment(MerchantId(9), BOB, external(1)),
-        twin.payment(RICH, BOB, coins(10**6)),
-    )
-    twin.refund(Refund(sequence=twin.next_sequence(), kind=1, lines=(Undo(leaf=leaves[0], amount=345),)))
-    twin.refund(
-        Refund(sequence=twin.next_sequence(), kind=3, lines=tuple(Undo(leaf=leaf) for leaf in leaves)),
-        Refund(sequence=twin.next_sequence(), kind=1, lines=(Undo(leaf=leaves[0], amount=1),)),
-    )
-    twin.buy_points(POOR, 100)
-    twin.act(
-        twin.ledger, "settleOwed", POOR, BOB, sender=twin.world.operator,
-        model=lambda: twin.model.settle_owed(POOR, BOB),
-    )  # fmt: skip
-    twin.tick(61 * 86_400)
-    twin.pay(RICH, ALICE, external(1_000))
-    twin.compare()
-    return twin
+    return busy_world(chain, terms)
 
 
 @pytest.fixture

@@ -108,6 +108,31 @@ def test_payment_is_told_from_the_chain_alone(demo: Ran, ask: Callable[..., subp
     assert merchant["rules"][1]["rate"] == 5 * merchant["rules"][0]["rate"]
 
 
+def test_audit_agrees_with_every_payment_of_the_day(
+    demo: Ran, ask: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = ask("audit", "run", "--json")
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr
+    audit = json.loads(done.stdout)
+    assert audit["agrees"]
+    assert audit["points"]["supply"] == demo.report["points_on_chain"]
+    assert audit["payments"]["accepted"] == demo.report["payments_final"]
+    assert all(each["free"] >= 0 for each in audit["backing"])
+    # what was reversed before it went out is a gap on the chain, and stands in the bridge's journal
+    config = str(demo.network.parent / "bridge" / "bridge.toml")
+    unsent = subprocess.run(
+        [*TILL, "bridge", "unsent", "--config", config], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert len(unsent.stdout.split()) == audit["payments"]["sequences_missing"] > 0
+    (tmp_path / "unsent").write_text(unsent.stdout)
+    explained = json.loads(ask("audit", "run", "--json", "--cancelled", str(tmp_path / "unsent")).stdout)
+    assert "gap" not in explained["findings"]["counts"]
+    books = tmp_path / "books.beancount"
+    assert ask("books", "export", "-o", str(books)).returncode == 0
+    checked = subprocess.run([Path(sys.executable).parent / "bean-check", books], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 def test_proof_of_the_followed_payment_is_left_behind(
     demo: Ran, ask: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

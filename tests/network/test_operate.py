@@ -115,12 +115,14 @@ def test_units_are_what_systemd_takes(plan: NetworkPlan, tmp_path: Path) -> None
         "tillnet-net.service",
         "tillnet-net-backup.service",
         "tillnet-net-backup.timer",
+        "tillnet-net-index.service",
     ]
-    service, backup, timer = (_unit(path) for path in written)
+    service, backup, timer, index = (_unit(path) for path in written)
     assert service["Service"]["ExecStart"].endswith(f"-m node.network.supervise {plan.folder}")
     assert (service["Service"]["Restart"], service["Service"]["KillMode"]) == ("on-failure", "mixed")
     assert int(service["Service"]["TimeoutStopSec"]) > 90 and int(service["Service"]["LimitNOFILE"]) >= 4096
-    for unit in (service, backup):
+    assert index["Service"]["ExecStart"].endswith(f"-m node.cli.main index run --network {plan.folder}")
+    for unit in (service, backup, index):
         assert unit["Service"]["NoNewPrivileges"] == "yes" and unit["Service"]["ProtectSystem"] == "strict"
         assert str(plan.folder) in unit["Service"]["ReadWritePaths"]
         assert (unit["Service"]["PrivateTmp"] == "no") == str(tmp_path).startswith("/tmp/")

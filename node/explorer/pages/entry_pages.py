@@ -129,6 +129,19 @@ class EntryPages:
         response.set_cookie("lang", chosen, max_age=31_536_000, samesite="Lax", httponly=True)
         return response
 
+    async def docs(self, asked: Asked) -> web.Response:
+        """What programs can ask, and where it is described."""
+        visit = Visit.of(asked)
+        say = visit.say
+        ways = (
+            ("/v1/openapi.json", say("All that the index has, as lists with cursors; CSV and Parquet too")),
+            ("/api", say("Etherscan's way: module and action")),
+            ("/v2", say("Sourcify's way, for verified sources")),
+            ("/rpc", say("JSON-RPC, passed on to the chain")),
+        )
+        shown = [[link(path, path) if path.endswith(".json") else el("code", path), text] for path, text in ways]
+        return render(visit, "API", table("API", [say("Path"), say("What it is")], shown, empty=""))
+
     async def static(self, asked: Asked) -> web.Response:
         """A file that pages need."""
         name = asked.values["name"]

@@ -34,7 +34,7 @@ class Events:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._listeners = 0
-        self._changed = asyncio.Condition()
+        self._changed = asyncio.Event()
         self._height = -1
         self._news: dict[str, str] = {}
         self._numbers: dict[str, str] = {}
@@ -71,7 +71,7 @@ class Events:
         await response.write(b"retry: 3000\n\n")
         while loop.time() < until:
             try:
-                async with asyncio.timeout(KEEP_SECONDS), self._changed:
+                async with asyncio.timeout(KEEP_SECONDS):
                     while self._height == seen:
                         await self._changed.wait()
             except TimeoutError:
@@ -99,9 +99,10 @@ class Events:
             "payments": rows.markup([rows.payment_row(row) for row in paid], list(rows.PAYMENT_HEADS)),
         }
         self._numbers = {"head": f"{head:,}"}
-        async with self._changed:
-            self._height = head
-            self._changed.notify_all()
+        self._height = head
+        # whoever waits is told by this one, and waits for the next one
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
 
 def _event(name: str, said: dict[str, Any]) -> bytes:

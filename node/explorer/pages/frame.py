@@ -20,6 +20,10 @@ ROWS: Final = 25
 """Rows of a page."""
 DEEPEST: Final = 400
 """Pages of a list; further back leads a search, or the API's cursors."""
+CHECKED: Final = (
+    "Blocks, transactions and events were checked against the roots in the blocks' headers; "
+    "what a contract answers now is the node's word."
+)
 NAVIGATION: Final = (
     ("/blocks", "Blocks"),
     ("/transactions", "Transactions"),
@@ -166,7 +170,7 @@ def _footer(visit: Visit) -> Html:
     ]  # fmt: skip
     return el(
         "footer",
-        el("p", visit.say("All of this was checked against the roots in the blocks' headers.")),
+        el("p", visit.say(CHECKED)),
         el("nav", el("ul", *languages), aria_label=visit.say("Language")),
         el("p", el("a", "API", href="/docs")),
     )

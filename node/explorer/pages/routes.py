@@ -34,6 +34,7 @@ def page_routes(site: Site, events: Events, prove: Prove | None) -> list[Route]:
         "/": entry.home,
         "/search": entry.search,
         "/statistics": entry.statistics,
+        "/docs": entry.docs,
         "/language/{language}": entry.language,
         "/static/{name}": entry.static,
         "/blocks": of_chain.blocks,

@@ -4,12 +4,13 @@ Before it the questions of this folder; after it the tables of node/indexer. Not
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from sqlalchemy import Engine, Executable, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, Executable, func, select
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from node.domain.errors import TillnetError
 from node.indexer.tables.chain import blocks, meta
@@ -17,12 +18,21 @@ from node.indexer.tables.chain import blocks, meta
 THREADS: Final = 4
 WAITING: Final = 64
 """Questions that wait for a thread; the next one is refused."""
-MAX_ROWS: Final = 10_000
+MAX_ROWS: Final = 10_001
+"""A page of 10,000, and one row that tells whether there is another page."""
+UNDEFINED_TABLE: Final = "42P01"
+SECONDS: Final = 10.0
+CHECK_STEPS: Final = 100_000
+"""Steps of SQLite between two looks at the clock."""
 Row = Mapping[str, Any]
 
 
 class IndexBusy(TillnetError):
     """The index has too many questions to answer; try again."""
+
+
+class TooLong(TillnetError):
+    """This question takes too long; ask for fewer blocks, or by what the index is sorted by."""
 
 
 class IndexEmpty(TillnetError):
@@ -76,8 +86,25 @@ class Index:
     def _read(self, question: Executable) -> list[Row]:
         try:
             with self._engine.connect() as connection:
+                _bound(connection)
                 return [dict(row) for row in connection.execute(question).mappings().fetchmany(MAX_ROWS)]
-        except OperationalError as failure:
-            if "locked" in str(failure.orig):
+        except (OperationalError, ProgrammingError) as failure:
+            said = str(failure.orig)
+            if "no such table" in said or getattr(failure.orig, "sqlstate", "") == UNDEFINED_TABLE:
+                # till index run has not made its tables yet
+                raise IndexEmpty from None
+            if "locked" in said:
                 raise IndexBusy from None
+            if "interrupted" in said or "statement timeout" in said:
+                raise TooLong from None
             raise
+
+
+def _bound(connection: Connection) -> None:
+    """Ends the question after a while, whatever it is."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(SECONDS * 1000)}")
+        return
+    until = time.monotonic() + SECONDS
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: time.monotonic() > until, CHECK_STEPS)

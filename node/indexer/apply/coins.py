@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from node.chain.checked import CheckedLog
 from node.indexer.apply.accounts import LEDGER, member_of, totals, touched
 from node.indexer.apply.handling import Now
-from node.indexer.apply.held import held_ages
+from node.indexer.apply.held import held_ages, noted_ages
 from node.indexer.apply.lines import line_of
 from node.indexer.decode import event_kind
 from node.indexer.rows import Row
@@ -49,6 +49,7 @@ def apply_coins(now: Now, log: CheckedLog, following: Sequence[CheckedLog]) -> N
     moved = held_ages(now, sender, receiver, amount, following) or oldest_first(giver, amount)
     _take(giver, Ages(*moved))
     _give(touched(now, receiver), Ages(*moved))
+    noted_ages(now, receiver, (moved[0], moved[1]))
 
 
 def oldest_first(row: Row, amount: int) -> Ages:

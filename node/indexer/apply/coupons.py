@@ -83,6 +83,8 @@ def written_off(now: Now, event: Event) -> None:
     )  # fmt: skip
     row = now.rows.at(coupons.coupons, args["coupon"])
     row["uses"] += 1
+    use_row = now.rows.at(coupons.coupon_uses, args["coupon"], row["uses"])
+    use_row.update(stream=use >> 64, sequence=use & 2**64 - 1)
     row["live"] += 1
     now.rows.at(coupons.campaigns, campaign)["write_offs"] += 1
     now.rows.at(coupons.merchant_incentives, args["merchant"], _cash(now, campaign))["write_offs"] += 1

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from node.indexer.apply.handling import Now, on
+from node.indexer.apply.shares import claim_ages, credit, trail_of
 from node.indexer.decode import Event
 from node.indexer.rows import Row
 from node.indexer.tables import coupons
 
 MASK: Final = 2**64 - 1
+POOLS: Final = "IncentivePools"
 
 
 @on("IncentivePools", "IncentiveGenerated")
@@ -19,6 +21,7 @@ def generated(now: Now, event: Event) -> None:
     use.update(units=units, funded=args["funded"], platform=args["platform"])
     if args["funded"]:
         use["epoch"] = now.epoch
+        credit(now, use, units)
     pool = _pool(now, args["coupon"])
     owner = _owner(now, args["merchant"], pool["cash"])
     campaign = now.rows.at(coupons.campaigns, args["coupon"] >> 32)
@@ -32,7 +35,9 @@ def generated(now: Now, event: Event) -> None:
 def settled(now: Now, event: Event) -> None:
     """What a merchant owed was paid in."""
     args, units = event.args, event.args["units"]
-    _use(now, args).update(funded=True, platform=args["platform"], epoch=now.epoch)
+    use = _use(now, args)
+    use.update(funded=True, platform=args["platform"], epoch=now.epoch)
+    credit(now, use, units)
     pool = _pool(now, args["coupon"])
     for row in (pool, _owner(now, args["merchant"], pool["cash"]), _campaign(now, args["coupon"])):
         row["owed"] -= units
@@ -45,9 +50,6 @@ def merchant_credited(now: Now, event: Event) -> None:
     args, units = event.args, event.args["units"]
     cash = _pool(now, args["coupon"])["cash"]
     _owner(now, args["merchant"], cash)["paid"] += units
-    hop = _hop(now, args["coupon"], "merchant", args["merchant"])
-    if hop is not None:
-        hop["credited"] += units
     _note(now, event, cash, units)
 
 
@@ -56,9 +58,13 @@ def claimed(now: Now, event: Event) -> None:
     """A member's part was paid out to it."""
     args, units = event.args, event.args["units"]
     _pool(now, args["coupon"])["claimed"] += units
-    hop = _hop(now, args["coupon"], "member", args["member"])
-    if hop is not None:
-        hop["claimed"] += units
+    for hop, row in enumerate(trail_of(now, args["coupon"]), 1):
+        if row["member"] == args["member"]:
+            now.rows.at(coupons.coupon_hops, args["coupon"], hop)["claimed"] += units
+    current, previous = claim_ages(now, args["coupon"], args["member"])
+    if not args["cash"]:
+        before = now.held.claim or (0, 0)
+        now.held.claim = (before[0] + current, before[1] + previous)
     _note(now, event, args["cash"], units)
 
 
@@ -85,15 +91,20 @@ def unwound(now: Now, event: Event) -> None:
     """A sale was undone, in part or whole, and its incentive with it."""
     args, units = event.args, event.args["units"]
     use = _use(now, args)
-    use["units"] -= units
     use["unwound"] += units
     use["to_set_off"] += args["toSetOff"]
     use["expired"] += args["expired"]
+    _note(now, event, _pool(now, args["coupon"])["cash"], units)
+    if args["expired"]:
+        return  # what expired in the pool is not collected again, and the use keeps saying what it was
+    if use["funded"]:
+        credit(now, use, use["units"], sign=-1)
+        credit(now, use, use["units"] - units)
+    use["units"] -= units
     pool = _pool(now, args["coupon"])
     for row in (pool, _owner(now, args["merchant"], pool["cash"]), _campaign(now, args["coupon"])):
         row["generated"] -= units
         row["owed"] -= args["unowed"]
-    _note(now, event, pool["cash"], units)
 
 
 @on("IncentivePools", "SetOffRecorded", "SetOffPaid")
@@ -102,6 +113,11 @@ def set_off(now: Now, event: Event) -> None:
     args = event.args
     row = now.rows.at(coupons.set_offs, str(args["subject"]), args["merchant"])
     row["units"] += args["units"] if event.name == "SetOffRecorded" else -args["units"]
+    claim = now.held.claim
+    if event.name == "SetOffPaid" and claim is not None and not args["subject"] >> 72:
+        old = min(args["units"], claim[1])
+        now.held.claim = (claim[0] - (args["units"] - old), claim[1] - old)
+        now.held.send(POOLS, args["units"] - old, old)
 
 
 def _use(now: Now, args: Mapping[str, Any]) -> Row:
@@ -123,16 +139,6 @@ def _pool(now: Now, coupon: int) -> Row:
 
 def _owner(now: Now, merchant: int, cash: bool) -> Row:
     return now.rows.at(coupons.merchant_incentives, merchant, int(cash))
-
-
-def _hop(now: Now, coupon: int, column: str, wanted: int) -> Row | None:
-    """The hop of a coupon at which a merchant or a member had it."""
-    held = now.rows.find(coupons.coupons, coupon)
-    for hop in range(1, (held["hops"] if held else 0) + 1):
-        row = now.rows.find(coupons.coupon_hops, coupon, hop)
-        if row is not None and row[column] == wanted:
-            return now.rows.at(coupons.coupon_hops, coupon, hop)
-    return None
 
 
 def _note(now: Now, event: Event, cash: bool, units: int) -> None:

@@ -52,6 +52,12 @@ def gift_ended(now: Now, event: Event) -> None:
     gift = now.rows.at(value.gifts, args["gift"])
     gift["reserved" if row["state"] == "reserved" else "handed_over"] -= 1
     row["state"] = GIFT_STATES[event.name]
+    if event.name == "GiftReleased":
+        now.held.send("Gifts", args["current"], args["previous"])
+    elif event.name == "GiftHandedOver":
+        age = now.epoch - row["epoch"]
+        current, previous = row["current"], row["previous"]
+        now.held.send("Gifts", *((current, previous) if age == 0 else (0, current if age == 1 else 0)))
     if event.name == "GiftHandedOver":
         row["paid"] = args["amount"]
         gift["handed_over"] += 1

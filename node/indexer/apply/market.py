@@ -3,6 +3,7 @@
 from typing import Final
 
 from node.indexer.apply.handling import Now, on
+from node.indexer.apply.held import EXCHANGE, put_aside, take_held
 from node.indexer.decode import Event
 from node.indexer.tables import market
 
@@ -21,13 +22,20 @@ def offer_made(now: Now, event: Event) -> None:
         sell_amount=str(offer["sellAmount"]), buy_amount=str(offer["buyAmount"]), left=str(offer["sellAmount"]),
         expiry=offer["expiry"], counterparty=offer["counterparty"], state="open",
     )  # fmt: skip
+    if offer["sell"] == now.known.ledger:
+        put_aside(now, now.rows.at(market.offers, args["id"]))
 
 
 @on("PeerExchange", "OfferTaken")
 def offer_taken(now: Now, event: Event) -> None:
     """Somebody takes it, or a part."""
     args = event.args
-    now.rows.at(market.offers, args["id"]).update(left=str(args["left"]), state="open" if args["left"] else "taken")
+    row = now.rows.at(market.offers, args["id"])
+    row.update(left=str(args["left"]), state="open" if args["left"] else "taken")
+    if row["sells"] == now.known.ledger:
+        now.held.send(EXCHANGE, *take_held(now, row, args["amount"]))
+    elif row["buys"] == now.known.ledger:
+        now.held.fee = args["fee"]
     now.rows.add(
         market.trades, offer=args["id"], taker=args["taker"], receiver=args["receiver"], amount=str(args["amount"]),
         paid=str(args["paid"]), fee=str(args["fee"]),
@@ -37,7 +45,10 @@ def offer_taken(now: Now, event: Event) -> None:
 @on("PeerExchange", "OfferCancelled")
 def offer_cancelled(now: Now, event: Event) -> None:
     """It is taken back."""
-    now.rows.at(market.offers, event.args["id"]).update(left="0", state="cancelled")
+    row = now.rows.at(market.offers, event.args["id"])
+    row.update(left="0", state="cancelled")
+    if row["sells"] == now.known.ledger:
+        now.held.send(EXCHANGE, *take_held(now, row, None))
 
 
 @on("AssetGateway", "RateLocked", "AssetPaid")

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from node.indexer.apply.handling import Now, on
+from node.indexer.apply.held import put_aside, take_held
 from node.indexer.decode import Event
 from node.indexer.tables import ledger, settlement
 
@@ -32,6 +33,8 @@ def authorized(now: Now, event: Event) -> None:
     )  # fmt: skip
     row["authorized"] += args["amount"]
     row["capturable"] += args["amount"]
+    if terms["tender"] == COINS:
+        put_aside(now, row)
     _step(now, event, args["amount"])
 
 
@@ -45,6 +48,8 @@ def captured(now: Now, event: Event) -> None:
     row["fees"] += args["fee"]
     row["reward"] += args["reward"]
     row["captured_at"] = now.block.time
+    if row["tender"] == COINS:
+        now.held.send(ESCROW, *take_held(now, row, args["amount"] * now.known.terms.units_per_minor_unit))
     _step(now, event, args["amount"], fee=args["fee"], points=args["reward"])
 
 

@@ -115,11 +115,21 @@ write_offs: Final = table(
     number("to_set_off", "Of that, what had been claimed, and comes out of later credits"),
     number("expired", "Of that, what had expired"),
     flag("given_back", "Whether the use was given back"),
+    number("claimed", "A bit for each place of the trail (from 0) whose member claimed its part"),
     *seen(),
     Index("write_offs_by_coupon", "coupon"),
     Index("write_offs_by_merchant", "merchant", "block"),
     Index("write_offs_by_member", "member", "block"),
     comment="Write-offs of coupons",
+)
+
+coupon_uses: Final = table(
+    "coupon_uses",
+    key(Uint64, "coupon", "Which"),
+    key(NUMBER, "use", "From 1, in the order of its write-offs"),
+    number("stream", "The write-off's"),
+    uint64("sequence", "The write-off's"),
+    comment="The write-offs of each coupon",
 )
 
 incentive_credits: Final = table(
@@ -159,7 +169,7 @@ merchant_incentives: Final = table(
     number("write_offs", "That it made and that stand"),
     number("generated", "By them"),
     number("owed", "Of it, what it owes still"),
-    number("paid", "To it as a subject"),
+    number("paid", "Credited to it as a subject, before anything was undone"),
     number("claimed", "Of that, what it took"),
     changed(),
     comment="What each merchant's write-offs brought in, and what it was credited",

@@ -29,7 +29,7 @@ def fill(where: str, chain: Chain, *, meta: dict[str, str], first: int = 0) -> i
     with engine.begin() as connection:
         if first == 0:
             chain_id = str(int(chain.request("eth_chainId"), 16))
-            for name, value in {"chain_id": chain_id, "ledger": "0x" + "00" * 20, **meta}.items():
+            for name, value in {"chain_id": chain_id, **meta}.items():
                 connection.execute(insert(tables.meta).values(name=name, value=value))
         for number in range(first, last + 1):
             block = chain.request("eth_getBlockByNumber", hex(number), True)

@@ -4,10 +4,12 @@ import asyncio
 import json
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -115,6 +117,25 @@ def compiled(sources: Mapping[str, str], path: str, name: str, **settings: Any) 
     answer = json.loads(done.stdout)
     assert "contracts" in answer, answer
     return {**answer["contracts"][path][name], "input": source}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShopOnChain:
+    """A contract with three transactions to it, the last of which failed."""
+
+    address: str
+    filled: str
+    sold: str
+    failed: str
+    source: dict[str, Any]
+
+
+def wait_until(chain: Chain, digest: str) -> None:
+    """Until a block has the transaction."""
+    deadline = time.monotonic() + START_SECONDS
+    while chain.request("eth_getTransactionReceipt", digest) is None:
+        assert time.monotonic() < deadline, digest
+        time.sleep(0.01)
 
 
 def url_of(chain: Chain) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.devchain import Chain
 from tests.offchain.explorer.contracts import PATH, SHOP, SOURCES
-from tests.offchain.explorer.stand import COMPILER, Explorer, chain_id_of, compiled, deploy
+from tests.offchain.explorer.stand import COMPILER, Explorer, ShopOnChain, chain_id_of, compiled, deploy
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 COMPILE_SECONDS = 120.0
@@ -149,3 +149,15 @@ def test_verify_refuses_at_once_when_the_request_has_50_mb(explorer: Explorer, c
 def test_verify_reports_when_nothing_is_there(explorer: Explorer, chain: Chain, shop: dict[str, Any]) -> None:
     job = verdict(explorer, chain, "0x" + "12" * 20, shop["input"], f"{PATH}:Shop")
     assert job["customCode"] == "contract_not_deployed"
+
+
+def verify_now(explorer: Explorer, shop: ShopOnChain) -> None:
+    """Verifies the shop's source, and waits for it."""
+    form = {"contractaddress": shop.address, "sourceCode": json.dumps(shop.source), "contractname": f"{PATH}:Shop"}
+    form |= {"codeformat": "solidity-standard-json-input", "compilerversion": f"v{COMPILER}"}
+    guid = explorer.post("contract", "verifysourcecode", **form)["result"]
+    deadline = time.monotonic() + COMPILE_SECONDS
+    while (said := explorer.api("contract", "checkverifystatus", guid=guid))["result"] == "Pending in queue":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert said["result"] == "Pass - Verified"

@@ -1,0 +1,1 @@
+"""What the contracts beside the ledger pay, recomputed from their terms: fees and payouts, rebates, incentive."""
