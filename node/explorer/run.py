@@ -104,7 +104,10 @@ async def _serve(
     names, coins = Names(index, sources), Coins(index)
 
     async def created(address: Address) -> tuple[Address, Hash32, int] | None:
-        row = await index.row(contract_by_address(address))
+        try:
+            row = await index.row(contract_by_address(address))
+        except IndexEmpty:
+            return None  # sources are verified without an index too
         if row is None or row["hash"] is None:
             return None
         return Address(bytes(row["creator"])), Hash32(bytes(row["hash"])), int(row["block"])
