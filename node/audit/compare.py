@@ -190,8 +190,8 @@ def _payments(ledger: Replayed) -> Iterator[Expected]:
         yield Expected(slot=_hashed(root, ROOT), word=day << 64 | block, name=f"batch root 0x{root.hex()}")
     for leaf, (amount, units) in ledger.refunded.items():
         name = f"the line with leaf 0x{leaf.hex()}"
-        word = ledger.settled.get(leaf, 0) << 104 | units << 48 | amount
-        yield Expected(slot=_hashed(leaf, REFUNDED), word=word, name=name, fields=UNDONE_FIELDS)
+        undone = ledger.settled.get(leaf, 0) << 104 | units << 48 | amount
+        yield Expected(slot=_hashed(leaf, REFUNDED), word=undone, name=name, fields=UNDONE_FIELDS)
 
 
 def _apart(word: int, fields: tuple[tuple[str, int], ...]) -> list[int]:
