@@ -124,7 +124,7 @@ def test_payment_is_charged_in_one_step(shop: Chain, ann: str, monkeypatch: pyte
 
 def test_member_locks_replaces_and_gives_up_its_card(shop: Chain, ann: str, keys: dict[int, str]) -> None:
     shown(shop, "manage_card", "kind", "1", "0", "0", "100%", "0")
-    shown(shop, "manage_card", "issue", "1", "101,102")
+    shown(shop, "manage_card", "issue", "1", "101,102,103")
     assert "Card 101 is nobody's" in told(shop, "my_card", "lock", "101")
     shown(shop, "manage_card", "activate", "101", str(ANN))
     assert row(shown(shop, "my_card", "lock", "101"), "state") == "locked by the member"
@@ -141,6 +141,9 @@ def test_member_locks_replaces_and_gives_up_its_card(shop: Chain, ann: str, keys
     assert row(shown(shop, "my_card", "close", "102", OWNER), "state") == "closed"
     assert row(shown(shop, "deposit_cash", "show", OWNER), "has") == "430.00"
     assert "is no address" in told(shop, "my_card", "close", "102", "0x12")
+    # without a good card nothing is debited
+    assert row(shown(shop, "show_member", "main", str(ANN)), "state") == "locked"
+    shown(shop, "manage_card", "activate", "103", str(ANN))
     shown(shop, "recharge_member", "main", str(ANN), "100.00")
 
 
