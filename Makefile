@@ -55,6 +55,7 @@ crowd: setup ## 500 connections to a bridge for 30 minutes, a third of them misb
 
 bench-explorer: setup ## events and blocks indexed a second, bytes a payment, on both databases; writes out/bench/explorer.json
 	@$(PY) -m benchmarks.explorer
+	@$(PY) -m benchmarks.explorer_pages
 
 bench-gas: setup ## gas a payment; writes out/bench/gas.json
 	@$(PY) -m benchmarks.gas

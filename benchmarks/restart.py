@@ -7,8 +7,8 @@ have on its way while the chain makes no block, and is killed. The next process 
 listens, until it has answered its first new sale with 00, until it has sent its first new batch, and until everything
 that was left is final. At the end the points of all members are those of what was answered 00.
 
-The chain is anvil with a block a second: a restart is between the bridge and its journal. `batch.waiting` is set above
-what waits: with its default a bridge takes no new payment in while more than 20,000 wait, before as after a restart.
+The chain is anvil with a block a second: a restart is between the bridge and its journal. More wait than the bridge
+holds in memory (`batch.waiting`): the rest it reads from the journal as it goes, and `memory_mb` says that it does.
 Writes out/bench/restart.json.
 """
 
@@ -100,7 +100,7 @@ class Restart:
         self._config = stand.write(
             iso8583={"mac_key_file": "mac.keys"},
             journal={"url": url, "lease_ms": LEASE_MS} if url else {},
-            batch={"waiting": 2 * payments + 1_000, "in_flight": IN_FLIGHT},
+            batch={"backlog": 2 * payments + 1_000, "in_flight": IN_FLIGHT},
         )
         self._poster = "0x" + stand.signer.address.hex()
 

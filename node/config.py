@@ -34,7 +34,8 @@ class ChainSettings:
     """Where the chain is. `finality` is "instant" where a block is final when it appears, else "finalized".
 
     `product_sets` is the folder of published product lists, else `product-sets` beside the deployment; `currency` the
-    ISO 4217 number of the network's. While earning is paused, payments are posted again every `pause_ms`.
+    ISO 4217 number of the network's. While earning is paused, payments are posted again every `pause_ms`. After
+    `away_ms` without an answer from any gateway nobody is made to wait for the chain.
     `rpc_key_file` holds the key for the gateways, `rpc_ca_file` the certificates to check theirs against.
     """
 
@@ -51,6 +52,7 @@ class ChainSettings:
     attempts: int = setting(5, low=1, high=100)
     stale_ms: int = setting(5_000, low=1_000, high=600_000)
     pause_ms: int = setting(10_000, low=100, high=3_600_000)
+    away_ms: int = setting(15_000, low=1_000, high=600_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +104,8 @@ class JournalSettings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchSettings:
-    """How payments are put together. `waiting` bounds what is journaled but not yet in a batch.
+    """How payments are put together. `waiting` bounds how many of those that are in no batch yet are held in memory,
+    `backlog` how many there are.
 
     A batch waits `max_wait_ms` once more for each transaction that is not final, three times at most: under load
     batches grow by themselves.
@@ -113,6 +116,7 @@ class BatchSettings:
     max_wait_ms: int = setting(50, low=1, high=60_000)
     in_flight: int = setting(16, low=1, high=64)
     waiting: int = setting(20_000, low=10, high=1_000_000)
+    backlog: int = setting(1_000_000, low=10, high=100_000_000)
     max_bytes: int = setting(120_000, low=2_000, high=130_000)
     max_gas: int = setting(16_700_000, low=200_000, high=2**40)
     gas_base: int = setting(1_000_000, low=21_000, high=10_000_000)
@@ -151,6 +155,7 @@ class Iso8583Settings:
     `mac_key_file` and `key_encrypting_file` have mode 0600. Without `mac_required`, a message without MAC is taken
     unless it debits; a MAC of another algorithm than `mac` is wrong. With `sign_on` a terminal's requests are taken
     only while it is signed on. With `balances` the answer to a payment that is final has what the member has.
+    `deadline_ms` is how long its gateway waits for finality, 0 as long as `answers` says.
     """
 
     name: str = setting("iso8583", low=1, high=32)
@@ -166,6 +171,7 @@ class Iso8583Settings:
     key_encrypting_file: Path | None = setting(None)
     sign_on: bool = setting(False)
     balances: bool = setting(False)
+    deadline_ms: int = setting(0, low=100, high=120_000)
     max_message: int = setting(8_192, low=256, high=65_535)
     max_connections: int = setting(512, low=1, high=20_000)
     max_in_flight: int = setting(512, low=1, high=10_000)

@@ -12,8 +12,9 @@ class RpcSettings:
     remembered until then, one of at most `max_claims`. `idle_seconds` and the three below it are a WebSocket's.
 
     With `sign_on` a terminal's requests are taken only while it is signed on; with `balances` the answer to a payment
-    that is final says what the member has. `chain_id` and `ledger` are the deployment's where they are left out
-    (0, ""); else they have to be the same.
+    that is final says what the member has. `deadline_ms` is how long whoever calls waits for finality, 0 as long as the
+    bridge's `answers` says. `chain_id` and `ledger` are the deployment's where they are left out (0, ""); else they
+    have to be the same.
     """
 
     host: str = setting("127.0.0.1", low=1, high=255)
@@ -35,4 +36,5 @@ class RpcSettings:
     max_pipelined: int = setting(64, low=1, high=1_000)
     max_subscriptions: int = setting(16, low=1, high=1_000)
     subscriber_queue: int = setting(1_024, low=1, high=100_000)
+    deadline_ms: int = setting(0, low=100, high=120_000)
     tls: TlsSettings | None = None

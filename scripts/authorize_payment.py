@@ -39,16 +39,16 @@ def main(merchant: str, amount: str, days: str = "7", fee: str = "5%") -> None:
     """Authorises cash tokens."""
     session = open_session()
     payer = payer_key(session)
-    terms = _terms(session, merchant, amount, days, fee, payer=payer.address, tender=CASH)
+    terms = read_terms(session, merchant, amount, days, fee, payer=payer.address, tender=CASH)
     pipeline = session.pipeline()
     escrow = session["SettlementEscrow"]
     id_ = bytes(escrow.idOf(terms.words()))
     allowed = session["CashToken"].allowance(payer.address, escrow.address)
-    words: tuple[Any, ...] = (terms.words(), terms.amount, _signature(payer, id_))
+    words: tuple[Any, ...] = (terms.words(), terms.amount, signature_of(payer, id_))
     method = escrow.authorize
     if allowed < terms.amount:
         method = escrow.authorizeWithPermit
-        words = (*words, _permit(session, payer, terms.amount))
+        words = (*words, permit_of(session, payer, terms.amount))
     pipeline.checked_call("authorize the payment", method, words, gas=STEP_GAS)
     pipeline.finish()
     show_payment(session, id_, terms)
@@ -71,17 +71,17 @@ def member(
     number = read_whole(member, "a member's number", low=1)
     units = 0 if reward == "0" else read_coins(reward)
     kind = COINS if tender == "coins" else VALUE
-    terms = _terms(session, merchant, amount, days, fee, member=number, tender=kind, min_reward=units)
+    terms = read_terms(session, merchant, amount, days, fee, member=number, tender=kind, min_reward=units)
     pipeline = session.pipeline()
     escrow = session["SettlementEscrow"]
     id_ = bytes(escrow.idOf(terms.words()))
-    words = (terms.words(), terms.amount, _signature(payer_key(session), id_))
+    words = (terms.words(), terms.amount, signature_of(payer_key(session), id_))
     pipeline.checked_call("authorize the payment", escrow.authorize, words, gas=STEP_GAS)
     pipeline.finish()
     show_payment(session, id_, terms, ("signed for at least", f"{units:,} units"))
 
 
-def _terms(session: Session, merchant: str, amount: str, days: str, fee: str, **fields: Any) -> Terms:
+def read_terms(session: Session, merchant: str, amount: str, days: str, fee: str, **fields: Any) -> Terms:
     number = known_merchant(session, merchant)
     minor = read_money(amount, high=MAX_48)
     until = read_whole(days, "a number of days", low=1, high=LONGEST)
@@ -99,11 +99,11 @@ def _terms(session: Session, merchant: str, amount: str, days: str, fee: str, **
     return Terms(**({"merchant": number} | usual | times | amounts | fields))
 
 
-def _signature(payer: LocalAccount, id_: bytes) -> bytes:
+def signature_of(payer: LocalAccount, id_: bytes) -> bytes:
     return bytes(payer.unsafe_sign_hash(id_).signature)
 
 
-def _permit(session: Session, payer: LocalAccount, amount: int) -> tuple[Any, ...]:
+def permit_of(session: Session, payer: LocalAccount, amount: int) -> tuple[Any, ...]:
     """ERC-2612: the payer lets the escrow take just this amount."""
     cash = session["CashToken"]
     deadline = int(session.web3.eth.get_block("latest")["timestamp"]) + HOUR

@@ -3,6 +3,7 @@
     brownie run claim_incentive main MEMBER COUPONS --network FOLDER     a member's parts: coins, or stored value
     brownie run claim_incentive merchant MERCHANT --network FOLDER       a merchant's: prepaid points, and payable
     brownie run claim_incentive platform --network FOLDER                the platform's: to the treasury
+    brownie run claim_incentive treasury ACCOUNT --network FOLDER        says where that is; the network's admin
     brownie run claim_incentive settle COUPONS --network FOLDER          takes what merchants owe, if they can pay
 
       COUPONS  campaign/lot/serial, for instance 1/0/5 or 1/0/5-20, separated by commas
@@ -14,6 +15,7 @@ from typing import Final
 
 from scripts.amounts import MAX_32, coins, money, read_whole
 from scripts.coupon_terms import coupon_name, read_coupons
+from scripts.open_stream import read_poster
 from scripts.session import open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
@@ -83,10 +85,23 @@ def platform() -> None:
         total = sum(due.values())
         rows.append(("cash" if cash else "coins", money(total) if cash else coins(total)))
         if some and not int(pools.treasury(), 16):
-            raise Trouble("nobody said where the platform's share goes; the admin calls IncentivePools.setTreasury")
+            raise Trouble(
+                "nobody said where the platform's share goes; the admin does: brownie run claim_incentive treasury"
+            )
     if not pipeline.finish():
         raise Trouble("the platform has nothing to claim")
     show(f"To the treasury {pools.treasury()}", ("claimed, before what it owed", "now"), rows)
+
+
+@told
+def treasury(account: str) -> None:
+    """Says where the platform's share goes."""
+    session = open_session()
+    to, pools = read_poster(account), session["IncentivePools"]
+    pipeline = session.pipeline()
+    pipeline.checked_call("set the treasury", pools.setTreasury, (to,), gas=CLAIM_GAS)
+    pipeline.finish()
+    print(f"The platform's share goes to {to}.")
 
 
 @told

@@ -7,12 +7,11 @@ brownie run claim_missing attest MERCHANT STORE NUMBER AMOUNT TIME MEMBER --netw
   AMOUNT  what earns: without what was paid in coins, by certificate or coupon
   TIME    2026-11-01T08:00, UTC
 
-brownie run claim_missing approve CLAIM --network FOLDER    gives what the merchant's base gives, by another account
-brownie run claim_missing reject CLAIM --network FOLDER
+brownie run claim_missing show CLAIM --network FOLDER
 brownie run claim_missing revoke CLAIM --network FOLDER     takes the points back, for goods that were returned
 
-The merchant's reconcile group attests, its finance group or owner approves: never the same account. Name the key file
-in TILLNET_OPERATOR_KEY.
+The merchant's reconcile group attests, its finance group or owner approves or rejects (proposals), which gives what the
+merchant's base gives: never the same account. Name the key file in TILLNET_OPERATOR_KEY.
 """
 
 import re
@@ -23,7 +22,7 @@ from scripts.names import text32
 from scripts.parties import read_member, read_merchant
 from scripts.session import Session, open_session
 from scripts.set_rule import read_time
-from scripts.tables import show
+from scripts.tables import show as table
 from scripts.trouble import Trouble, told
 
 GAS: Final = 400_000
@@ -44,34 +43,30 @@ def attest(merchant: str, store: str, number: str, amount: str, time: str, membe
 
 
 @told
-def approve(claim: str) -> None:
-    """Approves a claim: the member gets its points."""
-    _decide(claim, "approve")
-
-
-@told
-def reject(claim: str) -> None:
-    """Ends a claim; its receipt stays used."""
-    _decide(claim, "reject")
+def show(claim: str) -> None:
+    """Prints a claim."""
+    session = open_session()
+    _show(session, _read(session, claim))
 
 
 @told
 def revoke(claim: str) -> None:
     """Takes back what a claim gave."""
-    _decide(claim, "revoke")
-
-
-def _decide(text: str, name: str) -> None:
     session = open_session()
+    number = _read(session, claim)
+    pipeline = session.pipeline()
+    pipeline.call("revoke the claim", session["MissingPoints"].revoke, (number,), gas=GAS)
+    pipeline.finish()
+    _show(session, number)
+
+
+def _read(session: Session, text: str) -> bytes:
     if not re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", text):
         raise Trouble(f"{text!r} is no claim: 64 hexadecimal digits")
-    claim, contract = bytes.fromhex(text.removeprefix("0x")), session["MissingPoints"]
-    if not contract.claimOf(claim)[4]:
+    claim = bytes.fromhex(text.removeprefix("0x"))
+    if not session["MissingPoints"].claimOf(claim)[4]:
         raise Trouble(f"there is no claim 0x{claim.hex()}")
-    pipeline = session.pipeline()
-    pipeline.call(f"{name} the claim", getattr(contract, name), (claim,), gas=GAS)
-    pipeline.finish()
-    _show(session, claim)
+    return claim
 
 
 def _show(session: Session, claim: bytes) -> None:
@@ -85,4 +80,4 @@ def _show(session: Session, claim: bytes) -> None:
         ("state", STATES[state]),
         ("attested by", str(attester)),
     ]
-    show("Claim of a receipt", ("", "now"), rows)
+    table("Claim of a receipt", ("", "now"), rows)

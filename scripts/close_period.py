@@ -2,23 +2,28 @@
 
     brownie run close_period --network FOLDER                     closes the period, prints what the next may issue
     brownie run close_period show --network FOLDER                prints the open period
+    brownie run close_period formula MERCHANT MEMBER TURNOVER SATURATION LEAST --network FOLDER    the admin's
     brownie run close_period count LINES.json --network FOLDER    counts accepted lines by their proofs
 
       LINES  a list of lines of the period before, paid in coins or from stored value, each as
              {"head": "0x..", "body": "0x..", "items_root": "0x..", "authorisation": "0x..", "root": "0x..",
               "proof": ["0x..", ..]}, as a payment's proof has them; those counted before are left out
 
+      MERCHANT, MEMBER  coupons for each that is counted        TURNOVER    one coupon for each of it, 0 = none
+      SATURATION        what counts of one merchant at most     LEAST       nobody counts for less
+
 cap = merchants * per merchant + turnover / turnover per coupon + members * per member; each merchant's turnover counts
-up to the saturation, each member once, for a stored-value spend that is large enough. Anybody may do each of these.
+up to the saturation, each member once, for a stored-value spend that is large enough. A period is closed by the formula
+of that moment. Anybody may do each of these but `formula`.
 """
 
 import json
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from scripts.amounts import money
+from scripts.amounts import MAX_32, money, read_money, read_whole
 from scripts.names import typed_path
-from scripts.session import open_session
+from scripts.session import Session, open_session
 from scripts.tables import show as print_table
 from scripts.trouble import Trouble, told
 
@@ -60,9 +65,29 @@ def count(lines: str) -> None:
 
 
 @told
+def formula(merchant: str, member: str, turnover: str, saturation: str, least: str) -> None:
+    """Sets the formula."""
+    session = open_session()
+    terms = (
+        read_whole(merchant, "a number of coupons", high=MAX_32),
+        read_whole(member, "a number of coupons", high=MAX_32),
+        0 if turnover == "0" else read_money(turnover),
+        read_money(saturation),
+        read_money(least),
+    )
+    pipeline = session.pipeline()
+    pipeline.checked_call("set the formula", session["IssuanceCap"].setFormula, (terms,), gas=CLOSE_GAS)
+    pipeline.finish()
+    _show(session)
+
+
+@told
 def show() -> None:
     """Prints the open period."""
-    session = open_session()
+    _show(open_session())
+
+
+def _show(session: Session) -> None:
     cap = session["IssuanceCap"]
     it, formula = cap.period(), cap.formula()
     ends = datetime.fromtimestamp(it[1] + int(cap.periodLength()), UTC)

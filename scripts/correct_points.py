@@ -10,12 +10,10 @@
 The operator proposes; a merchant's own people do with the key file in TILLNET_OPERATOR_KEY (propose_as_merchant).
 
     brownie run correct_points propose_as_merchant WHAT MEMBER AMOUNT REASON MERCHANT --network FOLDER
-    brownie run correct_points approve NUMBER --network FOLDER
-    brownie run correct_points cancel NUMBER --network FOLDER
     brownie run correct_points show NUMBER --network FOLDER
 
-Another account than the proposer's approves: of a grant the merchant's finance group, of all else finance of the
-network. How much a day: set_limits correct.
+Another account than the proposer's approves, or it is taken back (proposals): of a grant the merchant's finance group,
+of all else finance of the network. How much a day: set_limits correct.
 """
 
 from datetime import UTC, datetime
@@ -31,7 +29,6 @@ KINDS: Final = ("none", "grant", "clawback", "give", "take")
 OF_POINTS: Final = ("grant", "clawback")
 STATUSES: Final = ("none", "open", "done", "cancelled")
 GRANT: Final = 1
-OPEN: Final = 1
 GAS: Final = 600_000
 
 
@@ -47,36 +44,6 @@ def propose_as_merchant(what: str, member: str, amount: str, reason: str, mercha
     if what not in OF_POINTS:
         raise Trouble("a merchant proposes a grant or a clawback")
     _propose(what, member, amount, reason, merchant, by_merchant=True)
-
-
-@told
-def approve(number: str) -> None:
-    """Shows a proposal, approves it and prints what was done."""
-    session = open_session()
-    which = _number(session, number)
-    contract = session["Corrections"]
-    _show(session, which)
-    is_grant = contract.proposalOf(which)[2] == GRANT
-    method = contract.approve if is_grant else contract.approveFor
-    arguments = (which, bytes(contract.termsOf(which)))
-    pipeline = session.pipeline()
-    pipeline.checked_call(f"approve correction {which}", method, arguments, gas=GAS)
-    pipeline.finish()
-    print(f"Approved: correction {which}.")
-
-
-@told
-def cancel(number: str) -> None:
-    """Takes back one's own proposal, or as the operator anybody's."""
-    session = open_session()
-    which = _number(session, number)
-    contract = session["Corrections"]
-    own = contract.proposalOf(which)[0] == session.operator.address
-    method = contract.cancel if own else contract.cancelFor
-    pipeline = session.pipeline()
-    pipeline.checked_call(f"cancel correction {which}", method, (which,), gas=GAS)
-    pipeline.finish()
-    print(f"Cancelled: correction {which}.")
 
 
 @told

@@ -7,19 +7,20 @@ brownie run enrol_members main ID[,ID...] --network FOLDER
 brownie run enrol_members key MEMBER ADDRESS --network FOLDER
 
 brownie run enrol_members propose_key MEMBER ADDRESS --network FOLDER
-brownie run enrol_members approve_key MEMBER ADDRESS --network FOLDER
 brownie run enrol_members change_key MEMBER ADDRESS --network FOLDER
 
-  ADDRESS  that of the key by which the member signs terms of its own (TILLNET_MEMBER_KEY names its file then)
+  ADDRESS  that of the key by which the member signs terms of its own (TILLNET_MEMBER_KEY names its file then); none
+           takes a key away that was stolen (the operator, at once)
 
 The operator gives the first key to a member that has nothing yet. A member that has a key changes it itself
-(change_key). Otherwise the operator proposes a key, and finance, another account, approves it within seven days.
+(change_key). Otherwise the operator proposes a key, and finance, another account, approves it within seven days
+(proposals).
 """
 
 from typing import Final
 
 from scripts.amounts import read_whole
-from scripts.names import read_address
+from scripts.names import ZERO, read_address
 from scripts.onboard_merchant import enrol
 from scripts.session import open_session
 from scripts.trouble import Trouble, told
@@ -51,12 +52,6 @@ def propose_key(member: str, address: str) -> None:
 
 
 @told
-def approve_key(member: str, address: str) -> None:
-    """Registers the key that was proposed, as finance."""
-    _key("approveMemberKey", "approve", member, address)
-
-
-@told
 def change_key(member: str, address: str) -> None:
     """Changes a member's key, by the key that it has (named by TILLNET_OPERATOR_KEY)."""
     _key("changeMemberKey", "change", member, address)
@@ -65,16 +60,23 @@ def change_key(member: str, address: str) -> None:
 def _key(function: str, what: str, member: str, address: str) -> None:
     session = open_session()
     registry = session["Registry"]
-    number, signer = read_whole(member, "a member's number", low=1), read_address(address)
+    number, signer = read_whole(member, "a member's number", low=1), read_signer(address)
     if not session["RewardToken"].account(number)[-1] & 1:
         raise Trouble(f"no member {number} is registered on this chain")
     pipeline = session.pipeline()
     pipeline.call(f"{what} the key of member {number}", getattr(registry, function), (number, signer), gas=KEY_GAS)
     pipeline.finish()
-    if registry.memberKey(number) == signer:
+    if signer == ZERO:
+        print(f"Member {number} signs by no key.")
+    elif registry.memberKey(number) == signer:
         print(f"Member {number} signs by {signer}.")
     else:
-        print("It is in force when finance has approved it: brownie run enrol_members approve_key")
+        print("It is in force when finance has approved it: brownie run proposals")
+
+
+def read_signer(text: str) -> str:
+    """The address of a member's key; that of nobody for `none`."""
+    return ZERO if text == "none" else read_address(text)
 
 
 def read_members(text: str) -> list[int]:

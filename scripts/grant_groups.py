@@ -3,7 +3,6 @@
     brownie run grant_groups main MERCHANT ACCOUNT GROUPS --network FOLDER
     brownie run grant_groups reset MERCHANT ACCOUNT GROUPS --network FOLDER
     brownie run grant_groups propose MERCHANT ACCOUNT GROUPS --network FOLDER
-    brownie run grant_groups approve MERCHANT ACCOUNT GROUPS --network FOLDER
 
       MERCHANT  the merchant's number
       ACCOUNT   an address, or the file of its key
@@ -19,7 +18,7 @@
 
 The first form is the merchant's owner's (name its key's file in TILLNET_OPERATOR_KEY). The operator alone only takes
 groups away (reset). For a merchant whose owner's key is lost the operator proposes, and finance, another account,
-approves the same words within seven days. What is not named is taken away.
+approves it within seven days (proposals). What is not named is taken away.
 """
 
 from typing import Final
@@ -61,13 +60,7 @@ def reset(merchant: str, account: str, groups: str) -> None:
 def propose(merchant: str, account: str, groups: str) -> None:
     """Proposes an account's groups, as the operator."""
     _set("proposeGroups", merchant, account, groups)
-    print("They are in force when finance has approved them: brownie run grant_groups approve")
-
-
-@told
-def approve(merchant: str, account: str, groups: str) -> None:
-    """Sets the groups that were proposed, as finance."""
-    _set("approveGroups", merchant, account, groups)
+    print("They are in force when finance has approved them: brownie run proposals")
 
 
 def read_groups(text: str) -> int:

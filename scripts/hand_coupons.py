@@ -5,13 +5,15 @@
     brownie run hand_coupons on HOLDER COUPONS MERCHANT --network FOLDER   a merchant's, to another merchant
     brownie run hand_coupons give HOLDER COUPONS MEMBERS --network FOLDER  a merchant's, to members, one each
     brownie run hand_coupons pass_on COUPON FROM TO --network FOLDER       a member's, at its request, to another member
+    brownie run hand_coupons sign COUPON FROM TO --network FOLDER          the same by the member's key
 
       COUPONS  campaign/lot/serial, for instance 1/0/5 or 1/0/5-20, separated by commas
       HOLDER   the number of the merchant that holds them
       MEMBERS  members' numbers, separated by commas, as many as coupons
 
 The operator hands out and passes on; a merchant's offers group (for `give` also its clerks) does the rest: name the
-key file in TILLNET_OPERATOR_KEY. Nobody holds a coupon twice, 16 hold it at most, and what was used stays.
+key file in TILLNET_OPERATOR_KEY. With `sign` the member itself passes on (its key file in TILLNET_MEMBER_KEY),
+and anybody sends. Nobody holds a coupon twice, 16 hold it at most, and what was used stays.
 """
 
 from collections.abc import Sequence
@@ -19,6 +21,7 @@ from typing import Any, Final
 
 from scripts.amounts import MAX_32, read_whole
 from scripts.coupon_terms import coupon_name, read_coupon, read_coupons
+from scripts.member_key import sign_as_member
 from scripts.session import Session, open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
@@ -88,6 +91,18 @@ def pass_on(coupon: str, sender: str, receiver: str) -> None:
     each = read_coupon(coupon)
     from_, to = (read_whole(text, "a member's number", low=1) for text in (sender, receiver))
     _send(session, "passOnFor", [(each, from_, to)])
+    _show([(coupon_name(each), f"member {to}")])
+
+
+@told
+def sign(coupon: str, sender: str, receiver: str) -> None:
+    """Hands a member's coupon to another member by the member's signature."""
+    session = open_session()
+    contract, each = session["Coupons"], read_coupon(coupon)
+    from_, to = (read_whole(text, "a member's number", low=1) for text in (sender, receiver))
+    fields = [("coupon", "uint64", each), ("from", "uint64", from_), ("to", "uint64", to)]
+    deadline, signature = sign_as_member(session, contract, "Till Coupon", from_, "PassOn", fields)
+    _send(session, "passOn", [(each, from_, to, deadline, signature)])
     _show([(coupon_name(each), f"member {to}")])
 
 

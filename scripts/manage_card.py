@@ -18,8 +18,8 @@
 
 CARDS are random numbers with commas between them. `close` gives up the card; with the member's last one its stored
 value, but for what was given, goes to the merchant, whose counter hands it out. CONSENT is the text that the member
-signed: its hash goes on the chain, the text into FOLDER/reasons. Members with a key close to any address
-(docs/value.md).
+signed: its hash goes on the chain, the text into FOLDER/reasons. Members with a key lock, replace and close by
+themselves, and close to any address: my_card.
 """
 
 from typing import Any, Final
@@ -73,47 +73,47 @@ def issue(number: str, cards: str, merchant: str = "0") -> None:
 def activate(card: str, member: str, merchant: str = "0") -> None:
     """Binds a card to a member and prints it."""
     session = open_session()
-    number, whose = _card(card), read_member(session, member)
+    number, whose = read_card(card), read_member(session, member)
     contract = session["MemberCards"]
     if merchant == "0":
         _do(session, f"activate card {number}", contract.activate, (number, whose))
     else:
         shop = read_merchant(session, merchant)
         _do(session, f"activate card {number}", contract.activateAt, (shop, number, whose))
-    _show(session, number)
+    show_card(session, number)
 
 
 @told
 def lock(card: str) -> None:
     """Holds a card and prints it."""
     session = open_session()
-    _do(session, f"lock card {_card(card)}", session["MemberCards"].hold, (_card(card),))
-    _show(session, _card(card))
+    _do(session, f"lock card {read_card(card)}", session["MemberCards"].hold, (read_card(card),))
+    show_card(session, read_card(card))
 
 
 @told
 def unlock(card: str) -> None:
     """Lifts a lock and prints the card."""
     session = open_session()
-    _do(session, f"unlock card {_card(card)}", session["MemberCards"].release, (_card(card),))
-    _show(session, _card(card))
+    _do(session, f"unlock card {read_card(card)}", session["MemberCards"].release, (read_card(card),))
+    show_card(session, read_card(card))
 
 
 @told
 def replace(card: str, following: str) -> None:
     """Puts another card in the place of one and prints it."""
     session = open_session()
-    arguments = (_card(card), _card(following))
+    arguments = (read_card(card), read_card(following))
     _do(session, f"replace card {arguments[0]}", session["MemberCards"].replace, arguments)
-    _show(session, arguments[1])
+    show_card(session, arguments[1])
 
 
 @told
 def expire(card: str) -> None:
     """Ends a card whose validity is over."""
     session = open_session()
-    _do(session, f"expire card {_card(card)}", session["MemberCards"].expire, (_card(card),))
-    _show(session, _card(card))
+    _do(session, f"expire card {read_card(card)}", session["MemberCards"].expire, (read_card(card),))
+    show_card(session, read_card(card))
 
 
 @told
@@ -122,34 +122,35 @@ def start(card: str) -> None:
     session = open_session()
     _do(
         session,
-        f"pay the starting value of card {_card(card)}",
+        f"pay the starting value of card {read_card(card)}",
         session["StoredValue"].payStartingValue,
-        (_card(card),),
+        (read_card(card),),
     )
-    _show(session, _card(card))
+    show_card(session, read_card(card))
 
 
 @told
 def close(card: str, merchant: str, consent: str) -> None:
     """Gives up a card, pays out at a merchant's counter, and prints the card."""
     session = open_session()
-    number, shop = _card(card), read_merchant(session, merchant)
+    number, shop = read_card(card), read_merchant(session, merchant)
     before = int(session["RewardToken"].merchant(shop)[1])
     digest = kept_reason(session, consent)
     _do(session, f"close card {number}", session["StoredValue"].closeCardAt, (number, shop, digest))
     paid = int(session["RewardToken"].merchant(shop)[1]) - before
     print(f"Merchant {shop} hands out {money(paid)}." if paid else "Nothing is paid out.")
-    _show(session, number)
+    show_card(session, number)
 
 
 @told
 def show(card: str) -> None:
     """Prints a card."""
     session = open_session()
-    _show(session, _card(card))
+    show_card(session, read_card(card))
 
 
-def _show(session: Session, number: int) -> None:
+def show_card(session: Session, number: int) -> None:
+    """Prints a card. Raises Trouble when there is none."""
     contract = session["MemberCards"]
     _, merchant, its_kind, state, expires, following = contract.cardOf(number)
     if not state:
@@ -180,5 +181,6 @@ def _share(text: str) -> int:
     return read_whole(text[:-1], "a share such as 100%", high=655) * 100
 
 
-def _card(text: str) -> int:
+def read_card(text: str) -> int:
+    """A card's number."""
     return read_whole(text, "a card's number", low=1, high=MAX_64)

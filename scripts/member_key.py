@@ -21,14 +21,24 @@ Field = tuple[str, str, Any]  # name, Solidity type, value
 
 
 def sign_as_member(
-    session: Session, contract: Any, name: str, member: int, primary: str, fields: Sequence[Field]
+    session: Session,
+    contract: Any,
+    name: str,
+    member: int,
+    primary: str,
+    fields: Sequence[Field],
+    *,
+    file: str = "",
+    until: int = 0,
 ) -> tuple[int, bytes]:
     """Deadline and signature of `primary(fields.., uint256 nonce, uint256 deadline)` for a contract's domain `name`.
 
-    Raises Trouble when the member's key is not named, or is not the one that the Registry has.
+    `file` is the member's key file; that in TILLNET_MEMBER_KEY if it is left out. `until`: the deadline, if it is given
+    (two signatures of one call have the same). Raises Trouble when no key is named,
+    or it is not the one that the Registry has.
     """
-    key = _key(session, member)
-    deadline = int(session.web3.eth.get_block("latest")["timestamp"]) + LIFETIME
+    key = _key(session, member, file or os.environ.get(MEMBER_KEY, ""))
+    deadline = until or int(session.web3.eth.get_block("latest")["timestamp"]) + LIFETIME
     nonce = int(contract.nonceOf(member))
     every = [*fields, ("nonce", "uint256", nonce), ("deadline", "uint256", deadline)]
     return deadline, sign_terms(session, contract, name, key, primary, every)
@@ -51,8 +61,7 @@ def sign_terms(
     return bytes(key.sign_message(message).signature)
 
 
-def _key(session: Session, member: int) -> LocalAccount:
-    named = os.environ.get(MEMBER_KEY)
+def _key(session: Session, member: int, named: str) -> LocalAccount:
     if not named:
         raise Trouble(f"member {member} signs this; name its key file in {MEMBER_KEY}")
     key = read_key(Path(named))

@@ -5,22 +5,27 @@
       FROM, INTO  members' numbers; FROM is frozen afterwards
       CONSENT     the text that both signed: its hash goes on the chain, the text into FOLDER/reasons
 
-    brownie run merge_members approve FROM INTO --network FOLDER
+    brownie run merge_members signed FROM INTO KEY_FROM KEY_INTO --network FOLDER
 
-The operator proposes, another account of finance approves (its key file in TILLNET_OPERATOR_KEY). INTO's key, as the
-table shows it, will act for both; the proposal is void when it changes. Members with keys merge by their signatures
-instead (docs/value.md).
+      KEY_FROM, KEY_INTO  the key files of the two members
+
+The operator proposes, another account of finance approves (proposals). INTO's key, as the table shows it, will act for
+both; the proposal is void when it changes. Members with keys merge by their signatures instead, which the operator sends.
 """
 
 from typing import Final
 
 from scripts.amounts import coins, money
+from scripts.member_key import sign_as_member
+from scripts.names import typed_path
 from scripts.parties import kept_reason, read_member
 from scripts.session import Session, open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
+DOMAIN: Final = "Tillnet members"
 GAS: Final = 300_000
+MERGE_GAS: Final = 900_000
 GAS_A_MERCHANT: Final = 60_000
 
 
@@ -34,22 +39,30 @@ def propose(source: str, into: str, consent: str) -> None:
     pipeline.checked_call("propose the merge", session["MemberMerge"].proposeMerge, arguments, gas=GAS)
     pipeline.finish()
     _show(session, "Proposed", first, second)
+    print("It is done when finance has approved it: brownie run proposals")
 
 
 @told
-def approve(source: str, into: str) -> None:
-    """Approves a merge and prints both members."""
+def signed(source: str, into: str, key_source: str, key_into: str) -> None:
+    """Merges by both members' signatures and prints them."""
     session = open_session()
     first, second = _two(session, source, into)
-    merchants = _involved(session, first)
+    contract, merchants = session["MemberMerge"], involved(session, first)
+    fields = [("from", "uint64", first), ("into", "uint64", second)]
+    signatures, until = [], 0
+    for member, key in ((first, key_source), (second, key_into)):
+        file = str(typed_path(key))
+        until, signature = sign_as_member(session, contract, DOMAIN, member, "Merge", fields, file=file, until=until)
+        signatures.append(signature)
     pipeline = session.pipeline()
-    method, arguments = session["MemberMerge"].approveMerge, (first, second, merchants)
-    pipeline.checked_call("merge the members", method, arguments, gas=GAS * 3 + GAS_A_MERCHANT * len(merchants))
+    arguments = (first, second, merchants, until, *signatures)
+    gas = MERGE_GAS + GAS_A_MERCHANT * len(merchants)
+    pipeline.checked_call("merge the members", contract.merge, arguments, gas=gas)
     pipeline.finish()
     _show(session, "Merged", first, second)
 
 
-def _involved(session: Session, member: int) -> list[int]:
+def involved(session: Session, member: int) -> list[int]:
     """The merchants that owe the member something, or that it owes."""
     ledger, value = session["RewardToken"], session["StoredValue"]
     every = range(1, int(session["Registry"].merchantCount()) + 1)

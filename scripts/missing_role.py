@@ -14,6 +14,7 @@ from node.domain.roles import ROLE_NAMES
 
 BY_CONTRACT: Final = Web3.keccak(text="AccessManagedUnauthorized(address)")[:4]
 BY_ACCESS: Final = Web3.keccak(text="AccessManagerUnauthorizedAccount(address,uint64)")[:4]
+NOT_SCHEDULED: Final = Web3.keccak(text="AccessManagerNotScheduled(bytes32)")[:4]
 AUTHORITY: Final = Web3.keccak(text="authority()")[:4]
 ROLE_OF: Final = Web3.keccak(text="getTargetFunctionRole(address,bytes4)")[:4]
 ADDRESS_BYTES: Final = 20
@@ -21,6 +22,8 @@ ADDRESS_BYTES: Final = 20
 
 def role_missing(web3: Web3, *, caller: str, target: str, call: bytes, revert: bytes) -> str:
     """`, which needs the role of finance (set_role shows who has it)`, or nothing when the refusal is another.
+
+    Of somebody who has the role, but not at once: that the act has to be announced.
 
     A refusal of a contract further on, which asked somebody else than `caller` for a role, is another one too.
     """
@@ -30,6 +33,8 @@ def role_missing(web3: Web3, *, caller: str, target: str, call: bytes, revert: b
     elif selector == BY_CONTRACT:
         (who,) = decode(["address"], values)
         number = None
+    elif selector == NOT_SCHEDULED:
+        return ", which has to be announced first (brownie run schedule add)"
     else:
         return ""
     if str(who).lower() != caller.lower():

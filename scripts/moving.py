@@ -58,10 +58,23 @@ def left(session: Session) -> Left:
             (contracts if session.web3.eth.get_code(holder) else people).append(holder)
     return Left(
         holders=tuple(people),
-        debts=tuple(_debts(session, members)),
+        debts=tuple(debts(session, members)),
         merchants=tuple(_merchants(session)),
         contracts=tuple(contracts),
     )
+
+
+def debts(session: Session, members: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Pairs of a merchant and one of these members that owe each other points."""
+    ledger = session["RewardToken"]
+    owing = {(int(e["merchant"]), int(e["member"])) for e in past_events(session, "RewardToken", "Owed")}
+    count = int(session["Registry"].merchantCount())
+    for member in members:
+        if int(ledger.account(member)[6]) & IN_ARREARS:
+            owing |= {(merchant, member) for merchant in range(1, count + 1)}
+    for merchant, member in sorted(owing):
+        if int(ledger.owed(merchant, member)) or int(ledger.arrears(merchant, member)):
+            yield merchant, member
 
 
 def pages(things: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -88,19 +101,6 @@ def _has_something(account: Sequence[int], *, known: bool) -> bool:
     if value or current or previous:
         return True
     return not known and bool(earned or tier or flags & ~IN_ARREARS)
-
-
-def _debts(session: Session, members: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Pairs of a merchant and a member that owe each other something."""
-    ledger = session["RewardToken"]
-    owing = {(int(e["merchant"]), int(e["member"])) for e in past_events(session, "RewardToken", "Owed")}
-    count = int(session["Registry"].merchantCount())
-    for member in members:
-        if int(ledger.account(member)[6]) & IN_ARREARS:
-            owing |= {(merchant, member) for merchant in range(1, count + 1)}
-    for merchant, member in sorted(owing):
-        if int(ledger.owed(merchant, member)) or int(ledger.arrears(merchant, member)):
-            yield merchant, member
 
 
 def _merchants(session: Session) -> Iterator[int]:

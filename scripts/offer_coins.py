@@ -4,7 +4,9 @@
     brownie run offer_coins make SELL AMOUNT BUY AMOUNT [DAYS] [COUNTERPARTY] --network FOLDER
     brownie run offer_coins make_for_member MEMBER COINS BUY AMOUNT [DAYS] [COUNTERPARTY] --network FOLDER
     brownie run offer_coins take OFFER [AMOUNT] --network FOLDER
+    brownie run offer_coins take_for_member MEMBER OFFER [AMOUNT] --network FOLDER
     brownie run offer_coins cancel OFFER --network FOLDER
+    brownie run offer_coins cancel_for_member OFFER --network FOLDER
     brownie run offer_coins claim ASSET [TO] --network FOLDER
     brownie run offer_coins list_token ASSET [yes|no] --network FOLDER
     brownie run offer_coins set_fee SHARE --network FOLDER
@@ -16,14 +18,18 @@
       OFFER         its number
       take AMOUNT   how much of what is sold (all that is left)
 
-Signed by the key in TILLNET_OPERATOR_KEY: a member's own key, for coins in a member's account (make_for_member). The
-last three are the operator's and finance's. Coins keep their age; the list shows how many are of this epoch.
+Signed by the key in TILLNET_OPERATOR_KEY. For coins in a member's account (.. for_member) the member signs, by the
+key file in TILLNET_MEMBER_KEY, and anybody sends; or its own key sends, without that. The last three are the
+operator's and finance's. Coins keep their age; the list shows how many are of this epoch.
 """
 
+import os
+from collections.abc import Iterable
 from typing import Any, Final
 
 from scripts.amounts import read_share, read_whole
 from scripts.foreign_assets import Asset, approve, asset_at, read_asset
+from scripts.member_key import MEMBER_KEY, Field, sign_as_member
 from scripts.names import ZERO, read_address
 from scripts.past_events import one_event, past_events
 from scripts.session import Session, open_session
@@ -34,6 +40,8 @@ GAS: Final = 600_000
 DAY: Final = 86_400
 OFFER: Final = ("id", "maker", "member", "sell", "buy", "sellAmount", "buyAmount", "expiry", "counterparty")
 NAME: Final = "PeerExchange"
+TERMS: Final = ("buy", "sellAmount", "buyAmount", "expiry", "counterparty")
+TYPES: Final = ("address", "uint128", "uint128", "uint32", "address")
 
 
 @told
@@ -77,7 +85,8 @@ def make_for_member(
     number = read_whole(member, "a member's number", low=1)
     coin, bought = read_asset(session, "coin"), read_asset(session, buy)
     amounts = coin.read(coins), bought.read(buy_amount)
-    arguments = (number, bought.address, *amounts, *_until(session, days, counterparty), 0, b"")
+    values = (bought.address, *amounts, *_until(session, days, counterparty))
+    arguments = (number, *values, *_signed(session, number, "MakeOffer", zip(TERMS, TYPES, values, strict=True)))
     pipeline = session.pipeline()
     pipeline.call(f"offer {coin.show(amounts[0])}", session[NAME].makeForMember, arguments, gas=GAS)
     pipeline.finish()
@@ -90,10 +99,8 @@ def take(offer: str, amount: str = "") -> None:
     session = open_session()
     found = _find(session, offer)
     sold, bought = asset_at(session, found["sell"]), asset_at(session, found["buy"])
+    units = _part(session, found, sold, amount)
     left, current = session[NAME].leftOf(words(found))
-    units = sold.read(amount) if amount else int(left)
-    if not 0 < units <= left:
-        raise Trouble(f"of offer {found['id']} there are {sold.show(left)} left")
     cost = int(session[NAME].costOf(words(found), units))
     # not older than they are now: those of the epoch before go first
     fresh = max(int(current) - (int(left) - units), 0) if _is_coin(session, sold) else 0
@@ -107,15 +114,42 @@ def take(offer: str, amount: str = "") -> None:
 
 
 @told
+def take_for_member(member: str, offer: str, amount: str = "") -> None:
+    """Takes an offer that wants coins with those in a member's account."""
+    session = open_session()
+    number, found = read_whole(member, "a member's number", low=1), _find(session, offer)
+    sold, bought = asset_at(session, found["sell"]), asset_at(session, found["buy"])
+    units = _part(session, found, sold, amount)
+    left, cost = int(session[NAME].leftOf(words(found))[0]), int(session[NAME].costOf(words(found), units))
+    fields = [("offer", "bytes32", bytes(session[NAME].hashOf(words(found)))), ("amount", "uint128", units)]
+    arguments = (number, words(found), units, *_signed(session, number, "TakeOffer", fields))
+    pipeline = session.pipeline()
+    pipeline.checked_call(f"take {sold.show(units)}", session[NAME].takeForMember, arguments, gas=GAS)
+    pipeline.finish()
+    rows = [("got by the member's key", sold.show(units)), ("paid by the member, fee included", bought.show(cost))]
+    show(f"Offer {found['id']}", ("", "now"), [*rows, ("left", sold.show(left - units))])
+
+
+@told
 def cancel(offer: str) -> None:
     """Takes back what is left of an offer."""
     session = open_session()
     found = _find(session, offer)
-    pipeline = session.pipeline()
-    pipeline.call(f"cancel offer {found['id']}", session[NAME].cancel, (words(found),), gas=GAS)
-    pipeline.finish()
-    returned = past_events(session, NAME, "OfferCancelled", id=found["id"])[-1]["returned"]
-    show(f"Offer {found['id']}", ("", "now"), [("given back", asset_at(session, found["sell"]).show(returned))])
+    _send(session, f"cancel offer {found['id']}", "cancel", words(found))
+    _show_cancelled(session, found)
+
+
+@told
+def cancel_for_member(offer: str) -> None:
+    """Takes back what is left of an offer of a member's coins."""
+    session = open_session()
+    found = _find(session, offer)
+    if not found["member"]:
+        raise Trouble(f"offer {found['id']} is of no member's account: brownie run offer_coins cancel")
+    fields = [("offer", "bytes32", bytes(session[NAME].hashOf(words(found))))]
+    signed = _signed(session, found["member"], "CancelOffer", fields)
+    _send(session, f"cancel offer {found['id']}", "cancelForMember", words(found), *signed)
+    _show_cancelled(session, found)
 
 
 @told
@@ -166,6 +200,28 @@ def words(offer: dict[str, Any]) -> tuple[Any, ...]:
 def _find(session: Session, text: str) -> dict[str, Any]:
     number = read_whole(text, "an offer's number", low=1)
     return dict(one_event(session, NAME, ("OfferMade",), number, "offer")["offer"])
+
+
+def _part(session: Session, found: dict[str, Any], sold: Asset, amount: str) -> int:
+    """How much of an offer is taken. Raises Trouble when there is not so much left."""
+    left = int(session[NAME].leftOf(words(found), block_identifier=session.web3.eth.block_number)[0])
+    units = sold.read(amount) if amount else left
+    if not 0 < units <= left:
+        raise Trouble(f"of offer {found['id']} there are {sold.show(left)} left")
+    return units
+
+
+def _signed(session: Session, member: int, primary: str, fields: Iterable[Field]) -> tuple[int, bytes]:
+    """Deadline and signature of the member's key; none of both when it sends by itself."""
+    if not os.environ.get(MEMBER_KEY):
+        return 0, b""
+    whole = [("member", "uint64", member), *fields]
+    return sign_as_member(session, session[NAME], NAME, member, primary, whole)
+
+
+def _show_cancelled(session: Session, found: dict[str, Any]) -> None:
+    returned = past_events(session, NAME, "OfferCancelled", id=found["id"])[-1]["returned"]
+    show(f"Offer {found['id']}", ("", "now"), [("given back", asset_at(session, found["sell"]).show(returned))])
 
 
 def _until(session: Session, days: str, counterparty: str) -> tuple[int, str]:

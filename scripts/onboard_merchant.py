@@ -222,10 +222,15 @@ def parse_stores(text: str, *, stream: int, floor: int) -> list[Store]:
         name, equals, terminals = part.partition("=")
         if not equals or not terminals.strip():
             raise Trouble(f"store {part!r} has no terminals; write it as NAME=TERMINAL,TERMINAL")
-        stores.append((text32(name.strip()), [_terminal(item, stream, floor) for item in terminals.split(",")]))
+        stores.append((text32(name.strip()), parse_terminals(terminals, stream=stream, floor=floor)))
     if not stores:
         raise Trouble("a merchant needs a store; write it as NAME=TERMINAL,TERMINAL")
     return stores
+
+
+def parse_terminals(text: str, *, stream: int, floor: int) -> list[Terminal]:
+    """`S01,S02:0x..` as the Registry takes it. Raises Trouble for anything else."""
+    return [_terminal(item, stream, floor) for item in text.split(",")]
 
 
 def _terminal(item: str, stream: int, floor: int) -> Terminal:

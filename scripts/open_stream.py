@@ -7,19 +7,23 @@ brownie run open_stream main STREAM POSTER DAILY_LIMIT [REFUND_LIMIT] --network 
   DAILY_LIMIT   money that the stream's payments may debit in a day, for instance 50,000.00; 0 = it may only earn
   REFUND_LIMIT  money that may go back in a day beyond what the day itself debited (the DAILY_LIMIT)
 
-The poster is given coin for gas. Opened again, a stream is moved to another key or gets other limits.
+brownie run open_stream show STREAM --network FOLDER      who posts it, its limits, and what it did today
+brownie run open_stream close STREAM --network FOLDER     nobody posts it any more, until it is opened again
+
+The poster is given coin for gas. Opened again, a stream is moved to another key or gets other limits. Operator only.
 """
 
 from typing import Final
 
 from scripts.amounts import money, read_money, read_whole
-from scripts.names import read_address, typed_path
+from scripts.names import ZERO, read_address, typed_path
 from scripts.onboard_merchant import open_stream
 from scripts.plan_file import PlannedStream
-from scripts.session import open_session, read_key
-from scripts.tables import show
+from scripts.session import Session, open_session, read_key
+from scripts.tables import show as table
 from scripts.trouble import told
 
+CLOSE_GAS: Final = 200_000
 MAX_40: Final = 2**40 - 1  # a stream's limits, minor units
 
 
@@ -37,9 +41,39 @@ def main(stream: str, poster: str, daily_limit: str, refund_limit: str = "") -> 
     pipeline = session.pipeline()
     open_stream(pipeline, session, planned)
     pipeline.finish()
-    opened = session["RewardToken"].stream(number)
-    rows = [("poster", opened[0]), ("daily limit", money(opened[1])), ("refund limit", money(opened[5]))]
-    show(f"Stream {number}", ("", "now"), rows)
+    _show(session, number)
+
+
+@told
+def show(stream: str) -> None:
+    """Prints what the chain has of a stream."""
+    _show(open_session(), read_whole(stream, "a stream's number", low=1, high=2**32 - 1))
+
+
+@told
+def close(stream: str) -> None:
+    """Closes a stream."""
+    session = open_session()
+    number = read_whole(stream, "a stream's number", low=1, high=2**32 - 1)
+    pipeline = session.pipeline()
+    method, arguments = session["RewardToken"].setStream, (number, ZERO, 0, 0)
+    pipeline.checked_call(f"close stream {number}", method, arguments, gas=CLOSE_GAS)
+    pipeline.finish()
+    _show(session, number)
+
+
+def _show(session: Session, number: int) -> None:
+    ledger = session["RewardToken"]
+    poster, limit, day, debited, refunded, refund_limit = ledger.stream(number)
+    is_today = int(day) == int(ledger.currentDay())
+    rows = [
+        ("poster", "nobody: it is closed" if poster == ZERO else str(poster)),
+        ("daily limit", money(limit)),
+        ("refund limit", money(refund_limit)),
+        ("debited today", money(debited if is_today else 0)),
+        ("refunded today, of the limit", money(refunded if is_today else 0)),
+    ]
+    table(f"Stream {number}", ("", "now"), rows)
 
 
 def read_limit(text: str) -> int:

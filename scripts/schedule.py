@@ -1,9 +1,11 @@
-"""Does what the network's delays ask to be announced: schedule it, wait, execute it; or cancel it meanwhile.
+"""Acts of the admin, and others that the network's delays ask to be announced: schedule, wait, execute; or cancel.
 
     brownie run schedule --network FOLDER                                          what is scheduled
     brownie run schedule add CONTRACT FUNCTION [ARGUMENTS] --network FOLDER        announces an act
     brownie run schedule execute ID --network FOLDER                               does it, when its time has come
     brownie run schedule cancel ID --network FOLDER                                makes it void
+
+    brownie run schedule now CONTRACT FUNCTION [ARGUMENTS] --network FOLDER        an act that need not wait
 
       CONTRACT   a contract's name in deployment.json: NetworkAccess, RewardToken, ..
       FUNCTION   for instance setDoors, setSuccessor, grantRole
@@ -13,6 +15,9 @@
 The account that acts (TILLNET_OPERATOR_KEY names its key's file) is the one that has the role. An act that is not
 executed within a week after its time expires. Who scheduled it may cancel it, an admin, and the guardian, who can do
 nothing else; of acts of the operator and of finance the auditor too.
+
+What people do every day has scripts of its own; this is for the rest: doors, act targets, roles of functions, a
+contract that has to be closed (NetworkAccess setTargetClosed).
 """
 
 from dataclasses import dataclass
@@ -51,13 +56,8 @@ def main() -> None:
 def add(contract: str, function: str, arguments: str = "") -> None:
     """Announces an act."""
     session = open_session()
-    if contract not in session.contracts:
-        raise Trouble(f"there is no contract {contract}; there are {', '.join(session.contracts)}")
-    at = session[contract]
-    method = getattr(at, function, None) if function in at.signatures else None
-    if method is None:
-        raise Trouble(f"{contract} has no function {function}")
-    data = encoded(f"schedule {contract}.{function}", method, split(arguments))
+    at = session[known_contract(session, contract)]
+    data = encoded(f"schedule {contract}.{function}", method_of(session, contract, function), split(arguments))
     access = session["NetworkAccess"]
     delay = _delay(session, at.address, data)
     pipeline = session.pipeline()
@@ -94,6 +94,38 @@ def cancel(id: str) -> None:
     pipeline.call(f"cancel {described(session, act)}", session["NetworkAccess"].cancel, arguments, gas=GAS)
     pipeline.finish()
     print(f"Cancelled: {described(session, act)}.")
+
+
+@told
+def now(contract: str, function: str, arguments: str = "") -> None:
+    """Does an act of somebody who need not wait."""
+    session = open_session()
+    method, given = method_of(session, known_contract(session, contract), function), split(arguments)
+    pipeline = session.pipeline()
+    what = f"do {contract}.{function}({arguments})"
+    pipeline.checked_call(what, method, given, gas=GAS)
+    pipeline.finish()
+    print(f"Done: {contract}.{function}({arguments}).")
+
+
+def known_contract(session: Session, name: str) -> str:
+    """A deployed contract's name. Raises Trouble for any other."""
+    if name not in session.contracts:
+        raise Trouble(f"there is no contract {name}; there are {', '.join(session.contracts)}")
+    return name
+
+
+def method_of(session: Session, contract: str, function: str) -> Any:
+    """A contract's function that changes something. Raises Trouble for any other."""
+    at = session[contract]
+    changing = {
+        entry["name"]
+        for entry in at.abi
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+    }
+    if function not in changing:
+        raise Trouble(f"{contract} has no function {function} that changes something")
+    return getattr(at, function)
 
 
 def split(text: str) -> list[Any]:

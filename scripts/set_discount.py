@@ -7,17 +7,26 @@ brownie run set_discount bearer MERCHANT WHO --network FOLDER             mercha
 
 brownie run set_discount allowance MERCHANT AMOUNT --network FOLDER       operator: the platform's part
 brownie run set_discount fund AMOUNT --network FOLDER                     pays cash into the platform's fund
-brownie run set_discount show --network FOLDER
+brownie run set_discount take_out ACCOUNT AMOUNT --network FOLDER         operator: takes cash out of it
+brownie run set_discount take_back PAYMENT[,PAYMENT...] --network FOLDER  after refunds: the platform's share comes back
+
+  PAYMENT STREAM-SEQUENCE as `till payment` names it, for instance 1-42; anybody brings the proof
+
+brownie run set_discount show [MERCHANT] --network FOLDER
 """
 
 from typing import Any, Final
 
+from node.domain.payment import Tender
 from scripts.amounts import money, read_money, read_percent
 from scripts.escrow_terms import STEP_GAS, known_merchant
+from scripts.open_stream import read_poster
+from scripts.proofs import prove
 from scripts.session import Session, open_session
 from scripts.tables import show as show_table
 from scripts.trouble import Trouble, told
 
+LINE_GAS: Final = 100_000
 BEARERS: Final = ("nobody", "merchant", "platform")
 
 
@@ -63,9 +72,37 @@ def fund(amount: str) -> None:
 
 
 @told
-def show() -> None:
+def take_out(account: str, amount: str) -> None:
+    """Takes cash out of the fund."""
+    session = open_session()
+    minor = read_money(amount)
+    _send(session, f"take {money(minor)} out of the fund", "withdrawFund", (read_poster(account), minor))
+    _show(session)
+
+
+@told
+def take_back(payments: str) -> None:
+    """Takes the platform's share of refunded payments back from their merchants."""
+    session = open_session()
+    lines: dict[str, list[tuple[Any, ...]]] = {}
+    for line in prove(session, payments):
+        if line.leaf.tender == Tender.COIN:
+            lines.setdefault(line.payment, []).append(line.words)
+    if not lines:
+        raise Trouble("none of these payments has a line that was paid in coins")
+    pipeline = session.pipeline()
+    for payment, words in lines.items():
+        method, gas = session["CoinDiscount"].takeBack, STEP_GAS + LINE_GAS * len(words)
+        pipeline.checked_call(f"take the discount of payment {payment} back", method, (words,), gas=gas)
+    pipeline.finish()
+    _show(session)
+
+
+@told
+def show(merchant: str = "") -> None:
     """Prints rate and fund."""
-    _show(open_session())
+    session = open_session()
+    _show(session, known_merchant(session, merchant) if merchant else None)
 
 
 def _send(session: Session, what: str, name: str, words: tuple[Any, ...]) -> None:

@@ -12,6 +12,8 @@
       FROM, UNTIL  2026-11-01 or 2026-11-01T08:00, UTC; 0 = from the beginning, for ever
       DAYCAP       coins above the base for one member and day (0 = no bound)
 
+    brownie run set_rule show MERCHANT --network FOLDER      lists them: what they give, and what is left of budgets
+
 The merchant's offers group may do this: the operator for merchants that it administers, else name the administrator's
 key file in TILLNET_OPERATOR_KEY. The set is published as FOLDER/product-sets/ROOT.txt, where the bridge reads it.
 """
@@ -25,12 +27,15 @@ from scripts.amounts import MAX_32, coins, read_coefficient, read_coins, read_mu
 from scripts.names import read_products, typed_path
 from scripts.pipeline import Pipeline
 from scripts.session import Session, open_session
-from scripts.tables import show
+from scripts.tables import show as print_table
 from scripts.trouble import Trouble, told
 
 SETS: Final = "product-sets"
 BASE_GAS: Final = 400_000
 OFFER_GAS: Final = 600_000
+SHOWN: Final = 100  # versions
+BUDGETED: Final = 2  # a rule's flag in the ledger
+HEAD: Final = ("version", "what", "units for one minor unit", "products", "time", "budget left", "a day", "state")
 
 
 @told
@@ -42,9 +47,8 @@ def main(merchant: str, coefficient: str) -> None:
     pipeline = session.pipeline()
     version = define_base(pipeline, session, number, units, version=_next_version(session, number))
     pipeline.finish()
-    show(
-        f"Merchant {number}", ("", "now"), [("base version", str(version)), ("units for one minor unit", f"{units:,}")]
-    )
+    rows = [("base version", str(version)), ("units for one minor unit", f"{units:,}")]
+    print_table(f"Merchant {number}", ("", "now"), rows)
 
 
 @told
@@ -80,7 +84,33 @@ def offer(
         ("multiplier", f"{terms['multiplier_bps'] / 10_000:g}x"),
         ("budget", coins(terms["budget"]) if terms["budget"] else "no bound"),
     ]
-    show(f"Merchant {number}", ("", "now"), rows)
+    print_table(f"Merchant {number}", ("", "now"), rows)
+
+
+@told
+def show(merchant: str) -> None:
+    """Lists a merchant's versions."""
+    session = open_session()
+    show_rules(session, _merchant(session, merchant))
+
+
+def show_rules(session: Session, merchant: int) -> None:
+    """Prints a merchant's versions, the newest last."""
+    rules, ledger = session["RewardRules"], session["RewardToken"]
+    count, base = int(rules.versionCount(merchant)), int(rules.baseVersion(merchant))
+    rows = []
+    for number in range(max(1, count - SHOWN + 1), count + 1):
+        coefficient, multiplier, root = rules.version(merchant, number)
+        _, _, starts, until, left, cap, flags, vetoed, _ = ledger.rule(merchant, number)
+        if any(bytes(root)):
+            what, products = f"offer, {multiplier / 10_000:g}x", f"0x{bytes(root).hex()[:16]}.."
+            state = "vetoed" if vetoed else "stands"
+        else:
+            what, products, state = "base", "", "the base" if number == base else "an earlier base"
+        budget = coins(left) if flags & BUDGETED else ""
+        times = f"{_day(starts)} to {_day(until)}" if starts or until else ""
+        rows.append((str(number), what, f"{coefficient:,}", products, times, budget, coins(cap) if cap else "", state))
+    print_table(f"Rules of merchant {merchant}", HEAD, rows)
 
 
 def define_base(pipeline: Pipeline, session: Session, merchant: int, coefficient: int, *, version: int) -> int:
@@ -134,6 +164,10 @@ def read_time(text: str) -> int:
     if not 0 <= seconds <= MAX_32:
         raise Trouble(f"{text} lies outside of 1970 to 2106")
     return seconds
+
+
+def _day(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}" if seconds else ".."
 
 
 def _merchant(session: Session, text: str) -> int:

@@ -13,7 +13,8 @@ from scripts.tables import show
 from scripts.trouble import Trouble, told
 
 REGISTERED: Final = 1
-STATES: Final = {2: "locked", 4: "frozen", 8: "in arrears"}
+LOCKED, FROZEN, IN_ARREARS = 2, 4, 8
+STATES: Final = {LOCKED: "locked", FROZEN: "frozen", IN_ARREARS: "in arrears"}
 
 
 @told
@@ -31,7 +32,12 @@ def main(member: str) -> None:
         ("stored value", money(value)),
         ("tier", str(tier)),
         ("epoch", str(epoch)),
-        ("state", ", ".join(text for bit, text in STATES.items() if flags & bit) or "active"),
+        ("state", states_of(flags)),
         ("account", ledger.memberAccount(number)),
     ]
     show(f"Member {number}", ("", "now"), rows)
+
+
+def states_of(flags: int) -> str:
+    """An account's flags in words."""
+    return ", ".join(text for bit, text in STATES.items() if flags & bit) or "active"

@@ -12,18 +12,27 @@
 
       NUMBER    which of the coupon's uses, from 1; the last one if not said. On its day or the next.
 
-The merchant's clerks do this (the groups consume and cancel): name the key file in TILLNET_OPERATOR_KEY. The incentive
-comes out of the merchant's prepaid points or its payable; what it cannot pay it owes (claim_incentive settle).
+    brownie run write_off refunded PAYMENT[,PAYMENT...] --network FOLDER
+
+      PAYMENT   STREAM-SEQUENCE of a till's payment that came with a coupon, for instance 1-42: the incentive of what
+                was refunded of it goes back; anybody brings the proof
+
+The merchant's clerks do the first two (the groups consume and cancel): name the key file in TILLNET_OPERATOR_KEY. The
+incentive comes out of the merchant's prepaid points or its payable; what it cannot pay it owes (claim_incentive
+settle).
 """
 
-from typing import Final
+from typing import Any, Final
+
+from web3.logs import DISCARD
 
 from node.domain.acts.coupon import Face, discount_due_down
 from node.domain.merkle import product_leaf, product_leaves, proof_of
 from scripts.amounts import MAX_32, coins, money, read_money, read_whole
 from scripts.coupon_terms import coupon_name, read_coupon
 from scripts.names import read_products, typed_path
-from scripts.session import open_session
+from scripts.proofs import prove
+from scripts.session import Session, open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
@@ -79,6 +88,33 @@ def cancel(coupon: str, number: str = "0") -> None:
     left = session["Coupons"].couponOf(each)
     rows = [("uses that stand", str(left[7])), ("of", str(session["Coupons"].campaignOf(each >> 32)[0][5]))]
     show(f"Coupon {coupon_name(each)}: use {place} taken back", ("", "now"), rows)
+
+
+@told
+def refunded(payments: str) -> None:
+    """Takes back the incentive of what was refunded of payments."""
+    session = open_session()
+    pools, ledger = session["IncentivePools"], session["RewardToken"]
+    lines = [line for line in prove(session, payments) if int(ledger.refunded(line.leaf.hash)[0])]
+    if not lines:
+        raise Trouble("nothing of these payments was refunded")
+    pipeline = session.pipeline()
+    for line in lines:
+        what = f"undo the incentive of line {line.payment}/{line.leaf.line}"
+        pipeline.checked_call(what, pools.unwind, (line.words,), gas=CANCEL_GAS)
+    receipts = pipeline.finish()
+    names = [f"{line.payment}/{line.leaf.line}" for line in lines]
+    rows = [(name, *_undone(session, receipt)) for name, receipt in zip(names, receipts, strict=True)]
+    show("Incentive taken back", ("line", "coupon", "incentive"), rows)
+
+
+def _undone(session: Session, receipt: Any) -> tuple[str, str]:
+    """The coupon whose incentive a transaction took back, and how much."""
+    pools = session["IncentivePools"]
+    told_of = session.web3.eth.contract(address=pools.address, abi=pools.abi).events["IncentiveUnwound"]
+    args = told_of.process_receipt(receipt, errors=DISCARD)[0]["args"]
+    in_cash = session["Coupons"].campaignOf(args["coupon"] >> 32)[0][7]
+    return coupon_name(args["coupon"]), money(args["units"]) if in_cash else f"{coins(args['units'])} coins"
 
 
 def _product(product: str, products: str) -> tuple[bytes, list[bytes]]:

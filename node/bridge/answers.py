@@ -49,9 +49,10 @@ class Waiting:
 
     def __init__(self, stream: StreamId, patience_ms: int) -> None:
         self._stream = stream
-        self._patience = patience_ms
+        self.patience_ms: Final = patience_ms
         self._futures: dict[Sequence, asyncio.Future[Answer]] = {}
-        self._deadlines: dict[Sequence, int] = {}
+        # when it came, and until when somebody waits
+        self._times: dict[Sequence, tuple[int, int]] = {}
 
     def __contains__(self, sequence: object) -> bool:
         return sequence in self._futures
@@ -63,7 +64,13 @@ class Waiting:
         """A payment that debits was journaled."""
         if sequence not in self._futures:
             self._futures[sequence] = asyncio.get_running_loop().create_future()
-            self._deadlines[sequence] = received_at + self._patience
+            self._times[sequence] = (received_at, received_at + self.patience_ms)
+
+    def wait_until(self, sequence: Sequence, deadline: int) -> None:
+        """Whoever asks for this one waits until then, not as long as others do."""
+        found = self._times.get(sequence)
+        if found is not None:
+            self._times[sequence] = (found[0], deadline)
 
     async def answer(self, sequence: Sequence) -> Answer:
         """The answer, once there is one; many may wait for the same."""
@@ -71,15 +78,14 @@ class Waiting:
 
     def expired(self, now: int, *, since: int = 0) -> list[Sequence]:
         """Payments that came since then and whose deadline has passed; each is named once."""
-        first = since + self._patience
-        late = [sequence for sequence, deadline in self._deadlines.items() if first <= deadline <= now]
+        late = [sequence for sequence, (came, deadline) in self._times.items() if since <= came and deadline <= now]
         for sequence in late:
-            del self._deadlines[sequence]
+            del self._times[sequence]
         return late
 
     def resolve(self, answer: Answer, sequence: Sequence) -> None:
         """Tells whoever waits."""
-        self._deadlines.pop(sequence, None)
+        self._times.pop(sequence, None)
         future = self._futures.pop(sequence, None)
         if future is not None and not future.done():
             future.set_result(answer)

@@ -5,10 +5,13 @@ Called by start.py, which opens what they stand on, and runs what comes out.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from node.bridge.announcer import Announcer
 from node.bridge.answers import Waiting
+from node.bridge.arrival import Arrival, keep_picture
+from node.bridge.backlog import Backlog
 from node.bridge.batch import Batcher
 from node.bridge.cards import Cards
 from node.bridge.counters import Counters
@@ -36,18 +39,21 @@ from node.bridge.webhooks.start import open_courier, payout_reader
 from node.chain.blocks import Block, Blocks
 from node.chain.deployment import Deployment
 from node.chain.directory import DirectoryReader
-from node.chain.ledger import Ledger
+from node.chain.ledger import Ledger, LedgerTerms
 from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc
 from node.chain.signer import TransactionSigner
 from node.chain.views import Views
 from node.config import BridgeSettings
-from node.domain.ids import MemberId, MinorUnits, StreamId
+from node.domain.errors import ChainUnreachable
+from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
 
 
 @dataclass(kw_only=True, slots=True)
 class Running:
-    """A started bridge and what belongs to it; `lost` ends when the stream is another bridge's."""
+    """A started bridge and what belongs to it; `lost` ends when the stream is another bridge's. `keep_picture` has the
+    directory journaled as it is now.
+    """
 
     lost: "asyncio.Future[None]"
     bridge: Bridge
@@ -56,6 +62,7 @@ class Running:
     gate: Gate
     vault: Vault
     directory: DirectoryReader
+    keep_picture: Callable[[], Awaitable[None]]
     blocks: "asyncio.Queue[Block]"
     courier: Courier | None
     desk: JournalDesk
@@ -79,10 +86,11 @@ async def assemble(
     ownership: Ownership,
     vault: Vault,
 ) -> Running:
-    """What the settings ask for, on a journal that is this process's own. Raises Unusable, ChainUnreachable."""
+    """What the settings ask for, on a journal that is this process's own. Raises Unusable; ChainUnreachable when the
+    chain is away and the journal knows nothing of it.
+    """
     stream = StreamId(settings.stream.id)
     blocks = Blocks(rpc, settings.chain)
-    head = await blocks.head()
     ledger = Ledger(rpc, deployment.ledger)
     counters = Counters()
     courier = await open_courier(settings.webhooks, journal, counters, now_ms)
@@ -96,15 +104,29 @@ async def assemble(
         clock=now_ms,
         failpoint=failpoint,
     )
-    last_block = await restore_sender(settings, rpc, ledger, deployment, signer, journal, sender, head, failpoint)
+    await restore_sender(settings, deployment, journal, sender, failpoint)
     folder = settings.chain.product_sets or settings.chain.deployment.parent / "product-sets"
     directory = DirectoryReader(rpc, deployment, folder, settings.chain.currency)
-    await directory.read(head.number)
+    arrival = Arrival(
+        settings=settings,
+        rpc=rpc,
+        deployment=deployment,
+        signer=signer,
+        journal=journal,
+        sender=sender,
+        directory=directory,
+        blocks=blocks,
+        ledger=ledger,
+    )
+    known = await arrival.begin()
     queue: asyncio.Queue[Block] = asyncio.Queue()
+    batcher, received_at = Batcher(settings.batch, stream), dict[Sequence, int]()
     stages = Stages(
         stream=stream,
         journal=journal,
-        batcher=Batcher(settings.batch, stream),
+        batcher=batcher,
+        backlog=Backlog(settings.batch, batcher, journal, received_at),
+        received_at=received_at,
         refunds=Refunds(settings.batch, stream),
         sender=sender,
         blocks=blocks,
@@ -113,14 +135,15 @@ async def assemble(
         counters=counters,
         herald=Herald(Happenings(stream, settings.chain.currency), Announcer(), courier),
         payouts=payout_reader(courier, deployment, blocks),
-        rebuild=LeafRebuilder(ledger, await ledger.terms()),
+        rebuild=LeafRebuilder(ledger, known.terms),
         clock=now_ms,
         registry_block=lambda: directory.current.block,
+        away=lambda: not bridge.arrived or 1000 * rpc.silent_seconds >= settings.chain.away_ms,
         undone=ledger.refunded,
         currency=settings.chain.currency,
         on_block=queue.put_nowait,
     )
-    bridge = Bridge(settings, deployment.ledger, stages, last_block=last_block, head=head.number)
+    bridge = Bridge(settings, deployment.ledger, stages, known, arrival.meet)
     await restore_entries(journal, bridge, stages)
     refusals = count_refusals(counters)
     gate = build_gate(settings, journal, cards, card_key, refusals, clock=now_ms, vault=vault)
@@ -130,10 +153,11 @@ async def assemble(
         lost=ownership.lost,
         bridge=bridge,
         stages=stages,
-        ports=await _ports(settings, bridge, stages, ledger, directory, gate, refusals, desk, lines),
+        ports=await _ports(settings, bridge, stages, ledger, known.terms, directory, gate, refusals, desk, lines),
         gate=gate,
         vault=vault,
         directory=directory,
+        keep_picture=lambda: keep_picture(journal, directory.current, known.terms),
         blocks=queue,
         courier=courier,
         desk=desk,
@@ -146,15 +170,18 @@ async def _ports(
     bridge: Bridge,
     stages: Stages,
     ledger: Ledger,
+    terms: LedgerTerms,
     directory: DirectoryReader,
     gate: Gate,
     refusals: Refusals,
     desk: JournalDesk,
     lines: JournalLines,
 ) -> Ports:
-    par = (await ledger.terms()).units_per_minor_unit
+    par = terms.units_per_minor_unit
 
     async def holdings(member: MemberId) -> Holdings:
+        if stages.away():
+            raise ChainUnreachable("it was asked what a member has")
         account = await ledger.account(member)
         at_par = MinorUnits(account.coins // par)
         return Holdings(stored_value=account.value, coins_at_par=at_par, coins=account.coins)

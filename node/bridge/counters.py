@@ -51,6 +51,8 @@ class Counters:
             registry=registry,
         )
         self.waiting = Gauge("till_waiting", "Payments that wait for a batch.", registry=registry)
+        self.on_disk = Gauge("till_on_disk", "Those of them that are not held in memory.", registry=registry)
+        self.away = Gauge("till_chain_away", "1 while no gateway of the chain answers.", registry=registry)
         self.in_flight = Gauge("till_in_flight", "Transactions that no block holds yet.", registry=registry)
         self.block = Gauge("till_block", "The newest block that was dealt with.", registry=registry)
         self.queue = Gauge("till_journal_queue", "Jobs that wait for the disk.", registry=registry)

@@ -26,18 +26,20 @@ TOO_LATE: Final = "91"
 
 
 class Elsewhere:
-    """One stream's bridge among others. `patience_ms`: how long an answer of another stream's bridge is waited for."""
+    """One stream's bridge among others."""
 
-    def __init__(self, stages: Stages, patience_ms: int) -> None:
-        self._stages, self._patience = stages, patience_ms
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
 
-    async def answer(self, entry: Entry, admitted: Admitted) -> Answer:
-        """The answer to a message that concerns an entry of the stream that `admitted` names."""
+    async def answer(self, entry: Entry, admitted: Admitted, deadline: int) -> Answer:
+        """The answer to a message that concerns an entry of the stream that `admitted` names, by a deadline in
+        milliseconds.
+        """
         stream = admitted.stream
         assert stream is not None
         if isinstance(entry, Reversal):
             return journaled_answer(stream, admitted.sequence, admitted.status, duplicate=admitted.duplicate)
-        key, deadline = key_text(entry.key), self._stages.clock() + self._patience
+        key = key_text(entry.key)
         while True:
             found = await self._stages.journal.run(lambda connection: handed.outcome(connection, stream, key))
             late = self._stages.clock() >= deadline

@@ -54,13 +54,17 @@ class PaymentEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReversalEntry:
-    """A journaled reversal of the payment with the sequence `original`; with an `amount`, a refund of that much."""
+    """A journaled reversal of the payment with the sequence `original`; with an `amount`, a refund of that much.
+
+    `unsent`: the original only earns, and was in no batch when the reversal was journaled.
+    """
 
     sequence: Sequence
     original: Sequence
     member: MemberId
     received_at: int
     amount: MinorUnits | None = None
+    unsent: bool = False
 
     @property
     def is_refund(self) -> bool:

@@ -49,6 +49,9 @@ class LiveFile:
         milliseconds."""
         counters, health = self._stages.counters, dict(await self._bridge.health())
         counters.queue.set(self._stages.journal.waiting)
+        counters.waiting.set(len(self._stages.backlog))
+        counters.on_disk.set(self._stages.backlog.count)
+        counters.away.set(self._stages.away())
         counters.unanswered.set(len(self._stages.waiting))
         counters.note_webhooks()
         with contextlib.suppress(JournalUnwritable):  # the last count stands until the disk can be read again

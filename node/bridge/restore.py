@@ -1,40 +1,31 @@
-"""Takes up what the last process left: nonces, transactions on their way, entries that are not settled."""
+"""Takes up what the last process left in the journal: nonces, transactions on their way, entries that are not settled.
+
+Before arrival.py, which compares it with the chain.
+"""
 
 import structlog
 from sqlalchemy import Connection
 
-from node.bridge.entry import ReversalEntry
+from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
 from node.bridge.journal import reading, transitions
 from node.bridge.journal.store import Journal
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages
 from node.bridge.transaction import Sender
-from node.chain.blocks import Block
 from node.chain.deployment import Deployment
-from node.chain.ledger import Ledger
-from node.chain.rpc import Rpc
-from node.chain.signer import TransactionSigner
 from node.config import BridgeSettings
 from node.domain.errors import Unusable
-from node.domain.ids import Sequence, StreamId
+from node.domain.ids import Sequence
 from node.domain.payment import Status
 
 log = structlog.get_logger("bridge")
 
 
 async def restore_sender(
-    settings: BridgeSettings,
-    rpc: Rpc,
-    ledger: Ledger,
-    deployment: Deployment,
-    signer: TransactionSigner,
-    journal: Journal,
-    sender: Sender,
-    head: Block,
-    failpoint: FailPoint,
-) -> int:
-    """Takes up nonces and open transactions; the last block that was settled."""
+    settings: BridgeSettings, deployment: Deployment, journal: Journal, sender: Sender, failpoint: FailPoint
+) -> None:
+    """Takes up nonces and open transactions. Raises Unusable when the journal is another stream's or ledger's."""
     identity = {
         "stream": str(settings.stream.id),
         "chain_id": str(deployment.chain_id),
@@ -43,8 +34,8 @@ async def restore_sender(
 
     def take_up(connection: Connection) -> tuple[dict[str, str], int, int | None, list[reading.OpenBatch]]:
         known = reading.meta(connection)
-        if transitions.LAST_BLOCK not in known:
-            for name, value in (identity | {transitions.LAST_BLOCK: str(head.number)}).items():
+        if not identity.keys() & known.keys():
+            for name, value in identity.items():
                 transitions.set_meta(connection, name, value)
             known = reading.meta(connection)
         _, batch, nonce = reading.next_numbers(connection)
@@ -56,22 +47,15 @@ async def restore_sender(
     for name, value in identity.items():
         if known.get(name) != value:
             raise Unusable(f"the journal {journal.place} belongs to another {name}: {known.get(name)}")
-    used = int(await rpc.call("eth_getTransactionCount", "0x" + signer.address.hex(), "latest"), 16)
-    if next_nonce is not None and used > next_nonce:
-        raise Unusable(f"the key has sent {used} transactions, the journal knows {next_nonce}; who else uses it?")
-    if await ledger.is_posted(StreamId(settings.stream.id), Sequence(journal.next_sequence)):
-        raise Unusable(
-            f"stream {settings.stream.id} was posted beyond the journal {journal.place};"
-            " restore the newest journal, or use a new stream"
-        )
-    sender.base_fee = head.base_fee
-    sender.restore(open_batches, next_batch=next_batch, next_nonce=used if next_nonce is None else next_nonce)
-    return int(known[transitions.LAST_BLOCK])
+    sender.restore(open_batches, next_batch=next_batch, next_nonce=next_nonce)
 
 
 async def restore_entries(journal: Journal, bridge: Bridge, stages: Stages) -> None:
-    """Takes up every entry that is not settled."""
+    """Takes up every entry that is not settled; what does not fit the window stays on the disk."""
+    entries: list[tuple[Status, PaymentEntry | ReversalEntry]]
     entries = await journal.insist(lambda connection: list(reading.open_entries(connection)))
+    entries += [(Status.JOURNALED, entry) for entry in await stages.backlog.take_up()]
+    entries.sort(key=lambda each: each[1].sequence)
     unanswered = await journal.insist(reading.unanswered)
     for sequence, received_at in unanswered.items():
         stages.waiting.expect(Sequence(sequence), received_at)
@@ -84,4 +68,5 @@ async def restore_entries(journal: Journal, bridge: Bridge, stages: Stages) -> N
         else:
             stages.received_at[entry.sequence] = entry.received_at
     if entries:
-        log.info("taken up", entries=len(entries), batches=len(stages.sender.pending))
+        on_disk, batches = stages.backlog.count, len(stages.sender.pending)
+        log.info("taken up", entries=len(entries), on_disk=on_disk, batches=batches)

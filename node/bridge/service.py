@@ -7,11 +7,12 @@ assembly.py makes one from settings; `Bridge.run` runs it until it is told to st
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from node.bridge.answers import journaled_answer
+from node.bridge.arrival import Arrived
 from node.bridge.elsewhere import Elsewhere
 from node.bridge.entry import Admitted, PaymentEntry, ReversalEntry
 from node.bridge.journal import reading
@@ -19,9 +20,10 @@ from node.bridge.journal.admission import Admission
 from node.bridge.settlement import Settlement
 from node.bridge.stages import Stages, log
 from node.bridge.undo import Undo
+from node.chain.rpc import RpcRefused
 from node.config import BridgeSettings
 from node.domain.answer import Answer
-from node.domain.errors import BrokenInvariant, MalformedMessage, TillnetError
+from node.domain.errors import BrokenInvariant, ChainUnreachable, MalformedMessage, TillnetError
 from node.domain.ids import Address, PaymentId, parse_payment_id, payment_id
 from node.domain.payment import Entry, Refund, Reversal
 
@@ -31,6 +33,8 @@ MOST_WAITS: Final = 3
 """How often a batch waits once more because transactions are on their way: four waits still reach the next block."""
 MEMBER_SHARE: Final = 10
 """No member has more than one in so many of the places for payments that wait."""
+LOOK_SECONDS: Final = 1.0
+"""Between two looks for a chain that was away at the start."""
 STALE_MS: Final = 15_000
 """Without a new block for so long the bridge calls itself unhealthy."""
 
@@ -39,28 +43,43 @@ class Bridge:
     """One stream's bridge, from journal to answer; what the intakes call is `submit`, `status` and `health`."""
 
     def __init__(
-        self, settings: BridgeSettings, ledger: Address, stages: Stages, *, last_block: int, head: int
+        self,
+        settings: BridgeSettings,
+        ledger: Address,
+        stages: Stages,
+        known: Arrived,
+        meet: Callable[[], Awaitable[Arrived]],
     ) -> None:
+        """`known` is the chain as it was found at the start; `meet` looks for it where it was not."""
         self._settings = settings
         self._stages = stages
+        self._meet = meet
         self._undo = Undo(stages, self._spawn)
-        self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block=last_block, head=head)
-        self._elsewhere = Elsewhere(stages, settings.answers.deadline_ms)
+        self._settlement = Settlement(stages, self._undo, ledger, settings.chain, last_block=known.last_block)
+        if known.head is not None:
+            self._settlement.arrive(known.head)
+        self._elsewhere = Elsewhere(stages)
         self._started = stages.clock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def submit(self, entry: Entry, basket: bytes) -> Answer:
-        """Takes a verified message in and answers it: at once if it only earns or reverses, when final if not.
+    @property
+    def arrived(self) -> bool:
+        """Whether the chain was met since the start."""
+        return self._settlement.arrived.is_set()
+
+    async def submit(self, entry: Entry, basket: bytes, patience_ms: int = 0) -> Answer:
+        """Takes a verified message in and answers it: at once if it only earns or reverses, when final if not, after
+        `patience_ms` at the latest (0: as the settings say).
 
         Raises Overloaded, JournalUnwritable, DuplicateOtherBody, ReversedBefore, OriginalNotFound, InvalidTransaction,
         MalformedMessage.
         """
-        answer = await self._submit(entry, basket)
+        answer = await self._submit(entry, basket, patience_ms or self._stages.waiting.patience_ms)
         self._stages.failpoint.passed("before-answer")
         return answer
 
-    async def _submit(self, entry: Entry, basket: bytes) -> Answer:
+    async def _submit(self, entry: Entry, basket: bytes, patience_ms: int) -> Answer:
         stages = self._stages
         if len(basket) > self._settings.journal.sealed_bytes:
             raise MalformedMessage(f"{len(basket)} bytes of line items")
@@ -73,9 +92,11 @@ class Bridge:
             raise
         (stages.counters.duplicate if admitted.duplicate else stages.counters.new).inc()
         if admitted.stream is not None:
-            return await self._elsewhere.answer(entry, admitted)
+            return await self._elsewhere.answer(entry, admitted, stages.clock() + patience_ms)
         sequence = admitted.sequence
         waits = admitted.response_code is None and sequence in stages.waiting
+        if waits and not admitted.duplicate and sequence is not None:
+            stages.waiting.wait_until(sequence, came if stages.away() else came + patience_ms)
         answer = await self._answer(entry, admitted)
         stages.counters.replied(stages.clock() - came, at_once=not waits)
         return answer
@@ -86,11 +107,15 @@ class Bridge:
         Asked in the journal's thread, once the message is known to be no repeat.
         """
         limit, stages = self._settings.batch.waiting, self._stages
+        backlog = stages.backlog
         if isinstance(message, Reversal):
             return len(stages.reversals) < 2 * limit
         if isinstance(message, Refund):
             return len(stages.reversals) < limit
-        return len(stages.batcher) < limit and stages.batcher.waiting_of(message.member) * MEMBER_SHARE < limit
+        if backlog.waiting_of(message.member) * MEMBER_SHARE >= limit:
+            return False
+        # what debits is in memory, and not for long
+        return len(stages.batcher) < 2 * limit if message.waits else len(backlog) < self._settings.batch.backlog
 
     async def _answer(self, entry: Entry, admitted: Admitted) -> Answer:
         stages, sequence = self._stages, admitted.sequence
@@ -112,8 +137,8 @@ class Bridge:
         if isinstance(entry, PaymentEntry):
             if entry.debits:
                 stages.waiting.expect(entry.sequence, entry.received_at)
-            stages.received_at[entry.sequence] = entry.received_at
-            stages.batcher.add(entry)
+            if not stages.backlog.add(entry):
+                self._spawn(self._undo.too_late(entry.sequence, parted=True))
         else:
             if entry.is_refund:
                 stages.waiting.expect(entry.sequence, entry.received_at)
@@ -135,18 +160,20 @@ class Bridge:
         """How the bridge is: `ok` is false when the chain stands still or the queue is full."""
         stages = self._stages
         age = stages.clock() - self._settlement.block_seen_at
-        waiting = len(stages.batcher)
+        waiting = len(stages.backlog)
         return {
-            "ok": age < STALE_MS and waiting < self._settings.batch.waiting,
+            "ok": age < STALE_MS and not stages.away() and waiting < self._settings.batch.backlog,
             "stream": int(stages.stream),
-            "unsettled": len(stages.received_at) + len(stages.reversals),
+            "unsettled": len(stages.received_at) + stages.backlog.count + len(stages.reversals),
             "waiting": waiting,
+            "on_disk": stages.backlog.count,
             "unanswered": len(stages.waiting),
             "in_flight": stages.sender.in_flight,
             "journal_queue": stages.journal.waiting,
             "refused": stages.sender.refusal,
             "last_block": self._settlement.last_block,
             "last_block_age_ms": age,
+            "chain_away": stages.away(),
         }
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -154,7 +181,7 @@ class Bridge:
 
         Raises Unusable or BrokenInvariant when it cannot go on.
         """
-        loops = [self._batches(), self._settlement.follow(), self._overdue(), self._repeats()]
+        loops = [self._batches(), self._settlement.follow(), self._overdue(), self._repeats(), self._fill()]
         loops.append(_until(stopping))
         if self._settings.journal.url:
             loops.append(self._elsewhere.take_in())
@@ -171,8 +198,22 @@ class Bridge:
             if self._failure.done():
                 self._failure.exception()
 
+    async def _look_for_chain(self) -> None:
+        """Returns once the chain was met. Raises Unusable when it is another one, or the key may not post."""
+        while not self.arrived:
+            try:
+                found = await self._meet()
+            except (ChainUnreachable, RpcRefused) as error:
+                log.debug("chain still away", reason=str(error))
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            assert found.head is not None
+            log.info("chain met", block=found.head, last_block=found.last_block)
+            self._settlement.arrive(found.head)
+
     async def _batches(self) -> None:
         """Forms and sends batches: full ones at once, others when the oldest payment has waited long enough."""
+        await self._look_for_chain()
         stages, settings = self._stages, self._settings.batch
         batcher, pending = stages.batcher, stages.sender.pending
         while True:
@@ -224,6 +265,14 @@ class Bridge:
             since = 0 if self._settlement.caught_up.is_set() else self._started
             for sequence in stages.waiting.expired(stages.clock(), since=since):
                 self._spawn(self._undo.too_late(sequence))
+
+    async def _fill(self) -> None:
+        """Reads what waits on the disk as the window empties."""
+        while True:
+            await asyncio.sleep(TICK)
+            if self._stages.backlog.count:
+                await self._stages.backlog.fill()
+                self._stages.news.set()
 
     async def _repeats(self) -> None:
         """Repeats broadcasts that no block took, and looks for what the chain calls used."""

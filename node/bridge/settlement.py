@@ -30,15 +30,22 @@ class Settlement:
     """The following of one ledger's blocks after `last_block`."""
 
     def __init__(
-        self, stages: Stages, undo: Undo, ledger: Address, settings: ChainSettings, *, last_block: int, head: int
+        self, stages: Stages, undo: Undo, ledger: Address, settings: ChainSettings, *, last_block: int
     ) -> None:
         self._stages, self._undo, self._ledger, self._settings = stages, undo, ledger, settings
-        stages.settled_block, self._head = last_block, head
+        stages.settled_block, self._head = last_block, 0
+        self.arrived = asyncio.Event()
+        """Set once the chain was met (arrival.py)."""
         self.caught_up = asyncio.Event()
-        """Set once the block is settled that was the newest at the start."""
-        if last_block >= head:
-            self.caught_up.set()
+        """Set once the block is settled that was the newest then."""
         self.block_seen_at = stages.clock()
+
+    def arrive(self, head: int) -> None:
+        """The chain was met; its newest block is this one."""
+        self._head = head
+        if self.last_block >= head:
+            self.caught_up.set()
+        self.arrived.set()
 
     @property
     def last_block(self) -> int:
@@ -46,7 +53,8 @@ class Settlement:
         return self._stages.settled_block
 
     async def follow(self) -> None:
-        """Settles every final block, in order, for ever."""
+        """Settles every final block, in order, for ever, once the chain was met."""
+        await self.arrived.wait()
         async for block in self._stages.blocks.follow(self.last_block):
             mined, payouts = await self._at_last(block, partial(self._read, block))
             results = []
@@ -96,7 +104,7 @@ class Settlement:
         await stages.herald.tell(announcements)
         counters = stages.counters
         counters.block.set(block.number)
-        counters.waiting.set(len(stages.batcher))
+        counters.waiting.set(len(stages.backlog))
         counters.in_flight.set(len(stages.sender.pending))
         stages.news.set()
 

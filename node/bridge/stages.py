@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from node.bridge.answers import Waiting, answer_of
+from node.bridge.backlog import Backlog
 from node.bridge.batch import Batcher
 from node.bridge.counters import Counters
 from node.bridge.entry import ReversalEntry
@@ -32,13 +33,15 @@ class Stages:
 
     `undone` tells what was refunded of a line after a block, minor units; `settled_block` is the newest whose effects
     are journaled. `on_block` is told each settled block, `payouts` finds what
-    it paid out to merchants; `registry_block` tells that of the Registry by which messages are verified. `received_at`
-    and `reversals` hold what the chain has not settled yet.
+    it paid out to merchants; `registry_block` tells that of the Registry by which messages are verified. `away` tells
+    whether the chain is, for longer than anybody waits. `received_at` and `reversals` hold what the chain has not
+    settled yet, but for what `backlog` has on the disk.
     """
 
     stream: StreamId
     journal: Journal
     batcher: Batcher
+    backlog: Backlog
     refunds: Refunds
     sender: Sender
     blocks: Blocks
@@ -51,11 +54,12 @@ class Stages:
     currency: str
     clock: Callable[[], int]
     registry_block: Callable[[], int]
+    received_at: dict[Sequence, int]
+    away: Callable[[], bool]
     on_block: Callable[[Block], None]
     payouts: Callable[[Block], Awaitable[list[Payout]]]
     settled_block: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    received_at: dict[Sequence, int] = field(default_factory=dict)
     reversals: dict[Sequence, ReversalEntry] = field(default_factory=dict)
 
     async def answer(self, sequences: Iterable[Sequence]) -> None:

@@ -7,17 +7,20 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from node.bridge.arrival import check_chain
 from node.bridge.assembly import Running, assemble
 from node.bridge.card_key import key_of_journal, look_at_key
 from node.bridge.cards import Cards
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
 from node.bridge.intake_iso8583 import serve_iso8583
+from node.bridge.intake_ports import Ports
 from node.bridge.intake_rpc import serve_rpc
 from node.bridge.journal.postgres import place_of, reason_of
 from node.bridge.journal.schema import engine_of
@@ -34,10 +37,8 @@ from node.bridge.security.build import keep_fresh
 from node.bridge.security.people_master import FilePeopleMaster
 from node.bridge.service import Bridge
 from node.bridge.verify.mac_keys import MacKeys
-from node.chain.deployment import Deployment, load_deployment
-from node.chain.ledger import Ledger
+from node.chain.deployment import load_deployment
 from node.chain.rpc import Rpc, RpcRefused
-from node.chain.signer import TransactionSigner
 from node.config import BridgeSettings, JournalSettings, rpc_access
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import StreamId
@@ -103,7 +104,10 @@ async def started(settings: BridgeSettings, stopping: asyncio.Event | None = Non
                 access=rpc_access(settings.chain),
             )
         )
-        await _check_chain(settings, rpc, deployment, signer)
+        try:
+            await check_chain(settings, rpc, deployment, signer)
+        except ChainUnreachable as error:
+            log.warning("chain away", reason=str(error))  # whether that is the end, the journal says
         if settings.journal.url:
             await asyncio.to_thread(_look_at_keys, settings)
         ownership = await stack.enter_async_context(owned(settings, failpoint, stopping or asyncio.Event()))
@@ -136,10 +140,13 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
     intakes = [asyncio.create_task(each) for each in (keep_fresh(running.gate), running.cards.keep())]
     for listener in settings.iso8583:
         shared, bound = keys[listener.mac_key_file], ready.bound(listener.name)
-        serving = serve_iso8583(listener, running.ports, keys=shared, vault=vault, bound=bound)
+        serving = serve_iso8583(
+            listener, ports_of(running, listener.deadline_ms), keys=shared, vault=vault, bound=bound
+        )
         intakes.append(asyncio.create_task(serving))
     if settings.rpc is not None:
-        intakes.append(asyncio.create_task(serve_rpc(settings.rpc, running.ports, bound=ready.bound("rpc"))))
+        ports = ports_of(running, settings.rpc.deadline_ms)
+        intakes.append(asyncio.create_task(serve_rpc(settings.rpc, ports, bound=ready.bound("rpc"))))
     if running.courier is not None:
         intakes.append(asyncio.create_task(running.courier.run()))
     intakes.append(asyncio.create_task(LiveFile(settings.state, running.bridge, running.stages).keep()))
@@ -164,25 +171,9 @@ async def serve(settings: BridgeSettings, running: Running, stopping: asyncio.Ev
         log.info("stopped")
 
 
-async def _check_chain(settings: BridgeSettings, rpc: Rpc, deployment: Deployment, signer: TransactionSigner) -> None:
-    """Raises Unusable when this is not the deployment's chain, or the key does not post the stream."""
-    chain_id = int(await rpc.call("eth_chainId"), 16)
-    if chain_id != deployment.chain_id:
-        raise Unusable(f"the chain's id is {chain_id}, the deployment is on {deployment.chain_id}")
-    code = await rpc.call("eth_getCode", "0x" + deployment.ledger.hex(), "latest")
-    if code == "0x":
-        raise Unusable(f"there is no contract at the deployment's ledger 0x{deployment.ledger.hex()}")
-    poster = await Ledger(rpc, deployment.ledger).poster(StreamId(settings.stream.id))
-    if not any(poster):
-        raise Unusable(
-            f"stream {settings.stream.id} is not open on this ledger; the operator opens it with: brownie run"
-            f" open_stream main {settings.stream.id} 0x{signer.address.hex()} DAILY_LIMIT --network FOLDER"
-        )
-    if poster != signer.address:
-        raise Unusable(
-            f"stream {settings.stream.id} is posted by 0x{poster.hex()}, the signer's address is"
-            f" 0x{signer.address.hex()}"
-        )
+def ports_of(running: Running, deadline_ms: int) -> Ports:
+    """What a listener is given, whose clients wait so long."""
+    return replace(running.ports, submit=partial(running.bridge.submit, patience_ms=deadline_ms))
 
 
 def _look_at_keys(settings: BridgeSettings) -> None:
@@ -242,7 +233,8 @@ async def _keep_directory(running: Running) -> None:
         block = await running.blocks.get()
         while block.number > running.directory.current.block:
             try:
-                await running.directory.refresh(block)
+                if await running.directory.refresh(block):
+                    await running.keep_picture()
                 break
             except (ChainUnreachable, RpcRefused) as error:
                 log.warning("directory not refreshed", block=block.number, reason=str(error))

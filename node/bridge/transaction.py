@@ -19,7 +19,7 @@ from node.chain.external_signer import NotSigned
 from node.chain.rpc import Rpc, SendResult
 from node.chain.signer import Call, TransactionSigner, calldata_of
 from node.config import TransactionSettings
-from node.domain.errors import Unusable
+from node.domain.errors import BrokenInvariant, Unusable
 from node.domain.ids import Address, Hash32
 
 log = structlog.get_logger("transaction")
@@ -46,7 +46,9 @@ class Sender:
         self._journal, self._rpc, self._signer = journal, rpc, signer
         self._chain_id, self._to, self._settings = chain_id, to, settings
         self._clock, self._failpoint = clock, failpoint
-        self._next_batch, self._next_nonce = 1, 0
+        self._next_batch = 1
+        self.next_nonce: int | None = None
+        """None until the chain was asked how many this key has sent, where the journal has none."""
         self.base_fee = 1
         self.refusal = ""
         """Why the signer gave no signature, or a gateway did not take the last transaction; empty if they did."""
@@ -56,9 +58,9 @@ class Sender:
         self._signing = 0
         self._rest_until = 0
 
-    def restore(self, batches: list[OpenBatch], *, next_batch: int, next_nonce: int) -> None:
+    def restore(self, batches: list[OpenBatch], *, next_batch: int, next_nonce: int | None) -> None:
         """What the journal had open when the process started."""
-        self._next_batch, self._next_nonce = next_batch, next_nonce
+        self._next_batch, self.next_nonce = next_batch, next_nonce
         for each in batches:
             self._remember(
                 Pending(batch=each.id, kind=each.kind, sequences=each.sequences, rows=list(each.transactions))
@@ -130,7 +132,7 @@ class Sender:
             )
             self._failpoint.passed("after-record")
             self._next_batch += 1
-            self._next_nonce += 1
+            self.next_nonce = row.nonce + 1
             pending = Pending(batch=row.batch, kind=formed.kind, sequences=formed.sequences, rows=[row])
             self._remember(pending)
             log.info("batched", batch=row.batch, nonce=row.nonce, tx="0x" + row.hash.hex(), count=len(formed.sequences))
@@ -210,12 +212,15 @@ class Sender:
             self._hashes[row.hash] = pending.batch
 
     async def _sign_at_last(self, formed: Formed) -> TransactionRow:
+        nonce = self.next_nonce
+        if nonce is None:
+            raise BrokenInvariant("a batch before the chain was asked for the key's nonce")
         while True:
             try:
-                row = await self._sign(self._next_batch, self._next_nonce, formed.data, formed.gas, self._clock())
+                row = await self._sign(self._next_batch, nonce, formed.data, formed.gas, self._clock())
             except NotSigned as failure:
                 self.refusal = failure.detail
-                log.warning("not signed", nonce=self._next_nonce, reason=failure.detail)
+                log.warning("not signed", nonce=nonce, reason=failure.detail)
                 await asyncio.sleep(self._settings.sign_again_ms / 1000)
                 continue
             self.refusal = ""

@@ -45,7 +45,7 @@ class Undo:
         stages = self._stages
         stages.reversals[reversal.sequence] = reversal
         stages.batcher.hold(reversal)
-        if not reversal.is_refund and stages.batcher.cancel(reversal.original) is not None:
+        if not reversal.is_refund and stages.backlog.cancel(reversal):
             self._spawn(self._cancel(reversal))
             return
         self.wait_for_original(reversal)
@@ -74,8 +74,9 @@ class Undo:
         else:
             await self._undo(reversal, original)
 
-    async def too_late(self, sequence: Sequence) -> None:
+    async def too_late(self, sequence: Sequence, *, parted: bool = False) -> None:
         """A payment that debits was not final in time: it is answered 91, and its effect undone whenever it comes.
+        `parted`: it is not among those that wait, and cannot be in time.
 
         A refund that is in no batch yet gets into none; of one that is, only the answer is not known yet.
         """
@@ -84,19 +85,19 @@ class Undo:
         if refund is not None:
             await self._refund_too_late(refund)
             return
-        cancelled = stages.batcher.cancel(sequence)
+        cancelled = parted or stages.batcher.cancel(sequence) is not None
         stages.failpoint.passed("before-undo")
         now, told = stages.clock(), list[Announcement]()
 
         def note(connection: Connection) -> None:
             told[:] = stages.herald.ended(connection, sequence, now)  # anew when the disk refused before
 
-        _, reversal = await stages.journal.time_out(sequence, now, unbatched=cancelled is not None, then=note)
+        _, reversal = await stages.journal.time_out(sequence, now, unbatched=cancelled, then=note)
         stages.failpoint.passed("after-undo")
         log.warning("not final in time", payment_id=payment_id(stages.stream, sequence))
         if reversal is not None:
             self.begin(reversal)
-        elif cancelled is not None:
+        elif cancelled:
             stages.received_at.pop(sequence, None)
         await stages.answer([sequence])
         waiting = stages.refunds.first(sequence)
@@ -210,6 +211,7 @@ class Undo:
         stages.failpoint.passed("before-cancel")
         told = await stages.journal.insist(write)
         stages.failpoint.passed("after-cancel")
+        await stages.backlog.forget(reversal.original)
         stages.received_at.pop(reversal.original, None)
         stages.log_transition("cancelled", [reversal.original])
         self.end(reversal)

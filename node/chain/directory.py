@@ -63,6 +63,11 @@ class DirectoryReader:
         await self._read_merchants(block, range(1, count + 1))
         return self.current
 
+    def take(self, known: Directory) -> None:
+        """Goes by what was known before; product lists are read from their folder."""
+        self.current = known
+        self.current = replace(known, product_sets=self._product_sets(known.merchants.values()))
+
     async def refresh(self, block: Block) -> bool:
         """Reads again what this block changed; whether it changed anything. Raises ChainUnreachable, RpcRefused."""
         own = {"0x" + views.address.hex() for views in (self._registry, self._rules)}

@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import json
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -77,6 +78,7 @@ class Rpc:
         self._ids = itertools.count(1)
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
+        self._heard_at = time.monotonic()
 
     async def __aenter__(self) -> "Rpc":
         return self
@@ -99,6 +101,11 @@ class Rpc:
                 headers={"Authorization": f"Bearer {self._access.key}"} if self._access.key else {},
             )
         return self._session
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long no gateway has answered anything, refusals included."""
+        return time.monotonic() - self._heard_at
 
     def turn_away(self) -> None:
         """The preferred gateway answers, but stands still: prefer the next one."""
@@ -192,6 +199,7 @@ class Rpc:
         answer = await self._exchange(url, body)
         if not isinstance(answer, dict):
             raise ValueError("not a JSON-RPC answer")
+        self._heard_at = time.monotonic()
         error = answer.get("error")
         if error is not None:
             if isinstance(error, dict):

@@ -12,6 +12,7 @@ from node.cli.bridge_options import CONFIG
 from node.cli.bridge_security import pin, qr, unlock
 from node.cli.bridge_status import status
 from node.cli.bridge_totals import totals
+from node.cli.bridge_unsent import unsent
 from node.cli.bridge_webhooks import webhooks
 from node.config import load_bridge
 from node.domain.currency import written
@@ -40,6 +41,7 @@ def run(config: Path) -> None:
 bridge.add_command(status)
 bridge.add_command(totals)
 bridge.add_command(webhooks)
+bridge.add_command(unsent)
 bridge.add_command(qr)
 bridge.add_command(keys)
 
@@ -86,6 +88,7 @@ def exceptions(context: click.Context, config: Path, closed: bool, as_json: bool
         click.echo(
             f"{name:12}{_time(each.noted_at):18}{each.terminal:9}{each.stan:7}{each.merchant:>10} {amount:>14}"
             f"  {each.what.value}{about}: {each.reason} {TEXTS.get(each.reason, '')}"
+            + (f", guaranteed {written(each.guaranteed, settings.chain.currency)}" if each.guaranteed else "")
             + ("" if each.closed_at is None else f" (closed: {each.note})")
         )
     if not found and not as_json:

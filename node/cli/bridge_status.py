@@ -116,6 +116,8 @@ def live_table(now: "LiveStatus", before: "LiveStatus") -> "Table":
     for name, key in (("answered", "reply"), ("final", "finality")):
         both = [_milliseconds(live.get(key, {}).get(percentile)) for percentile in ("p50", "p99")]
         table.add_row(f"{name} after, p50 and p99", *both)
+    if health.get("chain_away"):
+        table.add_row("the chain is away", "", "")
     table.add_row(
         "last block, and its age", _count(health.get("last_block")), _milliseconds(health.get("last_block_age_ms"))
     )

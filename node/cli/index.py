@@ -55,6 +55,7 @@ def _order_options(command: Callable[..., None]) -> Callable[..., None]:
         believe_senders: bool,
         **more: Any,
     ) -> None:
+        from node.indexer.first import first_validators
         from node.indexer.follow import Following
         from node.indexer.run import IndexOrder
 
@@ -64,6 +65,7 @@ def _order_options(command: Callable[..., None]) -> Callable[..., None]:
             access=access,
             contracts=contracts,
             database=database or str(network / INDEX),
+            validators=() if url else first_validators(network / "genesis.json"),
             following=Following(finality=finality),
             trace=not no_calls,
             workers=workers,
@@ -126,7 +128,7 @@ def status(network: Path, url: str | None, file: Path | None, database: str | No
     from node.indexer.status import status_of
 
     found = status_of(database or str(network / INDEX))
-    head = _head(network, url, file)
+    head = _head(network, url)
     age = max(int(time.time()) - found.time, 0) if found.time else None
     behind = None if head is None else max(head - found.height, 0)
     if as_json:
@@ -142,28 +144,35 @@ def status(network: Path, url: str | None, file: Path | None, database: str | No
 
 def _chain(network: Path, url: str | None, file: Path | None) -> tuple[list[str], Any, dict[bytes, str]]:
     from node.chain.deployment import DEPLOYMENT
-    from node.config import rpc_access
     from node.indexer.known import contracts_in
+
+    urls, access = _gateways(network, url)
+    path = file or network / DEPLOYMENT
+    if not path.is_file():
+        raise Unusable(f"there is no deployment {path}; first brownie run deploy --network {network}")
+    return urls, access, contracts_in(path)
+
+
+def _gateways(network: Path, url: str | None) -> tuple[list[str], Any]:
+    from node.config import rpc_access
     from node.network.clients import gateways_of
     from node.network.plan import read_plan
 
     access = rpc_access()
     urls, access = ([url], access) if url else gateways_of(read_plan(network), access)
-    path = file or network / DEPLOYMENT
-    if not path.is_file():
-        raise Unusable(f"there is no deployment {path}; first brownie run deploy --network {network}")
-    return list(urls), access, contracts_in(path)
+    return list(urls), access
 
 
-def _head(network: Path, url: str | None, file: Path | None) -> int | None:
+def _head(network: Path, url: str | None) -> int | None:
+    """The chain's newest block; None where it does not answer, or nobody says where it is."""
     from node.chain.rpc import Rpc
 
     async def ask() -> int | None:
-        urls, access, _ = _chain(network, url, file)
         try:
+            urls, access = _gateways(network, url)
             async with Rpc(urls, attempts=1, access=access) as rpc:
                 return int(await rpc.call("eth_blockNumber"), 16)
-        except ChainUnreachable:
+        except (ChainUnreachable, Unusable):
             return None
 
     return asyncio.run(ask())

@@ -29,13 +29,13 @@ from node.explorer.pages.routes import Prove, page_routes
 from node.explorer.pages.routes import explain as explain_as_page
 from node.explorer.pages.site import Site
 from node.explorer.queries.chain import contract_by_address
-from node.explorer.queries.index import Index
+from node.explorer.queries.index import Index, IndexEmpty
 from node.explorer.sources.compile import Compilers
 from node.explorer.sources.store import open_sources
 from node.explorer.sources.verify import Verifier
 from node.explorer.web.routes import Route, Routes
 from node.explorer.web.serve import serve
-from node.indexer.database import migrate, open_index
+from node.indexer.database import open_index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,9 +82,8 @@ async def run(
         chain_id = int(await rpc.call("eth_chainId"), 16)
         if chain_id != settings.chain_id:
             raise Unusable(f"the chain's id is {chain_id}, the deployment's {settings.chain_id}")
-        engine = open_index(settings.index)
-        migrate(engine)
-        index = Index(engine)
+        # who fills the index makes its tables; two who did so at once would be in each other's way
+        index = Index(open_index(settings.index))
         try:
             await _check_index(index, chain_id)
             await _serve(settings, rpc, index, chain_id, bound, clock)
@@ -149,6 +148,9 @@ async def _together(*work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _check_index(index: Index, chain_id: int) -> None:
-    known = (await index.meta()).get("chain_id")
+    try:
+        known = (await index.meta()).get("chain_id")
+    except IndexEmpty:
+        return
     if known is not None and int(known) != chain_id:
         raise Unusable(f"the index is of chain {known}, the gateway's chain is {chain_id}")

@@ -21,6 +21,7 @@ from node.indexer.rows import Rows
 from node.indexer.store import Store
 from node.indexer.tokens import describe_tokens
 from node.indexer.tracing import Tracer
+from node.indexer.warm import warm_rows
 
 AHEAD: Final = 3
 """Ranges that are fetched while one is applied."""
@@ -148,6 +149,7 @@ class Indexer:
     async def _apply(self, blocks: list[CheckedBlock]) -> None:
         rows = self._rows
         rows.first = blocks[0].number
+        warm_rows(rows, self._store, self._known, blocks)
         for block in blocks:
             traces = await self._tracer.traces(block, self.progress.head)
             apply_block(rows, self._known, block, traces)

@@ -8,7 +8,7 @@ from typing import Final
 
 from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
-from node.consensus.registry import ACCOUNT_REGISTRY, VALIDATOR_REGISTRY
+from node.consensus.registry import ACCOUNT_REGISTRY, VALIDATOR_REGISTRY, Validator
 from node.domain.errors import Unusable
 from node.domain.ids import Address
 from node.domain.leaf import NetworkTerms
@@ -18,12 +18,13 @@ GENESIS: Final = {"AccountRegistry": ACCOUNT_REGISTRY, "ValidatorRegistry": VALI
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """Contracts by address, and what of the ledger never changes."""
+    """Contracts by address, what of the ledger never changes, and who validated in block 0."""
 
     chain_id: int
     names: Mapping[bytes, str]
     ledger: bytes
     terms: NetworkTerms
+    validators: tuple[Validator, ...] = ()
 
     @property
     def meta(self) -> dict[str, str]:
@@ -49,7 +50,7 @@ def contracts_in(path: Path) -> dict[bytes, str]:
         raise Unusable(f"{path} is not a deployment of Tillnet ({type(error).__name__}: {error})") from None
 
 
-async def ask_known(rpc: Rpc, contracts: Mapping[bytes, str]) -> Known:
+async def ask_known(rpc: Rpc, contracts: Mapping[bytes, str], validators: tuple[Validator, ...] = ()) -> Known:
     """What these contracts are on a chain. Raises Unusable when the ledger is not among them."""
     ledger = next((address for address, name in contracts.items() if name == "RewardToken"), None)
     if ledger is None:
@@ -59,4 +60,5 @@ async def ask_known(rpc: Rpc, contracts: Mapping[bytes, str]) -> Known:
         names={**{address: name for name, address in GENESIS.items()}, **contracts},
         ledger=ledger,
         terms=await Ledger(rpc, Address(ledger)).network_terms(),
+        validators=validators,
     )

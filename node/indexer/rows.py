@@ -4,7 +4,7 @@ The stages of apply see the index through this alone: `add` appends a row that n
 that events change, fetched by its key or begun empty. No I/O but the `load` that was given; after it the store.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Boolean, Integer, LargeBinary, SmallInteger, Table
@@ -31,6 +31,19 @@ class Rows:
         self._fresh: dict[str, dict[Key, int]] = {}
         self.changed: dict[str, dict[Key, Row]] = {}
         self.removed: dict[str, set[Key]] = {}
+
+    def unknown(self, table: Table, keys: Iterable[Key]) -> list[Key]:
+        """Those of these keys whose rows are not in memory."""
+        kept = self._kept[table.name]
+        return [key for key in keys if key not in kept]
+
+    def keep(self, table: Table, keys: Iterable[Key], found: Iterable[Row]) -> None:
+        """What the database has under these keys, so that nobody asks again."""
+        kept = self._kept[table.name]
+        kept.update(dict.fromkeys(keys))
+        for row in found:
+            kept[key_of(table, row)] = row
+        self._size = sum(len(each) for each in self._kept.values())
 
     def add(self, table: Table, /, **values: Any) -> None:
         """Appends a row under the place, or its own key; what is not said is empty."""

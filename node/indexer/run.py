@@ -6,6 +6,7 @@ Before it the command line; after it follow, store and calls.
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from node.chain.rpc import Rpc
 from node.config import RpcAccess
+from node.consensus.registry import Validator
 from node.indexer.again import trace_again
 from node.indexer.database import migrate, open_index, place_of
 from node.indexer.fetch import Fetcher
@@ -25,6 +27,8 @@ from node.indexer.store import Store
 
 CALL_SECONDS: Final = 60.0
 LOCAL: Final = "127.0.0.1"
+TELL_SECONDS: Final = 10.0
+"""So often, at most, the log says how far the index is."""
 log = structlog.get_logger()
 
 
@@ -32,13 +36,14 @@ log = structlog.get_logger()
 class IndexOrder:
     """What is indexed into what. `workers` processes check blocks (0: this one does); `metrics_port` 0 serves none.
 
-    `believe_senders` is for a development chain on which anybody sends for anybody.
+    `validators` are those of block 0. `believe_senders` is for a development chain on which anybody sends for anybody.
     """
 
     urls: tuple[str, ...]
     access: RpcAccess
     contracts: Mapping[bytes, str]
     database: str
+    validators: tuple[Validator, ...] = ()
     following: Following = field(default_factory=Following)
     trace: bool = True
     workers: int = 1
@@ -55,7 +60,7 @@ async def run(order: IndexOrder, *, until: int | None = None) -> Progress:
     gauges = _Gauges(order.metrics_port) if order.metrics_port else None
     with _workers(order.workers) as executor:
         async with Rpc(order.urls, timeout=CALL_SECONDS, access=order.access) as rpc:
-            known = await ask_known(rpc, order.contracts)
+            known = await ask_known(rpc, order.contracts, order.validators)
             fetcher = Fetcher(rpc, executor, believe_senders=order.believe_senders)
             indexer = Indexer(fetcher, store, known, order.following, trace=order.trace)
             log.info("index.begun", database=place_of(store.engine))
@@ -118,9 +123,15 @@ class _Gauges:
 
 
 def _teller(gauges: _Gauges | None) -> Callable[[Progress], None]:
+    """Tells how far the index is: Prometheus at once, the log from time to time."""
+    told = time.monotonic()
+
     def tell(progress: Progress) -> None:
-        log.debug("index.wrote", height=progress.height, head=progress.head, events=progress.events)
+        nonlocal told
         if gauges is not None:
             gauges.tell(progress)
+        if time.monotonic() - told >= TELL_SECONDS:
+            told = time.monotonic()
+            log.info("index.wrote", height=progress.height, head=progress.head, events=progress.events)
 
     return tell

@@ -18,6 +18,8 @@ from node.indexer.known import Known
 from node.indexer.rows import Key, Row, Rows
 from node.indexer.tables import Uint64, chain, ledger, metadata
 
+MANY: Final = 400
+"""Rows that are asked for at once."""
 SMALL: Final = 64
 """Rows below which PostgreSQL is given an INSERT and not a COPY."""
 
@@ -50,6 +52,7 @@ class Store:
         query = select(chain.blocks.c.number, chain.blocks.c.hash).order_by(chain.blocks.c.number.desc()).limit(1)
         with self._reading() as connection:
             row = connection.execute(query).first()
+            connection.rollback()
         return None if row is None else (row.number, bytes(row.hash))
 
     def load(self, table: Table, key: Key) -> Row | None:
@@ -58,6 +61,18 @@ class Store:
         with self._reading() as connection:
             row = connection.exec_driver_sql(columns.by_key(connection), columns.encoded_key(key)).first()
         return None if row is None else columns.decoded(row)
+
+    def load_many(self, table: Table, keys: Sequence[Key]) -> list[Row]:
+        """The rows with these keys, as far as there are any."""
+        columns = self._columns[table.name]
+        found: list[Row] = []
+        with self._reading() as connection:
+            for start in range(0, len(keys), MANY):
+                part = keys[start : start + MANY]
+                values = tuple(value for key in part for value in columns.encoded_key(key))
+                for row in connection.exec_driver_sql(columns.by_keys(connection, len(part)), values):
+                    found.append(columns.decoded(row))
+        return found
 
     def load_line(self, leaf: bytes) -> Key | None:
         """The key of the line with this leaf."""
@@ -79,7 +94,8 @@ class Store:
         rows.written()
 
     def _write(self, rows: Rows) -> None:
-        with self._reading() as connection, connection.begin():
+        connection = self._open()
+        try:
             for name, added in rows.added.items():
                 self._insert(connection, self._columns[name], [row for row in added if row is not None])
             for name, keys in rows.removed.items():
@@ -88,6 +104,10 @@ class Store:
                     connection.exec_driver_sql(columns.delete(connection), columns.encoded_key(key))
             for name, changed in rows.changed.items():
                 self._upsert(connection, self._columns[name], changed.values())
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
 
     def close(self) -> None:
         """Ends the connection."""
@@ -95,14 +115,15 @@ class Store:
             self._connection.close()
             self._connection = None
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        """The one connection; between transactions nothing is held."""
+    def _open(self) -> Connection:
+        """The one connection. What a range reads and writes is one SQL transaction, which `write` ends."""
         if self._connection is None:
             self._connection = self.engine.connect()
-        yield self._connection
-        if not self._connection.in_nested_transaction() and self._connection.in_transaction():
-            self._connection.rollback()
+        return self._connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        yield self._open()
 
     def _insert(self, connection: Connection, columns: "_Columns", rows: Sequence[Sequence[Any]]) -> None:
         if not rows:
@@ -168,6 +189,12 @@ class _Columns:
     def by_key(self, connection: Connection) -> str:
         """One row."""
         return f"SELECT {self.quoted} FROM {self.table.name} WHERE {self._where(connection)}"
+
+    def by_keys(self, connection: Connection, count: int) -> str:
+        """So many rows."""
+        one = f"({', '.join([_mark(connection)] * len(self.keys))})"
+        names = ", ".join(f'"{name}"' for name in self.keys)
+        return f"SELECT {self.quoted} FROM {self.table.name} WHERE ({names}) IN (VALUES {', '.join([one] * count)})"
 
     def delete(self, connection: Connection) -> str:
         """One row, out."""

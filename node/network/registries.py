@@ -99,7 +99,7 @@ def runtime_code(name: str, artifacts: Path = ARTIFACTS) -> str:
 def validator_storage(validators: Sequence[Validator]) -> Storage:
     """The ValidatorRegistry's storage with these validators; proposals, observers and evidence are empty."""
     storage: Storage = {VALIDATORS_SLOT: len(validators)}
-    first = _hashed(VALIDATORS_SLOT.to_bytes(32, "big"))
+    first = hashed(VALIDATORS_SLOT.to_bytes(32, "big"))
     for place, each in enumerate(validators):
         slot = first + place * VALIDATOR_WORDS
         storage[slot] = each.power << ADDRESS_BITS | int.from_bytes(each.account, "big")
@@ -118,7 +118,7 @@ def account_storage(governance: Governance) -> Storage:
     storage: Storage = {ADMIN_SLOT: default << ADDRESS_BITS | int.from_bytes(governance.admin, "big")}
     accounts = _once(governance.permitted)
     storage[ACCOUNTS_SLOT] = len(accounts)
-    first = _hashed(ACCOUNTS_SLOT.to_bytes(32, "big"))
+    first = hashed(ACCOUNTS_SLOT.to_bytes(32, "big"))
     for place, account in enumerate(accounts):
         storage[first + place] = int.from_bytes(account, "big")
         storage[_at(_left(account), ENTRIES_SLOT)] = LISTED | ALL_PERMISSIONS
@@ -131,7 +131,7 @@ def _once(accounts: Iterable[bytes]) -> list[bytes]:
 
 def _at(key: bytes, slot: int) -> int:
     """The slot of a mapping's entry."""
-    return _hashed(key + slot.to_bytes(32, "big"))
+    return hashed(key + slot.to_bytes(32, "big"))
 
 
 def _left(address: bytes) -> bytes:
@@ -142,7 +142,7 @@ def _right(bytes20: bytes) -> bytes:
     return bytes20.ljust(32, b"\0")
 
 
-def _hashed(data: bytes) -> int:
+def hashed(data: bytes) -> int:
     return int.from_bytes(keccak.new(digest_bits=256, data=data).digest(), "big")
 
 

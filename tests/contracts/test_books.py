@@ -3,6 +3,7 @@
 import csv
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.contracts.auditing import ALICE, busy_world, deployment_of, url_of
 from tests.contracts.twin import MEMBER, Twin
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
-BEAN_CHECK = Path(__file__).parents[2] / ".venv" / "bin" / "bean-check"
+BEAN_CHECK = Path(sys.executable).parent / "bean-check"
 HLEDGER = shutil.which("hledger")
 wants_hledger = pytest.mark.skipif(HLEDGER is None, reason="hledger is not installed (.ci/debian-packages)")
 

@@ -274,7 +274,7 @@ def test_run_waits_when_the_node_lags_behind_what_is_indexed(
 
     def lagging(method: str, answer: dict[str, Any]) -> dict[str, Any]:
         block = answer.get("result")
-        if method == "eth_getBlockByNumber" and block and int(block["number"], 16) > 100 and len(asked) < 3:
+        if method == "eth_getBlockByNumber" and block and int(block["number"], 16) > 20 and len(asked) < 3:
             asked.append(block["number"])
             return answer | {"result": None}
         return answer

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,15 @@ def _plan() -> Plan:
 def world_in(folder: Path) -> Iterator[World]:
     """Everything running, in a folder; ended on the way out."""
     stand, plan = Stand(folder), _plan()
-    try:
+    with ExitStack() as stack:
+        stack.callback(stand.stop)
         network = stand.start_network(1)
         stand.deploy()
         stand.onboard(plan)
         url = network.rpc_url(network.validators[0])
         key = read_account(stand.network_folder / "keys" / "operator.json").private_key
         chain = SigningChain(int(url.rpartition(":")[2].strip("/")), key)
+        stack.callback(chain.close)
         deployed = json.loads((stand.network_folder / "deployment.json").read_text())["contracts"]
         contracts = {
             name: Contract(chain, each["address"], Interface(artifact(each["artifact"].removesuffix(".json"))["abi"]))
@@ -102,9 +104,6 @@ def world_in(folder: Path) -> Iterator[World]:
         yield World(
             plan=plan, offers=offers, chain=chain, iso8583=ports.iso8583, rpc=ports.rpc, chain_id=network.chain_id
         )
-        chain.close()
-    finally:
-        stand.stop()
 
 
 async def until_final(rpc: RpcConnection, payment: str) -> None:

@@ -1,5 +1,6 @@
 """Gifts, certificates, referrals, pending and missing points, and statements, as people run them on anvil."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
+from node.chain.deployment import load_deployment
+from node.chain.ledger import LineRefund, Refund, RefundKind, post_batch, post_refunds
 from node.domain.batch_format import BatchPayment, encode_batch, gas_limit, make_batch
 from node.domain.ids import (
     Hash32,
@@ -24,7 +27,9 @@ from node.domain.ids import (
 )
 from node.domain.payment import Line, Tender
 from node.network.keys import make_account, write_account
+from scripts.brownie_shim import gateway_of_folder
 from scripts.dates import time_of
+from scripts.proofs import _prove
 from scripts.session import DEVELOPMENT_KEY
 from tests.scripts.conftest import Chain
 from tests.scripts.test_run import shown, told, web3_of
@@ -33,6 +38,7 @@ pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 OPERATOR = Account.from_key(DEVELOPMENT_KEY)
 ANN, BOB = 7, 8
 DAY = 86_400
+REFUND_GAS = 1_000_000
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +71,18 @@ class Poster:
     """Posts payments in the operator's name, as a bridge would."""
 
     def __init__(self, chain: Chain, operator: LocalAccount = OPERATOR) -> None:
-        self.web3, self.operator = web3_of(chain), operator
+        self.web3, self.operator, self.folder = web3_of(chain), operator, chain.folder
+        self.network = chain.network if chain.network.startswith("http") else gateway_of_folder(chain.folder)[0]
         deployment = json.loads((chain.folder / "deployment.json").read_text())
         self.ledger = deployment["contracts"]["RewardToken"]["address"]
         self.sequence = 0
 
-    def pay(self, member: int, *lines: Line, **fields: Any) -> str:
+    def pay(self, member: int, *lines: Line, merchant: int = 1, **fields: Any) -> str:
         """Posts a payment and returns its name."""
         self.sequence += 1
         payment = BatchPayment(
             sequence=Sequence(self.sequence),
-            merchant=MerchantId(1),
+            merchant=MerchantId(merchant),
             terminal=TerminalNumber(0),
             member=MemberId(member),
             time=self.now(),
@@ -84,11 +91,23 @@ class Poster:
             **fields,
         )
         batch = make_batch(StreamId(1), [payment])
-        data = Web3.keccak(text="postBatch(bytes)")[:4] + _bytes_argument(encode_batch(batch))
+        self._send(post_batch(encode_batch(batch)), gas_limit(batch))
+        return f"1-{self.sequence}"
+
+    def refund(self, payment: str, amount: int = 0) -> None:
+        """Undoes an amount of a payment's first line, or all of it."""
+        deployment = load_deployment(self.folder / "deployment.json")
+        *words, root, proof = asyncio.run(_prove(self.network, deployment, [payment]))[0].words
+        self.sequence += 1
+        line = LineRefund(leaf=b"".join(words), amount=MinorUnits(amount), root=root, proof=tuple(proof))
+        refund = Refund(sequence=Sequence(self.sequence), kind=RefundKind.REFUND, lines=(line,))
+        self._send(post_refunds(StreamId(1), [refund]), REFUND_GAS)
+
+    def _send(self, data: bytes, gas: int) -> None:
         request = {
             "to": self.ledger,
             "data": "0x" + data.hex(),
-            "gas": gas_limit(batch),
+            "gas": gas,
             "nonce": self.web3.eth.get_transaction_count(self.operator.address),
             "chainId": self.web3.eth.chain_id,
             "maxFeePerGas": 10**10,
@@ -96,7 +115,6 @@ class Poster:
         }
         sent = self.web3.eth.send_raw_transaction(self.operator.sign_transaction(request).raw_transaction)
         assert self.web3.eth.wait_for_transaction_receipt(sent)["status"] == 1
-        return f"1-{self.sequence}"
 
     def now(self) -> int:
         return int(self.web3.eth.get_block("latest")["timestamp"])
@@ -109,11 +127,6 @@ class Poster:
 @pytest.fixture(scope="module")
 def poster(shop: Chain) -> Poster:
     return Poster(shop)
-
-
-def _bytes_argument(data: bytes) -> bytes:
-    padded = data.ljust(-(-len(data) // 32) * 32, b"\0")
-    return (32).to_bytes(32, "big") + len(data).to_bytes(32, "big") + padded
 
 
 def external(amount: int) -> Line:
@@ -214,9 +227,11 @@ def test_missing_points_need_two_people(
     claim = re.search(r"claim .*(0x[0-9a-f]{64})", out)
     assert claim is not None
     assert "ReceiptUsed" in told(shop, "claim_missing", "attest", "1", "0", "R-1", "9.00", moment, str(BOB))
-    assert "SamePerson" in told(shop, "claim_missing", "approve", claim.group(1))
-    assert "is no claim" in told(shop, "claim_missing", "approve", "0x12")
-    assert "rejected" in shown(shop, "claim_missing", "reject", claim.group(1))
+    receipt = f"receipt-{claim.group(1)[2:14]}"
+    assert "SamePerson" in told(shop, "proposals", "approve", receipt)
+    assert "is no claim" in told(shop, "claim_missing", "show", "0x12")
+    assert "Cancelled" in shown(shop, "proposals", "cancel", receipt)
+    assert "rejected" in shown(shop, "claim_missing", "show", claim.group(1))
 
 
 def test_missing_points_are_approved_by_another_and_revoked_when_goods_come_back(
@@ -229,11 +244,14 @@ def test_missing_points_are_approved_by_another_and_revoked_when_goods_come_back
     assert claim is not None
     assert "WrongState" in told(shop, "claim_missing", "revoke", claim.group(1))
     monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(manager))
-    out = shown(shop, "claim_missing", "approve", claim.group(1))
+    receipt = f"receipt-{claim.group(1)[2:14]}"
+    assert receipt in shown(shop, "proposals")
+    assert "Approved: merchant 1's base for 25.00: member 8." in shown(shop, "proposals", "approve", receipt)
+    out = shown(shop, "claim_missing", "show", claim.group(1))
     # the base is 1 %
     assert "approved" in out and "0.250000" in out
     assert coins_of(shop, BOB) == before + 250_000
-    assert "WrongState" in told(shop, "claim_missing", "approve", claim.group(1))
+    assert f"There is no open proposal {receipt}" in told(shop, "proposals", "approve", receipt)
     assert "revoked" in shown(shop, "claim_missing", "revoke", claim.group(1))
     assert coins_of(shop, BOB) == before
     assert "WrongState" in told(shop, "claim_missing", "revoke", claim.group(1))

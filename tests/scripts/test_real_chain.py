@@ -21,7 +21,8 @@ from scripts.deploy import VALUES
 from scripts.session import read_key
 from tests.scripts.conftest import TILL, Chain, Warm
 from tests.scripts.test_loyalty import Poster, external
-from tests.scripts.test_run import shown, web3_of
+from tests.scripts.test_registry_acts import line
+from tests.scripts.test_run import shown, told, web3_of
 from tests.scripts.test_settlement import ACQUIRER, address_of, id_in, row
 
 pytestmark = [pytest.mark.chain, pytest.mark.slow]
@@ -116,6 +117,19 @@ def test_item_is_offered_for_resale(network: Chain, tmp_path: Path, receipt: str
     assert row(shown(network, "offer_receipt", "main", str(file), "0", "9.00"), "state") == "offered"
 
 
+def test_payment_is_charged_at_once_and_a_terminal_is_switched_off(network: Chain) -> None:
+    shown(network, "deposit_cash", "main", operator_of(network).address, "10.00")
+    assert row(shown(network, "charge_payment", "main", "1", "10.00"), "captured") == "10.00"
+    shown(network, "manage_terminals", "add", "1", "0", "S0000102")
+    assert line(shown(network, "manage_terminals", "off", "S0000102"), "S0000102")[2] == "no"
+
+
+def test_key_is_proposed_and_waits_for_another_person(network: Chain) -> None:
+    shown(network, "enrol_members", "propose_key", str(BOB), ACQUIRER)
+    assert f"member {BOB} signs by {ACQUIRER}" in shown(network, "proposals")
+    assert "SamePerson" in told(network, "proposals", "approve", f"key-{BOB}")
+
+
 def test_chain_says_what_the_scripts_did(network: Chain) -> None:
     # by the scripts that read, then without any
     assert "Every contract holds what it owes." in shown(network, "check_backing")
@@ -128,7 +142,7 @@ def test_chain_says_what_the_scripts_did(network: Chain) -> None:
     # 58.40 settled, 30.00 for points, 2.50 for the mug, 10.00 for the certificate
     assert called(network, "merchant(uint32)", [1], ["uint64", "uint64"])[1] == 5_840 - 3_000 + 250 - 1_000
     assert called(network, "cashOwed()", [], ["uint256"], contract="GiftCertificates") == (1_000,)
-    assert called(network, "cashOwed()", [], ["uint256"], contract="SettlementEscrow") == (160,)
+    assert called(network, "cashOwed()", [], ["uint256"], contract="SettlementEscrow") == (160 + 1_000,)
     # what was generated less what the member claimed
     assert called(network, "coinsOwed()", [], ["uint256"], contract="IncentivePools") == (4_500_000 - 1_350_000,)
 

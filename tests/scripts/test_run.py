@@ -244,5 +244,17 @@ def test_who_gets_coin_for_gas_may_send_and_permit_accounts_says_who_may(
     assert shown(chain, "permit_accounts", "deployer", both).count("send and create contracts") == 2
     assert "create contracts" not in shown(chain, "permit_accounts", "permit", OWNER)
     assert "nothing" in shown(chain, "permit_accounts", "forbid", OWNER)
-    monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(chain.folder / "keys" / "bridge.json"))
+    out = " ".join(shown(chain, "permit_accounts", "everybody", "send").replace("│", " ").split())
+    assert "everybody else send" in out
+    assert "is none of nothing, send, deploy" in told(chain, "permit_accounts", "everybody", "vote")
+    shown(chain, "permit_accounts", "everybody", "nothing")
+    bridge, operator = (chain.folder / "keys" / f"{name}.json" for name in ("bridge", "operator"))
+    monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(bridge))
     assert "says who may send on this network" in told(chain, "permit_accounts", "permit", OWNER)
+    assert "NotAdmin(account=" in told(chain, "permit_accounts", "admin", str(bridge))
+    monkeypatch.delenv("TILLNET_OPERATOR_KEY")
+    address = json.loads(bridge.read_text())["address"]
+    assert f"given by {address}" in shown(chain, "permit_accounts", "admin", str(bridge))
+    assert f"only {address} says who may send" in told(chain, "permit_accounts", "permit", OWNER)
+    monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(bridge))
+    assert "given by" in shown(chain, "permit_accounts", "admin", str(operator))

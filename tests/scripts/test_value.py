@@ -137,14 +137,17 @@ def test_corrections_take_two_people(shop: Chain, second: str, monkeypatch: pyte
     out = shown(shop, "correct_points", "propose", "give", "8", "3.00", "till was down")
     assert row(out, "status") == "open"
     assert any("till was down" in file.read_text() for file in (shop.folder / "reasons").glob("*.txt"))
-    assert "SamePerson" in told(shop, "correct_points", "approve", "1")
+    assert "SamePerson" in told(shop, "proposals", "approve", "correction-1")
     assert "a grant is of one merchant" in told(shop, "correct_points", "propose", "grant", "8", "3", "why").lower()
     monkeypatch.setenv("TILLNET_OPERATOR_KEY", second)
-    assert "Approved: correction 1." in shown(shop, "correct_points", "approve", "1")
+    assert "Approved: give 3.00: member 8." in shown(shop, "proposals", "approve", "correction-1")
+    assert row(shown(shop, "correct_points", "show", "1"), "status") == "done"
     assert row(shown(shop, "show_member", "main", "8"), "stored value") == "13.00"
     monkeypatch.delenv("TILLNET_OPERATOR_KEY")
     shown(shop, "correct_points", "propose", "give", "8", "1.00", "again")
-    assert "Cancelled" in shown(shop, "correct_points", "cancel", "2")
+    assert "give 1.00: member 8" in shown(shop, "proposals")
+    assert "Cancelled: give 1.00: member 8." in shown(shop, "proposals", "cancel", "correction-2")
+    assert "correction-2" not in shown(shop, "proposals")
 
 
 def test_tiers_discounts_and_closing(shop: Chain) -> None:
@@ -168,10 +171,11 @@ def test_tiers_discounts_and_closing(shop: Chain) -> None:
 
 def test_members_are_merged_by_two_people(shop: Chain, second: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "is not merged into itself" in told(shop, "merge_members", "propose", "7", "7", "signed")
-    assert "NotProposed" in told(shop, "merge_members", "approve", "7", "8")
+    assert "There is no open proposal merge-7-8" in told(shop, "proposals", "approve", "merge-7-8")
     shown(shop, "merge_members", "propose", "7", "8", "both are mine, signed")
     monkeypatch.setenv("TILLNET_OPERATOR_KEY", second)
-    assert "98.00" in shown(shop, "merge_members", "approve", "7", "8")
+    assert "Approved" in shown(shop, "proposals", "approve", "merge-7-8")
+    assert row(shown(shop, "show_member", "main", "8"), "stored value") == "98.00"
 
 
 @pytest.mark.parametrize(("text", "points"), [("20%", 2_000), ("0.25%", 25), ("100%", 10_000), ("0%", 0)])
@@ -191,14 +195,16 @@ def test_key_and_groups_are_given_by_two(shop: Chain, second: str, monkeypatch: 
     assert f"Member 9 signs by {first}" in shown(shop, "enrol_members", "key", "9", first)
     assert "NeedsApproval" in told(shop, "enrol_members", "key", "9", later)
     assert "when finance has approved" in shown(shop, "enrol_members", "propose_key", "9", later)
-    assert "SamePerson" in told(shop, "enrol_members", "approve_key", "9", later)
+    assert "SamePerson" in told(shop, "proposals", "approve", "key-9")
+    assert "cannot be taken back" in told(shop, "proposals", "cancel", "key-9")
     assert "NeedsApproval" in told(shop, "grant_groups", "reset", "1", first, "finance")
     assert "when finance has approved" in shown(shop, "grant_groups", "propose", "1", first, "finance")
     monkeypatch.setenv("TILLNET_OPERATOR_KEY", second)
-    assert f"Member 9 signs by {later}" in shown(shop, "enrol_members", "approve_key", "9", later)
+    assert f"Approved: member 9 signs by {later}." in shown(shop, "proposals", "approve", f"key-9-{later}"[:24] + "..")
     assert "NotMemberKey" in told(shop, "enrol_members", "change_key", "9", first)
-    assert row(shown(shop, "grant_groups", "approve", "1", first, "finance"), first) == "finance"
-    assert "NotProposed" in told(shop, "grant_groups", "approve", "1", first, "all")
+    assert f"{first} is in merchant 1's groups: finance." in shown(shop, "proposals", "approve", "groups-1")
+    assert row(shown(shop, "manage_merchant", "main", "1"), first) == "finance"
+    assert "There is no open proposal groups-1" in told(shop, "proposals", "approve", "groups-1")
     monkeypatch.delenv("TILLNET_OPERATOR_KEY")
     assert f"Member 9 signs by {first}" in shown(shop, "enrol_members", "change_key", "9", first)
 
@@ -212,7 +218,7 @@ def test_merchant_s_person_proposes_points(shop: Chain) -> None:
     assert (row(out, "what"), row(out, "amount"), row(out, "status")) == ("grant", "2.500000", "open")
     number = re.search(r"Correction (\d+)", out)
     assert number is not None
-    shown(shop, "correct_points", "cancel", number[1])
+    shown(shop, "proposals", "cancel", f"correction-{number[1]}")
     assert row(shown(shop, "correct_points", "show", number[1]), "status") == "cancelled"
 
 

@@ -209,6 +209,7 @@ class Admitter:
             original=ids.Sequence(original.sequence),
             member=member_of(original.packed) if original.packed else MemberId(0),
             received_at=admission.received_at,
+            unsent=original.status == _JOURNALED and original.response_code == "00" and original.kind == Kind.PAYMENT,
         )
         return Admitted(sequence=entry.original, status=status, response_code="00", entry=entry, duplicate=False)
 

@@ -4,7 +4,7 @@ Functions on a connection, as transitions and reading. Advices that overdraw end
 has, reversals that a merchant's funds do not cover, acts that can no longer be undone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -23,12 +23,16 @@ from sqlalchemy import (
     update,
 )
 
-from node.bridge.entry import Kind
-from node.bridge.journal.tables import entries, exceptions
+from node.bridge.entry import Kind, lines_in
+from node.bridge.journal import picture
+from node.bridge.journal.sql import has_table
+from node.bridge.journal.tables import directory, entries, exceptions
 from node.domain.ids import MinorUnits
 
 _ADVICE_CLASS: Final = "022"
 MOST_LISTED: Final = 10_000
+OVERDRAWN: Final = (14, 15)
+"""The ledger's reasons for what a member has too little for: stored value, coins (docs/batch.md)."""
 
 
 class What(Enum):
@@ -44,7 +48,9 @@ class What(Enum):
 class Noted:
     """An exception. `amount` in minor units, None where the message said none; times in milliseconds.
 
-    `original` is the sequence of what a reversal or an undoing is about.
+    `original` is the sequence of what a reversal or an undoing is about. Of an advice that overdraws, `owed` is what it
+    was to take from the member (the ledger takes all or nothing), and `guaranteed` how much of it the network owes the
+    merchant: up to the floor limit of the terminal, as it is known now.
     """
 
     sequence: int
@@ -59,6 +65,8 @@ class Noted:
     noted_at: int
     closed_at: int | None
     note: str | None
+    owed: MinorUnits | None = None
+    guaranteed: MinorUnits | None = None
 
 
 def note(connection: Connection, sequence: int, reason: int, now: int) -> None:
@@ -85,12 +93,19 @@ def noted(connection: Connection, *, closed: bool = False) -> Iterator[Noted]:
     query = _with_entries(select(exceptions, entries)).order_by(exceptions.c.sequence).limit(MOST_LISTED)
     if not closed:
         query = query.where(_is_open())
+    floors = _floors(connection)
     for row in connection.execute(query).mappings():
         terminal, class_, stan, _ = row[entries.c.reference].split("|")
         parts = row[entries.c.key].split("|")
+        what = _what(row[entries.c.kind], class_)
+        owed = None
+        if what is What.ADVICE and row[exceptions.c.reason] in OVERDRAWN:
+            owed = sum(amount for amount, tender in lines_in(bytes(row[entries.c.packed])) if tender.debits)
         yield Noted(
+            owed=None if owed is None else MinorUnits(owed),
+            guaranteed=None if owed is None else MinorUnits(min(owed, floors.get(terminal, 0))),
             sequence=row[exceptions.c.sequence],
-            what=_what(row[entries.c.kind], class_),
+            what=what,
             reason=row[exceptions.c.reason],
             terminal=terminal,
             stan=stan,
@@ -102,6 +117,13 @@ def noted(connection: Connection, *, closed: bool = False) -> Iterator[Noted]:
             closed_at=row[exceptions.c.closed_at],
             note=row[exceptions.c.note],
         )
+
+
+def _floors(connection: Connection) -> Mapping[str, int]:
+    if not has_table(connection, directory.name):
+        return {}  # a journal of an older schema
+    known = picture.kept(connection)
+    return {} if known is None else {name: it.floor_limit for name, it in known.directory.terminals.items()}
 
 
 def count_open(connection: Connection) -> int:

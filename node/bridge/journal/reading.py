@@ -65,16 +65,20 @@ class Recorded:
 
 
 def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry | ReversalEntry]]:
-    """Entries that are not settled, in the order of their sequence."""
+    """Entries that are not settled, in the order of their sequence; without payments that only earn and have no batch
+    (waiting.py).
+    """
     rows = connection.exec_driver_sql(
-        "SELECT e.status, e.sequence, e.kind, e.merchant, e.packed, e.debits, e.received_at, e.original, o.packed"
+        "SELECT e.status, e.sequence, e.kind, e.merchant, e.packed, e.debits, e.received_at, e.original, o.packed,"
+        " o.status = 'journaled' AND o.kind = 0 AND NOT o.debits"
         " FROM entries e LEFT JOIN entries o ON o.sequence = e.original"
         " LEFT JOIN entries r ON r.sequence = o.reversed_by AND e.kind = 3"
         " WHERE e.status IN ('journaled', 'batched', 'sent')"
+        " AND NOT (e.status = 'journaled' AND e.kind = 0 AND NOT e.debits)"
         # what undoes an act goes together with the reversal, as long as that is open
         " AND NOT (e.kind = 3 AND e.status = 'journaled' AND r.status = 'journaled') ORDER BY e.sequence"
     )
-    for status, sequence, kind, merchant, packed, debits, received_at, original, of in rows:
+    for status, sequence, kind, merchant, packed, debits, received_at, original, of, unsent in rows:
         entry: PaymentEntry | ReversalEntry
         if kind in (Kind.PAYMENT, Kind.UNDO):
             entry = entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
@@ -85,6 +89,7 @@ def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry 
                 member=member_of(of) if of else MemberId(0),
                 received_at=received_at,
                 amount=RefundParts.unpack(packed).amount if kind == Kind.REFUND else None,
+                unsent=bool(unsent),
             )
         yield Status(status), entry
 
@@ -238,3 +243,16 @@ def _transactions(connection: Connection, batch: int) -> Iterator[TransactionRow
             gas=gas,
             created_at=created_at,
         )
+
+
+def never_sent(connection: Connection) -> Iterator[int]:
+    """The sequences that were used up and are in no batch: payments reversed before they went out, and their reversals.
+
+    What is still on its way is not among them.
+    """
+    rows = connection.exec_driver_sql(
+        "SELECT sequence FROM entries WHERE batch IS NULL AND status NOT IN ('journaled', 'batched', 'sent')"
+        " ORDER BY sequence"
+    )
+    for (sequence,) in rows:
+        yield int(sequence)

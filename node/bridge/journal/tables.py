@@ -178,6 +178,15 @@ days: Final = Table(
     Column("claimed_at", BigInteger),
 )
 
+directory: Final = Table(
+    "directory",
+    metadata,
+    # What the bridge knew last of the network (picture.py), in one row.
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("block", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 meta: Final = Table(
     "meta",
     metadata,

@@ -5,7 +5,7 @@ Before it the pages and the domain's API; after it node/explorer/queries/index.p
 
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import BigInteger, Select, and_, cast, func, select
 
 from node.explorer.queries.chain import Page
 from node.indexer.tables.chain import blocks, transactions
@@ -187,7 +187,9 @@ def newest_days(count: int) -> Select[Any]:
 def all_days() -> Select[Any]:
     """What all days add up to."""
     summed = ("payments", "amount", "points_given", "points_issued", "points_redeemed", "transactions", "gas_used")
-    return select(*(func.sum(days.c[name]).label(name) for name in summed))
+    # PostgreSQL adds whole numbers up to a decimal
+    sums: list[Any] = [cast(func.sum(days.c[name]), BigInteger).label(name) for name in summed]
+    return select(*sums)
 
 
 def ledger_line() -> Select[Any]:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Executable, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from node.domain.errors import TillnetError
 from node.indexer.tables.chain import blocks, meta
@@ -20,6 +20,7 @@ WAITING: Final = 64
 """Questions that wait for a thread; the next one is refused."""
 MAX_ROWS: Final = 10_001
 """A page of 10,000, and one row that tells whether there is another page."""
+UNDEFINED_TABLE: Final = "42P01"
 SECONDS: Final = 10.0
 CHECK_STEPS: Final = 100_000
 """Steps of SQLite between two looks at the clock."""
@@ -87,8 +88,11 @@ class Index:
             with self._engine.connect() as connection:
                 _bound(connection)
                 return [dict(row) for row in connection.execute(question).mappings().fetchmany(MAX_ROWS)]
-        except OperationalError as failure:
+        except (OperationalError, ProgrammingError) as failure:
             said = str(failure.orig)
+            if "no such table" in said or getattr(failure.orig, "sqlstate", "") == UNDEFINED_TABLE:
+                # till index run has not made its tables yet
+                raise IndexEmpty from None
             if "locked" in said:
                 raise IndexBusy from None
             if "interrupted" in said or "statement timeout" in said:

@@ -15,6 +15,7 @@ from node.consensus.gateway_budget import Budget, Lease
 from node.consensus.gateway_listener import Listener
 from node.consensus.gateway_server import LimitedServer
 from node.domain.errors import ChainUnreachable, TillnetError
+from node.explorer.queries.index import IndexBusy, IndexEmpty
 from node.explorer.web.request import (
     Asked,
     BadRequest,
@@ -45,6 +46,8 @@ _STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (NotFound, 404),
     (NotAllowed, 403),
     (Busy, 503),
+    (IndexBusy, 503),
+    (IndexEmpty, 503),
     (ChainUnreachable, 503),
     (TillnetError, 400),
 )

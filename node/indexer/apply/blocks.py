@@ -116,6 +116,11 @@ def _chain_rows(rows: Rows, known: Known, block: CheckedBlock, traced: bool) -> 
         for address, name in known.names.items():
             if name in ("AccountRegistry", "ValidatorRegistry"):
                 rows.at(chain.contracts, address)["name"] = name
+        for validator in known.validators:
+            rows.at(validators, validator.account).update(
+                key=validator.key, node_id=validator.node_id, power=validator.power, name=validator.name,
+                status="active",
+            )  # fmt: skip
 
 
 def _contract(rows: Rows, known: Known, made: CheckedTransaction) -> None:
@@ -142,4 +147,5 @@ def _end(rows: Rows, known: Known, block: CheckedBlock, now: Now | None, epoch: 
             coins = found["current"] + found["previous"] if found["epoch"] == epoch else kept
             today["coins"], today["stored_value"] = coins, found["value"]
     if rows.find(validators, block.proposer) is not None:
-        rows.at(validators, block.proposer)["proposed"] += 1
+        row = rows.at(validators, block.proposer)
+        row["proposed"] = (row["proposed"] or 0) + 1

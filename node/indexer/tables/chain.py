@@ -23,7 +23,10 @@ blocks: Final = table(
     octets("hash", "Its hash, recomputed from the header's fields"),
     octets("parent", "The hash of the block before"),
     number("time", "Unix seconds"),
-    octets("proposer", "The fee recipient: the account of the validator that proposed it"),
+    octets(
+        "proposer",
+        "The fee recipient: who proposed it, where the chain pays fees to proposers; a network of ours has one for all",
+    ),
     number("gas_used", "Gas"),
     number("gas_limit", "Gas"),
     number("base_fee", "Wei a gas"),

@@ -26,7 +26,11 @@ validators: Final = table(
     uint64("power", "Its votes; 0 once it is removed"),
     words("name", "As proposed"),
     words("status", "active, or why it was removed: voted, left, double signed"),
-    number("proposed", "Blocks that it proposed"),
+    number(
+        "proposed",
+        "Blocks whose fee recipient it was; null where fees go to one account for all, as on a network of ours",
+        empty=True,
+    ),
     number("missed", "Blocks that it did not sign; null where no consensus endpoint was given", empty=True),
     *seen(),
     comment="Validators, those removed included",

@@ -5,6 +5,7 @@ The messages are made as verify makes them (tests/offchain/bridge_in has these);
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -21,14 +22,15 @@ from node.domain.assignment import Item, TenderSplit, assign_lines
 from node.domain.ids import MerchantId, MinorUnits, Sequence, StreamId
 from node.domain.payment import Entry, Payment, Status
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until
-from tests.offchain.bridge_out.makers import act, authorize, capture, payment, refund, reversal
+from tests.offchain.bridge_out.makers import act, authorize, capture, debit, payment, refund, reversal
 from tests.offchain.bridge_out.offers import EURO_OFF, PRODUCTS, TENTH_OFF
-from tests.offchain.bridge_out.stand import COEFFICIENT, VALUE
+from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, VALUE
 from tests.offchain.bridge_out.suite_stand import BUYER, HOLDER, SuiteStand, suite_stand_on
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 PAR = 10_000
 STANS = count(1)
+SPENDER = MEMBERS[20]
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +210,26 @@ async def test_acts_and_payments_of_many_members_share_batches(stand: SuiteStand
         await idle(running)
     assert all(answer.approved for answer in answers) and stand.sent() - sent <= 3
     assert [stand.value(member) for member in (12, 15, 18, 21)] == [VALUE - 500] * 4
+
+
+async def test_a_recharge_that_was_spent_becomes_arrears_when_it_is_reversed(stand: SuiteStand) -> None:
+    member, value = SPENDER, stand.value(SPENDER)
+    async with bridge_on(stand) as running:
+        order = alone(stand, Recharge(amount=MinorUnits(4_000)).act(), member=member)
+        assert (await submit(running, order)).approved
+        spent = debit(next(STANS), member=member, amount=value + 3_000)
+        spent = replace(spent, merchant=MerchantId(stand.shop), time=stand.now())
+        assert (await submit(running, spent)).approved
+        assert (await submit(running, reversal(next(STANS), order))).response_code == "00"
+        await idle(running)
+        # what was left of it is taken back, the rest is owed to whoever took the money at its counter
+        assert stand.value(member) == 0
+        assert stand.part("StoredValue").view("valueArrears", stand.shop, member) == 3_000
+        again = alone(stand, Recharge(amount=MinorUnits(3_500)).act(), member=member)
+        assert (await submit(running, again)).approved
+        await idle(running)
+    assert stand.value(member) == 500
+    assert stand.part("StoredValue").view("valueArrears", stand.shop, member) == 0
 
 
 async def test_a_recharge_becomes_value_within_the_merchants_limit_and_is_undone(stand: SuiteStand) -> None:

@@ -155,6 +155,17 @@ async def test_admit_refuses_a_reversal_without_mac_of_what_was_authorised_by_on
         await journal.admit(admission(replace(reversal(5, debit(1)), proved=False)))
 
 
+async def test_never_sent_lists_a_payment_and_its_reversal_when_it_was_reversed_before_it_went_out(
+    journal: Journal,
+) -> None:
+    for message in (payment(1), payment(2), reversal(3, payment(1))):
+        await journal.admit(admission(message))
+    assert await journal.run(lambda connection: list(reading.never_sent(connection))) == []
+    await journal.run(lambda connection: transitions.cancel(connection, 1, 3))
+    # the second payment is still on its way
+    assert await journal.run(lambda connection: list(reading.never_sent(connection))) == [1, 3]
+
+
 async def test_admit_finds_the_original_when_both_are_in_one_group(journal: Journal) -> None:
     first, second = await asyncio.gather(
         journal.admit(admission(payment(1))), journal.admit(admission(reversal(2, payment(1))))

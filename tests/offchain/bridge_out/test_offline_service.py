@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.world import terminal_id
 from node.bridge import start
 from node.bridge.assembly import Running
 from node.bridge.exceptions import list_exceptions
 from node.bridge.journal import exceptions
 from node.bridge.journal.exceptions import What
 from node.config import Iso8583Settings
-from node.domain.ids import MinorUnits
+from node.domain.ids import MinorUnits, TerminalId
 from node.domain.payment import Payment, Status, Tender
 from node.iso8583.framing import Framing
 from node.iso8583.retail_mac import RetailMac
@@ -78,6 +79,26 @@ async def test_an_advice_that_overdraws_is_an_exception_until_it_is_reversed(sta
         await idle(running)
         assert [each.sequence for each in await noted(running)] == [2]
     assert stand.value(ANNA) == VALUE
+
+
+async def test_an_advice_that_overdraws_is_guaranteed_up_to_the_floor_limit_of_its_terminal(stand: Stand) -> None:
+    till, floor = f"{stand.merchants[0]}T0", 5_000
+    stand.world.as_operator(stand.world.registry, "setFloorLimit", terminal_id(stand.merchants[0], 0), floor)
+    large, small = advised(1, stand, amount=VALUE + 1), advised(2, stand, member=BERT, amount=floor - 1)
+    async with bridge_on(stand) as running:
+        assert (await running.bridge.submit(debit(9, member=BERT, amount=VALUE), b"")).response_code == "00"
+        for each in (large, small):
+            made = replace(each, key=replace(each.key, terminal=TerminalId(till)))
+            assert (await running.bridge.submit(made, b"")).response_code == "00"
+        nobody = advised(3, stand, member=0)
+        assert (await running.bridge.submit(nobody, b"")).response_code == "00"
+        await idle(running)
+    found = list_exceptions(stand.settings(), closed=False)
+    assert [(each.reason, each.owed, each.guaranteed) for each in found] == [
+        (14, VALUE + 1, floor),
+        (14, floor - 1, floor - 1),
+        (6, None, None),
+    ]
 
 
 async def test_an_advice_is_taken_up_after_a_restart(stand: Stand) -> None:

@@ -171,7 +171,7 @@ async def test_submit_refuses_when_the_same_key_has_another_body(stand: Stand) -
 
 async def test_submit_refuses_when_too_many_wait_for_the_chain(stand: Stand) -> None:
     stand.stop_mining()
-    async with bridge_on(stand, batch={"waiting": 10, "in_flight": 1, "max_payments": 1}) as running:
+    async with bridge_on(stand, batch={"waiting": 10, "backlog": 10, "in_flight": 1, "max_payments": 1}) as running:
         results = await asyncio.gather(
             *[submit(running, paid(stan, stand, member=MEMBERS[stan % 40])) for stan in range(30)],
             return_exceptions=True,
@@ -188,7 +188,7 @@ async def test_submit_refuses_when_too_many_wait_for_the_chain(stand: Stand) -> 
 
 async def test_submit_answers_repeats_and_reversals_when_too_many_wait_for_the_chain(stand: Stand) -> None:
     stand.stop_mining()
-    full = {"waiting": 10, "in_flight": 1, "max_payments": 1, "max_wait_ms": 1}
+    full = {"waiting": 10, "backlog": 10, "in_flight": 1, "max_payments": 1, "max_wait_ms": 1}
     async with bridge_on(stand, batch=full) as running:
         sales: list[Payment] = []
         with pytest.raises(Overloaded):

@@ -1,5 +1,7 @@
 """What the index reads a node's answers with, against other implementations of the same."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +14,17 @@ from sqlalchemy import create_engine, insert, select
 
 from node.chain.rlp import bytes_of, encode_text, root_of_list
 from node.chain.signed import SignedTransaction, UnknownTransaction
+from node.consensus.registry import VALIDATOR_REGISTRY, Validator
+from node.domain.errors import Unusable
+from node.domain.ids import Address
 from node.domain.merkle import keccak
 from node.explorer.receipt_trie import prove_entry
 from node.indexer.apply.calls import reason_in
+from node.indexer.first import first_validators
 from node.indexer.rolled import coins_at, rolled
 from node.indexer.rows import Rows
 from node.indexer.tables import coupons, ledger, metadata
+from node.network.registries import validator_storage
 
 KEY = "0x" + "4c" * 32
 RECEIVER = to_checksum_address("0x" + "ab" * 20)
@@ -113,3 +120,21 @@ def test_rows_note_who_made_a_row_once_when_it_changes_later() -> None:
     rows.at(ledger.debts, 1, 2)["owed"] += 5
     rows.block = 11
     assert rows.at(ledger.debts, 1, 2)["block"] == 11
+
+
+def test_first_validators_are_those_of_block_0_when_the_registry_was_made(tmp_path: Path) -> None:
+    made = tuple(
+        Validator(
+            account=Address(bytes([number]) * 20), power=10 * number, key=bytes([0x80 | number]) * 32,
+            node_id=bytes([number, 0]) * 10, name=f"v{number}",
+        )
+        for number in (1, 2, 3, 4)
+    )  # fmt: skip
+    storage = {f"0x{slot:064x}": f"0x{word:064x}" for slot, word in validator_storage(made).items()}
+    file = tmp_path / "genesis.json"
+    file.write_text(json.dumps({"alloc": {"0x" + VALIDATOR_REGISTRY.hex(): {"storage": storage}}}))
+    assert first_validators(file) == made
+    assert first_validators(tmp_path / "none.json") == ()
+    file.write_text('{"alloc": {}}')
+    with pytest.raises(Unusable, match="no genesis"):
+        first_validators(file)

@@ -198,6 +198,22 @@ async def test_a_sale_that_jpos_gives_up_and_reverses_has_no_effect(stand: Stand
     assert (stand.value(ANNA), stand.points(ANNA)) == (VALUE, 0)
 
 
+async def test_jpos_reads_what_a_part_is_and_what_the_member_has_left(stand: Stand) -> None:
+    async with shop_on(stand, jpos={}, iso8583={"balances": True}) as shop:
+        stand.mine_every(1)
+        asked = shop.till.sale(ANNA, code="006000", amount=VALUE + AMOUNT, private="PA00011")
+        part = await shop.gateway.request("0200", asked)
+        assert (part.mti, part.code, part.mac_right) == ("0210", "10", True)
+        assert part.fields[4] == f"{VALUE:012d}" and f"ONLY {VALUE // 100}.00 APPROVED" in part.fields[63]
+        # account 60 is empty, account 90 has the coins that the part earned, at par
+        earned = VALUE * COEFFICIENT // 10_000
+        assert part.fields[54] == f"6002840C{0:012d}9002840C{earned:012d}"
+        undone = await shop.gateway.request("0400", shop.till.undo("0200", asked))
+        assert undone.code == "00"
+        await idle(shop.running)
+    assert (stand.value(ANNA), stand.points(ANNA)) == (VALUE, 0)
+
+
 async def test_jpos_forwards_an_advice_while_the_chain_stands(stand: Stand) -> None:
     async with shop_on(stand, jpos={"tpdu": ""}, iso8583={"tpdu": "never"}) as shop:
         stand.stop_mining()

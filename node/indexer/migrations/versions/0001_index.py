@@ -1191,7 +1191,7 @@ def upgrade() -> None:
         sa.Column("power", EIGHT, nullable=False),
         sa.Column("name", NAME, nullable=False),
         sa.Column("status", NAME, nullable=False),
-        sa.Column("proposed", NUMBER, nullable=False),
+        sa.Column("proposed", NUMBER, nullable=True),
         sa.Column("missed", NUMBER, nullable=True),
         sa.Column("block", NUMBER, nullable=False),
         sa.Column("log", NUMBER, nullable=False),
