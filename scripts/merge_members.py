@@ -10,7 +10,8 @@
       KEY_FROM, KEY_INTO  the key files of the two members
 
 The operator proposes, another account of finance approves (proposals). INTO's key, as the table shows it, will act for
-both; the proposal is void when it changes. Members with keys merge by their signatures instead, which the operator sends.
+both; the proposal is void when it changes. Members with keys merge by their signatures instead, which the operator
+sends.
 """
 
 from typing import Final
