@@ -105,14 +105,14 @@ def _merges(session: Session) -> Iterator[Proposed]:
     contract = session["MemberMerge"]
     pairs = [(int(event["from"]), int(event["into"])) for event in past_events(session, "MemberMerge", "MergeProposed")]
     for source, into in dict.fromkeys(pairs):
-        proposer, expires, _ = contract.proposalOf(source, into)
+        proposer, expires, key, _ = contract.proposalOf(source, into)
         if not expires:
             continue
         merchants = involved(session, source)
         gas = MERGE_GAS + GAS_A_MERCHANT * len(merchants)
         yield Proposed(
             name=f"merge-{source}-{into}",
-            what=f"all that member {source} has is member {into}'s, for good",
+            what=f"all that member {source} has is member {into}'s (key {key if int(key, 16) else 'none'}), for good",
             by=str(proposer),
             until=int(expires),
             second=FINANCE,
