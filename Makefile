@@ -25,7 +25,7 @@ test: lint ## lint, then every test: side by side, then those that need the mach
 	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone and not long" --durations=20
 	@$(PY) -m pytest --maxfail=3 -m alone --durations=10
 
-test-long: setup ## the tests that take minutes each: hosts that move, fork, change keys and leave (20 minutes)
+test-long: setup ## the tests that take minutes each: hosts that move, fork, change keys and leave, bridges killed (30 minutes)
 	@$(PY) -m pytest --maxfail=3 -m long --durations=10
 
 lint: setup ## formatting, types, dependency rule, Solidity style

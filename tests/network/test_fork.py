@@ -95,6 +95,7 @@ def test_fork_is_refused_when_it_is_too_near_or_the_genesis_would_make_requests(
 
 
 @pytest.mark.chain
+@pytest.mark.long
 def test_network_goes_over_to_prague_at_the_scheduled_time(own_chain: Chain) -> None:
     """v4 is set back to before the order, as one whose operator forgot: it stops at the fork, and comes back told."""
     plan = own_chain.plan

@@ -22,7 +22,8 @@ MEMBERS = [7, 2**64 - 1, *range(1000, 1300)]
     scope="module",
     params=[
         pytest.param("cold_anvil", marks=pytest.mark.anvil),
-        pytest.param("validators", marks=[pytest.mark.chain, pytest.mark.slow]),
+        # the main acts run on real validators in test_real_chain.py each time
+        pytest.param("validators", marks=[pytest.mark.chain, pytest.mark.long]),
     ],
 )
 def chain(request: pytest.FixtureRequest) -> Chain:

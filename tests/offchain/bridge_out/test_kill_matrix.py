@@ -24,7 +24,7 @@ def outcome_of(mode: str, points: Sequence[str], **more: int) -> Outcome:
 
 @pytest.mark.anvil
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [MODES[0], *(pytest.param(mode, marks=pytest.mark.long) for mode in MODES[1:])])
 def test_every_message_has_one_effect_when_the_bridge_is_killed(mode: str) -> None:
     points = POINTS[MODES.index(mode) :: len(MODES)]
     outcome = outcome_of(mode, points)
