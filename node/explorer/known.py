@@ -1,7 +1,7 @@
 """Which contract is which: names and ABIs by address, of the suite as the index has them, else of verified sources.
 
 Before it the APIs and pages; after it the index and node/explorer/sources. What is remembered is bounded, and is
-asked for again after a while.
+asked for again after a while, and once a source was verified.
 """
 
 import time
@@ -34,17 +34,17 @@ class Names:
     def __init__(self, index: Index, sources: Sources) -> None:
         self._index = index
         self._sources = sources
-        self._kept: OrderedDict[Address, tuple[float, Known]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Address, int], tuple[float, Known]] = OrderedDict()
 
     async def of(self, address: bytes | None) -> Known:
         """What is known about an address."""
         if address is None:
             return Known()
-        key = Address(bytes(address))
+        key = (Address(bytes(address)), self._sources.revision)
         kept = self._kept.get(key)
         if kept is not None and time.monotonic() - kept[0] < AGAIN_SECONDS:
             return kept[1]
-        known = await self._look_up(key)
+        known = await self._look_up(key[0])
         self._kept[key] = (time.monotonic(), known)
         self._kept.move_to_end(key)
         if len(self._kept) > REMEMBERED:

@@ -122,6 +122,8 @@ class Sources:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.revision = 0
+        """How often a source was kept since the start: who remembers what it read here asks again after a change."""
 
     async def verified(self, address: Address) -> VerifiedSource | None:
         """The verified source of a contract."""
@@ -152,6 +154,7 @@ class Sources:
             connection.execute(insert(_VERIFIED).values(**values))
 
         await self._run(write)
+        self.revision += 1
 
     async def begin(self, id_: str, address: Address, now: int) -> None:
         """Remembers that a request waits."""

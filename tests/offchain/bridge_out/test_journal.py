@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from node.bridge.entry import BatchResult, Kind, ReversalEntry, TransactionRow
-from node.bridge.journal import claims, reading, transitions
+from node.bridge.journal import claims, reading, transitions, waiting
 from node.bridge.journal.admission import NO_TIME, Admission
 from node.bridge.journal.schema import current_revision, engine_of, migrate, open_engine
 from node.bridge.journal.store import Journal
@@ -289,8 +289,8 @@ asyncio.run(main())
     ended = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=False)
     assert ended.returncode == -signal.SIGKILL
     journal = await Journal.open(kept)
-    entries = await journal.run(lambda connection: list(reading.open_entries(connection)))
-    assert [entry.sequence for _, entry in entries] == list(range(1, 31))
+    waits = await journal.run(lambda connection: waiting.page(connection, 0, 100))
+    assert [entry.sequence for entry in waits] == list(range(1, 31))
     assert (await journal.admit(admission(payment(5)))).duplicate
     await journal.close()
 
