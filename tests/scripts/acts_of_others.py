@@ -50,6 +50,7 @@ CONTRACTS: Final[dict[str, str]] = {
     "MemberCards close": "StoredValue, when a card is given up (manage_card, my_card)",
     "Advices merge": "MemberMerge, with what a member owes",
     "MemberCards merge": "MemberMerge",
+    "Registry dropKey": "MemberMerge, for the number that is no member any more",
     "Rebates give": "StoredValue, for a starting value",
     "Rebates merge": "StoredValue, when two members are merged",
     "Rebates noteNet": "StoredValue, for a correction",
