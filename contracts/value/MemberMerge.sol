@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IAdvices} from "../../interfaces/IAdvices.sol";
 import {IMemberCards} from "../../interfaces/IMemberCards.sol";
 import {IMemberMerge} from "../../interfaces/IMemberMerge.sol";
 import {IStoredValue} from "../../interfaces/IStoredValue.sol";
@@ -14,6 +15,7 @@ contract MemberMerge is MemberSigned, TwoPeople, IMemberMerge {
 
     IMemberCards private immutable _cards;
     IStoredValue private immutable _value;
+    IAdvices private immutable _advices;
     mapping(uint64 from => mapping(uint64 into => Proposal)) private _proposals;
 
     constructor(
@@ -22,9 +24,10 @@ contract MemberMerge is MemberSigned, TwoPeople, IMemberMerge {
         address registry_,
         address cards_,
         address value_,
+        address advices_,
         uint40 patience_
     ) SuitePart(authority_, ledger_, registry_) MemberSigned("Tillnet members") TwoPeople(patience_) {
-        (_cards, _value) = (IMemberCards(cards_), IStoredValue(value_));
+        (_cards, _value, _advices) = (IMemberCards(cards_), IStoredValue(value_), IAdvices(advices_));
     }
 
     /// @inheritdoc IMemberMerge
@@ -70,6 +73,7 @@ contract MemberMerge is MemberSigned, TwoPeople, IMemberMerge {
     function _merge(uint64 from, uint64 into, uint32[] calldata merchants, bytes32 consent) private {
         emit Merged(from, into, msg.sender, consent);
         _value.merge(from, into, merchants);
+        _advices.merge(from, into, merchants);
         ledger.mergeMembers(from, into, merchants);
         _cards.merge(from, into);
         registry.dropKey(from);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {IAdvices} from "../../interfaces/IAdvices.sol";
 import {IRebates} from "../../interfaces/IRebates.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import {IStoredValue} from "../../interfaces/IStoredValue.sol";
@@ -10,6 +11,7 @@ import {Limits} from "./Limits.sol";
 /// @title Recharges, and undoing the last one
 abstract contract Recharges is Limits, IStoredValue {
     IRebates internal immutable _rebates;
+    IAdvices private immutable _advices;
     uint16 private constant LOCKED_OR_FROZEN = 6;
     uint256 private constant VERSION_AT = 128;
 
@@ -19,8 +21,8 @@ abstract contract Recharges is Limits, IStoredValue {
     /// @dev merchant 32 | member 64; merchant 0: all merchants
     mapping(uint256 pair => uint64) private _arrears;
 
-    constructor(address rebates_) {
-        _rebates = IRebates(rebates_);
+    constructor(address rebates_, address advices_) {
+        (_rebates, _advices) = (IRebates(rebates_), IAdvices(advices_));
     }
 
     // --- outside ----------------------------------------------------------------------------------------------------
@@ -31,7 +33,7 @@ abstract contract Recharges is Limits, IStoredValue {
         delete _last[member];
         emit ValueRecharged(0, member, msg.sender, amount, 0, base);
         _takeCash(msg.sender, amount);
-        ledger.creditValue(member, amount);
+        _credit(0, member, amount);
     }
 
     /// @inheritdoc IStoredValue
@@ -102,7 +104,13 @@ abstract contract Recharges is Limits, IStoredValue {
         if (amount == repaid) return;
         // the merchant keeps the cash of its counter, and pays it here
         ledger.drawOn(merchant, amount - repaid, address(this));
-        ledger.creditValue(member, amount - repaid);
+        _credit(merchant, member, amount - repaid);
+    }
+
+    /// @dev What the member owes for sales that overdrew is paid first.
+    function _credit(uint32 merchant, uint64 member, uint64 amount) private {
+        ledger.creditValue(member, amount);
+        _collect(merchant, member);
     }
 
     /// @dev Undoes what this payment's act recharged, whatever it was.
@@ -156,6 +164,11 @@ abstract contract Recharges is Limits, IStoredValue {
     function _requireFunds(uint32 merchant, uint64 amount) private view {
         uint256 held = _ownFundsOf(merchant);
         if (held < amount) revert MerchantShort(merchant, held, amount);
+    }
+
+    /// @return left What the member still owes for sales that overdrew
+    function _collect(uint32 merchant, uint64 member) internal returns (uint64 left) {
+        return _advices.collect(merchant, member);
     }
 
     function _owe(uint32 merchant, uint64 member, int256 change) private {

@@ -23,11 +23,14 @@ contract StoredValue is RechargeActs, MemberSigned, ICashHolder {
     /// @dev A bit for each kind whose starting value the member had
     mapping(uint64 member => uint256) private _started;
 
-    constructor(address authority_, address ledger_, address registry_, address cards_, address rebates_)
-        SuitePart(authority_, ledger_, registry_)
-        MemberSigned("Tillnet stored value")
-        Recharges(rebates_)
-    {
+    constructor(
+        address authority_,
+        address ledger_,
+        address registry_,
+        address cards_,
+        address rebates_,
+        address advices_
+    ) SuitePart(authority_, ledger_, registry_) MemberSigned("Tillnet stored value") Recharges(rebates_, advices_) {
         _cards = IMemberCards(cards_);
     }
 
@@ -126,7 +129,8 @@ contract StoredValue is RechargeActs, MemberSigned, ICashHolder {
         (uint64 member, bool last) = _cards.close(card);
         uint64 amount = 0;
         if (last) {
-            if (valueArrears(0, member) != 0) revert OwesValue(member, valueArrears(0, member));
+            uint64 owed = valueArrears(0, member) + _collect(0, member);
+            if (owed != 0) revert OwesValue(member, owed);
             amount = _rebates.payOut(member);
             delete _last[member];
         }

@@ -11,6 +11,8 @@ from typing import Final
 from node.audit.doors import DOORS, apply_door, move_coins
 from node.audit.state import Replayed
 from node.audit.undoing import settle_line
+from node.domain.act import ActKind
+from node.domain.acts.advice import BookAdvice
 from node.domain.batch_format import Batch, BatchPayment
 from node.domain.ids import MemberId
 from node.domain.leaf import Leaf
@@ -94,6 +96,9 @@ class ReplayedBatch(Posting):
             int(log.values[2]) for log in logs if log.name == "Transfer" and log.values[0] == payment.member != 0
             and log.values[1]
         )  # fmt: skip
+        known = _told_debit(payment)
+        if known is not None:
+            return Acted(debited=known, logs=tuple(logs))
         if taken or coins:
             self.books.vague_days.add((self.batch.stream, self.books.day))
         return Acted(debited=min(taken + coins // self.books.par, debit_left), logs=tuple(logs))
@@ -109,6 +114,15 @@ class ReplayedBatch(Posting):
             if log.name == "Skipped" and log.values[:2] == key and int(log.values[2]) in ACT_REASONS:
                 return _reason(int(log.values[2]))
         return None
+
+
+def _told_debit(payment: BatchPayment) -> int | None:
+    """What an act debits, where its bytes say it: an advice all of its sale, what the member did not have as well."""
+    act = payment.act or b""
+    if act[:1] != bytes([ActKind.ADVICE]):
+        return None
+    booked = BookAdvice.read(act)
+    return booked.value + booked.coins
 
 
 def replay_doors(ledger: Replayed, found: Sequence[Log]) -> list[Log]:

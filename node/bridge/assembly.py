@@ -36,6 +36,7 @@ from node.bridge.stages import Stages
 from node.bridge.transaction import Sender
 from node.bridge.webhooks.courier import Courier
 from node.bridge.webhooks.start import open_courier, payout_reader
+from node.chain.advices import bookings_in
 from node.chain.blocks import Block, Blocks
 from node.chain.deployment import Deployment
 from node.chain.directory import DirectoryReader
@@ -120,6 +121,7 @@ async def assemble(
     )
     known = await arrival.begin()
     queue: asyncio.Queue[Block] = asyncio.Queue()
+    advices = deployment.parts.get("Advices")
     batcher, received_at = Batcher(settings.batch, stream), dict[Sequence, int]()
     stages = Stages(
         stream=stream,
@@ -135,6 +137,7 @@ async def assemble(
         counters=counters,
         herald=Herald(Happenings(stream, settings.chain.currency), Announcer(), courier),
         payouts=payout_reader(courier, deployment, blocks),
+        booked=None if advices is None else lambda block: bookings_in(block, blocks, advices),
         rebuild=LeafRebuilder(ledger, known.terms),
         clock=now_ms,
         registry_block=lambda: directory.current.block,

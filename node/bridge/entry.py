@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from node.domain.act import undoing
+from node.domain.acts.advice import BookAdvice
 from node.domain.ids import Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId
 from node.domain.payment import Payment, Status, Tender
 
@@ -28,6 +29,8 @@ class Kind(IntEnum):
     REFUND = 2
     UNDO = 3
     """The payment that undoes an act, beside the reversal that undoes the lines."""
+    ADVICE = 4
+    """The payment whose act books an advice that overdrew."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +182,25 @@ def pack_undo(packed: bytes, sequence: Sequence) -> bytes:
     data = undoing(act[0], sequence).data
     head = HEAD.pack(ACT | flags & AUTHORISATION, 0, terminal, member, time)
     return head + granted + len(data).to_bytes(2, "big") + data
+
+
+def pack_advice(packed: bytes, sequence: Sequence) -> bytes:
+    """The payment that books the packed advice with this sequence, which overdrew; empty where none can."""
+    flags, lines, terminal, member, time = HEAD.unpack_from(packed)
+    due = {tender: MinorUnits(0) for tender in Tender}
+    for amount, tender in lines_in(packed):
+        due[tender] = MinorUnits(due[tender] + amount)
+    if not flags & AUTHORISATION or flags & ACT:
+        return b""
+    at = HEAD.size + _LINE_SIZE * lines + 32 * (flags & ITEMS_ROOT)
+    data = BookAdvice(original=sequence, value=due[Tender.STORED_VALUE], coins=due[Tender.COIN]).act().data
+    head = HEAD.pack(ACT | AUTHORISATION, 0, terminal, member, time)
+    return head + packed[at : at + 32] + len(data).to_bytes(2, "big") + data
+
+
+def advice_key(original: int) -> str:
+    """The journal's key of the payment that books an advice: one for each original."""
+    return f"advice|{original}"
 
 
 def undo_key(original: int) -> str:

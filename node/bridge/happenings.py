@@ -81,6 +81,8 @@ class Happenings:
         if status is not Status.FINAL:
             return None
         match Kind(row.kind):
+            case Kind.ADVICE:
+                return None  # its advice was announced as declined
             case Kind.PAYMENT:
                 return self._final(row, points, now) if row.response_code == "00" else None
             case Kind.REFUND:
@@ -112,6 +114,8 @@ class Happenings:
 
     def _declined(self, row: Row[Any], now: int) -> Announcement | None:
         kind = Kind(row.kind)
+        if kind is Kind.ADVICE:
+            return None  # and so was its advice
         if kind is Kind.PAYMENT and row.reason is None and row.reversed_by is not None:
             return None  # cancelled: its reversal says so
         facts = {

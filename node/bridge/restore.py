@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from node.bridge.entry import PaymentEntry, ReversalEntry
 from node.bridge.failpoint import FailPoint
-from node.bridge.journal import reading, transitions
+from node.bridge.journal import advices, reading, transitions
 from node.bridge.journal.store import Journal
 from node.bridge.service import Bridge
 from node.bridge.stages import Stages
@@ -56,6 +56,7 @@ async def restore_entries(journal: Journal, bridge: Bridge, stages: Stages) -> N
     entries = await journal.insist(lambda connection: list(reading.open_entries(connection)))
     entries += [(Status.JOURNALED, entry) for entry in await stages.backlog.take_up()]
     entries.sort(key=lambda each: each[1].sequence)
+    stages.advices.update(await journal.insist(advices.on_their_way))
     unanswered = await journal.insist(reading.unanswered)
     for sequence, received_at in unanswered.items():
         stages.waiting.expect(Sequence(sequence), received_at)

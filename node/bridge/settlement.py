@@ -4,17 +4,18 @@ Between finality and answer.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from node.bridge import finality
-from node.bridge.entry import BatchResult, Kind, Pending
-from node.bridge.journal import reading, transitions
+from node.bridge.entry import BatchResult, Kind, PaymentEntry, Pending
+from node.bridge.journal import advices, reading, transitions
 from node.bridge.stages import Stages, log
 from node.bridge.undo import Undo
+from node.chain.advices import AdviceBooked
 from node.chain.blocks import Block
 from node.chain.payouts import Payout
 from node.chain.rpc import RpcRefused
@@ -57,13 +58,14 @@ class Settlement:
         await self.arrived.wait()
         async for block in self._stages.blocks.follow(self.last_block):
             mined, payouts = await self._at_last(block, partial(self._read, block))
-            results = []
+            results: list[BatchResult] = []
             for each in mined:
                 results.append(
                     await self._at_last(block, partial(finality.result_of, each, block, self._stages.rebuild))
                 )
                 await asyncio.sleep(0)  # a batch takes milliseconds: messages come in between
-            await self._settle(block, results, payouts)
+            bookings = await self._at_last(block, partial(self._bookings, block, results))
+            await self._settle(block, results, payouts, bookings)
 
     async def _at_last(self, block: Block, ask: Callable[[], Awaitable[Result]]) -> Result:
         """What the chain says of a block; nothing can go on before a gateway tells."""
@@ -81,17 +83,34 @@ class Settlement:
         payouts = await stages.payouts(block)
         return await finality.mined_in(block, stages.blocks, self._ledger, stages.sender.batch_of), payouts
 
-    async def _settle(self, block: Block, results: list[BatchResult], payouts: list[Payout]) -> None:
+    async def _bookings(self, block: Block, results: list[BatchResult]) -> dict[Sequence, AdviceBooked]:
+        """What became of advices that overdrew, if the block books any of ours."""
+        stages = self._stages
+        settled = (number for each in results for number in stages.sender.pending[each.batch].sequences)
+        if stages.booked is None or not any(number in stages.advices for number in settled):
+            return {}
+        found = await stages.booked(block)
+        return {each.sequence: each for each in found if each.stream == stages.stream}
+
+    async def _settle(
+        self,
+        block: Block,
+        results: list[BatchResult],
+        payouts: list[Payout],
+        bookings: Mapping[Sequence, AdviceBooked],
+    ) -> None:
         stages, now = self._stages, self._stages.clock()
         codes = dict(finality.RESPONSE_CODES)
         if results:
             stages.failpoint.passed("before-settle")
 
-        def write(connection: Connection) -> list[Announcement]:
+        def write(connection: Connection, first: int) -> tuple[list[Announcement], list[PaymentEntry]]:
             transitions.settle(connection, block.number, results, codes, now)
-            return stages.herald.settled(connection, results, payouts, now)
+            advices.booked(connection, bookings, now)
+            begun = [] if stages.booked is None else advices.begin(connection, results, first, now)
+            return stages.herald.settled(connection, results, payouts, now), begun
 
-        announcements = await stages.journal.insist(write)
+        announcements, begun = await stages.journal.settle(write)
         if results:
             stages.failpoint.passed("after-settle")
         stages.settled_block, self.block_seen_at = block.number, now
@@ -101,6 +120,8 @@ class Settlement:
         stages.on_block(block)
         for result in results:
             await self._settled(result, now)
+        for entry in begun:
+            self._undo.begin_booking(entry)
         await stages.herald.tell(announcements)
         counters = stages.counters
         counters.block.set(block.number)
@@ -120,6 +141,8 @@ class Settlement:
             if back:
                 entries = await stages.journal.insist(lambda connection: reading.payments(connection, back))
                 stages.batcher.give_back(entries)
+                for number in back & stages.advices.keys():
+                    await self._undo.booking_settled(Sequence(number), done=False)
                 for reversal in [stages.refunds.withdraw_reversal(number) for number in back]:
                     if reversal is not None:
                         self._undo.begin(reversal)  # neither of the two need go to the chain any more
@@ -157,6 +180,8 @@ class Settlement:
             reversal = stages.refunds.first(sequence)
             if reversal is not None:
                 await self._undo.look_at_original(reversal)
+            if sequence in stages.advices:
+                await self._undo.booking_settled(sequence)
 
     def _report(self, result: BatchResult, final: list[int]) -> None:
         stages = self._stages

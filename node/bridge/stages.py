@@ -19,6 +19,7 @@ from node.bridge.journal.reading import Stored
 from node.bridge.journal.store import Journal
 from node.bridge.refunds import Refunds
 from node.bridge.transaction import Sender
+from node.chain.advices import AdviceBooked
 from node.chain.blocks import Block, Blocks
 from node.chain.payouts import Payout
 from node.domain.answer import Answer
@@ -32,10 +33,11 @@ class Stages:
     """One stream's stages. `clock` gives milliseconds of the Unix clock; `news` is set when a batch may go.
 
     `undone` tells what was refunded of a line after a block, minor units; `settled_block` is the newest whose effects
-    are journaled. `on_block` is told each settled block, `payouts` finds what
-    it paid out to merchants; `registry_block` tells that of the Registry by which messages are verified. `away` tells
-    whether the chain is, for longer than anybody waits. `received_at` and `reversals` hold what the chain has not
-    settled yet, but for what `backlog` has on the disk.
+    are journaled. `on_block` is told each settled block, `payouts` finds what it paid out to merchants, `booked` which
+    advices it booked (None where no contract does that); `registry_block` tells that of the Registry by which messages
+    are verified. `away` tells whether the chain is, for longer than anybody waits. `received_at` and `reversals` hold
+    what the chain has not settled yet, but for what `backlog` has on the disk; `advices` what books an advice, each
+    with that.
     """
 
     stream: StreamId
@@ -58,9 +60,11 @@ class Stages:
     away: Callable[[], bool]
     on_block: Callable[[Block], None]
     payouts: Callable[[Block], Awaitable[list[Payout]]]
+    booked: Callable[[Block], Awaitable[list[AdviceBooked]]] | None = None
     settled_block: int = 0
     news: asyncio.Event = field(default_factory=asyncio.Event)
     reversals: dict[Sequence, ReversalEntry] = field(default_factory=dict)
+    advices: dict[Sequence, Sequence] = field(default_factory=dict)
 
     async def answer(self, sequences: Iterable[Sequence]) -> None:
         """Tells those who wait for these payments and refunds what the journal says."""

@@ -12,12 +12,14 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from node.bridge.answers import TOO_LATE
-from node.bridge.entry import ReversalEntry
+from node.bridge.entry import PaymentEntry, ReversalEntry, act_in
 from node.bridge.finality import RESPONSE_CODES
-from node.bridge.journal import reading, transitions
+from node.bridge.journal import advices, reading, transitions
+from node.bridge.journal.advices import Booking
 from node.bridge.journal.reading import Original
 from node.bridge.stages import Stages, log
 from node.chain.rpc import RpcRefused
+from node.domain.acts.advice import BookAdvice
 from node.domain.announcement import Announcement
 from node.domain.errors import ChainUnreachable
 from node.domain.ids import MinorUnits, Sequence, payment_id
@@ -59,11 +61,19 @@ class Undo:
         """Sends it on its way if its original is final and it is its turn, and ends it if that was declined."""
         stages = self._stages
         original = await stages.journal.insist(lambda connection: reading.original_of(connection, reversal.original))
-        if original.status not in (Status.FINAL, Status.DECLINED) or not stages.refunds.begin(reversal):
-            return  # not yet, or begun meanwhile
+        if original.status not in (Status.FINAL, Status.DECLINED):
+            return  # not yet
+        booking = await stages.journal.insist(lambda connection: advices.booking_of(connection, reversal.original))
+        if booking is not None and not reversal.is_refund and not await self._has_ended(booking):
+            return  # `booking_settled` looks again
+        if not stages.refunds.begin(reversal):
+            return  # begun meanwhile
         if original.status is Status.DECLINED:
             if reversal.is_refund:
                 await self._decline(reversal, NOTHING)
+                return
+            if booking is not None and booking.status is Status.FINAL:
+                await self._undo(reversal, original)
                 return
             stages.failpoint.passed("before-finish")
             await stages.journal.insist(lambda connection: _finish_both(connection, reversal))
@@ -73,6 +83,37 @@ class Undo:
             await self._split(reversal, original)
         else:
             await self._undo(reversal, original)
+
+    def begin_booking(self, entry: PaymentEntry) -> None:
+        """What books an advice that overdrew was journaled: it goes like any payment, and nobody waits for it."""
+        stages = self._stages
+        stages.advices[entry.sequence] = BookAdvice.read(act_in(entry.packed) or b"").original
+        stages.received_at[entry.sequence] = entry.received_at
+        stages.batcher.add(entry)
+        stages.log_transition("books an advice that overdrew", [entry.sequence])
+        stages.news.set()
+
+    async def booking_settled(self, sequence: Sequence, *, done: bool = True) -> None:
+        """What books an advice is final or declined, or (not `done`) waits for a batch again: a reversal may go on."""
+        stages = self._stages
+        reversal = stages.refunds.first(stages.advices[sequence])
+        if done:
+            del stages.advices[sequence]
+        if reversal is not None:
+            await self.look_at_original(reversal)
+
+    async def _has_ended(self, booking: Booking) -> bool:
+        """Whether the chain said its word on a booking, or never will: one that is in no batch yet is taken out."""
+        stages = self._stages
+        if booking.status in (Status.FINAL, Status.DECLINED):
+            return True
+        if stages.batcher.cancel(booking.sequence) is None:
+            return False
+        await stages.journal.insist(lambda connection: advices.cancel(connection, booking.sequence))
+        stages.advices.pop(booking.sequence, None)
+        stages.received_at.pop(booking.sequence, None)
+        stages.log_transition("cancelled", [booking.sequence])
+        return True
 
     async def too_late(self, sequence: Sequence, *, parted: bool = False) -> None:
         """A payment that debits was not final in time: it is answered 91, and its effect undone whenever it comes.

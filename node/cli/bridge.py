@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,10 @@ from node.cli.bridge_unsent import unsent
 from node.cli.bridge_webhooks import webhooks
 from node.config import load_bridge
 from node.domain.currency import written
+
+if TYPE_CHECKING:
+    from node.bridge.journal.exceptions import Noted
+    from node.config import BridgeSettings
 
 
 @click.group()
@@ -88,7 +93,7 @@ def exceptions(context: click.Context, config: Path, closed: bool, as_json: bool
         click.echo(
             f"{name:12}{_time(each.noted_at):18}{each.terminal:9}{each.stan:7}{each.merchant:>10} {amount:>14}"
             f"  {each.what.value}{about}: {each.reason} {TEXTS.get(each.reason, '')}"
-            + (f", guaranteed {written(each.guaranteed, settings.chain.currency)}" if each.guaranteed else "")
+            + _shares(each, settings)
             + ("" if each.closed_at is None else f" (closed: {each.note})")
         )
     if not found and not as_json:
@@ -172,3 +177,18 @@ cards.add_command(unlock)
 
 def _time(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%d %H:%M}"
+
+
+def _shares(each: "Noted", settings: "BridgeSettings") -> str:
+    """Who pays what of an advice that overdrew."""
+
+    def money(amount: int | None) -> str:
+        return written(amount or 0, settings.chain.currency)
+
+    if each.booked_as is None:
+        return f", guaranteed {money(each.guaranteed)}" if each.guaranteed else ""
+    due = f" ({money(each.due)} of it still due)" if each.due else ""
+    return (
+        f", booked as {settings.stream.id}-{each.booked_as}: paid {money(each.taken)}, owed {money(each.owed)},"
+        f" guaranteed {money(each.guaranteed)}{due}"
+    )

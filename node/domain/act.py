@@ -26,6 +26,7 @@ class ActKind(IntEnum):
     GIFT = 6
     CERTIFICATE = 7
     DISCOUNT = 8
+    ADVICE = 9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

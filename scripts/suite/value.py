@@ -4,13 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from node.domain.roles import FINANCE, MEMBERS, OPERATOR
-from scripts.suite.part import CREDIT_VALUE, ISSUE, MERGE, TAKE_PAYABLE, TAKE_VALUE, Addresses, Part, Settings, usual
+from scripts.suite.part import (
+    CREDIT_VALUE,
+    ISSUE,
+    MERGE,
+    REDEEM,
+    TAKE_COINS,
+    TAKE_PAYABLE,
+    TAKE_VALUE,
+    Addresses,
+    Part,
+    Settings,
+    usual,
+)
 
 SECTION: Final = "value"
 # a contract's: what the contracts of this domain ask of each other
 WITHIN: Final = 20
 SETTINGS: Final[Mapping[str, Any]] = {"patience": 259_200}
 RECHARGE_ACTS: Final = (2, 130)  # a recharge, and what undoes one
+ADVICE_ACTS: Final = (9, 137)  # an advice that overdraws, and what undoes one
 LIMITS: Final = dict.fromkeys(("setLimit", "raiseLimit", "removeLimit", "bindAccount"), OPERATOR)
 
 
@@ -53,9 +66,17 @@ PARTS: Final[tuple[Part, ...]] = (
         doors=CREDIT_VALUE,
     ),
     Part(
+        name="Advices",
+        section=SECTION,
+        arguments=usual,
+        roles={"takeFromGuarantee": FINANCE, "forgiveGuarantee": FINANCE, "merge": WITHIN},
+        doors=CREDIT_VALUE | TAKE_VALUE | TAKE_COINS | REDEEM | TAKE_PAYABLE,
+        acts=ADVICE_ACTS,
+    ),
+    Part(
         name="StoredValue",
         section=SECTION,
-        arguments=_beside("MemberCards", "Rebates"),
+        arguments=_beside("MemberCards", "Rebates", "Advices"),
         roles={
             **LIMITS,
             "recharge": FINANCE,
@@ -93,7 +114,7 @@ PARTS: Final[tuple[Part, ...]] = (
     Part(
         name="MemberMerge",
         section=SECTION,
-        arguments=_patient("MemberCards", "StoredValue"),
+        arguments=_patient("MemberCards", "StoredValue", "Advices"),
         roles={"merge": OPERATOR, "proposeMerge": OPERATOR, "approveMerge": FINANCE},
         doors=MERGE,
         grants=(WITHIN,),

@@ -34,6 +34,7 @@ CONTRACTS: Final[dict[str, str]] = {
     "RewardToken immigrateHolders": "the ledger before, from which succeed sends",
     "RewardToken immigrateMerchants": "the ledger before, from which succeed sends",
     # acts of a payment in a batch
+    "Advices applyAct": "the ledger, for an act of a till",
     "CoinDiscount applyAct": "the ledger, for an act of a till",
     "Coupons applyAct": "the ledger, for an act of a till",
     "GiftCertificates applyAct": "the ledger, for an act of a till",
@@ -47,6 +48,7 @@ CONTRACTS: Final[dict[str, str]] = {
     "IncentivePools serve": "Coupons, as it is made",
     "IssuanceCap use": "Coupons, at each issue",
     "MemberCards close": "StoredValue, when a card is given up (manage_card, my_card)",
+    "Advices merge": "MemberMerge, with what a member owes",
     "MemberCards merge": "MemberMerge",
     "Registry dropKey": "MemberMerge, for the number that is no member any more",
     "Rebates give": "StoredValue, for a starting value",

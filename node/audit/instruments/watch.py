@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from node.audit.evidence import ProvenBlock, Transaction
 from node.audit.findings import Finding, Findings, Kind
+from node.audit.instruments.advices import Advices
 from node.audit.instruments.fees import Fees
 from node.audit.instruments.incentive import Incentive
 from node.audit.instruments.rebates import Rebates
@@ -79,6 +80,11 @@ def instruments_of(parts: Mapping[str, Address], terms: NetworkTerms, findings: 
     each: list[Instrument] = []
     if "SettlementEscrow" in parts:
         each.append(Fees(escrow=numbers["SettlementEscrow"], ledger=numbers["RewardToken"]))
+    if "Advices" in parts:
+        # of the ledger's own events only which payments it skipped
+        skipped = {topic: shape for topic, shape in events_of("ILedger").items() if shape.name == "Skipped"}
+        shapes |= {parts["RewardToken"]: ("RewardToken", skipped), parts["Advices"]: ("Advices", events_of("Advices"))}
+        each.append(Advices())
     if "Rebates" in parts:
         each.append(Rebates(terms=terms))
     if "IncentivePools" in parts:

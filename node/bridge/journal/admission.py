@@ -4,6 +4,7 @@ Runs in the writer's thread, a group of messages at a time.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -20,6 +21,7 @@ from node.bridge.entry import (
     undo_key,
 )
 from node.bridge.journal.admitted import Admission, History, Keeps
+from node.bridge.journal.advices import booking_of
 from node.bridge.journal.group import Group, Known, key_text, reference_of
 from node.bridge.journal.near import NO_TIME
 from node.bridge.journal.originals import not_refundable, not_reversible, with_authorisation
@@ -195,6 +197,8 @@ class Admitter:
         )
         if original is not None and act_in(original.packed) is not None:
             self._undo_act(batch, reference, original, admission.received_at)
+        if original is not None and original.status == Status.DECLINED.value:
+            self._undo_booking(batch, reference, original, admission.received_at)
         batch.flush()
         if original is None:
             batch.bury(reference, reversal, sequence, admission.received_at)
@@ -213,9 +217,19 @@ class Admitter:
         )
         return Admitted(sequence=entry.original, status=status, response_code="00", entry=entry, duplicate=False)
 
-    def _undo_act(self, batch: Group, reference: str, original: Known, received_at: int) -> None:
-        """The payment that undoes the original's act; it goes when the original is final (bridge/undo.py)."""
-        packed = pack_undo(original.packed, ids.Sequence(original.sequence))
+    def _undo_booking(self, batch: Group, reference: str, original: Known, received_at: int) -> None:
+        """The payment that undoes what books an advice that overdrew."""
+        booking = booking_of(batch.connection, original.sequence)
+        if booking is not None and booking.status is not Status.DECLINED:
+            its = replace(original, packed=booking.packed)
+            self._undo_act(batch, reference, its, received_at, of=booking.sequence)
+
+    def _undo_act(
+        self, batch: Group, reference: str, original: Known, received_at: int, *, of: ids.Sequence | None = None
+    ) -> None:
+        """The payment that undoes the original's act, or (`of`) that of what books it; it goes when that is final
+        (bridge/undo.py)."""
+        packed = pack_undo(original.packed, ids.Sequence(original.sequence) if of is None else of)
         undo = Known(
             self._number(), Kind.UNDO, b"", _JOURNALED, "00", original.sequence, None, packed, original.merchant
         )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    RowMapping,
     Select,
     SmallInteger,
     and_,
@@ -29,7 +30,7 @@ from node.bridge.journal.sql import has_table
 from node.bridge.journal.tables import directory, entries, exceptions
 from node.domain.ids import MinorUnits
 
-_ADVICE_CLASS: Final = "022"
+ADVICE_CLASS: Final = "022"
 MOST_LISTED: Final = 10_000
 OVERDRAWN: Final = (14, 15)
 """The ledger's reasons for what a member has too little for: stored value, coins (docs/batch.md)."""
@@ -48,9 +49,10 @@ class What(Enum):
 class Noted:
     """An exception. `amount` in minor units, None where the message said none; times in milliseconds.
 
-    `original` is the sequence of what a reversal or an undoing is about. Of an advice that overdraws, `owed` is what it
-    was to take from the member (the ledger takes all or nothing), and `guaranteed` how much of it the network owes the
-    merchant: up to the floor limit of the terminal, as it is known now.
+    `original` is the sequence of what a reversal or an undoing is about. Of an advice that overdraws, `owed` is what
+    the member did not pay, and `guaranteed` what the network stands for of it: up to the floor limit of the terminal.
+    Once it is booked on the chain (`booked_as`), they are what is booked there, with what the member paid (`taken`)
+    and what the guarantee's fund was too small for (`due`); until then all of the sale, and the limit as known now.
     """
 
     sequence: int
@@ -67,12 +69,15 @@ class Noted:
     note: str | None
     owed: MinorUnits | None = None
     guaranteed: MinorUnits | None = None
+    booked_as: int | None = None
+    taken: MinorUnits | None = None
+    due: MinorUnits | None = None
 
 
 def note(connection: Connection, sequence: int, reason: int, now: int) -> None:
-    """Notes an entry that was just declined, if it had been answered 00."""
+    """Notes an entry that was just declined, if it had been answered 00; of what books an advice, the advice is."""
     answered = select(entries.c.sequence, literal(reason, SmallInteger), literal(now, BigInteger)).where(
-        entries.c.sequence == sequence, entries.c.response_code == "00"
+        entries.c.sequence == sequence, entries.c.response_code == "00", entries.c.kind != Kind.ADVICE
     )
     columns = [exceptions.c.sequence, exceptions.c.reason, exceptions.c.noted_at]
     connection.execute(insert(exceptions).from_select(columns, answered))
@@ -98,12 +103,9 @@ def noted(connection: Connection, *, closed: bool = False) -> Iterator[Noted]:
         terminal, class_, stan, _ = row[entries.c.reference].split("|")
         parts = row[entries.c.key].split("|")
         what = _what(row[entries.c.kind], class_)
-        owed = None
-        if what is What.ADVICE and row[exceptions.c.reason] in OVERDRAWN:
-            owed = sum(amount for amount, tender in lines_in(bytes(row[entries.c.packed])) if tender.debits)
+        overdrew = what is What.ADVICE and row[exceptions.c.reason] in OVERDRAWN
         yield Noted(
-            owed=None if owed is None else MinorUnits(owed),
-            guaranteed=None if owed is None else MinorUnits(min(owed, floors.get(terminal, 0))),
+            **(_shares(row, floors.get(terminal, 0)) if overdrew else {}),
             sequence=row[exceptions.c.sequence],
             what=what,
             reason=row[exceptions.c.reason],
@@ -117,6 +119,17 @@ def noted(connection: Connection, *, closed: bool = False) -> Iterator[Noted]:
             closed_at=row[exceptions.c.closed_at],
             note=row[exceptions.c.note],
         )
+
+
+def _shares(row: RowMapping, floor: int) -> dict[str, Any]:
+    """Who pays what of an advice that overdrew."""
+    sale = sum(amount for amount, tender in lines_in(bytes(row[entries.c.packed])) if tender.debits)
+    if row[exceptions.c.booked_as] is None:
+        return {"owed": MinorUnits(sale), "guaranteed": MinorUnits(min(sale, floor))}
+    return {
+        "owed": MinorUnits(sale - row[exceptions.c.taken]),
+        **{name: row[exceptions.c[name]] for name in ("guaranteed", "booked_as", "taken", "due")},
+    }
 
 
 def _floors(connection: Connection) -> Mapping[str, int]:
@@ -143,5 +156,5 @@ def _is_open() -> ColumnElement[bool]:
 
 def _what(kind: int, class_: str) -> What:
     if kind == Kind.PAYMENT:
-        return What.ADVICE if class_ == _ADVICE_CLASS else What.SALE
+        return What.ADVICE if class_ == ADVICE_CLASS else What.SALE
     return What.REVERSAL if kind == Kind.REVERSAL else What.UNDOING

@@ -80,7 +80,7 @@ def open_entries(connection: Connection) -> Iterator[tuple[Status, PaymentEntry 
     )
     for status, sequence, kind, merchant, packed, debits, received_at, original, of, unsent in rows:
         entry: PaymentEntry | ReversalEntry
-        if kind in (Kind.PAYMENT, Kind.UNDO):
+        if kind in (Kind.PAYMENT, Kind.UNDO, Kind.ADVICE):
             entry = entry_of(sequence, merchant, packed, received_at, debits=bool(debits))
         else:
             entry = ReversalEntry(
@@ -98,7 +98,7 @@ def payments(connection: Connection, sequences: Iterable[int]) -> list[PaymentEn
     """These payments, in the order of their sequence."""
     rows = connection.exec_driver_sql(
         "SELECT sequence, merchant, packed, received_at, debits FROM entries"
-        f" WHERE kind IN (0, 3) AND {among(connection, 'sequence')} ORDER BY sequence",
+        f" WHERE kind IN (0, 3, 4) AND {among(connection, 'sequence')} ORDER BY sequence",
         (listed(connection, sequences),),
     )
     return [

@@ -146,6 +146,16 @@ class Journal:
 
         return await self.insist(work)
 
+    async def settle(self, work: Callable[[Connection, int], Result]) -> Result:
+        """As `insist`, for what may journal entries of its own: it is given the next free sequence."""
+
+        def numbered(connection: Connection) -> Result:
+            done = work(connection, self._admitter.next)
+            self._admitter.next, _, _ = reading.next_numbers(connection)
+            return done
+
+        return await self.insist(numbered)
+
     async def close(self) -> None:
         """Writes what waits, and lets go of the file."""
         await self._writer.close()

@@ -153,6 +153,12 @@ exceptions: Final = Table(
     Column("noted_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
     Column("note", Text),
+    # Of an advice that overdrew: the sequence that books it, what the member paid, what the guarantee stands for, and
+    # what it still owes the merchant; NULL while it is not booked.
+    Column("booked_as", BigInteger),
+    Column("taken", BigInteger),
+    Column("guaranteed", BigInteger),
+    Column("due", BigInteger),
 )
 
 terminals: Final = Table(

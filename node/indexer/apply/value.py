@@ -22,6 +22,24 @@ def recharged(now: Now, event: Event) -> None:
     )  # fmt: skip
 
 
+@on("Advices", "AdviceBooked")
+def advice_booked(now: Now, event: Event) -> None:
+    """A sale that overdrew is booked in the part that the member has."""
+    args, its = event.args, event.args["booking"]
+    guaranteed = its["fundValue"] + its["fundCoins"]
+    now.rows.at(value.advices, args["stream"], args["sequence"]).update(
+        original=args["original"], merchant=its["merchant"], member=args["member"], guaranteed=guaranteed,
+        taken=args["credited"] - guaranteed + args["due"], due=args["due"],
+        owed=guaranteed + its["shopValue"] + its["shopCoins"], state="booked",
+    )  # fmt: skip
+
+
+@on("Advices", "AdviceUndone")
+def advice_undone(now: Now, event: Event) -> None:
+    """Its sale was reversed."""
+    now.rows.at(value.advices, event.args["stream"], event.args["sequence"])["state"] = "undone"
+
+
 @on("Rebates", "ProgrammeDefined", "ProgrammeOpened", "ProgrammeFunded", "FundWithdrawn")
 def programme(now: Now, event: Event) -> None:
     """A rebate programme, its fund."""

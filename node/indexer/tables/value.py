@@ -36,6 +36,24 @@ recharges: Final = table(
     comment="Stored value that came in through the suite's counter, and what was undone of it",
 )
 
+advices: Final = table(
+    "advices",
+    key(NUMBER, "stream", "The stream that booked it"),
+    key(Uint64, "sequence", "The sequence that booked it"),
+    uint64("original", "The sequence under which the ledger skipped the sale"),
+    number("merchant", "Where it took place"),
+    uint64("member", "Who bought"),
+    money("taken", "What the member paid"),
+    money("guaranteed", "What the guarantee stood for"),
+    money("due", "Of that, what its fund was too small for then"),
+    money("owed", "What the member did not pay and owed from then on, to the guarantee and the merchant together"),
+    words("state", "booked or undone"),
+    *seen(),
+    Index("advices_by_member", "member"),
+    Index("advices_by_merchant", "merchant"),
+    comment="Sales that took place offline and overdrew",
+)
+
 rebate_programmes: Final = table(
     "rebate_programmes",
     key(NUMBER, "programme", "Its number"),

@@ -21,7 +21,7 @@ from node.domain.words import Account
 from tests.contracts.twin import MEMBER, Twin
 
 TILL = "till"
-KEEPERS = ("SettlementEscrow", "InstalmentPlans", "Gifts")
+KEEPERS = ("SettlementEscrow", "InstalmentPlans", "Gifts", "Advices")
 """Contracts that give a member back what they took from it, and never more."""
 PREFIX = int.from_bytes(MEMBER_PREFIX, "big")
 

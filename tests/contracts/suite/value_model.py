@@ -12,6 +12,7 @@ from node.domain.ids import MemberId, MerchantId
 from node.domain.words import ACTIVE, FROZEN, LOCKED
 from tests.contracts.doors_model import DoorsModel
 from tests.contracts.model import Refused
+from tests.contracts.suite.advices_model import AdvicesModel
 from tests.contracts.suite.cards_model import CardsModel, Part, whole
 
 EPOCH_DAY = datetime.date(1970, 1, 1)
@@ -173,6 +174,7 @@ class ValueModel(Part):
 
     ledger: DoorsModel
     cards: CardsModel
+    advices: AdvicesModel
     limits: Limits = field(default_factory=Limits)
     programmes: dict[int, Programme] = field(default_factory=dict)
     chosen: dict[int, int] = field(default_factory=dict)
@@ -192,7 +194,7 @@ class ValueModel(Part):
     cash_out: dict[int, int] = field(default_factory=dict)
 
     def parts(self) -> list[Part]:
-        return [self.ledger, self.cards, self]  # type: ignore[list-item]
+        return [self.ledger, self.cards, self.advices, self]  # type: ignore[list-item]
 
     def balance(self, member: int) -> Balance:
         return self.balances.setdefault(member, Balance())
@@ -237,6 +239,7 @@ class ValueModel(Part):
         self.last.pop(member, None)
         self.cash_in[member] = self.cash_in.get(member, 0) + amount
         self.ledger.recharge(MemberId(member), amount)
+        self.advices.collect(0, member)
 
     @whole
     def recharge_at(
@@ -274,6 +277,7 @@ class ValueModel(Part):
         if amount > repaid:
             self.ledger.draw_on(MerchantId(merchant), amount - repaid)
             self.ledger.recharge(MemberId(member), amount - repaid)
+            self.advices.collect(merchant, member)
 
     @whole
     def undo(self, merchant: int, member: int, amount: int) -> int:
@@ -384,7 +388,7 @@ class ValueModel(Part):
         """Gives up a card; `counter` 0 pays to an address."""
         member, last = self.cards.close(card)
         if last:
-            if self.arrears.get((0, member), 0):
+            if self.arrears.get((0, member), 0) + self.advices.collect(0, member):
                 raise Refused("OwesValue")
             amount, balance = self.payout(member), self._comes_in(member, 0)
             balance.net -= amount

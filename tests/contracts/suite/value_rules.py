@@ -9,7 +9,9 @@ from hypothesis.stateful import invariant, precondition, rule
 from benchmarks.devchain import Contract
 from benchmarks.suite import Suite
 from node.domain.ids import MemberId
+from tests.contracts.doors_model import holder_of
 from tests.contracts.model import Refused
+from tests.contracts.suite.advices_model import AdvicesModel
 from tests.contracts.suite.cards_model import ACTIVE, CardsModel
 from tests.contracts.suite.till import Act, ActDeclined, at_till
 from tests.contracts.suite.value_model import MERCHANT, STORE, TERMINAL, ValueModel
@@ -46,9 +48,11 @@ class ValueRules:
         world = self.twin.world
         assert isinstance(world, Suite)
         self.card_book = CardsModel(ledger=self.twin.model)
-        self.value_book = ValueModel(ledger=self.twin.model, cards=self.card_book)
+        holder = holder_of(self._value_part("Advices").address)
+        self.advice_book = AdvicesModel(ledger=self.twin.model, holder=holder)
+        self.value_book = ValueModel(ledger=self.twin.model, cards=self.card_book, advices=self.advice_book)
         self.next_card, self.value_turn = 1, 0
-        for part in ("Rebates", "StoredValue"):
+        for part in ("Rebates", "StoredValue", "Advices"):
             self._value_cash(part, self.twin.world.operator)
         self.twin.enrol(*SHOPPERS)
         for member in SHOPPERS:

@@ -226,6 +226,7 @@ class CorrectionsModel(Part):
     @whole
     def merge(self, source: int, into: int, merchants: list[int]) -> None:
         self.value.merge(source, into, merchants)
+        self.value.advices.merge(source, into, merchants)
         self.ledger.merge_members(MemberId(source), MemberId(into), merchants)
         self.value.cards.merge(source, into)
 

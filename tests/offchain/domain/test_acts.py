@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from node.domain.act import Act, ActKind
 from node.domain.acts import gift
+from node.domain.acts.advice import BookAdvice
 from node.domain.acts.authorization import Authorize, Capture, Void, about
 from node.domain.acts.certificate import RedeemCertificate
 from node.domain.acts.coupon import Face, WriteOff, campaign_of, discount_due_down
@@ -59,6 +60,7 @@ ACTS = {
         RedeemCertificate.read,
     ),
     ActKind.DISCOUNT: (st.builds(Discount, amount=AMOUNTS), Discount.read),
+    ActKind.ADVICE: (st.builds(BookAdvice, original=bits(64), value=AMOUNTS, coins=AMOUNTS), BookAdvice.read),
 }
 
 
