@@ -17,6 +17,8 @@ from node.explorer.web.request import BadRequest
 from node.indexer.tables import Uint64, metadata
 
 HIDDEN: Final = frozenset({"meta"})
+BY_NUMBER: Final = frozenset({"blocks", "signed-blocks", "missed-blocks"})
+"""Lists whose `number` is their block's."""
 MAX_LIMIT: Final = 1_000
 MAX_EXPORT: Final = 10_000
 DEFAULT_LIMIT: Final = 50
@@ -43,7 +45,7 @@ class Resource:
     def height(self) -> Column[Any] | None:
         """The column that says in which block a row came, if there is one."""
         columns = self.table.columns
-        return columns.get("block") if self.name != "blocks" else columns.get("number")
+        return columns.get("number" if self.name in BY_NUMBER else "block")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

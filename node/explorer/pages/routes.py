@@ -18,6 +18,7 @@ from node.explorer.pages.frame import Visit, render
 from node.explorer.pages.html import el
 from node.explorer.pages.site import Site
 from node.explorer.pages.token_pages import TokenPages
+from node.explorer.pages.validator_pages import ValidatorPages
 from node.explorer.pages.words import say_in
 from node.explorer.web.request import Asked, BadRequest, Busy, NotFound
 from node.explorer.web.routes import Route
@@ -52,7 +53,7 @@ def page_routes(site: Site, events: Events, prove: Prove | None) -> list[Route]:
         "/till/{name}": of_domain.till,
         "/member/{number}": of_domain.member,
         "/coupon/{number}": of_domain.coupon,
-        "/validators": of_domain.validators,
+        "/validators": ValidatorPages(site).validators,
     }
     return [
         *(Route(path=path, answer=answer, explain=explain) for path, answer in pages.items()),

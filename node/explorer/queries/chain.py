@@ -21,6 +21,7 @@ from node.indexer.tables.chain import (
     tokens,
     transactions,
 )
+from node.indexer.tables.governance import signed_blocks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +61,13 @@ def block_near(time: int, *, before: bool) -> Select[Any]:
 
 
 def blocks_of(proposer: bytes, page: Page) -> Select[Any]:
-    """Blocks that an account proposed."""
-    return _paged(select(blocks).where(blocks.c.proposer == proposer), page, blocks.c.number)
+    """Blocks that an account proposed, by what validators signed or as the fee recipient."""
+    sides = (
+        select(table.c.number).where(table.c.proposer == proposer, table.c.number.between(page.first, page.last))
+        for table in (blocks, signed_blocks)
+    )
+    found = union(*(_newest(side, page, "number") for side in sides)).subquery()
+    return _paged(select(blocks).join(found, found.c.number == blocks.c.number), page, blocks.c.number)
 
 
 def transaction_by_hash(digest: bytes) -> Select[Any]:
@@ -109,7 +115,7 @@ def internal_calls(page: Page, *, address: bytes | None = None, transaction: byt
     if address is None:
         return _paged(query.where(*within), page, *_CALL)
     sides = (select(*_CALL).where(side == address, *within) for side in (calls.c.sender, calls.c.receiver))
-    found = union(*(_newest(side, page, "transaction", "position") for side in sides)).subquery()
+    found = union(*(_newest(side, page, "block", "transaction", "position") for side in sides)).subquery()
     here = and_(*(column == found.c[column.name] for column in _CALL))
     return _paged(query.join(found, here), page, *_CALL)
 
@@ -173,10 +179,10 @@ def transfers(
     known = token_transfers.join(tokens, tokens.c.address == token_transfers.c.token)
     keys = select(token_transfers.c.block, token_transfers.c.log).select_from(known).where(*conditions)
     if holder is None:
-        found = _newest(keys, page, "log").subquery()
+        found = _newest(keys, page, "block", "log").subquery()
     else:
         sides = (token_transfers.c.sender == holder, token_transfers.c.receiver == holder)
-        found = union(*(_newest(keys.where(side), page, "log") for side in sides)).subquery()
+        found = union(*(_newest(keys.where(side), page, "block", "log") for side in sides)).subquery()
     moved = token_transfers
     joined = (
         select(moved, *_TRANSFERRED)
@@ -276,9 +282,9 @@ def _key(table: Table, *conditions: ColumnElement[bool]) -> Select[Any]:
     return select(table.c.block, table.c.position).where(*conditions)
 
 
-def _newest(query: Select[Any], page: Page, *then: str) -> Select[Any]:
+def _newest(query: Select[Any], page: Page, *names: str) -> Select[Any]:
     """As many rows of one side as may be among the page's; a subquery, for a union takes no limit."""
-    columns = [query.selected_columns[name] for name in ("block", *(then or ("position",)))]
+    columns = [query.selected_columns[name] for name in names or ("block", "position")]
     order = [each.desc() if page.newest_first else each.asc() for each in columns]
     return select(query.order_by(*order).limit(page.skip + page.count).subquery())
 

@@ -121,6 +121,7 @@ def _chain_rows(rows: Rows, known: Known, block: CheckedBlock, traced: bool) -> 
                 key=validator.key, node_id=validator.node_id, power=validator.power, name=validator.name,
                 status="active",
             )  # fmt: skip
+            governance.note_key(rows, validator.account, validator.key)
 
 
 def _contract(rows: Rows, known: Known, made: CheckedTransaction) -> None:
