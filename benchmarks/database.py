@@ -20,6 +20,11 @@ import psycopg
 
 START_SECONDS: Final = 60
 USER: Final = "till"
+OPTIONS: Final = (
+    "-c", "listen_addresses=",
+    # after a crash one call for the file system, not one for each file of each test's database
+    "-c", "recovery_init_sync_method=syncfs",
+)  # fmt: skip
 DEBIAN: Final = Path("/usr/lib/postgresql")
 
 
@@ -41,7 +46,7 @@ class Cluster:
 
     def start(self) -> None:
         """Starts the server and waits until it takes connections."""
-        command = [self._bin / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c", "listen_addresses="]
+        command = [self._bin / "postgres", "-D", self.folder / "data", "-k", self.folder, *OPTIONS]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, **self._options)
         deadline = time.monotonic() + START_SECONDS

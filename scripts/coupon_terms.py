@@ -9,6 +9,7 @@ from node.domain.coupons import BASIS_POINTS, coupon_id
 from node.domain.merkle import product_set_root
 from scripts.amounts import MAX_32, money, read_money, read_whole
 from scripts.names import read_products
+from scripts.session import Session
 from scripts.set_rule import read_time
 from scripts.trouble import Trouble
 
@@ -113,6 +114,14 @@ def read_bps(text: str, what: str) -> int:
     if points > BASIS_POINTS:
         raise Trouble(f"{text} is more than all: {what} is 100% at most")
     return points
+
+
+def check_known(session: Session, coupon: int) -> None:
+    """Raises Trouble when there is no such coupon."""
+    try:
+        session.pipeline().check(f"look at coupon {coupon_name(coupon)}", session["Coupons"].ownerOf, (coupon,))
+    except Trouble:
+        raise Trouble(f"there is no coupon {coupon_name(coupon)}") from None
 
 
 def _value(face: Face, text: str) -> int:

@@ -8,8 +8,8 @@ Money is in coins, or in money where the campaign's incentive is cash.
 """
 
 from scripts.amounts import MAX_32, coins, money, read_whole
-from scripts.coupon_terms import coupon_name, face_in_words, read_coupon
-from scripts.session import Session, open_session
+from scripts.coupon_terms import check_known, coupon_name, face_in_words, read_coupon
+from scripts.session import open_session
 from scripts.tables import show
 from scripts.trouble import Trouble, told
 
@@ -22,7 +22,7 @@ def main(coupon: str) -> None:
     session = open_session()
     each = read_coupon(coupon)
     source, statistics = session["Coupons"], session["CouponStatistics"]
-    _known(session, each)
+    check_known(session, each)
     it = source.couponOf(each)
     terms, _ = source.campaignOf(each >> 32)
     trail, merchants = source.trailOf(each)
@@ -82,10 +82,3 @@ def merchant(merchant: str) -> None:
     owed = [pools.toSetOff(pools.subjectOf(1, number, each)) for each in (False, True)]
     rows.append(("will be set off", coins(owed[0]), money(owed[1])))
     show(f"Merchant {number}", ("", "points", "cash"), rows)
-
-
-def _known(session: Session, coupon: int) -> None:
-    try:
-        session.pipeline().check(f"look at coupon {coupon_name(coupon)}", session["Coupons"].ownerOf, (coupon,))
-    except Trouble:
-        raise Trouble(f"there is no coupon {coupon_name(coupon)}") from None

@@ -33,7 +33,7 @@ from web3.logs import DISCARD
 from node.domain.acts.coupon import Face, discount_due_down
 from node.domain.merkle import product_leaf, product_leaves, proof_of
 from scripts.amounts import MAX_32, coins, money, read_money, read_whole
-from scripts.coupon_terms import coupon_name, read_coupon
+from scripts.coupon_terms import check_known, coupon_name, read_coupon
 from scripts.member_key import sign_as_member
 from scripts.names import read_products, typed_path
 from scripts.proofs import prove
@@ -53,6 +53,7 @@ def main(merchant: str, coupon: str, basket: str, sale: str, product: str = "", 
     session = open_session()
     number = read_whole(merchant, "a merchant's number", low=1, high=MAX_32)
     each = read_coupon(coupon)
+    check_known(session, each)
     worth = read_money(basket, high=MOST)
     reference = read_whole(sale, "a sale's number", low=1)
     terms = session["Coupons"].campaignOf(each >> 32)[0]

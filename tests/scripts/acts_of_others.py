@@ -48,6 +48,7 @@ CONTRACTS: Final[dict[str, str]] = {
     "IssuanceCap use": "Coupons, at each issue",
     "MemberCards close": "StoredValue, when a card is given up (manage_card, my_card)",
     "MemberCards merge": "MemberMerge",
+    "Registry dropKey": "MemberMerge, for the number that is no member any more",
     "Rebates give": "StoredValue, for a starting value",
     "Rebates merge": "StoredValue, when two members are merged",
     "Rebates noteNet": "StoredValue, for a correction",

@@ -90,6 +90,10 @@ def test_merchant_without_points_owes_and_settles_later(shop: Chain, tmp_path: P
     # half of the 4.5 coins of the campaign before, and of the 1.5 coins of this one
     assert re.search(r"coins\s+│\s+3\.000000", shown(shop, "claim_incentive", "platform"))
     assert "The platform has nothing to claim" in told(shop, "claim_incentive", "platform")
+    shown(shop, "write_off", "main", "2", "2/0/0", "12.00", "2")
+    assert "NoReason" in told(shop, "write_off", "annul", "2/0/0", "")
+    assert row(shown(shop, "write_off", "annul", "2/0/0", "was not there"), "uses that stand") == "1"
+    assert "TooLate" in told(shop, "write_off", "annul", "2/0/0", "was not there")
 
 
 def test_dry_run_sends_nothing(shop: Chain) -> None:
@@ -111,7 +115,7 @@ def test_dry_run_sends_nothing(shop: Chain) -> None:
         (("hand_coupons", "give", "1", "1/0/2-3", "7"), "do not go to 1 members"),
         (("hand_coupons", "give", "1", "1/0/2", "77"), "UnknownMember(member=77)"),
         (("hand_coupons", "pass_on", "1/0/0", "9", "8"), "CouponUsed"),
-        (("write_off", "main", "2", "1/0/9", "30.00", "5"), "UnknownCoupon"),
+        (("write_off", "main", "2", "1/0/9", "30.00", "5"), "There is no coupon 1/0/9"),
         (("write_off", "main", "2", "1/0/3", "30.00", "5"), "NotHolder"),
         (("write_off", "main", "2", "1/0/0", "much", "5"), "is not an amount of money"),
         (("show_coupon", "main", "1/0/9"), "There is no coupon 1/0/9"),

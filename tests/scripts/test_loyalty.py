@@ -100,7 +100,8 @@ class Poster:
         *words, root, proof = asyncio.run(_prove(self.network, deployment, [payment]))[0].words
         self.sequence += 1
         line = LineRefund(leaf=b"".join(words), amount=MinorUnits(amount), root=root, proof=tuple(proof))
-        refund = Refund(sequence=Sequence(self.sequence), kind=RefundKind.REFUND, lines=(line,))
+        kind = RefundKind.REFUND if amount else RefundKind.VOID
+        refund = Refund(sequence=Sequence(self.sequence), kind=kind, lines=(line,))
         self._send(post_refunds(StreamId(1), [refund]), REFUND_GAS)
 
     def _send(self, data: bytes, gas: int) -> None:

@@ -153,7 +153,7 @@ def test_coupon_is_passed_on_by_its_member_and_its_refund_undoes_the_incentive(
     terms = tmp_path / "terms.toml"
     terms.write_text(CAMPAIGN)
     shown(shop, "issue_coupons", "campaign", str(terms))
-    shown(shop, "issue_coupons", "main", "1", "1")
+    shown(shop, "issue_coupons", "main", "1", "2")
     shown(shop, "hand_coupons", "lot", "1/0", "1")
     shown(shop, "hand_coupons", "give", "1", "1/0/0", str(ANN))
     assert f"member {BOB}" in shown(shop, "hand_coupons", "sign", "1/0/0", str(ANN), str(BOB))
@@ -165,6 +165,16 @@ def test_coupon_is_passed_on_by_its_member_and_its_refund_undoes_the_incentive(
     out = shown(shop, "write_off", "refunded", payment)
     assert line(out, f"{payment}/0") == ["1/0/0", "2.000000 coins"]
     assert "NothingUndone" in told(shop, "write_off", "refunded", payment)
+
+
+def test_incentive_that_was_claimed_and_undone_is_owed(shop: Chain, poster: Poster) -> None:
+    shown(shop, "hand_coupons", "give", "1", "1/0/1", str(ANN))
+    act = WriteOff(coupon=coupon_id(1, 0, 1), discount=MinorUnits(100)).act().data
+    payment = poster.pay(ANN, external(100_00), act=act)
+    assert row(shown(shop, "claim_incentive", "main", str(ANN), "1/0/1"), "coins") == "1.500000"
+    poster.refund(payment)
+    assert line(shown(shop, "write_off", "refunded", payment), f"{payment}/0") == ["1/0/1", "5.000000 coins"]
+    assert "was merged into no other" in told(shop, "claim_incentive", "inherit", str(ANN))
 
 
 def test_members_coins_are_traded_by_their_signature(shop: Chain, ann: str, poster: Poster) -> None:
@@ -283,6 +293,9 @@ def test_members_merge_by_both_signatures_and_a_referrer_s_debt_follows(
     assert line(shown(shop, "claim_referrals", "carry", "1", str(ANN)), str(BOB)) == ["1.000000"]
     assert "NothingToGive" in told(shop, "claim_referrals", "carry", "1", str(ANN))
     assert "frozen" in row(shown(shop, "show_member", "main", str(ANN)), "state")
+    # what a test before left it owing of a coupon's incentive
+    assert row(shown(shop, "claim_incentive", "inherit", str(ANN)), "coins") == "1.500000"
+    assert "owes nothing" in told(shop, "claim_incentive", "inherit", str(ANN))
 
 
 def test_expired_points_go_back_to_their_merchant(shop: Chain, poster: Poster) -> None:

@@ -158,10 +158,10 @@ def test_tiers_discounts_and_closing(shop: Chain) -> None:
     assert "10%" in shown(shop, "set_card_discount", "show", "1")
     assert "UnknownKind(kind=9)" in told(shop, "set_card_discount", "main", "1", "10%", "9")
     assert "10%" not in shown(shop, "set_card_discount", "end", "1", "1")
-    closing = ("manage_card", "close", "102", "1", "I give up my card. 7")
-    assert "CounterLimitUsedUp" in told(shop, *closing)
+    consent = "I give up my card. 7"
+    assert "CounterLimitUsedUp" in told(shop, "manage_card", "close", "102", "1", consent)
     assert row(shown(shop, "set_limits", "counters", "1,500.00"), "left today") == "1,500.00"
-    out = shown(shop, *closing)
+    out = shown(shop, "manage_card", "close", "102", "1", consent)
     assert "Merchant 1 hands out 1,000.00." in out
     assert row(out, "state") == "closed"
     # what was promised to the last card's member goes back to its fund

@@ -180,9 +180,10 @@ async def test_a_signature_signs_on_once_and_closes_its_day_as_often_as_it_comes
     assert desk.on == {"TILL0001"}
     assert (await ask(remembering, rpc_terminal, "terminal_sign_off", stan="000008")).error is None
     assert (await remembering.repeat(on)).response_code == "94" and desk.on == set(), "a copy signs nobody on"
-    closed = await ask(remembering, rpc_terminal, "day_close", stan="000009")
+    named = {"stan": "000009", "time": int(time.time())}
+    closed = await ask(remembering, rpc_terminal, "day_close", **named)
     assert (await remembering.repeat(closed)).result == closed.result
-    other = await ask(remembering, rpc_terminal, "day_close", stan="000009", day=str(TODAY - timedelta(days=1)))
+    other = await ask(remembering, rpc_terminal, "day_close", **named, day=str(TODAY - timedelta(days=1)))
     assert other.response_code == "94" and desk.closed == [("TILL0001", number_of(TODAY))] * 2
 
 

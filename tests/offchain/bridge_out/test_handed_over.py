@@ -286,5 +286,5 @@ async def test_answer_says_91_when_the_old_stream_has_no_bridge(two: Two) -> Non
             return self.now
 
     asked = refund(2, debit(1), 100)
-    answer = await Elsewhere(Shared(), 3_000).answer(asked, await two.at_new(asked))  # type: ignore[arg-type]
+    answer = await Elsewhere(Shared()).answer(asked, await two.at_new(asked), 3_000)  # type: ignore[arg-type]
     assert (answer.response_code, answer.text) == ("91", "NOT KNOWN YET, REPEAT")
