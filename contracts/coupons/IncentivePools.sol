@@ -11,8 +11,6 @@ import {PoolUndoing} from "./PoolUndoing.sol";
 
 /// @title The money that coupons bring in
 contract IncentivePools is PoolUndoing {
-    uint8 private constant ACTIVE = 1; // a merchant's flag
-
     /// @inheritdoc IIncentivePools
     address public treasury;
 

@@ -13,7 +13,6 @@ import {SuitePart} from "../suite/SuitePart.sol";
 abstract contract Certificates is MemberSigned, ICashHolder, IGiftCertificates {
     uint16 private constant REGISTERED = 1;
     uint16 private constant LOCKED_OR_FROZEN = 6;
-    uint8 private constant ACTIVE = 1;
     uint8 private constant KNOWN = 2;
 
     uint32 private immutable _shortest;

@@ -21,7 +21,7 @@ abstract contract SuitePart is AccessManaged, ISuitePart {
     IRegistry public immutable registry;
     IERC20 internal immutable _cash;
     uint256 internal immutable _par; // units for a minor unit
-    uint8 private constant ACTIVE = 1; // a merchant's flag
+    uint8 internal constant ACTIVE = 1; // a merchant's flag
 
     modifier onlyLedger() {
         if (msg.sender != address(ledger)) revert NotLedger(msg.sender);

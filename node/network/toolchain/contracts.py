@@ -45,10 +45,12 @@ def forget_stale_builds(layout: Layout) -> None:
 
     Brownie stumbles over the first. Of the second it sees a contract's own source and those that it names, but neither
     what a contract that it creates is made of nor files without a contract: it would leave their old code in place.
+    A compiler that is called in another way makes other code of the same files.
     """
+    compiler = Path(__file__).with_name("solc.cjs")
     for file in (layout.root / "build" / "contracts").glob("*.json"):
         paths = json.loads(file.read_text()).get("allSourcePaths", {}).values()
-        made_of = with_imports(layout.root / path for path in paths)
+        made_of = with_imports(layout.root / path for path in paths) | {compiler}
         built = file.stat().st_mtime_ns
         if not all(path.exists() and path.stat().st_mtime_ns <= built for path in made_of):
             file.unlink()

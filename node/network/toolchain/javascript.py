@@ -16,6 +16,14 @@ SOLC_VERSION: Final = "0.8.30"
 # bounded: a registry that is not there is told after seconds
 PATIENCE: Final = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 FOUNDRY: Final = ("forge", "cast", "anvil")
+WRAPPER: Final = """#!/bin/sh
+# brownie asks for the version once for each contract, and to load the compiler takes a second
+if [ "$*" = --version ]; then
+	printf '%s\\n' {said}
+	exit
+fi
+exec {command} "$@"
+"""
 
 
 def provide_node(work: Work) -> None:
@@ -41,15 +49,16 @@ def install_packages(work: Work) -> None:
 
 
 def write_compiler(work: Work) -> None:
-    """Writes `solc-v0.8.30` where brownie looks for a compiler: a line of shell around solc.cjs."""
+    """Writes `solc-v0.8.30` where brownie looks for a compiler: some lines of shell around solc.cjs."""
     layout = work.layout
     layout.solc_folder.mkdir(parents=True, exist_ok=True)
     program = Path(__file__).with_name("solc.cjs")
     wrapper = layout.solc_folder / f"solc-v{SOLC_VERSION}"
-    parts = (shlex.quote(str(part)) for part in (layout.bin / "node", program))
-    wrapper.write_text(f'#!/bin/sh\nexec {" ".join(parts)} "$@"\n')
+    command = (layout.bin / "node", program)
+    said = work.run(*command, "--version").strip()
+    parts = " ".join(shlex.quote(str(part)) for part in command)
+    wrapper.write_text(WRAPPER.format(said=shlex.quote(said), command=parts))
     wrapper.chmod(0o755)
-    work.run(wrapper, "--version")
 
 
 def foundry(layout: Layout, name: str) -> Path:

@@ -4,9 +4,9 @@
 // is no package registry. Imports are read relative to the project's root, never from outside of it; with
 // --no-imports none is, for sources of strangers.
 //
-// Nearly all of the time goes into making code, one contract after another, so that is shared among the cores:
-// each gets all sources, since a contract's code depends on the numbers that the compiler gives to what it reads,
-// and is asked for the code of its contracts alone. The output is the same as that of one run, byte by byte.
+// Each file is compiled with what it imports and nothing else: the code that the optimiser makes depends on the numbers
+// that the compiler gives to all that it reads, so that beside other files, or in a build of what changed only, the
+// same contract would be other code, even too long to deploy. The files are shared among the cores.
 'use strict';
 const fs = require('fs');
 const os = require('os');
@@ -15,8 +15,6 @@ const { isMainThread, parentPort, Worker } = require('worker_threads');
 
 const root = path.resolve(__dirname, '..', '..', '..');
 const MOST_WORKERS = 4; // each may take a gigabyte
-const SHARES_A_WORKER = 3; // small enough that none ends long before the others
-const FEWEST = 4; // contracts that are worth a second worker
 
 function readImport(name) {
   const file = path.resolve(root, name);
@@ -47,39 +45,50 @@ function asked(selection, file, name) {
   return [...new Set([file, '*'].flatMap((key) => names.flatMap((each) => selection?.[key]?.[each] ?? [])))];
 }
 
-// The contracts as groups that need each other's code (`new Other()`), with how many bytes of source each is made of.
-function groupsOf(sources) {
-  const contracts = new Map();
-  for (const [file, { ast }] of Object.entries(sources)) {
-    for (const node of ast.nodes.filter((each) => each.nodeType === 'ContractDefinition')) {
-      contracts.set(node.id, { file, node });
-    }
-  }
-  const leader = new Map([...contracts.keys()].map((id) => [id, id]));
-  const find = (id) => (leader.get(id) === id ? id : find(leader.get(id)));
-  for (const [id, { node }] of contracts) node.contractDependencies.forEach((other) => leader.set(find(other), find(id)));
-  const length = (node) => Number(node.src.split(':')[1]);
-  const groups = new Map();
-  for (const [id, { file, node }] of contracts) {
-    const group = groups.get(find(id)) ?? { weight: 0, contracts: [] };
-    const makesCode = node.contractKind === 'contract' && !node.abstract;
-    const parts = makesCode ? node.linearizedBaseContracts : [];
-    group.weight += parts.reduce((sum, base) => sum + length(contracts.get(base).node), 0);
-    group.contracts.push([file, node.name]);
-    groups.set(find(id), group);
-  }
-  return [...groups.values()].sort((one, other) => other.weight - one.weight);
+// How many bytes of source a file's contracts are made of: about how long their code takes.
+function weightOf(file, ast, contracts) {
+  const made = ast.nodes.filter((node) => makesCode(node));
+  return made.flatMap((node) => node.linearizedBaseContracts).reduce((sum, id) => sum + contracts.get(id), 0);
 }
 
-// Selections for so many shares, the heaviest first, each group going to the share that has least so far.
-function sharesOf(groups, selection, count) {
-  const shares = Array.from({ length: count }, () => ({ weight: 0, selection: {} }));
-  for (const group of groups) {
-    const share = shares.reduce((least, each) => (each.weight < least.weight ? each : least));
-    share.weight += group.weight;
-    for (const [file, name] of group.contracts) (share.selection[file] ??= {})[name] = asked(selection, file, name);
+function makesCode(node) {
+  return node.nodeType === 'ContractDefinition' && node.contractKind !== 'interface' && !node.abstract;
+}
+
+function contractsOf(ast) {
+  return ast.nodes.filter((node) => node.nodeType === 'ContractDefinition');
+}
+
+// A file and all that it imports, directly or not.
+function withImports(file, sources) {
+  const found = new Set([file]);
+  for (const each of found) {
+    const imports = sources[each].ast.nodes.filter((node) => node.nodeType === 'ImportDirective');
+    imports.forEach((node) => found.add(node.absolutePath));
   }
-  return shares.sort((one, other) => other.weight - one.weight).map((share) => share.selection);
+  return [...found].sort();
+}
+
+// What is compiled by itself, the longest first: an input for each file that has contracts of which something is asked.
+function jobsOf(input, read) {
+  const asts = Object.entries(read.sources).map(([file, { ast }]) => [file, ast]);
+  const length = (node) => Number(node.src.split(':')[1]);
+  const contracts = new Map(asts.flatMap(([, ast]) => contractsOf(ast).map((node) => [node.id, length(node)])));
+  const jobs = [];
+  for (const [file, ast] of asts) {
+    const names = contractsOf(ast).map((node) => node.name);
+    const wanted = Object.fromEntries(names.map((name) => [name, asked(input.settings?.outputSelection, file, name)]));
+    if (!Object.values(wanted).some((each) => each.length > 0)) continue;
+    const contents = withImports(file, read.sources).map((each) => [each, contentOf(input, each)]);
+    const job = { ...selecting(input, { [file]: wanted }), sources: Object.fromEntries(contents) };
+    jobs.push({ weight: weightOf(file, ast, contracts), job });
+  }
+  return jobs.sort((one, other) => other.weight - one.weight).map(({ job }) => job);
+}
+
+function contentOf(input, file) {
+  const given = input.sources[file];
+  return given?.content === undefined ? { content: readImport(file).contents } : { content: given.content };
 }
 
 // Whatever is not plainly a project of Solidity is the compiler's own to judge.
@@ -91,29 +100,27 @@ async function output(text) {
     return JSON.parse(compiler().compile(text));
   }
   const shared = input?.language === 'Solidity' && input.sources && input.settings?.stopAfter === undefined;
-  return shared ? compileSideBySide(input) : compile(input);
+  return shared ? compileFileByFile(input) : compile(input);
 }
 
-async function compileSideBySide(input) {
+async function compileFileByFile(input) {
   const selection = input.settings?.outputSelection;
   const read = compile(selecting(input, { '*': { '': [...new Set(['ast', ...asked(selection, '*', '')])] } }));
-  const failed = (read.errors ?? []).some((error) => error.severity === 'error');
-  const groups = failed ? [] : groupsOf(read.sources);
-  const workers = Math.min(os.availableParallelism(), MOST_WORKERS);
-  if (failed || workers === 1 || groups.length < FEWEST) return compile(input);
-  const shares = sharesOf(groups, selection, workers * SHARES_A_WORKER);
-  const outputs = (await Promise.all(Array.from({ length: workers }, () => work(input, shares)))).flat();
+  if ((read.errors ?? []).some((error) => error.severity === 'error')) return compile(input);
+  const jobs = jobsOf(input, read);
+  const workers = Math.min(os.availableParallelism(), MOST_WORKERS, jobs.length);
+  const outputs = (await Promise.all(Array.from({ length: workers }, () => work(jobs)))).flat();
   return merged(input, read, outputs);
 }
 
-// One worker, given a share after another until none is left.
-function work(input, shares) {
+// One worker, given a job after another until none is left.
+function work(jobs) {
   return new Promise((resolve, reject) => {
     const worker = new Worker(__filename);
     const outputs = [];
     const next = () => {
-      const share = shares.shift();
-      if (share !== undefined) return worker.postMessage(selecting(input, share));
+      const job = jobs.shift();
+      if (job !== undefined) return worker.postMessage(job);
       worker.terminate();
       resolve(outputs);
     };
@@ -126,12 +133,37 @@ function work(input, shares) {
   });
 }
 
+// A source map (start:length:file:jump:depth;..., an empty field says "as before") with the files' numbers changed.
+function renumbered(map, numbers) {
+  const change = (each) => {
+    const fields = each.split(':');
+    if (fields[2]) fields[2] = String(numbers(Number(fields[2])));
+    return fields.join(':');
+  };
+  return map.split(';').map(change).join(';');
+}
+
+// Puts the files' numbers of the whole input into what was compiled by itself. Sources that the compiler generated
+// come after all others.
+function renumber(output, sources) {
+  const ids = new Map(Object.entries(output.sources).map(([file, { id }]) => [id, sources[file].id]));
+  const generated = Object.keys(sources).length - ids.size;
+  const numbers = (id) => (id < 0 ? id : (ids.get(id) ?? id + generated));
+  for (const { evm } of Object.values(output.contracts ?? {}).flatMap((named) => Object.values(named))) {
+    for (const code of [evm?.bytecode, evm?.deployedBytecode]) {
+      if (code?.sourceMap) code.sourceMap = renumbered(code.sourceMap, numbers);
+      for (const each of code?.generatedSources ?? []) each.id = numbers(each.id);
+    }
+  }
+}
+
 function merged(input, read, outputs) {
   const errors = new Map();
   const contracts = {};
+  outputs.forEach((output) => renumber(output, read.sources));
   for (const output of [read, ...outputs]) {
     for (const error of output.errors ?? []) errors.set(JSON.stringify(error), error);
-    for (const [file, named] of Object.entries(output.contracts ?? {})) Object.assign((contracts[file] ??= {}), named);
+    Object.assign(contracts, output.contracts ?? {});
   }
   const sources = Object.fromEntries(
     Object.entries(read.sources).map(([file, source]) => {

@@ -59,7 +59,7 @@ def steps(layout: Layout) -> tuple[Step, ...]:
         Step(
             name="solc",
             title="Solidity compiler",
-            inputs=(str(root), javascript.SOLC_VERSION, program / "solc.cjs"),
+            inputs=(str(root), javascript.SOLC_VERSION, program / "solc.cjs", program / "javascript.py"),
             outputs=(layout.solc_folder / f"solc-v{javascript.SOLC_VERSION}",),
             run=javascript.write_compiler,
         ),
@@ -82,7 +82,7 @@ def steps(layout: Layout) -> tuple[Step, ...]:
         Step(
             name="contracts",
             title="Contracts",
-            inputs=(*contracts.sources(layout), program / "contracts.py"),
+            inputs=(*contracts.sources(layout), program / "contracts.py", program / "solc.cjs"),
             outputs=(layout.artifacts, root / "build" / "contracts"),
             run=contracts.compile_contracts,
         ),

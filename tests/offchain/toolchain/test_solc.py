@@ -88,6 +88,30 @@ def test_compiler_gives_the_same_on_several_cores_as_on_one(cores: set[int], sel
     assert in_order(together) == in_order(alone)
 
 
+def test_contract_is_the_same_code_whatever_is_compiled_beside_it(cores: set[int]) -> None:
+    sources, selection = {"shapes.sol": SHAPES, "makers.sol": MAKERS}, {"*": {"*": OUTPUTS, "": ["ast"]}}
+    functions = "\n".join(
+        f"function f{n}(uint256 x) external pure returns (uint256) {{ return x + {n}; }}" for n in range(40)
+    )
+    beside = f"pragma solidity 0.8.30;\ncontract Beside {{ {functions} }}"
+    apart = compiled(sources, selection, cores=cores)
+    among = compiled({"beside.sol": beside, **sources}, selection, cores=cores)
+    files = {source["id"]: name for name, source in among["sources"].items()}
+    assert [files[number] for number in sorted(files)] == ["beside.sol", "makers.sol", "shapes.sol"]
+    for file, name in (("makers.sol", "Maker"), ("makers.sol", "Second"), ("shapes.sol", "Cube")):
+        one, other = (each["contracts"][file][name]["evm"]["deployedBytecode"] for each in (apart, among))
+        assert one["object"] == other["object"] != ""
+        assert file in files_of(other["sourceMap"], files) <= {"makers.sol", "shapes.sol", "generated"}
+
+
+def files_of(source_map: str, files: dict[int, str]) -> set[str]:
+    """Which files a contract's source map names."""
+    numbers = {
+        fields[2] for fields in (each.split(":") for each in source_map.split(";")) if len(fields) > 2 and fields[2]
+    }
+    return {files.get(int(number), "generated") for number in numbers if number != "-1"}
+
+
 def test_compiler_tells_the_same_errors_on_several_cores(cores: set[int]) -> None:
     sources = {"shapes.sol": SHAPES, "makers.sol": MAKERS.replace("all.push(x)", "all.push(nothing)")}
     selection = {"*": {"*": OUTPUTS, "": ["ast"]}}
