@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from node.audit.instruments.certificates import Certificates
 from node.audit.instruments.claims import Claims
 from node.audit.instruments.gifts import Gifts
 from node.audit.instruments.said import Said
+from node.books.export import Format
 from tests.contracts import test_assets, test_certificates, test_gifts, test_later_points
 from tests.contracts.auditing import audit_of
 from tests.contracts.test_assets import opened as opened
 from tests.contracts.test_assets import stall as stall
+from tests.contracts.test_books import BEAN_CHECK, checked, exported
 from tests.contracts.test_certificates import desk as desk
 from tests.contracts.test_gifts import MUG
 from tests.contracts.test_gifts import shop as shop
@@ -79,6 +82,14 @@ def test_audit_has_other_assets_as_a_term_when_sales_were_paid_and_refunded(stal
     assert audit.agrees, list(audit.findings)
     assert audit.checked["asset sales"] >= 1 and audit.checked["asset refunds"] >= 1
     assert audit.amounts["paid in other assets"] >= audit.amounts["refunded in other assets"] > 0
+
+
+async def test_books_have_certificates_on_an_account_of_their_own(desk: test_certificates.Desk, tmp_path: Path) -> None:
+    desk.buy()
+    desk.buy_by_code(amount=700)
+    await exported(desk.twin, Format.BEANCOUNT, tmp_path / "books.beancount")
+    assert "balance Liabilities:Certificates  -12.00 ~ 0 CASH" in (tmp_path / "books.beancount").read_text()
+    assert checked(BEAN_CHECK, tmp_path / "books.beancount") == ""
 
 
 def said(part: str, name: str, **fields: Any) -> Said:
