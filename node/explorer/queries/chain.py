@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, select, union
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, select, union
 
 from node.indexer.tables.chain import (
     blocks,
@@ -46,8 +46,12 @@ def block_by_hash(digest: bytes) -> Select[Any]:
 
 
 def newest_blocks(page: Page) -> Select[Any]:
-    """Blocks."""
-    return _paged(select(blocks), page, blocks.c.number)
+    """Blocks; where it is known who proposed them, that stands for the fee recipient (null for one that is not yet)."""
+    known = select(signed_blocks.c.number).limit(1).exists()
+    proposer = case((known, signed_blocks.c.proposer), else_=blocks.c.proposer).label("proposer")
+    query = select(*(column for column in blocks.c if column.name != "proposer"), proposer)
+    joined = query.select_from(blocks.outerjoin(signed_blocks, signed_blocks.c.number == blocks.c.number))
+    return _paged(joined, page, blocks.c.number)
 
 
 def block_near(time: int, *, before: bool) -> Select[Any]:

@@ -21,6 +21,12 @@ def test_block_shows_who_proposed_and_who_did_not_sign_when_it_is_known(explorer
     assert "Not signed by" not in explorer.ask("/block/0")[1].decode()
 
 
+def test_blocks_name_who_proposed_them_when_the_record_says_so(explorer: Explorer, shop: ShopOnChain) -> None:
+    rows = explorer.ask("/blocks")[1].decode().partition("<tbody")[2].split("</tr>")
+    here = next(row for row in rows if f'"/block/{head(explorer)}"' in row)
+    assert PROPOSER in here and not any(PROPOSER in row for row in rows if row is not here)
+
+
 def test_lists_give_the_record_when_they_are_asked(explorer: Explorer, shop: ShopOnChain) -> None:
     rows = json.loads(explorer.ask("/v1/validators", account="0x" + "03" * 20)[1])["rows"]
     assert [(row["name"], row["proposed"], row["signed"], row["missed"]) for row in rows] == [("v3", 250, 297, 3)]
