@@ -91,6 +91,12 @@ def questions(transfers: int) -> dict[str, Sequence[str]]:
         "api getlogs": [
             f"/api?module=logs&action=getLogs&address={ledger_}&fromBlock={each // BLOCK}&offset=100" for each in some
         ],
+        "api getlogs, all of an address": [
+            f"/api?module=logs&action=getLogs&address={ledger_}&page={1 + each % 10}&sort=desc" for each in some
+        ],
+        "api getblocknobytime": [
+            f"/api?module=block&action=getblocknobytime&timestamp={START + each // BLOCK}" for each in some
+        ],
         "v1 payments of a member": [f"/v1/payments?member={each}" for each in members],
         "v1 payments of a merchant": [f"/v1/payments?merchant={1 + each % MERCHANTS}&order=desc" for each in some],
         "v1 10,000 rows of CSV": [f"/v1/payments?format=csv&merchant={1 + each % MERCHANTS}" for each in some[:10]],

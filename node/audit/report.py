@@ -13,9 +13,11 @@ from rich.table import Table
 from node.audit.findings import DIFFERENCES, KEPT, Finding, Kind
 from node.audit.run import Audit
 from node.domain.ids import MerchantId
+from node.explorer.audits import AUDIT_FORMAT
 from node.explorer.tables import moment, money, points
 
-FORMAT: Final = "tillnet-audit-1"
+IN_POINTS: Final = frozenset({"points", "coins", "incentive"})
+"""Words of a term that is counted in points; the others are money."""
 SHOWN: Final = 20
 """Findings of a kind that the table shows."""
 TITLES: Final = {
@@ -39,7 +41,7 @@ def audit_json(audit: Audit) -> dict[str, Any]:
     """Everything of an audit, for programs and pages. Points in units, money in minor units."""
     tally, ledger = audit.tally, audit.ledger
     return {
-        "format": FORMAT,
+        "format": AUDIT_FORMAT,
         "agrees": audit.agrees,
         "blocks": {"first": audit.first, "last": audit.last.number, "last_hash": "0x" + audit.last.hash.hex()},
         "time": audit.last.time,
@@ -67,6 +69,8 @@ def audit_json(audit: Audit) -> dict[str, Any]:
         },
         "merchants": [_merchant_json(audit, merchant) for merchant in sorted(ledger.merchants)],
         "backing": [{**asdict(each), "free": each.free} for each in audit.holdings],
+        "members_merged": {"count": tally.merges, "value": tally.merged_value, "coins": tally.merged_coins},
+        "amounts": dict(sorted(audit.amounts.items())),
         "words_compared": audit.words,
         "recomputed": dict(sorted(audit.checked.items())),
         "findings": {
@@ -113,6 +117,11 @@ def _summary(audit: Audit) -> Table:
     )
     for name, value in rows:
         table.add_row(name, value)
+    if tally.merges:
+        moved = f"{money(tally.merged_value)} of stored value, {points(tally.merged_coins)} points"
+        table.add_row("members merged", f"{tally.merges:,}: {moved}")
+    for name, amount in sorted(audit.amounts.items()):
+        table.add_row(name, points(amount) if IN_POINTS.intersection(name.split()) else money(amount))
     for part, units in sorted(tally.outside_payments.items()):
         table.add_row(f"points given by {part}", points(units))
     return table

@@ -69,6 +69,7 @@ class Audit:
     ledger: Replayed
     tally: Tally
     checked: Mapping[str, int]
+    amounts: Mapping[str, int]
     holdings: tuple[Holding, ...]
     findings: Findings
 
@@ -126,7 +127,9 @@ async def run_audit(
     if head is None:
         raise Unusable(f"the contracts are there from block {deployment.block} on, after block {last}")
     checked = instruments.checked | ({"anchors": check.checked} if order.anchors else {})
-    return await _judged(rpc, deployment, order, follower, cash, head, lambda: clock() - started, checked)
+    return await _judged(
+        rpc, deployment, order, follower, cash, head, lambda: clock() - started, checked, instruments.amounts
+    )
 
 
 async def _prepared(rpc: Rpc, deployment: Deployment, order: Order) -> tuple[Follower, Cash | None]:
@@ -160,6 +163,7 @@ async def _judged(
     head: ProvenBlock,
     elapsed: Callable[[], float],
     checked: Mapping[str, int],
+    amounts: Mapping[str, int],
 ) -> Audit:
     """Holds what was replayed against the state after the last block."""
     ledger, findings = follower.ledger, follower.findings
@@ -188,6 +192,7 @@ async def _judged(
         ledger=ledger,
         tally=follower.tally,
         checked=checked,
+        amounts=amounts,
         holdings=tuple(holdings),
         findings=findings,
     )

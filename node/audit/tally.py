@@ -70,6 +70,9 @@ class Tally:
     set_off: int = 0
     arrears: int = 0
     refunds: int = 0
+    merges: int = 0
+    merged_value: int = 0
+    merged_coins: int = 0
     outside_payments: Counter[str] = field(default_factory=Counter)
     outside_hours: int = 0
     items_roots: dict[str, bytes] = field(default_factory=dict)
@@ -143,6 +146,10 @@ class Tally:
         if block.number < self.first:
             return
         for log in found:
+            if log.name == "MembersMerged":
+                self.merges += 1
+                self.merged_value += int(log.values[2])
+                self.merged_coins += int(log.values[3])
             if log.name in MANUAL:
                 values = ", ".join(str(value) for value in log.values)
                 self._note(Kind.MANUAL, f"{log.name}({values})", block.number, transaction)

@@ -13,7 +13,7 @@ from node.audit.state import COIN, STORED_VALUE, Replayed
 from node.chain.ledger import LineRefund
 from node.domain.ids import Hash32, MerchantId, StreamId
 from node.domain.ids import Sequence as SequenceNumber
-from node.domain.leaf import LEAF_BYTES, Leaf
+from node.domain.leaf import Leaf, leaf_in
 from node.domain.ledger import Log, Reason
 from node.domain.merkle import keccak, root_from_proof
 from node.domain.words import IN_ARREARS, REGISTERED, Account
@@ -69,7 +69,7 @@ def replay_refunds(
 def settle_line(ledger: Replayed, event: Log) -> list[Log]:
     """A line's points were taken back for good (ILedgerDoors.settleLine); its leaf stands in the calldata."""
     digest, part, amount, *_ = event.values
-    leaf = _leaf_in(ledger.calldata, bytes(digest))
+    leaf = leaf_in(ledger.calldata, bytes(digest))
     if leaf is None:
         return []
     logs: list[Log] = []
@@ -84,14 +84,6 @@ def settle_line(ledger: Replayed, event: Log) -> list[Log]:
     ledger.settled[leaf.hash] = ledger.settled.get(leaf.hash, 0) + int(amount)
     said = (digest, part, amount, taken.clawed_back, taken.set_off, taken.arrears)
     return [*logs, Log("LineSettled", said)]
-
-
-def _leaf_in(calldata: bytes, digest: bytes) -> Leaf | None:
-    for at in range(4, len(calldata) - LEAF_BYTES + 1, 32):
-        packed = calldata[at : at + LEAF_BYTES]
-        if keccak(packed) == digest:
-            return Leaf.unpack(packed)
-    return None
 
 
 def _tried(

@@ -23,11 +23,17 @@ DECIMALS: Final[Mapping[Commodity, int]] = {Commodity.MONEY: 2, Commodity.POINTS
 Place = tuple[str, Commodity]
 """An account, and what of."""
 
+OWN_ACCOUNTS: Final[Mapping[str, str]] = {
+    "GiftCertificates": "Liabilities:Certificates",
+    "IncentivePools": "Liabilities:Pools",
+}
+"""Contracts whose money is one kind of debt."""
 VAULT: Final = ("Assets:Vault", Commodity.MONEY)
 OUTSIDE: Final = ("Liabilities:EMoney:Outside", Commodity.MONEY)
 STORED_VALUE: Final = ("Liabilities:StoredValue", Commodity.MONEY)
 RESERVE: Final = ("Liabilities:RedemptionReserve", Commodity.MONEY)
 FUND: Final = ("Liabilities:GuaranteeFund", Commodity.MONEY)
+FEES: Final = ("Liabilities:Fees", Commodity.MONEY)
 UNASSIGNED: Final = ("Liabilities:Unassigned", Commodity.MONEY)
 COVER: Final = ("Assets:ReserveForPoints", Commodity.POINTS)
 MEMBERS: Final = ("Liabilities:Points:Circulating", Commodity.POINTS)
@@ -69,7 +75,12 @@ def guaranteed_for(merchant: int) -> Place:
 
 def held_by(part: str) -> Place:
     """What a contract beside the ledger holds for others."""
-    return f"Liabilities:Held:{part}", Commodity.MONEY
+    return OWN_ACCOUNTS.get(part, f"Liabilities:Held:{part}"), Commodity.MONEY
+
+
+def points_held_by(part: str) -> Place:
+    """Points that a contract beside the ledger holds for others."""
+    return f"Liabilities:Points:Held:{part}", Commodity.POINTS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

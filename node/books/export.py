@@ -26,6 +26,7 @@ from node.domain.errors import TillnetError, Unusable
 from node.domain.leaf import Leaf
 from node.domain.ledger import Log
 
+ESCROW: Final = "SettlementEscrow"
 SETTLING: Final = ("SettlementEscrow", "MerchantPayouts")
 
 
@@ -97,6 +98,8 @@ def _bookkeeper(deployment: Deployment, order: Order, journal: Journal) -> Bookk
         cash=cash,
         cash_shapes=events_of("CashToken") if cash is not None else {},
         names={int.from_bytes(address, "big"): name for name, address in deployment.parts.items()},
+        escrow=deployment.parts.get(ESCROW),
+        escrow_shapes=events_of(ESCROW) if ESCROW in deployment.parts else {},
         first=order.first,
     )
     sources = {deployment.parts[name]: events_of(name) for name in SETTLING if name in deployment.parts}

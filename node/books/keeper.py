@@ -35,6 +35,8 @@ class Keeper:
     cash: Address | None
     cash_shapes: Mapping[bytes, EventShape]
     names: Mapping[int, str]
+    escrow: Address | None = None
+    escrow_shapes: Mapping[bytes, EventShape] = field(default_factory=dict)
     first: int = 0
     balances: Amounts = field(default_factory=Counter)
     rolls: dict[Place, Roll] = field(default_factory=dict)
@@ -42,6 +44,8 @@ class Keeper:
     _block: ProvenBlock | None = None
     _debts: Amounts = field(default_factory=Counter)
     _held: Counter[int] = field(default_factory=Counter)
+    _fees: int = 0
+    """Credited by the escrow and not claimed."""
 
     def block(self, ledger: Replayed, block: ProvenBlock) -> None:
         """Notes where what follows happened."""
@@ -52,6 +56,7 @@ class Keeper:
     def transaction(self, ledger: Replayed, found: Sequence[Log], leaves: Sequence[Leaf], done: Transaction) -> None:
         """Books a transaction."""
         self._read_cash(done)
+        self._read_fees(done)
         if any(log.name in _CHANGING_DEBTS for log in found):
             self._debts = _debts(ledger)
         self._settle(ledger, found, leaves, "0x" + done.hash.hex())
@@ -107,9 +112,20 @@ class Keeper:
                 self._held[giver] -= amount
                 self._held[taker] += amount
 
+    def _read_fees(self, done: Transaction) -> None:
+        for log in done.logs:
+            shape = self.escrow_shapes.get(log.topics[0]) if log.topics else None
+            if log.address == self.escrow and shape is not None and shape.name in _FEES:
+                self._fees += _FEES[shape.name] * int(shape.fields(log.topics, log.data)["amount"])
+
     def _now(self, ledger: Replayed) -> Amounts:
         """All balances as the replay has them; debits above 0."""
         now: Amounts = Counter(dict(_of_ledger(ledger)))
+        for number, part in self.names.items():
+            units = _coins_of(ledger, number)
+            if units:
+                now[books.points_held_by(part)] -= units
+                now[books.MEMBERS] += units
         now.update(self._debts)
         owed = -sum(amount for (_, commodity), amount in now.items() if commodity is Commodity.MONEY and amount < 0)
         owed -= sum(now[books.guaranteed_for(merchant)] for merchant in ledger.guaranteed)
@@ -122,10 +138,15 @@ class Keeper:
             elif holder != int.from_bytes(self.ledger, "big"):
                 name = self.names.get(holder)
                 now[books.OUTSIDE if name is None else books.held_by(name)] -= amount
+        if self._fees and self.escrow is not None:
+            now[books.FEES] -= self._fees
+            now[books.held_by(self.names[int.from_bytes(self.escrow, "big")])] += self._fees
         now[books.UNASSIGNED] = owed - self._held[int.from_bytes(self.ledger, "big")]
         return now
 
 
+_FEES: Final[Mapping[str, int]] = {"FeeCredited": 1, "FeesClaimed": -1}
+"""Events of the escrow, and what they do to the fees that it holds."""
 _CHANGING_DEBTS: Final = frozenset(
     {
         "Owed", "OwedSettled", "Refunded", "LineSettled", "MembersMerged", "ArrearsCollected", "ArrearsForgiven",
@@ -149,6 +170,12 @@ def _of_ledger(ledger: Replayed) -> Iterator[tuple[Place, int]]:
     yield books.MEMBERS, -(supply.current + supply.previous)
     yield books.EXPIRED, ledger.claimed - sum(units for _, units in ledger.closed_epochs.values())
     yield books.COVER, totals.reserve * ledger.par
+
+
+def _coins_of(ledger: Replayed, holder: int) -> int:
+    """What a contract holds by now; of ages that no log has told yet, as it was touched last."""
+    account = ledger.account(holder)
+    return account.coins if holder in ledger.vague else account.rolled(ledger.epoch)[0].coins
 
 
 def _debts(ledger: Replayed) -> Amounts:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from node.explorer.pages.routes import Prove
 
 SOURCES_FILE = "sources.sqlite"
+AUDITS_FOLDER = "audits"
 
 
 @click.group()
@@ -32,6 +33,9 @@ def explorer() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65_535), default=8600, show_default=True, help="0: the system chooses.")
 @click.option("--base-url", default="", help="What people type to come here, such as https://explorer.shop.example")
+@click.option(
+    "--audits", type=click.Path(path_type=Path), help="What till audit run -o writes to.  [default: audits there]"
+)
 @click.option("--compilers", type=click.Path(path_type=Path), help="A folder with solc-v…; setup's own without it.")
 @where_the_chain_is
 def run(
@@ -40,6 +44,7 @@ def run(
     host: str,
     port: int,
     base_url: str,
+    audits: Path | None,
     compilers: Path | None,
     network: Path,
     url: str | None,
@@ -72,6 +77,7 @@ def run(
         host=host,
         port=port,
         base_url=base_url.rstrip("/"),
+        audits=audits or network / AUDITS_FOLDER,
         prove=None if url else _prover(network, urls, access, deployment),
     )
     configure_logs()

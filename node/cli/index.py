@@ -36,6 +36,11 @@ def _order_options(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         help="instant: a block is final when it appears, as on a network of ours; else the one tagged finalized.",
     )
+    @click.option(
+        "--archive",
+        type=click.Path(path_type=Path),
+        help="What till net archive keeps, for the validators' record; else the network's validators.",
+    )
     @click.option("--no-calls", is_flag=True, help="Do not ask for internal calls.")
     @click.option(
         "--workers", type=click.IntRange(0, 32), default=1, show_default=True, help="Processes that check blocks."
@@ -49,6 +54,7 @@ def _order_options(command: Callable[..., None]) -> Callable[..., None]:
         file: Path | None,
         database: str | None,
         finality: str,
+        archive: Path | None,
         no_calls: bool,
         workers: int,
         metrics_port: int,
@@ -66,6 +72,7 @@ def _order_options(command: Callable[..., None]) -> Callable[..., None]:
             contracts=contracts,
             database=database or str(network / INDEX),
             validators=() if url else first_validators(network / "genesis.json"),
+            heights=_heights(network, archive, url),
             following=Following(finality=finality),
             trace=not no_calls,
             workers=workers,
@@ -137,6 +144,8 @@ def status(network: Path, url: str | None, file: Path | None, database: str | No
     click.echo(f"{found.place}, chain {found.chain_id}")
     click.echo(f"  block {found.height}" + ("" if age is None else f", {age} s old"))
     click.echo("  the chain does not answer" if head is None else f"  {behind} behind the chain's {head}")
+    if found.record:
+        click.echo(f"  who proposed and signed is known up to block {found.record}")
     click.echo(f"  {found.transactions} transactions, {found.events} events, {found.size / 2**20:.1f} MiB")
     if found.untraced:
         click.echo(f"  {found.untraced} blocks without internal calls: till index calls --again")
@@ -151,6 +160,21 @@ def _chain(network: Path, url: str | None, file: Path | None) -> tuple[list[str]
     if not path.is_file():
         raise Unusable(f"there is no deployment {path}; first brownie run deploy --network {network}")
     return urls, access, contracts_in(path)
+
+
+def _heights(network: Path, archive: Path | None, url: str | None) -> Any:
+    """Where what validators signed comes from; None where nobody has it."""
+    from node.network.heights import ArchivedHeights, ValidatorHeights
+    from node.network.plan import read_plan
+
+    if url and archive:
+        raise Unusable("--archive goes with --network: who validated at first is in that folder's genesis.json")
+    if archive is not None:
+        return ArchivedHeights(archive)
+    if url:
+        return None
+    plan = read_plan(network)
+    return ValidatorHeights(plan) if plan.validators else None
 
 
 def _gateways(network: Path, url: str | None) -> tuple[list[str], Any]:

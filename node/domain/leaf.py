@@ -113,6 +113,15 @@ class BatchLogs:
     coins_previous: Mapping[int, int] = field(default_factory=dict)
 
 
+def leaf_in(calldata: bytes, digest: bytes) -> Leaf | None:
+    """The leaf with this hash among the words of calldata; None if it is not there."""
+    for at in range(4, len(calldata) - LEAF_BYTES + 1, 32):
+        packed = calldata[at : at + LEAF_BYTES]
+        if keccak(packed) == digest:
+            return Leaf.unpack(packed)
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkTerms:
     """The constants of a network that arithmetic needs (docs/batch.md, "Constants of a network")."""

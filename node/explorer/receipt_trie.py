@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import rlp
 
+from node.chain.rlp import Rlp, encode_list
 from node.domain.ids import Hash32
 from node.domain.merkle import keccak
 
@@ -20,11 +21,11 @@ HASH_BYTES: Final = 32
 
 def encode_receipt(receipt: Mapping[str, Any]) -> bytes:
     """A receipt as JSON-RPC gives it, in its consensus form."""
-    logs = [
+    logs: list[Rlp] = [
         [_data(log["address"]), [_data(topic) for topic in log["topics"]], _data(log["data"])]
         for log in receipt["logs"]
     ]
-    body: bytes = rlp.encode(
+    body = encode_list(
         [_whole(receipt["status"]), _whole(receipt["cumulativeGasUsed"]), _data(receipt["logsBloom"]), logs]
     )
     kind = int(receipt.get("type", "0x0"), 16)
@@ -45,8 +46,7 @@ def encode_header(block: Mapping[str, Any]) -> bytes:
     ]
     if "requestsHash" in block:
         fields.append(_data(block["requestsHash"]))
-    encoded: bytes = rlp.encode(fields)
-    return encoded
+    return encode_list(fields)
 
 
 def prove_entry(entries: Mapping[bytes, bytes], key: bytes) -> tuple[Hash32, list[bytes]]:

@@ -22,6 +22,7 @@ from node.explorer.api.domain import DomainApi
 from node.explorer.api.etherscan import etherscan_routes
 from node.explorer.api.proxy import Proxy
 from node.explorer.api.sourcify import SourcifyApi
+from node.explorer.audits import Audits
 from node.explorer.coins import Coins
 from node.explorer.known import Names
 from node.explorer.pages.events import Events
@@ -41,7 +42,8 @@ from node.indexer.database import open_index
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExplorerSettings:
     """What `till explorer run` is told. `rpc` are gateways of the chain, `index` and `sources` files or databases,
-    `compilers` is the folder of compilers, `base_url` what links to this explorer begin with, `prove` makes proofs."""
+    `compilers` is the folder of compilers, `base_url` what links to this explorer begin with, `prove` makes proofs,
+    `audits` is the folder that audits are written to."""
 
     rpc: tuple[str, ...]
     access: RpcAccess
@@ -53,6 +55,7 @@ class ExplorerSettings:
     port: int = 0
     base_url: str = ""
     prove: Prove | None = None
+    audits: Path | None = None
 
 
 async def run_until_told(settings: ExplorerSettings, *, bound: Callable[[int], None] = lambda port: None) -> None:
@@ -118,7 +121,9 @@ async def _serve(
 
     verifier = Verifier(rpc, sources, compilers, created_in=created_in, clock=clock)
     proxy = Proxy(rpc)
-    site = Site(index=index, rpc=rpc, names=names, coins=coins, sources=sources)
+    site = Site(
+        index=index, rpc=rpc, names=names, coins=coins, sources=sources, audits=Audits(settings.audits)
+    )  # fmt: skip
     events = Events(site)
     modules = {
         "contract": ContractModule(sources, verifier, created).actions(),

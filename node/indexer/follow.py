@@ -17,11 +17,13 @@ from node.indexer.apply.blocks import apply_block
 from node.indexer.errors import Reorganised
 from node.indexer.fetch import AT_ONCE, Behind, Fetcher, linked
 from node.indexer.known import Known
+from node.indexer.record import Record
 from node.indexer.rows import Rows
 from node.indexer.store import Store
 from node.indexer.tokens import describe_tokens
 from node.indexer.tracing import Tracer
 from node.indexer.warm import warm_rows
+from node.network.heights import Heights
 
 AHEAD: Final = 3
 """Ranges that are fetched while one is applied."""
@@ -41,7 +43,10 @@ class Following:
 
 @dataclass(kw_only=True, slots=True)
 class Progress:
-    """How far the index is, for whoever looks: its height, the chain's, and what it has done since it was started."""
+    """How far the index is, for whoever looks: its height, the chain's, and what it has done since it was started.
+
+    `record` is how far the validators' record is; -1 where nobody gives what they signed.
+    """
 
     height: int = -1
     head: int = -1
@@ -49,17 +54,26 @@ class Progress:
     blocks: int = 0
     events: int = 0
     node_failures: int = 0
+    record: int = -1
 
 
 class Indexer:
     """Follows one chain into one store."""
 
     def __init__(
-        self, fetcher: Fetcher, store: Store, known: Known, following: Following, *, trace: bool = True
+        self,
+        fetcher: Fetcher,
+        store: Store,
+        known: Known,
+        following: Following,
+        *,
+        trace: bool = True,
+        heights: Heights | None = None,
     ) -> None:
         self._fetcher, self._store, self._known, self._following = fetcher, store, known, following
         self._tracer = Tracer(fetcher, wanted=trace)
         self._rows = Rows(store.load, store.load_line)
+        self._record = None if heights is None else Record(heights, store, self._rows)
         self.progress = Progress()
 
     async def run(self, *, until: int | None = None, wrote: Callable[[Progress], None] | None = None) -> None:
@@ -70,12 +84,14 @@ class Indexer:
         genesis = (await self._fetcher.blocks(0, 0))[0]
         self._store.open(self._known, genesis.hash)
         parent = await self._begin()
+        await self._follow_record()
         if until == -1:
             until = await self._head()
         async for blocks in self._ranges(until):
             linked(blocks, parent)
             parent = blocks[-1].hash
             await self._apply(blocks)
+            await self._follow_record()
             if wrote is not None:
                 wrote(self.progress)
 
@@ -159,6 +175,11 @@ class Indexer:
         progress.height, progress.block_time = blocks[-1].number, blocks[-1].time
         progress.blocks += len(blocks)
         progress.events += sum(len(block.logs) for block in blocks)
+
+    async def _follow_record(self) -> None:
+        if self._record is not None:
+            await self._record.follow(self.progress.height)
+            self.progress.record = self._record.height
 
     async def _wait(self) -> None:
         await asyncio.sleep(self._following.poll)

@@ -24,6 +24,7 @@ from node.indexer.fetch import Fetcher
 from node.indexer.follow import Following, Indexer, Progress, seconds_behind
 from node.indexer.known import ask_known
 from node.indexer.store import Store
+from node.network.heights import Heights
 
 CALL_SECONDS: Final = 60.0
 LOCAL: Final = "127.0.0.1"
@@ -36,7 +37,8 @@ log = structlog.get_logger()
 class IndexOrder:
     """What is indexed into what. `workers` processes check blocks (0: this one does); `metrics_port` 0 serves none.
 
-    `validators` are those of block 0. `believe_senders` is for a development chain on which anybody sends for anybody.
+    `validators` are those of block 0, `heights` gives what they signed. `believe_senders` is for a development chain on
+    which anybody sends for anybody.
     """
 
     urls: tuple[str, ...]
@@ -44,6 +46,7 @@ class IndexOrder:
     contracts: Mapping[bytes, str]
     database: str
     validators: tuple[Validator, ...] = ()
+    heights: Heights | None = None
     following: Following = field(default_factory=Following)
     trace: bool = True
     workers: int = 1
@@ -62,7 +65,7 @@ async def run(order: IndexOrder, *, until: int | None = None) -> Progress:
         async with Rpc(order.urls, timeout=CALL_SECONDS, access=order.access) as rpc:
             known = await ask_known(rpc, order.contracts, order.validators)
             fetcher = Fetcher(rpc, executor, believe_senders=order.believe_senders)
-            indexer = Indexer(fetcher, store, known, order.following, trace=order.trace)
+            indexer = Indexer(fetcher, store, known, order.following, trace=order.trace, heights=order.heights)
             log.info("index.begun", database=place_of(store.engine))
             task = asyncio.ensure_future(indexer.run(until=until, wrote=_teller(gauges)))
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -111,6 +114,7 @@ class _Gauges:
         self.lag = Gauge("till_index_lag_blocks", "Blocks that the chain is ahead of the index.", registry=registry)
         self.age = Gauge("till_index_age_seconds", "Age of the newest indexed block.", registry=registry)
         self.events = Gauge("till_index_events", "Events indexed since the start.", registry=registry)
+        self.record = Gauge("till_index_record_height", "Height of the newest block in the record.", registry=registry)
         self.failures = Gauge("till_index_node_failures", "Questions that no node answered.", registry=registry)
         start_http_server(port, LOCAL, registry)
 
@@ -119,6 +123,7 @@ class _Gauges:
         self.lag.set(max(progress.head - progress.height, 0))
         self.age.set(seconds_behind(progress))
         self.events.set(progress.events)
+        self.record.set(progress.record)
         self.failures.set(progress.node_failures)
 
 

@@ -8,12 +8,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from node.domain.errors import Unusable
 from node.indexer.database import POSTGRESQL, open_index, place_of, reason_of
-from node.indexer.tables import chain
+from node.indexer.tables import chain, governance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexStatus:
-    """An index; `height` -1 when it is empty, `time` that of its newest block, sizes in bytes."""
+    """An index; `height` -1 when it is empty, `time` that of its newest block, sizes in bytes.
+
+    `record` is the newest block of which it is known who signed it; 0 where none is.
+    """
 
     place: str
     chain_id: int
@@ -22,6 +25,7 @@ class IndexStatus:
     transactions: int
     events: int
     untraced: int
+    record: int
     size: int
 
 
@@ -44,6 +48,7 @@ def _status(engine: Engine) -> IndexStatus:
         newest = connection.execute(select(blocks.number, blocks.time).order_by(blocks.number.desc()).limit(1)).first()
         sums = connection.execute(select(func.sum(blocks.transactions), func.sum(blocks.logs))).one()
         untraced = connection.execute(select(func.count()).where(blocks.traced == false())).scalar_one()
+        record = connection.execute(select(func.max(governance.signed_blocks.c.number))).scalar()
         chain_id = connection.execute(select(chain.meta.c.value).where(chain.meta.c.name == "chain_id")).scalar()
         if engine.dialect.name == POSTGRESQL:
             size = connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
@@ -57,6 +62,7 @@ def _status(engine: Engine) -> IndexStatus:
         transactions=int(sums[0] or 0),
         events=int(sums[1] or 0),
         untraced=int(untraced),
+        record=int(record or 0),
         size=int(size),
     )
 

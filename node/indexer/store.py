@@ -50,7 +50,7 @@ class Store:
     def head(self) -> tuple[int, bytes] | None:
         """Number and hash of the highest block that is in it."""
         query = select(chain.blocks.c.number, chain.blocks.c.hash).order_by(chain.blocks.c.number.desc()).limit(1)
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(query).first()
             connection.rollback()
         return None if row is None else (row.number, bytes(row.hash))
@@ -58,7 +58,7 @@ class Store:
     def load(self, table: Table, key: Key) -> Row | None:
         """A row by its key."""
         columns = self._columns[table.name]
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.exec_driver_sql(columns.by_key(connection), columns.encoded_key(key)).first()
         return None if row is None else columns.decoded(row)
 
@@ -66,7 +66,7 @@ class Store:
         """The rows with these keys, as far as there are any."""
         columns = self._columns[table.name]
         found: list[Row] = []
-        with self._reading() as connection:
+        with self.reading() as connection:
             for start in range(0, len(keys), MANY):
                 part = keys[start : start + MANY]
                 values = tuple(value for key in part for value in columns.encoded_key(key))
@@ -77,7 +77,7 @@ class Store:
     def load_line(self, leaf: bytes) -> Key | None:
         """The key of the line with this leaf."""
         lines = ledger.payment_lines.c
-        with self._reading() as connection:
+        with self.reading() as connection:
             row = connection.execute(
                 select(lines.stream, lines.sequence, lines.line).where(lines.leaf == leaf).limit(1)
             ).first()
@@ -122,7 +122,8 @@ class Store:
         return self._connection
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
+        """The connection, for questions in the range's SQL transaction."""
         yield self._open()
 
     def _insert(self, connection: Connection, columns: "_Columns", rows: Sequence[Sequence[Any]]) -> None:

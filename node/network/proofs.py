@@ -50,7 +50,7 @@ def extend_archive(plan: NetworkPlan, folder: Path, *, most: int = 10**9) -> tup
     last = _last_line(folder)
     height = int(last["header"]["height"]) if last else 0
     source, newest = _source(plan, height + 1)
-    sets = set(_sets(folder))
+    sets = set(archived_sets(folder))
     while height < newest and most > 0:
         height, most = height + 1, most - 1
         signed = ask_comet(plan, source, f"commit?height={height}")["signed_header"]
@@ -68,13 +68,13 @@ def extend_archive(plan: NetworkPlan, folder: Path, *, most: int = 10**9) -> tup
 
 def read_archive(folder: Path, height: int) -> ProofParts:
     """What the archive has of one height. Raises Unusable when it is not there, or its neighbours contradict it."""
-    found = {int(line["header"]["height"]): line for line in _segment(folder, height)}
+    found = {int(line["header"]["height"]): line for line in read_segment(folder, height)}
     if height not in found:
         raise Unusable(f"the archive {folder} does not have block {height}")
     line = found[height]
     if height + 1 in found:
         _check_follows(line, {"header": found[height + 1]["header"], "commit": found[height + 1]["commit"]}, height + 1)
-    validators = _sets(folder).get(line["header"]["validators_hash"])
+    validators = archived_sets(folder).get(line["header"]["validators_hash"])
     if validators is None:
         raise Unusable(f"the archive {folder} lacks the validators of block {height}")
     return ProofParts(header=line["header"], commit=line["commit"], validators=validators)
@@ -132,7 +132,8 @@ def _first_of(height: int) -> int:
     return (height - 1) // SEGMENT * SEGMENT + 1
 
 
-def _segment(folder: Path, height: int) -> Iterator[dict[str, Any]]:
+def read_segment(folder: Path, height: int) -> Iterator[dict[str, Any]]:
+    """Header and commit of each height in the file that has this one, as far as it goes; nothing if there is none."""
     name = f"{_first_of(height):09}.jsonl"
     if (folder / f"{name}.gz").exists():
         with gzip.open(folder / f"{name}.gz", "rt") as file:
@@ -160,7 +161,7 @@ def _last_line(folder: Path) -> dict[str, Any] | None:
             path.unlink()  # compressed already
     for name in sorted({path.name.removesuffix(".gz") for path in folder.glob("[0-9]*.jsonl*")}, reverse=True):
         _cut(folder / name)
-        lines = list(_segment(folder, int(name.removesuffix(".jsonl"))))
+        lines = list(read_segment(folder, int(name.removesuffix(".jsonl"))))
         if lines:
             return lines[-1]
     return None
@@ -173,7 +174,8 @@ def _cut(path: Path) -> None:
             os.truncate(path, data.rfind(b"\n") + 1)
 
 
-def _sets(folder: Path) -> dict[str, list[dict[str, Any]]]:
+def archived_sets(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """The archive's validator sets by the hash that headers name them by."""
     path = folder / SETS_FILE
     if not path.exists():
         return {}

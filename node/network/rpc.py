@@ -36,7 +36,7 @@ def call(url: str, method: str, params: list[Any], *, seconds: float = CALL_SECO
         raise NoAnswer(f"{url}: {_refusal(answer) or failure}") from None
 
 
-def call_many(url: str, calls: list[tuple[str, list[Any]]], *, seconds: float = CALL_SECONDS) -> list[Any]:
+def call_many(url: str, calls: Sequence[tuple[str, Any]], *, seconds: float = CALL_SECONDS) -> list[Any]:
     """The results of calls sent as one batch, in their order; raises NoAnswer unless each has one."""
     batch = [
         {"jsonrpc": "2.0", "id": n, "method": method, "params": params} for n, (method, params) in enumerate(calls)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from node.proofs.protobuf import field, fixed, number, octets, varint
 from node.proofs.reading import Fields
 from node.proofs.refusal import ProofRefused, Step
 
@@ -23,6 +24,8 @@ ABSENT, FOR_BLOCK, FOR_NIL = 1, 2, 3
 PRECOMMIT: Final = 2
 KEY_TYPE: Final = "tendermint/PubKeyEd25519"
 NO_TIME: Final = "0001-01-01T00:00:00Z"
+NO_SECONDS: Final = -62_135_596_800
+"""NO_TIME since 1970."""
 _TIME: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{0,8}[1-9]))?Z")
 _HASHES: Final = (
     "last_commit_hash", "data_hash", "validators_hash", "next_validators_hash", "consensus_hash", "app_hash",
@@ -134,9 +137,9 @@ def header_hash(header: Header) -> bytes:
     last_commit, data, validators, following, consensus, app, results, evidence = map(_wrapped, header.hashes)
     return merkle_root(
         (
-            _number(1, header.block_version) + _number(2, header.app_version),
-            _bytes(1, header.chain_id.encode()),
-            _number(1, header.height),
+            number(1, header.block_version) + number(2, header.app_version),
+            octets(1, header.chain_id.encode()),
+            number(1, header.height),
             _time(header.time),
             _block_id(header.last_block_id),
             last_commit,
@@ -152,24 +155,29 @@ def header_hash(header: Header) -> bytes:
     )
 
 
+def commit_hash(commit: Commit) -> bytes:
+    """What the next header names a commit by: the Merkle root over its votes, absent ones included."""
+    return merkle_root([_commit_vote(vote) for vote in commit.votes])
+
+
 def vote_bytes(chain_id: str, commit: Commit, vote: Vote) -> bytes:
     """What a validator signed: the canonical vote, after its length. Raises ValueError for an absent one."""
     if vote.time is None:
         raise ValueError("an absent validator signed nothing")
     message = (
-        _number(1, PRECOMMIT)
-        + _fixed(2, commit.height)
-        + _fixed(3, commit.round)
-        + (_field(4, _block_id(commit.block_id)) if vote.flag == FOR_BLOCK else b"")
-        + _field(5, _time(vote.time))
-        + _bytes(6, chain_id.encode())
+        number(1, PRECOMMIT)
+        + fixed(2, commit.height)
+        + fixed(3, commit.round)
+        + (field(4, _block_id(commit.block_id)) if vote.flag == FOR_BLOCK else b"")
+        + field(5, _time(vote.time))
+        + octets(6, chain_id.encode())
     )
-    return _varint(len(message)) + message
+    return varint(len(message)) + message
 
 
 def set_hash(validators: Sequence[Validator]) -> bytes:
     """The Merkle root over keys and powers of a set in its order: power falling, then address rising."""
-    return merkle_root([_field(1, _bytes(1, each.key)) + _number(2, each.power) for each in validators])
+    return merkle_root([field(1, octets(1, each.key)) + number(2, each.power) for each in validators])
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -257,44 +265,21 @@ def _read_time(text: str, where: str) -> Time:
     return Time(seconds=calendar.timegm(moment.timetuple()), nanoseconds=int((found[2] or "").ljust(9, "0")))
 
 
-def _varint(number: int) -> bytes:
-    number &= 2**64 - 1  # protobuf's int64: two's complement
-    data = bytearray()
-    while number >= 0x80:
-        data.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*data, number])
-
-
-def _number(field: int, number: int) -> bytes:
-    """A varint field; proto3 leaves out a zero."""
-    return bytes([field << 3]) + _varint(number) if number else b""
-
-
-def _fixed(field: int, number: int) -> bytes:
-    """A fixed64 field; proto3 leaves out a zero."""
-    return bytes([field << 3 | 1]) + number.to_bytes(8, "little") if number else b""
-
-
-def _field(field: int, message: bytes) -> bytes:
-    """An embedded message, which is there even when it is empty."""
-    return bytes([field << 3 | 2]) + _varint(len(message)) + message
-
-
-def _bytes(field: int, data: bytes) -> bytes:
-    """Bytes or a text; proto3 leaves out an empty one."""
-    return _field(field, data) if data else b""
+def _commit_vote(vote: Vote) -> bytes:
+    """CommitSig; an absent one has the zero time."""
+    time = Time(seconds=NO_SECONDS, nanoseconds=0) if vote.time is None else vote.time
+    return number(1, vote.flag) + octets(2, vote.address) + field(3, _time(time)) + octets(4, vote.signature)
 
 
 def _wrapped(data: bytes) -> bytes:
     """google.protobuf.BytesValue."""
-    return _bytes(1, data)
+    return octets(1, data)
 
 
 def _time(time: Time) -> bytes:
-    return _number(1, time.seconds) + _number(2, time.nanoseconds)
+    return number(1, time.seconds) + number(2, time.nanoseconds)
 
 
 def _block_id(block: BlockId) -> bytes:
     """BlockID and CanonicalBlockID have the same bytes."""
-    return _bytes(1, block.hash) + _field(2, _number(1, block.parts) + _bytes(2, block.parts_hash))
+    return octets(1, block.hash) + field(2, number(1, block.parts) + octets(2, block.parts_hash))

@@ -6,6 +6,7 @@ Sources: the Yellow Paper, appendices B (RLP) and D (Merkle Patricia trie); EIP-
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import rlp
@@ -22,6 +23,10 @@ PARENT, STATE_ROOT, RECEIPTS_ROOT, NUMBER, TIMESTAMP = 0, 3, 5, 8, 11
 BRANCH_ITEMS, SHORT_ITEMS, LOG_PARTS, RECEIPT_PARTS, ACCOUNT_PARTS = 17, 2, 3, 4, 4
 LEAF_MARK, ODD_MARK = 2, 1
 TYPED_BELOW: Final = 0x80
+SMALL_NODE: Final = 600
+"""Bytes of a branch, about; a leaf may hold a whole receipt."""
+NODES: Final = 4_096
+"""Of them that are kept as what they say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -170,9 +175,15 @@ def _nibbles(data: bytes) -> tuple[int, ...]:
 
 def _decode(raw: bytes, step: Step) -> Any:
     try:
-        return rlp.decode(raw)
+        return _decoded(raw) if len(raw) <= SMALL_NODE else rlp.decode(raw)
     except (DecodingError, RecursionError) as failure:
         raise ProofRefused(step, f"bytes are no RLP ({type(failure).__name__})") from None
+
+
+@lru_cache(maxsize=NODES)
+def _decoded(raw: bytes) -> Any:
+    """What bytes say; nobody changes it. Proofs of one root have their first nodes in common."""
+    return rlp.decode(raw)
 
 
 def _list(value: Any, step: Step, what: str) -> list[Any]:

@@ -14,7 +14,7 @@ from node.domain.merkle import keccak
 from tests.contracts.auditing import audit_of
 from tests.contracts.suite.settlement_counter import ANN as PAYER
 from tests.contracts.suite.settlement_counter import DAY, OTHER, SHOP, Counter
-from tests.contracts.test_books import BEAN_CHECK, checked, exported
+from tests.contracts.test_books import BEAN_CHECK, checked, exported, rows_of
 from tests.contracts.test_coupons import ANN, BOB, CAT, Desk
 from tests.contracts.test_coupons import SHOP as FIRST
 from tests.contracts.test_value_recharges import ADA, Till, day_of, till
@@ -90,7 +90,10 @@ async def test_books_of_an_escrow_balance(counter: Counter, tmp_path: Path) -> N
     assert checked(BEAN_CHECK, tmp_path / "books.beancount") == ""
     held = counter.balance(counter.escrow.address)
     text = (tmp_path / "books.beancount").read_text()
-    assert f"balance Liabilities:Held:SettlementEscrow  -{held / 100:.2f} ~ 0 CASH" in text
+    fees = sum(counter.escrow.view("claimable", each) for each in (counter.platform, counter.acquirer))
+    assert fees > 0 and f"balance Liabilities:Fees  -{fees / 100:.2f} ~ 0 CASH" in text
+    if held - fees:
+        assert f"balance Liabilities:Held:SettlementEscrow  -{(held - fees) / 100:.2f} ~ 0 CASH" in text
     await exported(counter.twin, Format.CSV, tmp_path / "tables")
     statements = (tmp_path / "tables" / "statements.csv").read_text().splitlines()
     assert len(statements) == 3
@@ -111,6 +114,22 @@ def test_audit_agrees_when_coupons_brought_incentive(desk: Desk) -> None:
     assert audit.checked["incentives"] == 3
     assert audit.checked["incentive claims"] >= 3
     assert audit.tally.outside_payments["IncentivePools"] > 0
+
+
+async def test_books_have_the_pools_points_apart_when_coupons_brought_incentive(desk: Desk, tmp_path: Path) -> None:
+    coupon = desk.given(ANN, BOB, CAT)
+    desk.write_off(coupon)
+    desk.claim(ANN, coupon)
+    await exported(desk.twin, Format.CSV, tmp_path / "tables")
+    rows = {row["account"]: row for row in rows_of(tmp_path / "tables" / "rollforward.csv")}
+    pools, ledger = desk.world["IncentivePools"], desk.world.ledger
+    held = ledger.view("accountOf", pools.address)
+    units = {name: int(rows[name]["closing"].replace(".", "")) for name in rows if "Points:" in name}
+    assert units["Liabilities:Points:Held:IncentivePools"] == held["current"] + held["previous"] > 0
+    apart = sum(amount for name, amount in units.items() if "Points:Held" in name)
+    assert units["Liabilities:Points:Circulating"] + apart == ledger.view("totalSupply")
+    await exported(desk.twin, Format.BEANCOUNT, tmp_path / "books.beancount")
+    assert checked(BEAN_CHECK, tmp_path / "books.beancount") == ""
 
 
 def test_audit_agrees_when_rebates_were_paid(till: Till) -> None:

@@ -48,6 +48,7 @@ def compare(engine: Any, world: Suite) -> None:
     """Rows with views."""
     compare_batches(engine)
     compare_members(engine, world)
+    compare_purses(engine, world)
     compare_cash(engine, world)
     compare_escrow(engine, world["SettlementEscrow"])
     compare_plans(engine, world["InstalmentPlans"])
@@ -87,6 +88,31 @@ def compare_members(engine: Any, world: Suite) -> None:
     for row in rows_of(engine, ledger.debts):
         assert row["owed"] == contract.view("owed", row["merchant"], row["member"])
         assert row["arrears"] == contract.view("arrears", row["merchant"], row["member"])
+
+
+def compare_purses(engine: Any, world: Suite) -> None:
+    """What merchants have and owe, and what the ledger's cash is for."""
+    contract = world.ledger
+    for row in rows_of(engine, ledger.merchants):
+        said = contract.view("merchant", row["merchant"])
+        have = tuple(row[name] for name in ("prepaid", "payable", "deposit", "guaranteed"))
+        want = (
+            said["prepaid"], said["payable_"],
+            contract.view("deposits", row["merchant"]), contract.view("guaranteed", row["merchant"]),
+        )  # fmt: skip
+        assert (row["merchant"], have) == (row["merchant"], want)
+    (line,) = rows_of(engine, ledger.ledgers)
+    totals = contract.view("totals")
+    assert [line[name] for name in ("value", "payable", "reserve", "deposits")] == [
+        totals[name] for name in ("storedValue", "payable_", "reserve", "deposits")
+    ]
+    assert line["fund"] == contract.view("deposits", 0)
+    held = world.cash.view("balanceOf", contract.address)
+    day = rows_of(engine, ledger.days)[-1]
+    assert (day["cash_held"], day["cash_owed"]) == (
+        held,
+        sum(line[n] for n in ("value", "payable", "reserve", "deposits")),
+    )
 
 
 def compare_cash(engine: Any, world: Suite) -> None:

@@ -82,6 +82,15 @@ def test_payment_is_in_the_explorer_when_it_is_final(world: World, explorer: str
     world.till("verify", file, code=1)
 
 
+def test_validators_have_a_record_when_blocks_were_signed(world: World, explorer: str) -> None:
+    def record() -> int:
+        return sum(row["proposed"] or 0 for row in json.loads(get(f"{explorer}/v1/validators")[1])["rows"])
+
+    height = json.loads(get(f"{explorer}/v1/status")[1])["height"]
+    wait_until(lambda: record() >= height - 1, seconds=SECONDS, what=f"the record up to {height - 1}")
+    assert "100.00 %" in get(f"{explorer}/validators")[1].decode()
+
+
 def test_index_follows_when_blocks_come(world: World, explorer: str) -> None:
     before = json.loads(get(f"{explorer}/v1/status")[1])["height"]
     wait_until(

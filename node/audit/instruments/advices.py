@@ -24,6 +24,11 @@ class Advices:
     short: set[tuple[int, int]] = field(default_factory=set)
     owed: int = 0
 
+    @property
+    def amounts(self) -> dict[str, int]:
+        """What members came to owe by sales that overdrew, minor units."""
+        return {"owed by advices": self.owed}
+
     def transaction(self, time: int, said: Sequence[Said]) -> list[Wrong]:
         """What of a transaction's events is not what the terms say."""
         wrong: list[Wrong] = []

@@ -38,6 +38,11 @@ class Fees:
     periods: dict[int, Period] = field(default_factory=dict)
     claimable: Counter[int] = field(default_factory=Counter)
 
+    @property
+    def amounts(self) -> dict[str, int]:
+        """Fees that their receivers may claim."""
+        return {"fees to be claimed": sum(self.claimable.values())}
+
     def transaction(self, time: int, said: Sequence[Said]) -> list[Wrong]:
         """What of a transaction's events is not what the terms say."""
         wrong: list[Wrong] = []

@@ -38,6 +38,11 @@ class Incentive:
     consents: dict[int, bool] = field(default_factory=dict)
     entitled: Counter[tuple[int, int]] = field(default_factory=Counter)
 
+    @property
+    def amounts(self) -> dict[str, int]:
+        """What members' places in coupons' trails give them and they have not claimed."""
+        return {"incentive to be claimed by members": sum(self.entitled.values())}
+
     def transaction(self, time: int, said: Sequence[Said]) -> list[Wrong]:
         """What of a transaction's events is not what the terms say."""
         wrong: list[Wrong] = []

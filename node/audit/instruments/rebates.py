@@ -42,6 +42,11 @@ class Rebates:
     months: dict[int, int] = field(default_factory=dict)
     promises: dict[tuple[int, int], Promised] = field(default_factory=dict)
 
+    @property
+    def amounts(self) -> dict[str, int]:
+        """Rebates that are promised and not paid yet."""
+        return {"rebates promised": sum(each.total - each.released for each in self.promises.values())}
+
     def transaction(self, time: int, said: Sequence[Said]) -> list[Wrong]:
         """What of a transaction's events is not what the terms say."""
         wrong: list[Wrong] = []

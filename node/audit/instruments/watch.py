@@ -1,22 +1,31 @@
 """Hands the events of the contracts beside the ledger to whoever recomputes them, transaction by transaction.
 
-Stage before: evidence. Stage after: fees, rebates, incentive. Pure.
+Stage before: evidence. Stage after: the others of this folder. Pure.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from node.audit.evidence import ProvenBlock, Transaction
 from node.audit.findings import Finding, Findings, Kind
 from node.audit.instruments.advices import Advices
+from node.audit.instruments.assets import Assets
+from node.audit.instruments.certificates import Certificates
+from node.audit.instruments.claims import Claims
 from node.audit.instruments.fees import Fees
+from node.audit.instruments.gifts import Gifts
 from node.audit.instruments.incentive import Incentive
 from node.audit.instruments.rebates import Rebates
 from node.audit.instruments.said import Said, Wrong
 from node.chain.abi_events import EventShape, NotThisEvent, events_of
 from node.domain.ids import Address
 from node.domain.leaf import NetworkTerms
+
+WATCHED: Final = (
+    "CashToken", "SettlementEscrow", "MerchantPayouts", "Rebates", "Coupons", "Consents", "IncentivePools",
+    "GiftCertificates", "Gifts", "PendingRewards", "Referrals", "AssetGateway",
+)  # fmt: skip
 
 
 class Instrument(Protocol):
@@ -25,6 +34,10 @@ class Instrument(Protocol):
     @property
     def checked(self) -> Mapping[str, int]:
         """How many amounts of each kind were recomputed so far."""
+
+    @property
+    def amounts(self) -> Mapping[str, int]:
+        """What it adds up to: owed, reserved, given; each under a name of its own."""
 
     def transaction(self, time: int, said: Sequence[Said]) -> list[Wrong]:
         """What of a transaction's events is not what the terms say."""
@@ -53,6 +66,11 @@ class Instruments:
         """How many amounts of each kind were recomputed."""
         return {name: count for instrument in self.each for name, count in instrument.checked.items()}
 
+    @property
+    def amounts(self) -> dict[str, int]:
+        """What each instrument adds up to, without those that are 0."""
+        return {name: sum_ for instrument in self.each for name, sum_ in instrument.amounts.items() if sum_}
+
     def _said(self, transaction: Transaction) -> list[Said]:
         found = []
         for log in transaction.logs:
@@ -63,7 +81,7 @@ class Instruments:
                     values: dict[str, Any] = shape.fields(log.topics, log.data)
                 except NotThisEvent:
                     continue
-                found.append(Said(part=part, name=shape.name, fields=values))
+                found.append(Said(part=part, name=shape.name, fields=values, calldata=transaction.calldata))
         return found
 
     def _note(self, block: ProvenBlock, transaction: Transaction, subject: str, text: str) -> None:
@@ -74,8 +92,7 @@ class Instruments:
 
 def instruments_of(parts: Mapping[str, Address], terms: NetworkTerms, findings: Findings) -> Instruments:
     """The instruments that a deployment has."""
-    watched = ("CashToken", "SettlementEscrow", "MerchantPayouts", "Rebates", "Coupons", "Consents", "IncentivePools")
-    shapes = {parts[name]: (name, events_of(name)) for name in watched if name in parts}
+    shapes = {parts[name]: (name, events_of(name)) for name in WATCHED if name in parts}
     numbers = {name: int.from_bytes(address, "big") for name, address in parts.items()}
     each: list[Instrument] = []
     if "SettlementEscrow" in parts:
@@ -89,4 +106,12 @@ def instruments_of(parts: Mapping[str, Address], terms: NetworkTerms, findings: 
         each.append(Rebates(terms=terms))
     if "IncentivePools" in parts:
         each.append(Incentive(par=terms.units_per_minor_unit))
+    if "GiftCertificates" in parts:
+        each.append(Certificates(address=numbers["GiftCertificates"]))
+    if "Gifts" in parts:
+        each.append(Gifts(par=terms.units_per_minor_unit))
+    if "PendingRewards" in parts or "Referrals" in parts:
+        each.append(Claims())
+    if "AssetGateway" in parts:
+        each.append(Assets(address=numbers["AssetGateway"]))
     return Instruments(shapes=shapes, each=each, findings=findings)

@@ -15,6 +15,7 @@ from node.explorer.api.paging import page_of
 from node.explorer.coins import Coins
 from node.explorer.queries import chain
 from node.explorer.queries.index import Index, Row
+from node.explorer.queries.validators import signed_block
 from node.explorer.web.request import Asked, BadRequest, hexadecimal
 from node.indexer.tables.chain import logs
 
@@ -73,10 +74,11 @@ class ChainModules:
         row = await self._index.row(chain.block_by_number(asked.number("blockno", -1, high=2**62)))
         if row is None:
             raise Nothing("No record found", None)
+        signed = await self._index.row(signed_block(row["number"]))
         return {
             "blockNumber": str(row["number"]),
             "timeStamp": str(row["time"]),
-            "blockMiner": _hex(row["proposer"]),
+            "blockMiner": _hex(row["proposer"] if signed is None else signed["proposer"]),
             "blockReward": "0",
             "uncles": [],
             "uncleInclusionReward": "0",

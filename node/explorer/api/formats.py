@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, LargeBinary, Text
@@ -36,7 +36,8 @@ def as_csv(columns: Sequence[Column[Any]], rows: Rows) -> bytes:
     written = io.StringIO(newline="")
     writer = csv.writer(written)
     writer.writerow([column.name for column in columns])
-    writer.writerows([_cell(shown(column, row[column.name])) for column in columns] for row in rows)
+    ways = [(column.name, _way(column)) for column in columns]
+    writer.writerows([None if (value := row[name]) is None else way(value) for name, way in ways] for row in rows)
     return written.getvalue().encode()
 
 
@@ -64,9 +65,18 @@ def _kind(column: Column[Any], polars: Any) -> Any:
     return polars.String if isinstance(column.type, Text) else polars.Int64
 
 
+def _way(column: Column[Any]) -> Callable[[Any], Any]:
+    """How a column's values are written; chosen once, for there are many rows."""
+    if isinstance(column.type, Boolean):
+        return lambda value: "true" if value else "false"
+    if isinstance(column.type, Text):
+        return _cell
+    if isinstance(column.type, LargeBinary):
+        return lambda value: "0x" + bytes(value).hex()
+    return lambda value: value
+
+
 def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, str) and value.startswith(_FORMULA) and _NUMBER.fullmatch(value) is None:
         return "'" + value
     return value

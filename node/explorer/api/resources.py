@@ -17,6 +17,8 @@ from node.explorer.web.request import BadRequest
 from node.indexer.tables import Uint64, metadata
 
 HIDDEN: Final = frozenset({"meta"})
+BY_NUMBER: Final = frozenset({"blocks", "signed-blocks", "missed-blocks"})
+"""Lists whose `number` is their block's."""
 MAX_LIMIT: Final = 1_000
 MAX_EXPORT: Final = 10_000
 DEFAULT_LIMIT: Final = 50
@@ -43,7 +45,7 @@ class Resource:
     def height(self) -> Column[Any] | None:
         """The column that says in which block a row came, if there is one."""
         columns = self.table.columns
-        return columns.get("block") if self.name != "blocks" else columns.get("number")
+        return columns.get("number" if self.name in BY_NUMBER else "block")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +77,7 @@ def listing(resource: Resource, fields: Mapping[str, str], limit: int) -> Listin
     if unknown:
         raise BadRequest(f"{resource.name} has no filter {unknown[0][:40]!r}; it has {', '.join(sorted(allowed))}")
     wanted = {name: parse(column, fields[name]) for name, column in allowed.items() if name in fields}
-    order = _order(resource, wanted)
+    order = _order(resource, wanted, by_block="from_block" in fields or "to_block" in fields)
     backwards = _backwards(fields.get("order", "asc"))
     query = select(resource.table).where(*(allowed[name] == value for name, value in wanted.items()))
     query = query.where(*_range(resource, fields))
@@ -137,13 +139,19 @@ def _whole(text: str, most: int) -> int:
     return int(text)
 
 
-def _order(resource: Resource, wanted: Mapping[str, Any]) -> tuple[Column[Any], ...]:
-    """The columns of the index that the filters lead to, then the key: what the database walks along anyway."""
+def _order(resource: Resource, wanted: Mapping[str, Any], *, by_block: bool) -> tuple[Column[Any], ...]:
+    """The columns of the index that the filters lead to, then the key: what the database walks along anyway.
+
+    Blocks alone lead along the index that begins with them, where there is one.
+    """
     for path in (resource.keys, *resource.paths):
         if wanted and path[0].name in wanted:
             return tuple(column for column in dict.fromkeys((*path, *resource.keys)) if column.name not in wanted) or (
                 resource.keys
             )
+    for path in resource.paths if by_block and not wanted else ():
+        if path[0] is resource.height:
+            return tuple(dict.fromkeys((*path, *resource.keys)))
     return resource.keys
 
 

@@ -13,6 +13,7 @@ from node.explorer.pages import rows
 from node.explorer.pages.frame import Visit, address, code, digest, facts, link, pager, render, table, when
 from node.explorer.pages.html import Html, el
 from node.explorer.pages.site import Site, page_of
+from node.explorer.pages.validator_pages import signed_facts
 from node.explorer.queries import chain, domain
 from node.explorer.queries.chain import Page
 from node.explorer.queries.index import Row
@@ -68,7 +69,7 @@ class ChainPages:
         about = facts(
             [
                 (say("Time (UTC)"), when(row["time"])),
-                (say("Proposer"), address(row["proposer"])),
+                *await signed_facts(self._site.index, number, row["proposer"], say),
                 (say("Transactions"), f"{row['transactions']:,}"),
                 (say("Gas"), f"{row['gas_used']:,} / {row['gas_limit']:,}"),
                 (say("Base fee"), f"{row['base_fee']:,} wei"),

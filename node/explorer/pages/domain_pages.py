@@ -1,4 +1,4 @@
-"""Pages of the domain: payments from message to block, merchants, members, coupons with their trails, validators.
+"""Pages of the domain: payments from message to block, merchants, members, coupons with their trails.
 
 Before it node/explorer/web; after it node/explorer/queries. Line items are not here: they are sealed (docs/lines.md).
 """
@@ -118,6 +118,11 @@ class DomainPages:
                 (say("Lines"), f"{row['lines']:,}"),
                 (say("Turnover"), money(row["turnover"])),
                 (say("Undone"), money(row["refunded"])),
+                (say("Prepaid points"), points(row["prepaid"])),
+                (say("To be paid out"), money(row["payable"])),
+                (say("Deposit"), money(row["deposit"])),
+                (say("Owed to the guarantee fund"), money(row["guaranteed"]) if row["guaranteed"] else None),
+                (say("Fees of its captures"), money(row["fees"]) if row["fees"] else None),
                 (say("Points given"), points(row["points_given"])),
                 (say("Points bought"), points(row["points_bought"])),
                 (say("Points taken back"), points(row["clawed_back"])),
@@ -213,28 +218,6 @@ class DomainPages:
             visit, f"{say('Coupon')} {number}", about, path,
             table(say("Uses"), heads, shown, empty=say("It has not been used.")),
         )  # fmt: skip
-
-    async def validators(self, asked: Asked) -> web.Response:
-        """Validators with their record."""
-        visit = Visit.of(asked)
-        say = visit.say
-        found = await self._site.index.rows(domain.all_validators())
-        shown = [
-            [row["name"] or "–", address(row["account"]), row["status"], f"{row['power']:,}", f"{row['proposed']:,}",
-             "–" if row["missed"] is None else f"{row['missed']:,}"]
-            for row in found
-        ]  # fmt: skip
-        heads = [
-            say("Name"),
-            say("Address"),
-            say("State"),
-            "#" + say("Votes"),
-            "#" + say("Proposed"),
-            "#" + say("Missed"),
-        ]
-        return render(
-            visit, say("Validators"), table(say("Validators"), heads, shown, empty=say("There is nothing here yet."))
-        )
 
     async def _holdings(self, visit: Visit, row: Row | None) -> Html | None:
         if row is None or row["value"] is None:

@@ -46,11 +46,20 @@ def trail(hops: Sequence[Row], written: Callable[[int], str], say: Say) -> Html:
 
 
 def bars(
-    title: str, days: Sequence[str], values: Sequence[int], written: Callable[[int], str], kind: str = "bar"
+    title: str,
+    days: Sequence[str],
+    values: Sequence[int],
+    written: Callable[[int], str],
+    kind: str = "bar",
+    *,
+    over: Sequence[int] = (),
 ) -> Html:
-    """A figure of bars, one a day, the oldest on the left; the largest value and the ends are written."""
+    """A figure of bars, one a day, the oldest on the left; the largest value and the ends are written.
+
+    `over` are values that a line shows above the bars, a day each.
+    """
     width, height = _CHART
-    top, floor = max(max(values, default=0), 1), height - _BOTTOM
+    top, floor = max(max((*values, *over), default=0), 1), height - _BOTTOM
     space = (width - _LEFT) / max(len(values), 1)
     shown = [
         Html(
@@ -59,16 +68,22 @@ def bars(
         )
         for place, value in enumerate(values)
     ]
+    if over:
+        line = " ".join(
+            f"{_LEFT + (place + 0.5) * space:.1f},{floor - value * (floor - 20) / top:.1f}"
+            for place, value in enumerate(over)
+        )
+        shown.append(Html(f'<polyline points="{line}" class="over"></polyline>'))
     frame = Html(f'<line x1="{_LEFT}" y1="{floor}" x2="{width}" y2="{floor}" class="rule"></line>')
     labels = [
-        _text(_LEFT - 8, 24, written(top) if any(values) else "", anchor="end", kind="axis"),
+        _text(_LEFT - 8, 24, written(top) if any((*values, *over)) else "", anchor="end", kind="axis"),
         _text(_LEFT - 8, floor, written(0), anchor="end", kind="axis"),
         _text(_LEFT, height - 8, days[0] if days else "", anchor="start", kind="axis"),
         _text(width, height - 8, days[-1] if days else "", anchor="end", kind="axis"),
     ]
     spoken = (
         f"{title}: {', '.join(f'{day} {written(value)}' for day, value in zip(days[-7:], values[-7:], strict=True))}"
-    )
+    ) + (f"; {', '.join(map(written, over[-7:]))}" if over else "")
     drawing = el("svg", el("title", spoken), frame, *shown, *labels, viewBox=f"0 0 {width} {height}", role="img")
     return el("figure", el("figcaption", title), drawing, tabindex="0")
 

@@ -100,6 +100,9 @@ class EntryPages:
             _chart(found, say("Points expired"), "points_expired", points, "bar3"),
             _chart(found, say("Points in circulation"), "coins", points, "bar2"),
             _chart(found, say("Stored value"), "stored_value", money, "bar2"),
+            _chart(
+                found, say("Cash that the ledger owes; the line: what it holds"), "cash_owed", money, over="cash_held"
+            ),
             _chart(found, say("Gas"), "gas_used", _plain),
         ]
         heads = [
@@ -109,10 +112,17 @@ class EntryPages:
             "#" + say("Payments"),
             "#" + say("Turnover"),
         ]
-        heads += ["#" + say("Points given"), "#" + say("Points redeemed"), "#" + say("Gas")]
+        heads += [
+            "#" + say("Points given"),
+            "#" + say("Points redeemed"),
+            "#" + say("Cash held"),
+            "#" + say("Cash owed"),
+        ]
+        heads.append("#" + say("Gas"))
         shown = [
             [str(_date(row["day"])), _plain(row["blocks"]), _plain(row["transactions"]), _plain(row["payments"]),
-             money(row["amount"]), points(row["points_given"]), points(row["points_redeemed"]), _plain(row["gas_used"])]
+             money(row["amount"]), points(row["points_given"]), points(row["points_redeemed"]), money(row["cash_held"]),
+             money(row["cash_owed"]), _plain(row["gas_used"])]
             for row in reversed(found)
         ]  # fmt: skip
         figures = table(say("By day"), heads, shown, empty=say("There is nothing here yet."))
@@ -153,8 +163,9 @@ class EntryPages:
         )
 
 
-def _chart(days: list[Row], title: str, name: str, written: Any, kind: str = "bar") -> Html:
-    return bars(title, [str(_date(row["day"])) for row in days], [row[name] for row in days], written, kind)
+def _chart(days: list[Row], title: str, name: str, written: Any, kind: str = "bar", *, over: str = "") -> Html:
+    dates, values = [str(_date(row["day"])) for row in days], [row[name] for row in days]
+    return bars(title, dates, values, written, kind, over=[row[over] for row in days] if over else ())
 
 
 def _without_gaps(newest_first: list[Row]) -> list[Row]:
@@ -162,7 +173,7 @@ def _without_gaps(newest_first: list[Row]) -> list[Row]:
     found: list[Row] = []
     for row in reversed(newest_first):
         while found and found[-1]["day"] + 1 < row["day"] and len(found) < MAX_DAYS:
-            kept = {name: found[-1][name] for name in ("coins", "stored_value", "block")}
+            kept = {name: found[-1][name] for name in ("coins", "stored_value", "cash_held", "cash_owed", "block")}
             found.append({**dict.fromkeys(row, 0), **kept, "day": found[-1]["day"] + 1})
         found.append(row)
     return found[-MAX_DAYS:]

@@ -32,6 +32,7 @@ NAVIGATION: Final = (
     ("/tokens", "Tokens"),
     ("/validators", "Validators"),
     ("/statistics", "Statistics"),
+    ("/audits", "Audits"),
 )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from aiohttp import web
 
 from node.domain.ids import PaymentId, parse_payment_id
+from node.explorer.pages.audit_pages import AuditPages
 from node.explorer.pages.chain_pages import ChainPages
 from node.explorer.pages.domain_pages import DomainPages
 from node.explorer.pages.entry_pages import EntryPages
@@ -18,6 +19,7 @@ from node.explorer.pages.frame import Visit, render
 from node.explorer.pages.html import el
 from node.explorer.pages.site import Site
 from node.explorer.pages.token_pages import TokenPages
+from node.explorer.pages.validator_pages import ValidatorPages
 from node.explorer.pages.words import say_in
 from node.explorer.web.request import Asked, BadRequest, Busy, NotFound
 from node.explorer.web.routes import Route
@@ -30,6 +32,7 @@ PROOF_SECONDS: Final = 60.0
 def page_routes(site: Site, events: Events, prove: Prove | None) -> list[Route]:
     """The routes. Without `prove` there are no proofs to download."""
     entry, of_chain, of_domain, tokens = EntryPages(site), ChainPages(site), DomainPages(site), TokenPages(site)
+    audits = AuditPages(site)
     pages = {
         "/": entry.home,
         "/search": entry.search,
@@ -52,7 +55,9 @@ def page_routes(site: Site, events: Events, prove: Prove | None) -> list[Route]:
         "/till/{name}": of_domain.till,
         "/member/{number}": of_domain.member,
         "/coupon/{number}": of_domain.coupon,
-        "/validators": of_domain.validators,
+        "/audits": audits.audits,
+        "/audit/{name}": audits.audit,
+        "/validators": ValidatorPages(site).validators,
     }
     return [
         *(Route(path=path, answer=answer, explain=explain) for path, answer in pages.items()),

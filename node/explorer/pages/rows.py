@@ -28,7 +28,7 @@ def block_row(row: Row) -> list[Any]:
         when(row["time"]),
         f"{row['transactions']:,}",
         f"{row['gas_used']:,}",
-        address(row["proposer"]),
+        address(row["proposer"]) if row["proposer"] is not None else "–",
     ]
 
 

@@ -1,8 +1,9 @@
-"""What the pages are made from: the index, names of contracts, balances, and the chain for what no index has."""
+"""What the pages are made from: the index, names of contracts, balances, audits, the chain for what no index has."""
 
 from dataclasses import dataclass
 
 from node.chain.rpc import Rpc
+from node.explorer.audits import Audits
 from node.explorer.coins import Coins
 from node.explorer.known import Names
 from node.explorer.pages.frame import ROWS, Visit
@@ -20,6 +21,7 @@ class Site:
     names: Names
     coins: Coins
     sources: Sources
+    audits: Audits
 
 
 def page_of(visit: Visit, count: int = ROWS) -> Page:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, select, union
 
 from node.indexer.tables.chain import (
     blocks,
@@ -21,6 +21,7 @@ from node.indexer.tables.chain import (
     tokens,
     transactions,
 )
+from node.indexer.tables.governance import signed_blocks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,20 +46,32 @@ def block_by_hash(digest: bytes) -> Select[Any]:
 
 
 def newest_blocks(page: Page) -> Select[Any]:
-    """Blocks."""
-    return _paged(select(blocks), page, blocks.c.number)
+    """Blocks; where it is known who proposed them, that stands for the fee recipient (null for one that is not yet)."""
+    known = select(signed_blocks.c.number).limit(1).exists()
+    proposer = case((known, signed_blocks.c.proposer), else_=blocks.c.proposer).label("proposer")
+    query = select(*(column for column in blocks.c if column.name != "proposer"), proposer)
+    joined = query.select_from(blocks.outerjoin(signed_blocks, signed_blocks.c.number == blocks.c.number))
+    return _paged(joined, page, blocks.c.number)
 
 
 def block_near(time: int, *, before: bool) -> Select[Any]:
     """The last block at or before a Unix second, or the first one at or after it."""
+    column = blocks.c
     if before:
-        return select(blocks.c.number).where(blocks.c.time <= time).order_by(blocks.c.number.desc()).limit(1)
-    return select(blocks.c.number).where(blocks.c.time >= time).order_by(blocks.c.number).limit(1)
+        return (
+            select(column.number).where(column.time <= time).order_by(column.time.desc(), column.number.desc()).limit(1)
+        )
+    return select(column.number).where(column.time >= time).order_by(column.time, column.number).limit(1)
 
 
 def blocks_of(proposer: bytes, page: Page) -> Select[Any]:
-    """Blocks that an account proposed."""
-    return _paged(select(blocks).where(blocks.c.proposer == proposer), page, blocks.c.number)
+    """Blocks that an account proposed, by what validators signed or as the fee recipient."""
+    sides = (
+        select(table.c.number).where(table.c.proposer == proposer, table.c.number.between(page.first, page.last))
+        for table in (blocks, signed_blocks)
+    )
+    found = union(*(_newest(side, page, "number") for side in sides)).subquery()
+    return _paged(select(blocks).join(found, found.c.number == blocks.c.number), page, blocks.c.number)
 
 
 def transaction_by_hash(digest: bytes) -> Select[Any]:
@@ -100,13 +113,15 @@ def internal_calls(page: Page, *, address: bytes | None = None, transaction: byt
     query = select(calls, transactions.c.hash, blocks.c.time).select_from(
         calls.join(transactions, there).join(blocks, blocks.c.number == calls.c.block)
     )
-    query = query.where(calls.c.position > 0)
-    if address is not None:
-        query = query.where(or_(calls.c.sender == address, calls.c.receiver == address))
     if transaction is not None:
         query = query.where(transactions.c.hash == transaction)
-    query = query.where(calls.c.block.between(page.first, page.last))
-    return _paged(query, page, calls.c.block, calls.c.transaction, calls.c.position)
+    within = (calls.c.position > 0, calls.c.block.between(page.first, page.last))
+    if address is None:
+        return _paged(query.where(*within), page, *_CALL)
+    sides = (select(*_CALL).where(side == address, *within) for side in (calls.c.sender, calls.c.receiver))
+    found = union(*(_newest(side, page, "block", "transaction", "position") for side in sides)).subquery()
+    here = and_(*(column == found.c[column.name] for column in _CALL))
+    return _paged(query.join(found, here), page, *_CALL)
 
 
 def calls_of(block: int, position: int, count: int) -> Select[Any]:
@@ -168,10 +183,10 @@ def transfers(
     known = token_transfers.join(tokens, tokens.c.address == token_transfers.c.token)
     keys = select(token_transfers.c.block, token_transfers.c.log).select_from(known).where(*conditions)
     if holder is None:
-        found = _newest(keys, page, "log").subquery()
+        found = _newest(keys, page, "block", "log").subquery()
     else:
         sides = (token_transfers.c.sender == holder, token_transfers.c.receiver == holder)
-        found = union(*(_newest(keys.where(side), page, "log") for side in sides)).subquery()
+        found = union(*(_newest(keys.where(side), page, "block", "log") for side in sides)).subquery()
     moved = token_transfers
     joined = (
         select(moved, *_TRANSFERRED)
@@ -230,6 +245,7 @@ def owned_by(holder: bytes, page: Page) -> Select[Any]:
     return query.order_by(token_owners.c.token, token_owners.c.id).offset(page.skip).limit(page.count)
 
 
+_CALL = (calls.c.block, calls.c.transaction, calls.c.position)
 _LOGGED = and_(transactions.c.block == logs.c.block, transactions.c.position == logs.c.transaction)
 _SAME = and_(receipts.c.block == transactions.c.block, receipts.c.position == transactions.c.position)
 _BLOCK = blocks.c.number == transactions.c.block
@@ -270,10 +286,10 @@ def _key(table: Table, *conditions: ColumnElement[bool]) -> Select[Any]:
     return select(table.c.block, table.c.position).where(*conditions)
 
 
-def _newest(query: Select[Any], page: Page, second: str = "position") -> Select[Any]:
+def _newest(query: Select[Any], page: Page, *names: str) -> Select[Any]:
     """As many rows of one side as may be among the page's; a subquery, for a union takes no limit."""
-    columns = query.selected_columns
-    order = [each.desc() if page.newest_first else each.asc() for each in (columns["block"], columns[second])]
+    columns = [query.selected_columns[name] for name in names or ("block", "position")]
+    order = [each.desc() if page.newest_first else each.asc() for each in columns]
     return select(query.order_by(*order).limit(page.skip + page.count).subquery())
 
 

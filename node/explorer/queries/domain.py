@@ -10,7 +10,6 @@ from sqlalchemy import BigInteger, Select, and_, cast, func, select
 from node.explorer.queries.chain import Page
 from node.indexer.tables.chain import blocks, transactions
 from node.indexer.tables.coupons import campaigns, coupon_hops, coupon_pools, coupons, write_offs
-from node.indexer.tables.governance import validators
 from node.indexer.tables.ledger import (
     accounts,
     batches,
@@ -172,11 +171,6 @@ def coupons_of(page: Page, *, member: int | None = None, merchant: int | None = 
     if merchant is not None:
         query = query.where(coupons.c.merchant == merchant)
     return query.order_by(coupons.c.coupon).offset(page.skip).limit(page.count)
-
-
-def all_validators() -> Select[Any]:
-    """Validators, those at work first."""
-    return select(validators).order_by(validators.c.status != "active", validators.c.name).limit(500)
 
 
 def newest_days(count: int) -> Select[Any]:

@@ -21,6 +21,7 @@ WAITING: Final = 64
 MAX_ROWS: Final = 10_001
 """A page of 10,000, and one row that tells whether there is another page."""
 UNDEFINED_TABLE: Final = "42P01"
+UNDEFINED_COLUMN: Final = "42703"
 SECONDS: Final = 10.0
 CHECK_STEPS: Final = 100_000
 """Steps of SQLite between two looks at the clock."""
@@ -37,6 +38,10 @@ class TooLong(TillnetError):
 
 class IndexEmpty(TillnetError):
     """The index has no block yet; till index run fills it."""
+
+
+class IndexOld(TillnetError):
+    """An older version wrote the index; start till index run of this one, which brings it up."""
 
 
 class Index:
@@ -93,6 +98,8 @@ class Index:
             if "no such table" in said or getattr(failure.orig, "sqlstate", "") == UNDEFINED_TABLE:
                 # till index run has not made its tables yet
                 raise IndexEmpty from None
+            if "no such column" in said or getattr(failure.orig, "sqlstate", "") == UNDEFINED_COLUMN:
+                raise IndexOld from None
             if "locked" in said:
                 raise IndexBusy from None
             if "interrupted" in said or "statement timeout" in said:

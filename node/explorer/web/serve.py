@@ -15,7 +15,7 @@ from node.consensus.gateway_budget import Budget, Lease
 from node.consensus.gateway_listener import Listener
 from node.consensus.gateway_server import LimitedServer
 from node.domain.errors import ChainUnreachable, TillnetError
-from node.explorer.queries.index import IndexBusy, IndexEmpty
+from node.explorer.queries.index import IndexBusy, IndexEmpty, IndexOld
 from node.explorer.web.request import (
     Asked,
     BadRequest,
@@ -48,6 +48,7 @@ _STATUS: Final[tuple[tuple[type[Exception], int], ...]] = (
     (Busy, 503),
     (IndexBusy, 503),
     (IndexEmpty, 503),
+    (IndexOld, 503),
     (ChainUnreachable, 503),
     (TillnetError, 400),
 )

@@ -19,7 +19,7 @@ from node.indexer.apply import (
 )
 from node.indexer.apply.accounts import LEDGER, totals
 from node.indexer.apply.calls import Traces, apply_traces
-from node.indexer.apply.coins import apply_coins
+from node.indexer.apply.coins import apply_cash, apply_coins
 from node.indexer.apply.handling import HANDLERS, Now
 from node.indexer.apply.tokens import apply_transfer
 from node.indexer.decode import Event, EventKind, event_kind
@@ -33,6 +33,7 @@ REGISTERED: Final = (
 )  # fmt: skip
 """The modules whose handlers are registered by their import."""
 TRANSFER: Final = "Transfer"
+CASH: Final = "CashToken"
 
 
 def apply_block(rows: Rows, known: Known, block: CheckedBlock, traces: Traces | None) -> None:
@@ -73,6 +74,8 @@ def _apply_log(now: Now, log: CheckedLog, following: tuple[CheckedLog, ...]) -> 
         apply_transfer(now, log)
         if name == LEDGER:
             apply_coins(now, log, following)
+        elif name == CASH:
+            apply_cash(now, log)
         elif name == "Coupons":
             coupons.apply_coupon(now, log)
         return
@@ -121,6 +124,7 @@ def _chain_rows(rows: Rows, known: Known, block: CheckedBlock, traced: bool) -> 
                 key=validator.key, node_id=validator.node_id, power=validator.power, name=validator.name,
                 status="active",
             )  # fmt: skip
+            governance.note_key(rows, validator.account, validator.key)
 
 
 def _contract(rows: Rows, known: Known, made: CheckedTransaction) -> None:
@@ -140,12 +144,22 @@ def _end(rows: Rows, known: Known, block: CheckedBlock, now: Now | None, epoch: 
     if now is not None and block.logs:
         row = totals(now)
         today["coins"], today["stored_value"] = row["current"] + row["previous"], row["value"]
+        today["cash_owed"] = row["value"] + row["payable"] + row["reserve"] + row["deposits"]
+        today["cash_held"] = _cash_held(rows, known)
     else:
         found = rows.find(ledger.ledgers, known.ledger)
         if found is not None:
             kept = found["current"] if found["epoch"] + 1 == epoch else 0
             coins = found["current"] + found["previous"] if found["epoch"] == epoch else kept
             today["coins"], today["stored_value"] = coins, found["value"]
+            today["cash_owed"] = found["value"] + found["payable"] + found["reserve"] + found["deposits"]
+            today["cash_held"] = _cash_held(rows, known)
     if rows.find(validators, block.proposer) is not None:
         row = rows.at(validators, block.proposer)
         row["proposed"] = (row["proposed"] or 0) + 1
+
+
+def _cash_held(rows: Rows, known: Known) -> int:
+    cash = next((address for address, name in known.names.items() if name == CASH), None)
+    found = None if cash is None else rows.find(chain.token_balances, cash, known.ledger)
+    return 0 if found is None else int(found["balance"])

@@ -52,6 +52,21 @@ def apply_coins(now: Now, log: CheckedLog, following: Sequence[CheckedLog]) -> N
     noted_ages(now, receiver, (moved[0], moved[1]))
 
 
+def apply_cash(now: Now, log: CheckedLog) -> None:
+    """E-money that goes with holders and merchants from one ledger to its successor; what is theirs says its event."""
+    sender, receiver = log.topics[1][12:], log.topics[2][12:]
+    if now.known.ledger not in (sender, receiver) or sender == receiver:
+        return
+    row = now.rows.find(ledger.ledgers, now.known.ledger)
+    if row is None:
+        return
+    amount = int.from_bytes(log.data, "big")
+    if receiver == row["successor"]:
+        totals(now)["reserve"] -= amount
+    elif sender == row["predecessor"]:
+        totals(now)["reserve"] += amount
+
+
 def oldest_first(row: Row, amount: int) -> Ages:
     """So many coins of a holder, those first that end first."""
     old = min(amount, row["previous"])

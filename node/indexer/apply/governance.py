@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from node.consensus.registry import consensus_address
 from node.indexer.apply.handling import Now, on
 from node.indexer.apply.people import text_of
 from node.indexer.decode import Event
-from node.indexer.rows import Row
+from node.indexer.rows import Rows
 from node.indexer.tables import governance
 
 VALIDATORS: Final = "ValidatorRegistry"
@@ -23,6 +24,7 @@ def added(now: Now, event: Event) -> None:
     row.update(
         key=args["key"], node_id=args["nodeId"], power=args["power"], name=text_of(args["name"]), status="active"
     )
+    note_key(now.rows, args["account"], args["key"])
 
 
 @on(VALIDATORS, "ValidatorRemoved")
@@ -43,6 +45,7 @@ def key_rotated(now: Now, event: Event) -> None:
     """It signs with another key."""
     args = event.args
     now.rows.at(governance.validators, args["account"]).update(key=args["key"], node_id=args["nodeId"])
+    note_key(now.rows, args["account"], args["key"])
 
 
 @on(VALIDATORS, "ObserverAdded", "ObserverRemoved")
@@ -102,11 +105,9 @@ def default_set(now: Now, event: Event) -> None:
     now.rows.at(governance.permissions, bytes(20))["permissions"] = event.args["permissions"]
 
 
-def proposer_of(now: Now, proposer: bytes) -> Row | None:
-    """The validator that proposed a block, to be changed; None for whoever never was one."""
-    if now.rows.find(governance.validators, proposer) is None:
-        return None
-    return now.rows.at(governance.validators, proposer)
+def note_key(rows: Rows, account: bytes, key: bytes) -> None:
+    """From this block on the key is this account's."""
+    rows.at(governance.validator_keys, consensus_address(key), rows.block).update(key=key, account=account)
 
 
 def _named(names: tuple[str, ...], index: int) -> str:

@@ -4,8 +4,8 @@ The lines are rebuilt from the batch's calldata and logs, with the rules and tie
 if they hash to the root that the chain computed.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from node.chain.blocks import Block
 from node.chain.events import (
@@ -30,14 +30,15 @@ from node.chain.rebuild import (
 )
 from node.domain.ids import Hash32, MemberId, MerchantId, StreamId, Units
 from node.domain.ids import Sequence as SequenceNumber
-from node.domain.leaf import LEAF_BYTES
+from node.domain.leaf import LEAF_BYTES, leaf_in
 from node.domain.merkle import NO_ITEMS, keccak, root_of
 from node.domain.payment import Tender
-from node.indexer.apply.accounts import LEDGER, debited
+from node.indexer.apply.accounts import LEDGER, debited, of_member, totals
 from node.indexer.apply.giving import Given
 from node.indexer.apply.handling import Now, on
 from node.indexer.apply.lines import undo
 from node.indexer.apply.points import set_off
+from node.indexer.apply.purses import add_prepaid, pay_back
 from node.indexer.apply.rules import Rules, Tiers
 from node.indexer.decode import Event
 from node.indexer.tables import ledger
@@ -70,7 +71,9 @@ def refunded(now: Now, event: Event) -> None:
     line = undo(now, args["leaf"], args["amount"], taken)
     payment = None if line is None else now.rows.find(ledger.payments, line["stream"], line["sequence"])
     if line is None or payment is None:
-        return  # a line of the ledger before this one
+        _inherited(now, args)
+        return
+    _money_back(now, payment["merchant"], payment["member"], line["tender"], args)
     set_off(now, payment["merchant"], payment["member"], args["setOff"], args["arrears"])
     now.rows.at(ledger.merchants, payment["merchant"])["clawed_back"] += args["clawedBack"]
     today = now.today()
@@ -83,6 +86,23 @@ def refunded(now: Now, event: Event) -> None:
         kind=args["kind"], tender=line["tender"], amount=args["amount"], clawed_back=args["clawedBack"],
         set_off=args["setOff"], arrears=args["arrears"],
     )  # fmt: skip
+
+
+def _money_back(now: Now, merchant: int, member: int, tender: int, args: Mapping[str, Any]) -> None:
+    """What a refund does to the merchant's purse, and to the member's stored value."""
+    pay_back(now, merchant, tender, args["amount"])
+    add_prepaid(now, merchant, args["clawedBack"])
+    if tender == Tender.STORED_VALUE:
+        of_member(now, member)["value"] += args["amount"]
+        totals(now)["value"] += args["amount"]
+
+
+def _inherited(now: Now, args: Mapping[str, Any]) -> None:
+    """A line of the ledger before this one: the refund's calldata has its leaf."""
+    leaf = leaf_in(now.transaction.input, args["leaf"])
+    if leaf is not None:
+        _money_back(now, leaf.merchant, leaf.member, leaf.tender, args)
+        set_off(now, leaf.merchant, leaf.member, args["setOff"], args["arrears"])
 
 
 @on(LEDGER, "BatchPosted")
@@ -187,7 +207,8 @@ def _keep(now: Now, batch: bytes, effects: Effects, leaves: bytes, debits: Seque
                 act[0] if act else None, act[1:] if act else None, items, authorisation, 0,
             ),
         )  # fmt: skip
-        given.payment(merchant, count, amount, points, debit.coins_previous + debit.coins_current if debit else 0)
+        spent = debit.coins_previous + debit.coins_current if debit else 0
+        given.payment(merchant, count, amount, points, spent, paid_in=(value, coins))
     given.book(now)
 
 

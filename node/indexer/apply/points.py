@@ -1,9 +1,13 @@
 """The ledger's other events: points bought, given, owed and taken back, cash that moved, debts, pauses, streams."""
 
-from node.domain.words import Account
+from collections.abc import Mapping
+from typing import Any
+
+from node.domain.words import Account, Merchant
 from node.indexer.apply.accounts import LEDGER, member_of, owe_arrears, survivor_of, totals, touched
 from node.indexer.apply.handling import Now, on
 from node.indexer.apply.lines import undo
+from node.indexer.apply.purses import FUND, add_deposit, add_payable, add_prepaid, add_reserve, guarantee
 from node.indexer.decode import Event
 from node.indexer.tables import ledger
 
@@ -19,6 +23,7 @@ def owed(now: Now, event: Event) -> None:
 def owed_settled(now: Now, event: Event) -> None:
     """It gave them later."""
     args = event.args
+    add_prepaid(now, args["merchant"], -args["points"])
     now.rows.at(ledger.debts, args["merchant"], args["member"])["owed"] -= args["points"]
     now.today()["points_issued"] += args["points"]
     _points(now, event, args["points"])
@@ -28,6 +33,7 @@ def owed_settled(now: Now, event: Event) -> None:
 def arrears_collected(now: Now, event: Event) -> None:
     """A member's debt was paid in points."""
     args = event.args
+    add_prepaid(now, args["merchant"], args["points"])
     owe_arrears(now, args["merchant"], args["member"], -args["points"])
     now.today()["points_clawed_back"] += args["points"]
     _points(now, event, args["points"])
@@ -48,6 +54,7 @@ def clawed_back(now: Now, event: Event) -> None:
     if args["arrears"]:
         owe_arrears(now, args["merchant"], args["member"], args["arrears"])
     now.rows.at(ledger.merchants, args["merchant"])["clawed_back"] += args["clawedBack"]
+    add_prepaid(now, args["merchant"], args["clawedBack"])
     now.today()["points_clawed_back"] += args["clawedBack"]
     _points(now, event, args["clawedBack"], party=args["part"], arrears=args["arrears"])
 
@@ -62,6 +69,7 @@ def line_settled(now: Now, event: Event) -> None:
         payment = now.rows.find(ledger.payments, line["stream"], line["sequence"]) or {}
         merchant, member = payment["merchant"], payment["member"]
         set_off(now, merchant, member, args["setOff"], args["arrears"])
+        add_prepaid(now, merchant, args["clawedBack"])
     now.today()["points_clawed_back"] += args["clawedBack"]
     now.rows.add(
         ledger.point_moves, kind=event.name, merchant=merchant, member=member, party=args["part"],
@@ -83,6 +91,8 @@ def points_bought(now: Now, event: Event) -> None:
     """A merchant's prepaid points."""
     args = event.args
     now.rows.at(ledger.merchants, args["merchant"])["points_bought"] += args["units"]
+    add_prepaid(now, args["merchant"], args["units"])
+    add_reserve(now, args["amount"])
     _points(now, event, args["units"], party=args["payer"], amount=args["amount"])
 
 
@@ -91,6 +101,7 @@ def points_issued(now: Now, event: Event) -> None:
     """Points that a merchant gave outside of a payment."""
     args = event.args
     now.rows.at(ledger.merchants, args["merchant"])["points_issued"] += args["units"]
+    add_prepaid(now, args["merchant"], -args["units"])
     now.today()["points_issued"] += args["units"]
     _points(now, event, args["units"], member=member_of(args["to"]), party=args["part"])
 
@@ -99,6 +110,7 @@ def points_issued(now: Now, event: Event) -> None:
 def points_returned(now: Now, event: Event) -> None:
     """Coins that became prepaid points again."""
     args = event.args
+    add_prepaid(now, args["merchant"], args["units"])
     now.rows.at(ledger.merchants, args["merchant"])["clawed_back"] += args["units"]
     now.today()["points_clawed_back"] += args["units"]
     _points(now, event, args["units"], party=args["from"])
@@ -106,7 +118,14 @@ def points_returned(now: Now, event: Event) -> None:
 
 @on(LEDGER, "ExpiredClaimed")
 def expired_claimed(now: Now, event: Event) -> None:
-    """A merchant's share of what expired."""
+    """A merchant's share of what expired; where none issued any, the guarantee fund gets the money behind it."""
+    merchant, points = event.args["merchant"], event.args["points"]
+    if merchant:
+        add_prepaid(now, merchant, points)
+    else:
+        amount = points // now.known.terms.units_per_minor_unit
+        add_reserve(now, -amount)
+        add_deposit(now, merchant, amount)
     _points(now, event, event.args["points"])
 
 
@@ -115,6 +134,7 @@ def redeemed(now: Now, event: Event) -> None:
     """Coins that became cash."""
     args = event.args
     now.today()["points_redeemed"] += args["units"]
+    add_reserve(now, -args["amount"])
     _points(now, event, args["units"], party=args["holder"], amount=args["amount"])
 
 
@@ -122,6 +142,7 @@ def redeemed(now: Now, event: Event) -> None:
 def coins_restored(now: Now, event: Event) -> None:
     """A redemption was undone."""
     args = event.args
+    add_reserve(now, args["amount"])
     _points(now, event, args["current"] + args["previous"], party=args["part"], amount=args["amount"])
 
 
@@ -135,10 +156,30 @@ def money_moved(now: Now, event: Event) -> None:
         ledger.money_moves, kind=event.name, merchant=args["merchant"], party=args.get("payer", args.get("to")),
         amount=amount, from_deposit=args.get("fromDeposit", 0), from_fund=fund,
     )  # fmt: skip
-    if event.name == "DepositAdded":
-        totals(now)["deposits"] += amount
-    elif event.name == "DrawnOn":
-        totals(now)["deposits"] -= args["fromDeposit"] + fund
+    _book_money(now, event.name, args, amount)
+
+
+def _book_money(now: Now, name: str, args: Mapping[str, Any], amount: int) -> None:
+    merchant = args["merchant"]
+    match name:
+        case "DepositAdded":
+            add_deposit(now, merchant, amount - args["toFund"])
+            add_deposit(now, FUND, args["toFund"])
+            if args["toFund"]:
+                now.rows.at(ledger.merchants, merchant)["guaranteed"] -= args["toFund"]
+        case "PayableCredited":
+            add_payable(now, merchant, amount)
+        case "PayableTaken":
+            add_payable(now, merchant, -amount)
+        case "FundRepaid":
+            add_payable(now, merchant, -amount)
+            guarantee(now, merchant, -amount)
+        case "DrawnOn":
+            add_payable(now, merchant, -args["fromPayable"])
+            add_deposit(now, merchant, -args["fromDeposit"])
+        case "Guaranteed":
+            # what the fund pays stands in this event alone, before a refund or DrawnOn
+            guarantee(now, merchant, amount)
 
 
 @on(LEDGER, "Paused", "Unpaused")
@@ -170,6 +211,8 @@ def holder_moved(now: Now, event: Event) -> None:
     row = touched(now, holder)
     totals(now)["holders_come" if came else "holders_gone"] += 1
     totals(now)["value"] += word.value if came else -word.value
+    # the cash that goes with it was, or will be, counted as reserve (coins.apply_cash)
+    add_reserve(now, -word.value if came else word.value)
     if came:
         row.update(value=word.value, current=word.current, previous=word.previous, tier=word.tier, flags=word.flags)
         member = member_of(holder)
@@ -182,7 +225,18 @@ def holder_moved(now: Now, event: Event) -> None:
 @on(LEDGER, "MerchantImmigrated", "MerchantEmigrated")
 def merchant_moved(now: Now, event: Event) -> None:
     """A merchant's word came from the predecessor, or went to the successor."""
-    totals(now)["merchants_come" if event.name == "MerchantImmigrated" else "merchants_gone"] += 1
+    came = event.name == "MerchantImmigrated"
+    merchant, state = event.args["merchant"], event.args["state"]
+    totals(now)["merchants_come" if came else "merchants_gone"] += 1
+    sign = 1 if came else -1
+    word = Merchant.unpack(state["word"])
+    if merchant:
+        add_prepaid(now, merchant, sign * word.prepaid)
+        add_payable(now, merchant, sign * word.payable)
+        if state["guaranteed"]:
+            now.rows.at(ledger.merchants, merchant)["guaranteed"] += sign * state["guaranteed"]
+    add_deposit(now, merchant, sign * state["deposit"])
+    add_reserve(now, -sign * ((word.payable if merchant else 0) + state["deposit"]))
 
 
 @on(LEDGER, "DebtImmigrated", "DebtEmigrated")

@@ -101,6 +101,8 @@ def fee_moved(now: Now, event: Event) -> None:
         settlement.fee_moves, kind=event.name, merchant=args.get("merchant"), receiver=args["receiver"],
         amount=args["amount"],
     )  # fmt: skip
+    if event.name == "FeeCredited":
+        now.rows.at(ledger.merchants, args["merchant"])["fees"] += args["amount"]
 
 
 @on("MerchantPayouts", "PayoutSet")

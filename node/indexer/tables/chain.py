@@ -40,6 +40,7 @@ blocks: Final = table(
     flag("traced", "Whether its internal calls are in `calls` (till index calls --again fetches those that are not)"),
     Index("blocks_by_hash", "hash"),
     Index("blocks_by_proposer", "proposer", "number"),
+    Index("blocks_by_time", "time", "number"),
     comment="Final blocks, block 0 included; the highest is how far the index is",
 )
 
@@ -89,6 +90,7 @@ logs: Final = table(
     words("event", "CONTRACT.EVENT if the ABI is known; node/indexer/decode.py gives the arguments", empty=True),
     Index("logs_by_address", "address", "topic0", "block", "position"),
     Index("logs_by_topic", "topic0", "block", "position"),
+    Index("logs_by_emitter", "address", "block", "position"),
     comment="Every event, as in the receipts",
 )
 
@@ -109,8 +111,8 @@ calls: Final = table(
     octets("output", "What it returned; revert data when it failed"),
     words("error", "The machine's word for why it failed", empty=True),
     words("revert_reason", "The typed error or text in the revert data, in words", empty=True),
-    Index("calls_by_receiver", "receiver", "block"),
-    Index("calls_by_sender", "sender", "block"),
+    Index("calls_by_receiver", "receiver", "block", "transaction", "position"),
+    Index("calls_by_sender", "sender", "block", "transaction", "position"),
     comment="Internal calls, where the node lets its tracer be used; position 0 only of transactions that failed",
 )
 

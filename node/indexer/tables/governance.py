@@ -6,6 +6,7 @@ from sqlalchemy import Index, LargeBinary
 
 from node.indexer.tables.kinds import (
     NAME,
+    NUMBER,
     flag,
     key,
     number,
@@ -28,12 +29,45 @@ validators: Final = table(
     words("status", "active, or why it was removed: voted, left, double signed"),
     number(
         "proposed",
-        "Blocks whose fee recipient it was; null where fees go to one account for all, as on a network of ours",
+        "Blocks that it proposed: by what validators signed, else as fee recipient; null where neither is known",
         empty=True,
     ),
-    number("missed", "Blocks that it did not sign; null where no consensus endpoint was given", empty=True),
+    number("signed", "Blocks whose commit has its vote; null where the record is not known", empty=True),
+    number("missed", "Blocks that it should have signed and whose commit lacks its vote; null likewise", empty=True),
     *seen(),
-    comment="Validators, those removed included",
+    comment="Validators, those removed included, with their record up to the highest of `signed_blocks`",
+)
+
+validator_keys: Final = table(
+    "validator_keys",
+    key(LargeBinary, "address", "CometBFT's 20-byte name of the key"),
+    key(NUMBER, "block", "The block that named it; 0 of those that validated at first"),
+    octets("key", "The consensus key (ed25519)"),
+    octets("account", "The validator's account"),
+    comment="Whose each consensus key is, from which block on",
+)
+
+signed_blocks: Final = table(
+    "signed_blocks",
+    key(NUMBER, "number", "The block's height"),
+    octets("hash", "The hash of CometBFT's header of this height"),
+    octets("proposer", "The account of the validator that proposed it"),
+    number("round", "The round that decided it: 0 where the first proposer was heard in time"),
+    number("signed", "Validators whose vote for it is in its commit"),
+    number("missed", "Validators of its set whose vote is not"),
+    uint64("power", "Votes that signed"),
+    uint64("total", "Votes of its whole set"),
+    Index("signed_blocks_by_proposer", "proposer", "number"),
+    comment="Who proposed each block, and how many signed it; one behind `blocks`: the next one settles its commit",
+)
+
+missed_blocks: Final = table(
+    "missed_blocks",
+    key(LargeBinary, "validator", "The validator's account"),
+    key(NUMBER, "number", "The block's height"),
+    flag("for_none", "Whether it voted for no block; else its vote did not come in time"),
+    Index("missed_blocks_by_number", "number"),
+    comment="Blocks that a validator should have signed, and whose commit lacks its vote",
 )
 
 observers: Final = table(

@@ -49,7 +49,10 @@ ledgers: Final = table(
     units("previous", "All coins of the epoch before it"),
     number("epoch", "The epoch of the two"),
     money("value", "All stored value"),
-    money("deposits", "Paid by addDeposit into deposits and the guarantee fund, less what was drawn"),
+    money("payable", "What merchants are to be paid"),
+    money("reserve", "The money behind points"),
+    money("deposits", "Merchants' deposits and the guarantee fund"),
+    money("fund", "Of that the guarantee fund"),
     number("holders_gone", "Holders that went over to the successor"),
     number("holders_come", "Holders that came from the predecessor"),
     number("merchants_gone", "Merchants that went over"),
@@ -71,6 +74,11 @@ merchants: Final = table(
     units("points_issued", "Points that it gave outside of payments"),
     units("clawed_back", "Points that came back to it"),
     money("refunded", "What of its lines was undone"),
+    units("prepaid", "Points that it has bought or got back, and may give"),
+    money("payable", "What it is to be paid"),
+    money("deposit", "What it has put up"),
+    money("guaranteed", "What the guarantee fund paid for it and wants back"),
+    money("fees", "Fees of its captures, credited to whoever gets them"),
     octets("payout", "Where it is paid out to", empty=True),
     number("payout_since", "From this Unix second on", empty=True),
     number("fee_bps", "The escrow's fee, basis points", empty=True),
@@ -79,7 +87,7 @@ merchants: Final = table(
     money("credit_owed", "Points on credit: what it owes"),
     number("credit_due", "Unix second when that is due", empty=True),
     *seen(),
-    comment="Merchants; what they hold at a moment (prepaid, payable) is the ledger's view `merchant`",
+    comment="Merchants, with what they have and owe as the ledger's own words have it",
 )
 
 stores: Final = table(
@@ -333,6 +341,8 @@ days: Final = table(
     money("recharged", "Stored value that came in"),
     units("coins", "In circulation at the end of the day's last block, rolled"),
     money("stored_value", "At the end of the day's last block"),
+    money("cash_held", "E-money that the ledger held then"),
+    money("cash_owed", "What the ledger owed then: stored value, payables, deposits, the guarantee fund, the reserve"),
     changed(),
     comment="Statistics by day",
 )

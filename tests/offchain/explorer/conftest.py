@@ -39,6 +39,7 @@ def explorer(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         index=f"{folder}/index.sqlite",
         sources=f"{folder}/sources.sqlite",
         compilers=LAYOUT.solc_folder,
+        audits=folder / "audits",
     )
     with running(settings) as started:
         yield started

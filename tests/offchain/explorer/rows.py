@@ -50,6 +50,11 @@ def write(where: str, table: Any, *rows: dict[str, Any]) -> None:
     engine.dispose()
 
 
+def filled(table: Any, **values: Any) -> dict[str, Any]:
+    """A row of a table; what is left out is 0, empty or null."""
+    return {**_empty(table), **values}
+
+
 def _empty(table: Any) -> dict[str, Any]:
     kinds: dict[Any, Any] = {int: 0, str: "", bytes: b"", bool: False}
     return {

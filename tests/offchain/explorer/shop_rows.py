@@ -52,9 +52,14 @@ def write_shop(where: str, chain: Chain) -> None:
     ))  # fmt: skip
     write(where, governance.validators, *(
         {"account": bytes([number]) * 20, "power": 10, "name": f"v{number}", "status": "active", "proposed": 250,
-         "missed": number, "block": 0}
+         "signed": 300 - number, "missed": number, "block": 0}
         for number in range(1, 5)
     ))  # fmt: skip
+    # one of whom nothing is known
+    write(where, governance.validators, {"account": b"\x09" * 20, "name": "newcomer", "status": "voted", "block": 0})
+    write(where, governance.signed_blocks, {"number": head, "hash": bytes(32), "proposer": b"\x02" * 20, "round": 1,
+                                            "signed": 3, "missed": 1, "power": 30, "total": 40})  # fmt: skip
+    write(where, governance.missed_blocks, {"validator": b"\x03" * 20, "number": head, "for_none": False})
     write(where, settlement.settlements, {"block": head, "log": 3, "merchant": 1, "gross": 90_000, "fees": 900,
                                           "net": 89_100, "day": today})  # fmt: skip
 

@@ -29,7 +29,9 @@ def test_pages_show_what_the_index_has_when_they_are_opened(explorer: Explorer, 
     assert "7.654321" in page(explorer, f"/member/{ANNA}")
     coupon = page(explorer, f"/coupon/{COUPON}")
     assert "<svg" in coupon and "+ 2.300000" in coupon and "Merchant 1" in coupon
-    assert "v3" in page(explorer, "/validators") and page(explorer, "/statistics").count("<svg") == 9
+    record = page(explorer, "/validators")
+    assert "98.66 %" in record and "not in time" in record and "newcomer" in record
+    assert page(explorer, "/statistics").count("<svg") == 10
     assert shop.sold[:12] in page(explorer, f"/address/{shop.address}")
     assert "failed" in page(explorer, f"/tx/{shop.failed}") and "done" in page(explorer, f"/tx/{shop.sold}")
     assert "S0000102" in page(explorer, "/till/S0000102")

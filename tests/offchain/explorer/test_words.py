@@ -10,6 +10,7 @@ from node.explorer.pages import rows
 from node.explorer.pages.domain_pages import _STATES
 from node.explorer.pages.domain_tables import _KINDS
 from node.explorer.pages.frame import CHECKED, NAVIGATION
+from node.explorer.pages.validator_pages import STATES
 from node.explorer.pages.words import FOLDER, LANGUAGES, catalogue, language_of
 
 PAGES = Path(rows.__file__).parent
@@ -23,6 +24,7 @@ def texts() -> set[str]:
     said = {name for _, name in NAVIGATION} | {head.removeprefix("#") for heads in HEADS for head in heads}
     said |= {each.name.lower().replace("_", " ") for each in Tender} | set(_KINDS.values())
     said |= {word for _, word in _STATES} | CARDS | FOUND | {"Newer", "Older", CHECKED}
+    said |= set(STATES)
     for file in PAGES.glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call) or not node.args:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect, select
 
 from node.domain.errors import Unusable
 from node.indexer.database import migrate, open_index
-from node.indexer.tables import metadata
+from node.indexer.tables import chain, metadata
 
 PAGE = Path(__file__).parents[3] / "docs" / "indexer.md"
 
@@ -39,6 +39,16 @@ def test_migrate_leaves_nothing_when_it_goes_down_again(where: str) -> None:
     migrate(engine)
     migrate(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
+
+
+def test_migrate_empties_an_older_index_when_blocks_said_more_than_it_kept(where: str) -> None:
+    engine = open_index(where)
+    migrate(engine, "0002")
+    with engine.begin() as connection:
+        connection.execute(insert(chain.meta).values(name="chain_id", value="7"))
+    migrate(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(chain.meta)).all() == []
 
 
 def test_migrate_is_refused_when_the_file_is_no_database(tmp_path: Path) -> None:

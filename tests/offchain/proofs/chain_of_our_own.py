@@ -37,6 +37,7 @@ from node.proofs.comet import (
     Time,
     Validator,
     Vote,
+    commit_hash,
     header_hash,
     read_signed_header,
     set_hash,
@@ -102,8 +103,13 @@ def signed_header(
     against: Collection[int] = (),
     chain_id: str = CHAIN_ID,
     round: int = 0,
+    proposer: int = 0,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A header that these validators signed, as CometBFT's RPC gives it; some are absent, some voted for nothing."""
+    """A header that these validators signed, as CometBFT's RPC gives it; some are absent, some voted for nothing.
+
+    `before` is the signed header that it follows.
+    """
     validators = [
         {
             "address": each.validator.address.hex().upper(),
@@ -126,8 +132,11 @@ def signed_header(
         "app_hash": app_hash.hex().upper(),
         "last_results_hash": "04" * 32,
         "evidence_hash": EMPTY_HASH,
-        "proposer_address": those[0].validator.address.hex().upper(),
+        "proposer_address": those[proposer].validator.address.hex().upper(),
     }
+    if before is not None:
+        last = read_signed_header(dict(before), "before").commit
+        header |= {"last_block_id": before["commit"]["block_id"], "last_commit_hash": commit_hash(last).hex().upper()}
     nobody = {"height": "0", "round": 0, "block_id": {"hash": "", "parts": {"total": 0, "hash": ""}}, "signatures": []}
     name = header_hash(read_signed_header({"header": header, "commit": nobody, "validators": []}, "made").header)
     block_id = BlockId(hash=name, parts=2, parts_hash=b"\x0f" * 32)
