@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
+from node.bridge.entry import OWN_KEYS
 from node.bridge.exceptions import journal_of
 from node.bridge.journal import desk
 from node.bridge.journal.tables import days
@@ -91,11 +92,13 @@ def sum_of(each: Iterable[Totals]) -> Totals:
 
 def _open(connection: Connection, terminal: str) -> list[TerminalTotals]:
     names = desk.terminals_seen(connection, MOST_TERMINALS + 1)
-    return [
+    found = [
         TerminalTotals(terminal=name, date=None, totals=desk.totals(connection, name, desk.open_day(connection, name)))
         for name in names
         if terminal in ("", name)
     ]
+    # a terminal may be called like that, too; then it has sales
+    return [each for each in found if each.terminal not in OWN_KEYS or each.totals != Totals()]
 
 
 def _closed(connection: Connection, terminal: str, day: date) -> list[TerminalTotals]:

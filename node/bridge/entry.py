@@ -19,6 +19,8 @@ LINE: Final = struct.Struct(">HIHB")
 """The 6-byte amount as 2 + 4 bytes, rule version, tender."""
 ITEMS_ROOT, AUTHORISATION, ENROL, ACT = 1, 2, 4, 8
 _LINE_SIZE: Final = 9
+OWN_KEYS: Final = frozenset({"act", "advice", "undo"})
+"""What the journal's keys of the bridge's own entries begin with, where those of messages have the terminal."""
 
 
 class Kind(IntEnum):

@@ -128,7 +128,7 @@ PROFILE: Final[tuple[Row, ...]] = (
         sources=("00", "60", "90"),
         needs=(*_SHORT, 39),
         tags=("LI", "CO", "SV", "PR", "QR"),
-        meaning="advice of a sale that took place (DE39 there, neither DE90 nor AU): posted as it is",
+        meaning="advice of a sale that took place (DE39 there, neither DE90 nor AU): posted, what overdraws in part",
         answered="once it is journaled",
     ),
     Row(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.devchain import Chain, Reverted
 from benchmarks.suite import Suite
 from benchmarks.world import Terms, terminal_id
+from node.books.export import Format
 from node.domain.act import Act, ActKind, undoing
 from node.domain.acts.advice import BookAdvice
 from node.domain.batch_format import encode_batch, gas_limit, make_batch
@@ -19,6 +20,7 @@ from node.domain.ids import Sequence as SequenceNumber
 from node.indexer.tables import value as tables
 from tests.contracts.auditing import audit_of
 from tests.contracts.indexing import indexed, rows_of
+from tests.contracts.test_books import BEAN_CHECK, checked, exported
 from tests.contracts.twin import AUTHORISATION, Twin, coins, external, stored
 
 pytestmark = [pytest.mark.anvil]
@@ -200,6 +202,14 @@ def test_audit_and_index_follow_when_sales_were_booked_and_undone(desk: Desk, tm
         (100, 600, 600, "undone"),
     ]
     assert len(found) == 2
+
+
+async def test_books_tell_the_guarantee_when_a_sale_was_booked(desk: Desk, tmp_path: Path) -> None:
+    desk.sold_offline(9_000)
+    await exported(desk.twin, Format.BEANCOUNT, tmp_path / "books.beancount")
+    assert checked(BEAN_CHECK, tmp_path / "books.beancount") == ""
+    text = (tmp_path / "books.beancount").read_text()
+    assert f"balance Liabilities:Held:Advices  -{(FUND - 2_000) / 100:.2f} ~ 0 CASH" in text
 
 
 def test_audit_names_the_booking_when_its_sale_was_not_skipped(desk: Desk) -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from benchmarks.world import terminal_id
 from node.bridge.assembly import Running
+from node.bridge.business_days import list_totals
 from node.bridge.exceptions import list_exceptions
 from node.bridge.journal.advices import BOOKED
 from node.domain.ids import TerminalId
 from node.domain.payment import Payment, Reversal, Tender
+from node.domain.totals import Totals
 from tests.offchain.bridge_out.conftest import bridge_on, idle, until
 from tests.offchain.bridge_out.makers import line, payment, reversal
 from tests.offchain.bridge_out.stand import COEFFICIENT, MEMBERS, VALUE
@@ -101,6 +103,9 @@ async def test_an_advice_is_booked_in_the_part_that_the_member_has(stand: SuiteS
     assert (noted.reason, noted.booked_as, noted.taken, noted.owed, noted.guaranteed, noted.due, noted.note) == (
         14, 2, VALUE, OVER, 2_000, 0, BOOKED,
     )  # fmt: skip
+    # the till sold, and its totals say so; what the bridge did by itself is no till's
+    (day,) = list_totals(stand.settings())
+    assert (day.terminal, day.totals) == (f"{stand.shop}T0", Totals(debits=1, debit_amount=VALUE + OVER))
     # what comes in later pays the guarantee first, then this shop
     recharge_at(stand, 4_500)
     assert arrears(stand) == (0, 0, 500, 0)
