@@ -62,17 +62,16 @@ class Record:
                 if not found:
                     raise
                 break
-        return [(_plain(each), self._set(each)) for each in found]
+        if str(found[0]["header"]["height"]) != str(first):
+            raise LyingNode(f"height {first} was asked for, and {found[0]['header']['height']} is what was given")
+        return [(each, self._set(each)) for each in found]
 
     def _set(self, signed: dict[str, Any]) -> list[dict[str, Any]]:
         name = str(signed["header"]["validators_hash"])
         if name not in self._sets:
             if len(self._sets) == SETS:
                 self._sets.clear()
-            said = self._heights.validators(int(signed["header"]["height"]), name)
-            self._sets[name] = [
-                {part: each[part] for part in ("address", "pub_key", "voting_power")} for each in said
-            ]  # fmt: skip
+            self._sets[name] = self._heights.validators(int(signed["header"]["height"]), name)
         return self._sets[name]
 
     def _write(self, heights: list[Height]) -> None:
@@ -143,7 +142,3 @@ def _validator(rows: Rows, account: bytes) -> Row:
 
 def _count(row: Row, name: str) -> None:
     row[name] += 1
-
-
-def _plain(signed: dict[str, Any]) -> dict[str, Any]:
-    return {"header": signed["header"], "commit": signed["commit"]}

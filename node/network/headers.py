@@ -49,7 +49,7 @@ class ValidatorHeaders:
             validators = set_at(self._plan, source, height)
         except NoArchiveSource as failure:
             raise NoHeader(str(failure)) from None
-        return ProofParts(header=signed["header"], commit=signed["commit"], validators=_kept(validators))
+        return ProofParts(header=signed["header"], commit=signed["commit"], validators=kept_of(validators))
 
     def _signed(self, height: int) -> tuple[ValidatorPlan, dict[str, Any]]:
         said = ""
@@ -74,8 +74,9 @@ class ArchivedHeaders:
     def parts(self, height: int) -> ProofParts:
         """The header, the commit for it, and the validators that it names."""
         found = read_archive(self._folder, height)
-        return ProofParts(header=found.header, commit=found.commit, validators=_kept(found.validators))
+        return ProofParts(header=found.header, commit=found.commit, validators=kept_of(found.validators))
 
 
-def _kept(validators: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def kept_of(validators: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each validator what is hashed. Raises KeyError."""
     return [{name: each[name] for name in KEPT} for each in validators]

@@ -7,7 +7,7 @@ gives single ones.
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from node.network.headers import NoHeader
+from node.network.headers import NoHeader, kept_of
 from node.network.plan import NetworkPlan, ValidatorPlan
 from node.network.proofs import NoArchiveSource, archived_sets, read_segment, set_at
 from node.network.rpc import NoAnswer, call_many
@@ -41,7 +41,7 @@ class ValidatorHeights:
         for source in self._sources:
             try:
                 answers = call_many(self._url(source), calls, seconds=CALL_SECONDS)
-                return [answer["signed_header"] for answer in answers]
+                return [_signed(answer["signed_header"]) for answer in answers]
             except (NoAnswer, KeyError, TypeError) as failure:
                 said = str(failure)
         raise NoHeader(f"heights {first} to {last}: {said}")
@@ -51,8 +51,8 @@ class ValidatorHeights:
         said = ""
         for source in self._sources:
             try:
-                return set_at(self._plan, source, height)
-            except NoArchiveSource as failure:
+                return kept_of(set_at(self._plan, source, height))
+            except (NoArchiveSource, KeyError, TypeError) as failure:
                 said = str(failure)
         raise NoHeader(f"the validators of height {height}: {said}")
 
@@ -81,18 +81,22 @@ class ArchivedHeights:
         """The set under its name."""
         try:
             found = archived_sets(self._folder).get(name)
-        except (OSError, ValueError, KeyError) as failure:
+            if found is not None:
+                return kept_of(found)
+        except (OSError, ValueError, KeyError, TypeError) as failure:
             raise NoHeader(f"the validators of the archive {self._folder} cannot be read: {failure}") from None
-        if found is None:
-            raise NoHeader(f"the archive {self._folder} lacks the validators of height {height}")
-        return found
+        raise NoHeader(f"the archive {self._folder} lacks the validators of height {height}")
 
     def _read(self, height: int) -> list[dict[str, Any]]:
         try:
-            return list(read_segment(self._folder, height))
-        except (OSError, EOFError, ValueError) as failure:
+            return [_signed(each) for each in read_segment(self._folder, height)]
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as failure:
             # somebody may be appending to it just now
             raise NoHeader(f"height {height} of the archive {self._folder} cannot be read: {failure}") from None
 
     def _among(self, first: int, last: int) -> list[dict[str, Any]]:
         return [each for each in self._kept if first <= int(each["header"]["height"]) <= last]
+
+
+def _signed(found: Any) -> dict[str, Any]:
+    return {"header": found["header"], "commit": found["commit"]}

@@ -16,7 +16,7 @@ from node.explorer.pages.site import Site
 from node.explorer.pages.words import say_in
 from node.explorer.queries import chain, domain
 from node.explorer.queries.chain import Page
-from node.explorer.queries.index import IndexBusy, IndexEmpty
+from node.explorer.queries.index import IndexBusy, IndexEmpty, IndexOld
 from node.explorer.web.request import Asked, BadRequest, Busy
 
 LISTENERS: Final = 64
@@ -44,7 +44,7 @@ class Events:
         while True:
             if self._listeners:
                 # the next look finds it
-                with suppress(IndexBusy, IndexEmpty):
+                with suppress(IndexBusy, IndexEmpty, IndexOld):
                     await self._look()
             await asyncio.sleep(LOOK_SECONDS)
 
