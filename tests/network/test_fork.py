@@ -148,6 +148,7 @@ def test_network_goes_over_to_prague_at_the_scheduled_time(own_chain: Chain) -> 
 
 
 @pytest.mark.chain
+@pytest.mark.long
 def test_prague_gives_no_requests_and_no_delegations(own_chain: Chain) -> None:
     """After the fork of the test before."""
     if own_chain.ask("eth_getBlockByNumber", "latest", False).get("requestsHash") is None:

@@ -47,8 +47,8 @@ PIN, WRONG_PIN = "836194725038", "529471836602"
 MAC_KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 PIN_KEY = bytes.fromhex("4A1B6C7D8E9F0A2B3C4D5E6F708192A3")
 AMOUNT, CURRENCY = 700, "840"
-PRODUCT = "PLANTED-4006381333931"
-"""In every basket."""
+PRODUCT = "SHOP-PLANTED-5449000000996"
+"""In every basket, and in no other test: one PostgreSQL serves several, and its log keeps what each of them wrote."""
 REPLY_SECONDS, START_SECONDS = 30.0, 90.0
 APP = Ed25519PrivateKey.generate()
 KEK = bytes.fromhex("A1B2C3D4E5F60718293A4B5C6D7E8F90")
