@@ -13,7 +13,6 @@ from tests.scripts.test_run import shown, told
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 ANN = 7
 ELSEWHERE = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
-SCRIPT = "guarantee_offline"
 
 
 @pytest.fixture(scope="module")
@@ -30,28 +29,31 @@ def shop(anvil: Chain) -> Chain:
 
 
 def test_a_guarantee_is_paid_in_collected_forgiven_and_taken_out(shop: Chain) -> None:
-    assert line(shown(shop, SCRIPT, "show"), "fund") == ["0.00"]
+    assert line(shown(shop, "guarantee_offline", "show"), "fund") == ["0.00"]
     poster = Poster(shop)
     poster.pay(ANN, stored(90_00))
     sale = BookAdvice(original=Sequence(poster.sequence), value=MinorUnits(90_00), coins=MinorUnits(0))
     poster.pay(ANN, act=sale.act().data)
-    said = shown(shop, SCRIPT, "show")
+    said = shown(shop, "guarantee_offline", "show")
     assert line(said, "due to merchant 1") == ["20.00"]
     assert said.count(f"member {ANN}") == 2 and "40.00" in said
-    assert "nothing is due to merchant 1" not in told(shop, SCRIPT, "take", "1.00", ELSEWHERE)
-    paid = shown(shop, SCRIPT, "main", "15.00")
+    assert "nothing is due to merchant 1" not in told(shop, "guarantee_offline", "take", "1.00", ELSEWHERE)
+    paid = shown(shop, "guarantee_offline", "main", "15.00")
     assert (line(paid, "fund"), line(paid, "due to merchant 1")) == (["0.00"], ["5.00"])
-    paid = shown(shop, SCRIPT, "main", "25.00")
-    assert line(paid, "fund") == ["20.00"] and "due to" not in paid
-    assert "Nothing is due to merchant 1" in told(shop, SCRIPT, "pay", "1")
     # a recharge by finance pays the guarantee; what is owed to the shop is collected when somebody asks
-    shown(shop, "recharge_member", "main", str(ANN), "25.00")
-    assert line(shown(shop, SCRIPT, "show"), "fund") == ["40.00"]
-    collected = shown(shop, SCRIPT, "collect", str(ANN), "1")
+    shown(shop, "recharge_member", "main", str(ANN), "5.00")
+    paid = shown(shop, "guarantee_offline", "pay", "1")
+    assert line(paid, "fund") == ["0.00"] and "due to" not in paid
+    assert "Nothing is due to merchant 1" in told(shop, "guarantee_offline", "pay", "1")
+    paid = shown(shop, "guarantee_offline", "main", "25.00")
+    assert line(paid, "fund") == ["25.00"] and "due to" not in paid
+    shown(shop, "recharge_member", "main", str(ANN), "20.00")
+    assert line(shown(shop, "guarantee_offline", "show"), "fund") == ["40.00"]
+    collected = shown(shop, "guarantee_offline", "collect", str(ANN), "1")
     assert line(collected, f"member {ANN}") == ["merchant 1", "35.00", "0.00"]
-    assert "OwesLess" in told(shop, SCRIPT, "forgive", str(ANN), "35.01", "0", "1")
-    assert f"member {ANN}" not in shown(shop, SCRIPT, "forgive", str(ANN), "35.00", "0", "1")
-    assert "OwesLess" in told(shop, SCRIPT, "forgive", str(ANN), "1.00", "0")
-    assert "owes nothing" in told(shop, SCRIPT, "collect", str(ANN))
-    assert "GuaranteeShort" in told(shop, SCRIPT, "take", "40.01", ELSEWHERE)
-    assert line(shown(shop, SCRIPT, "take", "40.00", ELSEWHERE), "fund") == ["0.00"]
+    assert "OwesLess" in told(shop, "guarantee_offline", "forgive", str(ANN), "35.01", "0", "1")
+    assert f"member {ANN}" not in shown(shop, "guarantee_offline", "forgive", str(ANN), "35.00", "0", "1")
+    assert "OwesLess" in told(shop, "guarantee_offline", "forgive", str(ANN), "1.00", "0")
+    assert "owes nothing" in told(shop, "guarantee_offline", "collect", str(ANN))
+    assert "GuaranteeShort" in told(shop, "guarantee_offline", "take", "40.01", ELSEWHERE)
+    assert line(shown(shop, "guarantee_offline", "take", "40.00", ELSEWHERE), "fund") == ["0.00"]
