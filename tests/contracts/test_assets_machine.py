@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anvil, pytest.mark.slow, pytest.mark.filterwarnings("i
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 # hypothesis begins with ten lives of a few steps only
 SETTINGS = settings(
-    max_examples=400 if THOROUGH else 25,
+    max_examples=400 if THOROUGH else 12,
     stateful_step_count=60 if THOROUGH else 40,
     deadline=None,
     suppress_health_check=list(HealthCheck),

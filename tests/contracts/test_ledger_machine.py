@@ -16,7 +16,7 @@ from tests.contracts.worlds import furnished
 pytestmark = [pytest.mark.anvil, pytest.mark.slow, pytest.mark.filterwarnings("ignore:A private pytest class")]
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 SETTINGS = settings(
-    max_examples=300 if THOROUGH else 30,
+    max_examples=300 if THOROUGH else 15,
     stateful_step_count=40 if THOROUGH else 30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

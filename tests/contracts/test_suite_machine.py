@@ -19,7 +19,7 @@ from tests.contracts.worlds import furnished
 pytestmark = [pytest.mark.anvil, pytest.mark.slow, pytest.mark.filterwarnings("ignore:A private pytest class")]
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 SETTINGS = settings(
-    max_examples=400 if THOROUGH else 15,
+    max_examples=400 if THOROUGH else 8,
     stateful_step_count=60 if THOROUGH else 50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

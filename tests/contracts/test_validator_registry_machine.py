@@ -176,7 +176,7 @@ class Life(RuleBasedStateMachine):
 
 def test_registry_follows_its_model_when_anything_happens_in_any_order(chain: Chain) -> None:
     profile = settings(
-        max_examples=300 if THOROUGH else 60,
+        max_examples=300 if THOROUGH else 30,
         stateful_step_count=60 if THOROUGH else 15,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -12,7 +12,7 @@ from tests.contracts.twin import Twin
 from tests.contracts.worlds import furnished
 
 pytestmark = [pytest.mark.anvil, pytest.mark.filterwarnings("ignore:A private pytest class")]
-SETTINGS = settings(max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=12, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
 MODULES = [f"tests.contracts.suite.{name}_rules" for name in ("value", "value_advices", "value_cards", "value_sale")]
 ValueMachine = joined("ValueMachine", mixins_of(MODULES), world=Suite)
 

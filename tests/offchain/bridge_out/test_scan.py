@@ -81,7 +81,7 @@ def test_needles_are_found_wherever_they_lie(tmp_path: Path) -> None:
     assert not found_in(b"nothing of that kind", wanted)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> KeptJournal:
     """The bridge's journal: a file, or a database."""
     if request.param == "sqlite":
