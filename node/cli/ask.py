@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec
 
 import click
 
-from node.chain.deployment import DEPLOYMENT, Deployment, load_deployment
+from node.chain.deployment import Deployment
 from node.chain.rpc import Rpc
-from node.config import rpc_access
+from node.cli.chain_options import ask_chain, where_the_chain_is
 from node.domain.errors import Unusable
 from node.domain.ids import MemberId, MerchantId, PaymentId, parse_payment_id
 from node.explorer.accounts import ask_member, ask_merchant
@@ -20,33 +20,10 @@ from node.explorer.answers import BlockAnswer, MemberAnswer, MerchantAnswer, Pay
 from node.explorer.blocks import ask_block
 from node.explorer.payments import ask_payment
 from node.explorer.tables import print_answer, wide_console
-from node.network.clients import gateways_of
-from node.network.plan import read_plan
 
 P = ParamSpec("P")
-Said = TypeVar("Said")
 Answer = PaymentAnswer | MemberAnswer | MerchantAnswer | BlockAnswer
 Question = Callable[Concatenate[Rpc, Deployment, P], Awaitable[Answer]]
-
-DEFAULT_NETWORK = Path(".till/demo/network")
-
-
-def where_the_chain_is(command: Callable[..., None]) -> Callable[..., None]:
-    """Options of a command that asks the chain: `network`, `url`, `file`."""
-    for option in (
-        click.option("--deployment", "file", type=click.Path(path_type=Path), help="A deployment.json."),
-        click.option("--rpc", "url", help="Another gateway, or another chain; then --deployment says what is there."),
-        click.option(
-            "--network",
-            type=click.Path(path_type=Path),
-            envvar="TILL_NETWORK",
-            default=DEFAULT_NETWORK,
-            show_default=True,
-            help="The network's folder.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 def _asks(question: Question[P]) -> Callable[..., None]:
@@ -63,22 +40,6 @@ def _asks(question: Question[P]) -> Callable[..., None]:
             print_answer(answer, wide_console())
 
     return command
-
-
-async def ask_chain(
-    network: Path, url: str | None, file: Path | None, question: Callable[..., Awaitable[Said]], asked: dict[str, Any]
-) -> Said:
-    """What a question says on a network. Raises Unusable, ChainUnreachable and what the question raises."""
-    if not url and not file and network == DEFAULT_NETWORK and not network.is_dir():
-        raise Unusable("say which network: --network DIR (or TILL_NETWORK), or make demo, which leaves one behind")
-    access = rpc_access()
-    urls, access = ([url], access) if url else gateways_of(read_plan(network), access)
-    deployment = load_deployment(file or network / DEPLOYMENT)
-    async with Rpc(urls, attempts=2, access=access) as rpc:
-        chain_id = int(await rpc.call("eth_chainId"), 16)
-        if chain_id != deployment.chain_id:
-            raise Unusable(f"the chain's id is {chain_id}, the deployment's {deployment.chain_id}")
-        return await question(rpc, deployment, **asked)
 
 
 @click.command()

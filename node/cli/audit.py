@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from node.cli.ask import ask_chain, where_the_chain_is
 from node.cli.audit_run import run
+from node.cli.chain_options import ask_chain, where_the_chain_is
 from node.cli.prove import OUTPUT, consensus_of, consensus_options
 from node.network.access import write_whole
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from node.cli.ask import ask_chain, where_the_chain_is
+from node.cli.chain_options import ask_chain, where_the_chain_is
 
 if TYPE_CHECKING:
     from node.audit.run import Audit

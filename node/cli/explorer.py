@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from node.cli.ask import DEFAULT_NETWORK, where_the_chain_is
+from node.cli.chain_options import DEFAULT_NETWORK, where_the_chain_is
 from node.cli.index import INDEX
 from node.domain.errors import Unusable
 

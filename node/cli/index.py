@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from node.cli.ask import where_the_chain_is
+from node.cli.chain_options import where_the_chain_is
 from node.domain.errors import ChainUnreachable, Unusable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from node.cli.ask import ask_chain, where_the_chain_is
+from node.cli.chain_options import ask_chain, where_the_chain_is
 from node.config import BridgeSettings, load_bridge, rpc_access
 
 if TYPE_CHECKING:

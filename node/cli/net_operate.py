@@ -16,15 +16,11 @@ import click
 from rich.live import Live as Drawing
 
 from node.network.backup import back_up, keep_newest
-from node.network.besu import export_besu
-from node.network.doctor import examine
-from node.network.doctor.finding import Level, Patient
 from node.network.fork import FORKS, schedule_fork
 from node.network.live import Live
 from node.network.plan import NetworkPlan, read_plan
 from node.network.proofs import extend_archive
 from node.network.restore import restore
-from node.network.rotate import make_next_key, swap_key, take_back_old_key, write_next_card
 from node.network.signer import sign_here, use_signer
 from node.network.units import UnitOrder, write_units
 
@@ -84,6 +80,9 @@ def fork(folder: Path, name: str, at: int | None, after: int | None) -> None:
 @click.option("--quiet", is_flag=True, help="Only what is not well.")
 def doctor(folder: Path, as_json: bool, quiet: bool) -> None:
     """Say what is wrong with the network in DIR, and what to do. Ends with 1 when something is wrong."""
+    from node.network.doctor import examine
+    from node.network.doctor.finding import Level, Patient
+
     findings = examine(Patient(plan=read_plan(folder)))
     shown = [each for each in findings if not quiet or each.level is not Level.OK]
     if as_json:
@@ -154,6 +153,8 @@ def archive(folder: Path, output: Path) -> None:
 @click.option("--take-back", metavar="ADDRESS", help="Make an old key of this validator the next one.")
 def rotate_key(folder: Path, validator: str, switch: bool, take_back: str | None) -> None:
     """Give a VALIDATOR a new consensus key: first make it, then vote for it, then --switch."""
+    from node.network.rotate import make_next_key, swap_key, take_back_old_key, write_next_card
+
     plan = read_plan(folder)
     if take_back is not None:
         take_back_old_key(plan, validator, take_back)
@@ -208,6 +209,8 @@ def units(folder: Path, output: Path, user: str, backups: Path | None, backed_up
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="An empty or new folder.")
 def export_besu_command(folder: Path, output: Path) -> None:
     """Write a Besu QBFT genesis and permission files like the network in DIR. They were never run by this project."""
+    from node.network.besu import export_besu
+
     for path in export_besu(read_plan(folder), output):
         click.echo(f"  {path}")
 

@@ -13,8 +13,9 @@ from typing import Any, Final
 import structlog
 import uvloop
 
+from node.consensus.access_files import ACCOUNT_FILE
 from node.consensus.access_watch import AccessWatch
-from node.consensus.account import ACCOUNT_FILE, read_account
+from node.consensus.account import read_account
 from node.consensus.admission import Admission
 from node.consensus.application import Application
 from node.consensus.engine import Engine

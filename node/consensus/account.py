@@ -11,8 +11,6 @@ from Crypto.Hash import keccak
 from node.domain.errors import Unusable
 from node.domain.ids import Address
 
-ACCOUNT_FILE: Final = "account.json"
-"""In a validator's folder: the account that it votes with."""
 TIP: Final = 10**6
 DYNAMIC_FEE: Final = b"\x02"
 

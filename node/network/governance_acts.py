@@ -7,14 +7,16 @@ import json
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from node.chain.rpc import RpcRefused
 from node.consensus.registry import KEY_BYTES, NODE_ID_BYTES, WORD, BadAnswer, selector
 from node.domain.errors import Unusable
 from node.domain.ids import Address
 from node.network.keys import checksum_address
 from node.network.plan import HTTP, ValidatorPlan, as_peer, check_scheme
+
+if TYPE_CHECKING:
+    from node.chain.rpc import RpcRefused
 
 PROPOSE: Final = "propose((uint8,address,uint64,bytes32,bytes20,bytes32),bool)"
 NOBODY: Final = Address(bytes(20))
@@ -221,7 +223,7 @@ REFUSALS: Final = {
 _BY_SELECTOR: Final = {selector(signature): (signature, text) for signature, text in REFUSALS.items()}
 
 
-def refusal_of(refused: RpcRefused) -> str:
+def refusal_of(refused: "RpcRefused") -> str:
     """Why a contract refused a call, in a sentence."""
     data = refused.data if isinstance(refused.data, str) else ""
     try:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from node.consensus.account import ACCOUNT_FILE
+from node.consensus.access_files import ACCOUNT_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 from node.domain.ids import Address, Hash32

@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-from node.consensus.access_files import ACCESS_FILE
-from node.consensus.account import ACCOUNT_FILE
+from node.consensus.access_files import ACCESS_FILE, ACCOUNT_FILE
 from node.consensus.rules import ChainRules
 from node.domain.errors import Unusable
 

@@ -133,3 +133,13 @@ def test_question_without_a_network_says_how_to_name_one(
     assert run(*question) == 1
     said = capsys.readouterr().err
     assert said == "till: Say which network: --network DIR (or TILL_NETWORK), or make demo, which leaves one behind.\n"
+
+
+@pytest.mark.parametrize("group", ["net", "bridge", "lines", "index", "explorer", "books", "prove", "audit"])
+def test_group_starts_without_what_only_its_work_needs(group: str) -> None:
+    code = (
+        f"import sys, {till.COMMANDS[group][0]}; "
+        "print(*{'aiohttp', 'eth_abi', 'eth_utils', 'sqlalchemy', 'web3'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=till.PROJECT)
+    assert done.stdout.split() == []
