@@ -16,9 +16,10 @@ from node.bridge.transaction import Sender
 from node.chain.blocks import Blocks
 from node.chain.deployment import Deployment
 from node.chain.directory import DirectoryReader
-from node.chain.ledger import Ledger, LedgerTerms
+from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
 from node.chain.signer import TransactionSigner
+from node.chain.terms import LedgerTerms
 from node.config import BridgeSettings
 from node.domain.directory import Directory
 from node.domain.errors import ChainUnreachable, Unusable

@@ -40,10 +40,11 @@ from node.chain.advices import bookings_in
 from node.chain.blocks import Block, Blocks
 from node.chain.deployment import Deployment
 from node.chain.directory import DirectoryReader
-from node.chain.ledger import Ledger, LedgerTerms
+from node.chain.ledger import Ledger
 from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc
 from node.chain.signer import TransactionSigner
+from node.chain.terms import LedgerTerms
 from node.chain.views import Views
 from node.config import BridgeSettings
 from node.domain.errors import ChainUnreachable

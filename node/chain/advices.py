@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from node.chain.blocks import Block, Blocks
 from node.chain.events import topic_of
 from node.domain.ids import Address, MemberId, MerchantId, MinorUnits, Sequence, StreamId
+
+if TYPE_CHECKING:
+    from node.chain.blocks import Block, Blocks
 
 BOOKED: Final = topic_of(
     "AdviceBooked(uint32,uint64,uint64,uint64,"
@@ -35,7 +37,7 @@ class AdviceBooked:
     owed: MinorUnits
 
 
-async def bookings_in(block: Block, blocks: Blocks, advices: Address) -> list[AdviceBooked]:
+async def bookings_in(block: "Block", blocks: "Blocks", advices: Address) -> list[AdviceBooked]:
     """The advices that a block booked. Raises ChainUnreachable, RpcRefused."""
     return [booking_in(log) for log in await blocks.logs(block, advices, (BOOKED,))]
 

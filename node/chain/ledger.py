@@ -11,6 +11,7 @@ from typing import Any, Final
 from eth_abi.abi import decode, encode
 
 from node.chain.rpc import Rpc, RpcRefused
+from node.chain.terms import LedgerTerms
 from node.chain.views import Views, selector
 from node.domain.ids import Address, Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId, Units
 from node.domain.leaf import LEAF_BYTES, NetworkTerms
@@ -77,20 +78,6 @@ class RuleTerms:
     until: int
     veto_block: int
     tiers: tuple[int, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LedgerTerms:
-    """What was fixed when the ledger was deployed (docs/batch.md, constants); times in seconds."""
-
-    units_per_minor_unit: int
-    epoch_start: int
-    epoch_length: int
-    clock_tolerance: int
-
-    def epoch(self, timestamp: int) -> int:
-        """The epoch of a block's time."""
-        return (timestamp - self.epoch_start) // self.epoch_length if self.epoch_length else 0
 
 
 def post_batch(batch: bytes) -> bytes:

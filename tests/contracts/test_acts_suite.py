@@ -1,5 +1,6 @@
 """Acts of the contracts that take them, through the ledger's batch as a bridge posts it, and their undoing."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -79,11 +80,15 @@ class Till:
         return int(self.world.ledger.view("stream", STREAM)["debited"])
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Till:
+    return Till(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def till(chain: Chain, terms: Terms) -> Any:
-    mark = chain.snapshot()
-    yield Till(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def till(opened: Till) -> Iterator[Till]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 def test_acts_of_many_contracts_run_in_one_batch_and_are_undone_in_another(till: Till) -> None:

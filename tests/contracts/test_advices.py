@@ -83,11 +83,15 @@ class Desk:
         return payable, value, self.advices.view("guarantee"), owed[0], owed[1]
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Desk:
+    return Desk(chain, terms)
+
+
 @pytest.fixture
-def desk(chain: Chain, terms: Terms) -> Iterator[Desk]:
-    mark = chain.snapshot()
-    yield Desk(chain, terms)
-    chain.revert(mark)
+def desk(opened: Desk) -> Iterator[Desk]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 def test_booking_shares_a_sale_between_member_guarantee_and_shop(desk: Desk) -> None:

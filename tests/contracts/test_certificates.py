@@ -75,11 +75,15 @@ class Desk:
         return caught.value.error, caught.value.values
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Desk:
+    return Desk(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def desk(chain: Chain, terms: Terms) -> Iterator[Desk]:
-    mark = chain.snapshot()
-    yield Desk(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def desk(opened: Desk) -> Iterator[Desk]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,15 @@ def terms(**changed: int) -> tuple[int, ...]:
     return tuple((usual | changed).values())
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Shop:
+    return Shop(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def shop(chain: Chain, terms: Terms) -> Iterator[Shop]:
-    mark = chain.snapshot()
-    yield Shop(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def shop(opened: Shop) -> Iterator[Shop]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 @pytest.mark.parametrize(

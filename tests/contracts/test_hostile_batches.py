@@ -13,8 +13,9 @@ from benchmarks.devchain import Chain, Receipt, Reverted
 from benchmarks.world import Terms
 from node.chain.blocks import Block
 from node.chain.events import LedgerEvent, decode_event
-from node.chain.ledger import Ledger, LedgerTerms, RuleTerms, post_batch
+from node.chain.ledger import Ledger, RuleTerms, post_batch
 from node.chain.rebuild import LeafRebuilder
+from node.chain.terms import LedgerTerms
 from node.domain.batch_format import decode_batch, encode_batch, make_batch
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion
 from node.domain.leaf import BatchLogs, Leaf, rebuild_leaves

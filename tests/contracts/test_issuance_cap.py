@@ -64,11 +64,15 @@ class Office:
         return int(self.cap.view("left"))
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Office:
+    return Office(Twin(chain, terms, lambda chain, terms: Suite(chain, terms, coupons=FORMULA)))
+
+
 @pytest.fixture
-def office(chain: Chain, terms: Terms) -> Iterator[Office]:
-    mark = chain.snapshot()
-    yield Office(Twin(chain, terms, lambda chain, terms: Suite(chain, terms, coupons=FORMULA)))
-    chain.revert(mark)
+def office(opened: Office) -> Iterator[Office]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 def test_cap_follows_from_merchants_turnover_and_first_spends(office: Office) -> None:

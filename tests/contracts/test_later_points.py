@@ -97,11 +97,15 @@ class Till:
         return caught.value.error
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Till:
+    return Till(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def till(chain: Chain, terms: Terms) -> Iterator[Till]:
-    mark = chain.snapshot()
-    yield Till(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def till(opened: Till) -> Iterator[Till]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 # --- pending ----------------------------------------------------------------------------------------------------------

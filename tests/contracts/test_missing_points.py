@@ -59,11 +59,15 @@ class Office:
         return caught.value.error
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Office:
+    return Office(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def office(chain: Chain, terms: Terms) -> Iterator[Office]:
-    mark = chain.snapshot()
-    yield Office(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def office(opened: Office) -> Iterator[Office]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 def test_claim_gives_what_the_merchant_s_base_gives_the_member_s_tier(office: Office) -> None:

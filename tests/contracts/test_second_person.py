@@ -45,11 +45,15 @@ class Office:
         return self.refused(self.world.access, "execute", contract.address, data)
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Office:
+    return Office(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def office(chain: Chain, terms: Terms) -> Iterator[Office]:
-    mark = chain.snapshot()
-    yield Office(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def office(opened: Office) -> Iterator[Office]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 def test_propose_is_refused_when_it_comes_through_the_manager(office: Office) -> None:

@@ -83,11 +83,15 @@ def refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> tupl
     return caught.value.error, caught.value.values
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Cards:
+    return Cards(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def stand(chain: Chain, terms: Terms) -> Iterator[Cards]:
-    mark = chain.snapshot()
-    yield Cards(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def stand(opened: Cards) -> Iterator[Cards]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 # --- a card's life ---

@@ -76,11 +76,15 @@ class Till:
         return int(self.world.ledger.view("account", ADA)["value"]), int(self.rebates.view("payoutOf", ADA))
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Till:
+    return Till(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def till(chain: Chain, terms: Terms) -> Iterator[Till]:
-    mark = chain.snapshot()
-    yield Till(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def till(opened: Till) -> Iterator[Till]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 def test_gifts_that_were_put_aside_while_money_came_in_are_gifts_still(till: Till) -> None:

@@ -86,11 +86,15 @@ def refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> tupl
     return caught.value.error, caught.value.values
 
 
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Office:
+    return Office(Twin(chain, terms, Suite))
+
+
 @pytest.fixture
-def office(chain: Chain, terms: Terms) -> Iterator[Office]:
-    mark = chain.snapshot()
-    yield Office(Twin(chain, terms, Suite))
-    chain.revert(mark)
+def office(opened: Office) -> Iterator[Office]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 # --- points ahead ---

@@ -93,13 +93,17 @@ def refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> tupl
     return caught.value.error, caught.value.values
 
 
-@pytest.fixture
-def till(chain: Chain, terms: Terms) -> Iterator[Till]:
-    mark = chain.snapshot()
+@pytest.fixture(scope="module")
+def opened(chain: Chain, terms: Terms) -> Till:
     twin = Twin(chain, terms, Suite)
     twin.terms_offset = terms.utc_offset  # type: ignore[attr-defined]
-    yield Till(twin)
-    chain.revert(mark)
+    return Till(twin)
+
+
+@pytest.fixture
+def till(opened: Till) -> Iterator[Till]:
+    with opened.twin.forgotten():
+        yield opened
 
 
 def calendar_of(chain: Chain) -> Contract:

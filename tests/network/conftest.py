@@ -19,9 +19,9 @@ LOG_LINES = 40
 FAILED = pytest.StashKey[bool]()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """Four validators with finality, four funded accounts, and fail points."""
+    """Four validators with finality, four funded accounts, and fail points; down again when this folder is done."""
     folder = tmp_path_factory.mktemp("network") / "net"
     order = NetworkOrder(folder=folder, validators=4, accounts=4, fail_points=True)
     plan = init_network(order, now=datetime.now(UTC))

@@ -24,7 +24,7 @@ from tests.network.chain import wait_until
 BLOCKS = 150
 MIDDLE = 100
 """Above what geth has on disk after its first death, below where it stood."""
-DEATHS = 6
+DEATHS = 15
 KNOWN = "Ignoring already known beacon payload"
 
 

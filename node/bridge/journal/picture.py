@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from node.chain.ledger import LedgerTerms
+from node.chain.terms import LedgerTerms
 from node.domain.acts.coupon import Face
 from node.domain.directory import Campaign, Directory, Merchant, Rule, Terminal
 from node.domain.errors import BrokenInvariant

@@ -203,8 +203,8 @@ def meta(connection: Connection) -> dict[str, str]:
 
 
 def next_numbers(connection: Connection) -> tuple[int, int, int | None]:
-    """The next free sequence, the next batch id, and the next nonce (None: nothing was ever sent)."""
-    sequence = connection.exec_driver_sql("SELECT coalesce(max(sequence), -1) + 1 FROM entries").scalar_one()
+    """The next free sequence (from 1 on), the next batch id, and the next nonce (None: nothing was ever sent)."""
+    sequence = connection.exec_driver_sql("SELECT coalesce(max(sequence), 0) + 1 FROM entries").scalar_one()
     batch = connection.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM batches").scalar_one()
     nonce = connection.exec_driver_sql("SELECT max(nonce) + 1 FROM batches").scalar_one()
     return int(sequence), int(batch), None if nonce is None else int(nonce)

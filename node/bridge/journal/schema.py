@@ -5,26 +5,26 @@ SQLite in WAL mode with synchronous=FULL: a commit is on the disk when it return
 
 import importlib.resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from node.bridge.journal.postgres import LOCK, open_postgres, place_of, reason_of, schema_of
-from node.bridge.journal.sql import is_postgresql
+from node.bridge.journal.sql import has_table, is_postgresql
 from node.config import JournalSettings
 from node.domain.errors import Unusable
 from node.domain.ids import StreamId
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 WRITES: Final = "till_writes"
 """The execution option of a connection whose transactions read and then write."""
 CHECKPOINT_PAGES: Final = 4_000
 """Pages of WAL between two checkpoints (16 MB)."""
+VERSIONS: Final = "alembic_version"
 MIGRATIONS: Final = "migrations"
 SHARED_MIGRATIONS: Final = "shared_migrations"
 """The folders of a journal's steps, and of those of what bridges share in one database."""
@@ -73,13 +73,17 @@ def migrate(engine: Engine, revision: str = "head", *, folder: str = MIGRATIONS)
 
     Raises Unusable when the file is not a journal or cannot be written.
     """
+    # here, so that commands that only read a journal start without it
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     try:
         with engine.begin() as connection:
             if is_postgresql(connection):
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(?)", (LOCK,))
             config = _config(folder)
             config.attributes["connection"] = connection
-            current = MigrationContext.configure(connection).get_current_revision()
+            current = _revision(connection)
             known = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
             if current is not None and current not in known:
                 raise Unusable(f"the journal was written by a newer version of Tillnet (schema {current})")
@@ -94,10 +98,20 @@ def migrate(engine: Engine, revision: str = "head", *, folder: str = MIGRATIONS)
 def current_revision(engine: Engine) -> str | None:
     """The schema's revision, None for an empty file."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _revision(connection)
 
 
-def _config(folder: str) -> Config:
+def _revision(connection: Connection) -> str | None:
+    """What alembic wrote into its table."""
+    if not has_table(connection, VERSIONS):
+        return None
+    found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSIONS}").scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def _config(folder: str) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(importlib.resources.files("node.bridge.journal") / folder))
     return config

@@ -46,7 +46,6 @@ class Journal:
         stream: StreamId = StreamId(1),
         on_entry: OnEntry = lambda entry: None,
         enrol: bool = False,
-        first_sequence: int = 1,
         fence: Fence | None = None,
         shared: bool = False,
         keeper: Keeps | None = None,
@@ -65,7 +64,7 @@ class Journal:
         with engine.connect() as connection:
             sequence, _, _ = reading.next_numbers(connection)
         history = Handed(stream) if shared else None
-        admitter = Admitter(max(sequence, first_sequence), enrol=enrol, history=history, keeper=keeper, room=room)
+        admitter = Admitter(sequence, enrol=enrol, history=history, keeper=keeper, room=room)
         writer = Writer(
             engine,
             admitter,

@@ -15,7 +15,7 @@ from node.chain.events import (
     LedgerEvent,
     Skipped,
 )
-from node.chain.ledger import LedgerTerms, batch_of
+from node.chain.ledger import batch_of
 from node.chain.rebuild import (
     HEADER,
     WORD_0,
@@ -28,6 +28,7 @@ from node.chain.rebuild import (
     effects_of,
     hashes_at,
 )
+from node.chain.terms import LedgerTerms
 from node.domain.ids import Hash32, MemberId, MerchantId, StreamId, Units
 from node.domain.ids import Sequence as SequenceNumber
 from node.domain.leaf import LEAF_BYTES, leaf_in

@@ -213,6 +213,10 @@ async def test_admit_has_room_for_reversals_when_the_queue_is_full(kept: Journal
     assert (refused[:9], refused[-1]) == ([False] * 9, True)  # the writer may have begun with one
 
 
+async def test_sequences_begin_with_one_when_something_is_settled_before_the_first_message(journal: Journal) -> None:
+    assert await journal.settle(lambda connection, sequence: sequence) == journal.next_sequence == 1
+
+
 async def test_settle_makes_payments_final_declined_or_journaled_again(journal: Journal) -> None:
     for stan in range(1, 5):
         await journal.admit(admission(debit(stan, member=stan)))

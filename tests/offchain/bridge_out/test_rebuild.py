@@ -12,8 +12,9 @@ from node.bridge.batch import encode
 from node.bridge.entry import entry_of, pack_payment
 from node.chain.blocks import Block
 from node.chain.events import BatchPosted, Clamped, Debited, LedgerEvent, Skipped
-from node.chain.ledger import Ledger, LedgerTerms, RuleTerms, post_batch
+from node.chain.ledger import Ledger, RuleTerms, post_batch
 from node.chain.rebuild import LeafRebuilder
+from node.chain.terms import LedgerTerms
 from node.domain.act import Act
 from node.domain.batch_format import decode_batch
 from node.domain.errors import BrokenInvariant

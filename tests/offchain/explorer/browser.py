@@ -47,7 +47,10 @@ class Browser:
 
     def text(self, selector: str) -> str:
         """The visible text of an element."""
-        return str(self._ask("GET", f"/element/{self._find(selector)}/text"))
+        # in one call: between two the page may be another
+        found = self.run("return document.querySelector(arguments[0])?.innerText ?? null", selector)
+        assert found is not None, f"the page has no {selector}"
+        return str(found)
 
     def size(self, width: int, height: int) -> None:
         """The size of what is seen."""

@@ -54,7 +54,7 @@ def auditor() -> X25519PrivateKey:
 
 @pytest.fixture
 async def journal(kept: JournalSettings, operator: X25519PrivateKey) -> AsyncIterator[Journal]:
-    opened = await Journal.open(kept, first_sequence=1, keeper=BasketKeeper(STREAM, public(operator), os.urandom))
+    opened = await Journal.open(kept, keeper=BasketKeeper(STREAM, public(operator), os.urandom))
     yield opened
     await opened.close()
 
