@@ -23,9 +23,9 @@ year: setup ## replay the whole year, 155,848 baskets, as fast as the bridge tak
 
 test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
 	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder -m "not alone and not long" --durations=20
-	@$(PY) -m pytest --maxfail=3 -m alone --durations=10
+	@$(PY) -m pytest --maxfail=3 -m "alone and not long" --durations=10
 
-test-long: setup ## the tests that take minutes each: hosts that move, fork, change keys and leave, bridges killed (30 minutes)
+test-long: setup ## the tests that take minutes each: hosts that move, fork, change keys and leave, bridges killed (45 minutes)
 	@$(PY) -m pytest --maxfail=3 -m long --durations=10
 
 lint: setup ## formatting, types, dependency rule, Solidity style

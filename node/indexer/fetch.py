@@ -22,6 +22,8 @@ MAX_BLOCK: Final = 256 * 2**20
 ATTEMPTS: Final = 6
 PAUSE: Final = 0.2
 RETRY_AFTER: Final = 429
+RESPONSE_TOO_LARGE: Final = -32003
+"""What geth refuses the rest of a batch with when its answers are more than 25 MB."""
 
 
 class Behind(Exception):
@@ -37,21 +39,22 @@ class Fetcher:
 
     async def blocks(self, first: int, last: int) -> list[CheckedBlock]:
         """Blocks `first` to `last`, checked. Raises Behind, LyingNode, TooLarge, ChainSilent."""
-        loop = asyncio.get_running_loop()
-        body = json.dumps(
-            [
-                {"jsonrpc": "2.0", "id": 2 * (number - first) + part, "method": method, "params": [hex(number), *rest]}
-                for number in range(first, last + 1)
-                for part, (method, rest) in enumerate((("eth_getBlockByNumber", [True]), ("eth_getBlockReceipts", [])))
-            ]
-        )
         try:
-            answer = await self._post(body, MAX_BLOCK if first == last else MAX_RANGE)
+            answer = await self._post(json.dumps(_calls(first, last)), MAX_BLOCK if first == last else MAX_RANGE)
+            return await self._read(answer, first, last)
         except TooLarge:
             if first == last:
-                raise
+                return await self._one_by_one(first)
             middle = (first + last) // 2
             return await self.blocks(first, middle) + await self.blocks(middle + 1, last)
+
+    async def _one_by_one(self, number: int) -> list[CheckedBlock]:
+        """A block that is too much for one batch together with its receipts."""
+        answers = [await self._post(json.dumps(call), MAX_BLOCK) for call in _calls(number, number)]
+        return await self._read(b"[" + b",".join(answers) + b"]", number, number)
+
+    async def _read(self, answer: bytes, first: int, last: int) -> list[CheckedBlock]:
+        loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, read_answer, answer, first, last, self._believe)
 
     async def call(self, method: str, *params: Any) -> Any:
@@ -78,8 +81,17 @@ class Fetcher:
         raise ChainSilent(f"blocks cannot be had from any gateway ({failure})")
 
 
+def _calls(first: int, last: int) -> list[dict[str, Any]]:
+    """Each block with its transactions, and its receipts."""
+    return [
+        {"jsonrpc": "2.0", "id": 2 * (number - first) + part, "method": method, "params": [hex(number), *rest]}
+        for number in range(first, last + 1)
+        for part, (method, rest) in enumerate((("eth_getBlockByNumber", [True]), ("eth_getBlockReceipts", [])))
+    ]
+
+
 def read_answer(answer: bytes, first: int, last: int, believe_senders: bool = False) -> list[CheckedBlock]:
-    """The checked blocks in an answer to a batch. Raises Behind, LyingNode."""
+    """The checked blocks in an answer to a batch. Raises Behind, LyingNode, RpcRefused, TooLarge."""
     try:
         parts = json.loads(answer)
     except ValueError:
@@ -90,6 +102,8 @@ def read_answer(answer: bytes, first: int, last: int, believe_senders: bool = Fa
     results: dict[int, Any] = {}
     for part in parts:
         error = part.get("error")
+        if error is not None and error.get("code") == RESPONSE_TOO_LARGE:
+            raise TooLarge(f"blocks {first} to {last} are more than the node gives at a time")
         if error is not None:
             raise RpcRefused(int(error.get("code", 0)), str(error.get("message", "")))
         results[part["id"]] = part.get("result")

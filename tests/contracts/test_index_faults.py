@@ -67,9 +67,14 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 class Proxy:
-    """Stands before a node and alters what it says: `alter` is given each single answer with its call's method."""
+    """Stands before a node and alters what it says: `alter` is given each single answer with its call's method.
 
-    def __init__(self, target: str, alter: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+    Beyond `most` bytes it refuses the rest of a batch, as geth does.
+    """
+
+    def __init__(
+        self, target: str, alter: Callable[[str, dict[str, Any]], dict[str, Any]], most: int = 25_000_000
+    ) -> None:
         host, port = target.removeprefix("http://").split(":")
         proxy = self
 
@@ -83,7 +88,7 @@ class Proxy:
                 calls = json.loads(body)
                 if isinstance(calls, list):
                     methods = {call["id"]: call["method"] for call in calls}
-                    answer = [proxy.alter(methods[each["id"]], each) for each in answer]
+                    answer = proxy.bounded([proxy.alter(methods[each["id"]], each) for each in answer])
                 else:
                     answer = proxy.alter(calls["method"], answer)
                 said = json.dumps(answer).encode()
@@ -96,10 +101,21 @@ class Proxy:
             def log_message(self, *_: Any) -> None:
                 """Nothing is printed."""
 
-        self.alter = alter
+        self.alter, self.most, self.refused = alter, most, 0
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def bounded(self, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        size = 0
+        for place, each in enumerate(answers):
+            size += len(json.dumps(each))
+            if size > self.most:
+                self.refused += 1
+                error = {"code": -32003, "message": "response too large"}
+                rest = [{"jsonrpc": "2.0", "id": other["id"], "error": error} for other in answers[place:]]
+                return answers[:place] + rest
+        return answers
 
     def close(self) -> None:
         self.server.shutdown()
@@ -111,8 +127,8 @@ def proxied(busy: Twin) -> Iterator[Callable[..., Proxy]]:
     """Makes proxies before the chain, and ends them."""
     made: list[Proxy] = []
 
-    def make(alter: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Proxy:
-        made.append(Proxy(url_of(busy.world.chain), alter))
+    def make(alter: Callable[[str, dict[str, Any]], dict[str, Any]], most: int = 25_000_000) -> Proxy:
+        made.append(Proxy(url_of(busy.world.chain), alter, most))
         return made[-1]
 
     yield make
@@ -281,3 +297,14 @@ def test_run_waits_when_the_node_lags_behind_what_is_indexed(
 
     assert everything(indexed(busy.world.chain, busy.world, where, url=proxied(lagging).url)) == whole
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("most", [20_000, 100])
+def test_run_asks_for_less_when_the_node_gives_no_more_at_a_time(
+    busy: Twin, proxied: Callable[..., Proxy], tmp_path: Path, most: int
+) -> None:
+    """20,000 bytes are some blocks, 100 not even one with its receipts."""
+    whole = everything(indexed(busy.world.chain, busy.world, tmp_path / "whole.sqlite"))
+    proxy = proxied(lambda method, answer: answer, most)
+    assert everything(indexed(busy.world.chain, busy.world, tmp_path / "index.sqlite", url=proxy.url)) == whole
+    assert proxy.refused > 5

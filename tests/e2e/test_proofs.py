@@ -298,6 +298,7 @@ def test_member_is_counted_among_all_that_is_owed(world: World, anchor: Path) ->
     assert "owed nothing" in world.till("prove", "liability", "99", "--from", listing, "-o", proof, code=1)
 
 
+@pytest.mark.long
 def test_proof_leads_through_changes_of_validators(world: World, anchor: Path, bought: tuple[str, Path]) -> None:
     world.give(12)
     changed = world.prove(world.pay(ANNA))
@@ -322,6 +323,7 @@ def test_proof_leads_through_changes_of_validators(world: World, anchor: Path, b
     assert refused.value.step is Step.CHANGES
 
 
+@pytest.mark.long
 def test_proof_skips_changes_that_were_taken_back_and_reads_the_archive(world: World, anchor: Path) -> None:
     world.give(11)
     world.give(10)

@@ -112,6 +112,7 @@ def test_only_p2p_and_gateway_listen_on_a_hosts_address(whole: HostNetwork) -> N
     assert listeners_beside(state.supervisor.pid) == {(address(1), FIRST_PORT), (address(1), P2P_PORT)} | loopback
 
 
+@pytest.mark.long
 def test_newcomer_is_refused_until_it_is_voted_in_and_then_syncs(whole: HostNetwork, tmp_path: Path) -> None:
     folder, ticket = tmp_path / "net", whole.plan.folder / "join.json"
     finish([whole.net_on(5, "join", str(folder), "--with", str(ticket), "--name", "v5", "--host", address(5))])
@@ -161,6 +162,7 @@ def test_chain_goes_on_when_garbage_and_silence_arrive_at_p2p_ports(whole: HostN
         assert comet.memory_info().rss < 400_000_000
 
 
+@pytest.mark.long
 def test_interval_at_most_doubles_when_one_of_four_is_down(whole: HostNetwork) -> None:
     usual = whole.seconds_a_block(8)
     whole.down("v4")
@@ -198,6 +200,7 @@ def test_chain_halts_and_goes_on_when_the_network_falls_in_two_halves(whole: Hos
     print(json.dumps({"halves_back_s": round(time.monotonic() - healed, 1)}))
 
 
+@pytest.mark.long
 def test_three_go_on_and_the_fourth_catches_up_when_it_was_cut_off(whole: HostNetwork) -> None:
     whole.machines.cut("port4")
     try:
@@ -244,6 +247,7 @@ def proxy(network: HostNetwork, fault_tools: Path, tmp_path_factory: pytest.Temp
     made.stop()
 
 
+@pytest.mark.long
 def test_chain_goes_on_when_every_link_takes_200_ms_each_way(proxy: FaultProxy, whole: HostNetwork) -> None:
     with proxy.toxic("latency", latency=200):
         assert seconds_to_first_byte(address(PROXIES + 2), P2P_PORT) > 0.2
@@ -284,6 +288,7 @@ def test_chain_goes_on_when_one_clock_is_ten_minutes_fast(proxy: FaultProxy, who
         set_clock(whole.host_plan("v4"), "v4", 0)
 
 
+@pytest.mark.long
 def test_chain_goes_on_when_one_clock_is_ten_minutes_slow(proxy: FaultProxy, whole: HostNetwork) -> None:
     try:
         set_clock(whole.host_plan("v4"), "v4", -30)

@@ -32,6 +32,7 @@ def transfers(chain: Chain) -> Transfers:
 @pytest.mark.chain
 @pytest.mark.alone
 @pytest.mark.slow
+@pytest.mark.long
 def test_promises_are_kept_when_processes_are_killed_under_load(own_chain: Chain) -> None:
     order = Order(seconds=0, pause=0, rounds=ROUNDS, seed=SEED, rate=RATE)
     lines: list[str] = []
