@@ -81,14 +81,14 @@ class Till:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Till:
+def opened_till(chain: Chain, terms: Terms) -> Till:
     return Till(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def till(opened: Till) -> Iterator[Till]:
-    with opened.twin.forgotten():
-        yield opened
+def till(opened_till: Till) -> Iterator[Till]:
+    with opened_till.twin.forgotten():
+        yield opened_till
 
 
 def test_acts_of_many_contracts_run_in_one_batch_and_are_undone_in_another(till: Till) -> None:

@@ -84,14 +84,14 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Desk:
+def opened_desk(chain: Chain, terms: Terms) -> Desk:
     return Desk(chain, terms)
 
 
 @pytest.fixture
-def desk(opened: Desk) -> Iterator[Desk]:
-    with opened.twin.forgotten():
-        yield opened
+def desk(opened_desk: Desk) -> Iterator[Desk]:
+    with opened_desk.twin.forgotten():
+        yield opened_desk
 
 
 def test_booking_shares_a_sale_between_member_guarantee_and_shop(desk: Desk) -> None:

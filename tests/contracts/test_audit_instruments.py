@@ -19,9 +19,12 @@ from tests.contracts.test_assets import opened as opened
 from tests.contracts.test_assets import stall as stall
 from tests.contracts.test_books import BEAN_CHECK, checked, exported
 from tests.contracts.test_certificates import desk as desk
+from tests.contracts.test_certificates import opened_desk as opened_desk
 from tests.contracts.test_gifts import MUG
+from tests.contracts.test_gifts import opened_shop as opened_shop
 from tests.contracts.test_gifts import shop as shop
 from tests.contracts.test_later_points import external
+from tests.contracts.test_later_points import opened_till as opened_till
 from tests.contracts.test_later_points import till as till
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]

@@ -18,6 +18,7 @@ from tests.contracts.test_books import BEAN_CHECK, checked, exported, rows_of
 from tests.contracts.test_coupons import ANN, BOB, CAT, Desk
 from tests.contracts.test_coupons import SHOP as FIRST
 from tests.contracts.test_value_recharges import ADA, Till, day_of, till
+from tests.contracts.test_value_recharges import opened_till as opened_till
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 __all__ = ["Counter", "Desk", "till"]

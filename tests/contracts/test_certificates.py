@@ -76,14 +76,14 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Desk:
+def opened_desk(chain: Chain, terms: Terms) -> Desk:
     return Desk(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def desk(opened: Desk) -> Iterator[Desk]:
-    with opened.twin.forgotten():
-        yield opened
+def desk(opened_desk: Desk) -> Iterator[Desk]:
+    with opened_desk.twin.forgotten():
+        yield opened_desk
 
 
 @pytest.mark.parametrize(

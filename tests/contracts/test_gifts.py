@@ -75,14 +75,14 @@ def terms(**changed: int) -> tuple[int, ...]:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Shop:
+def opened_shop(chain: Chain, terms: Terms) -> Shop:
     return Shop(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def shop(opened: Shop) -> Iterator[Shop]:
-    with opened.twin.forgotten():
-        yield opened
+def shop(opened_shop: Shop) -> Iterator[Shop]:
+    with opened_shop.twin.forgotten():
+        yield opened_shop
 
 
 @pytest.mark.parametrize(

@@ -65,14 +65,14 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Office:
+def opened_office(chain: Chain, terms: Terms) -> Office:
     return Office(Twin(chain, terms, lambda chain, terms: Suite(chain, terms, coupons=FORMULA)))
 
 
 @pytest.fixture
-def office(opened: Office) -> Iterator[Office]:
-    with opened.twin.forgotten():
-        yield opened
+def office(opened_office: Office) -> Iterator[Office]:
+    with opened_office.twin.forgotten():
+        yield opened_office
 
 
 def test_cap_follows_from_merchants_turnover_and_first_spends(office: Office) -> None:

@@ -98,14 +98,14 @@ class Till:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Till:
+def opened_till(chain: Chain, terms: Terms) -> Till:
     return Till(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def till(opened: Till) -> Iterator[Till]:
-    with opened.twin.forgotten():
-        yield opened
+def till(opened_till: Till) -> Iterator[Till]:
+    with opened_till.twin.forgotten():
+        yield opened_till
 
 
 # --- pending ----------------------------------------------------------------------------------------------------------

@@ -60,14 +60,14 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Office:
+def opened_office(chain: Chain, terms: Terms) -> Office:
     return Office(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def office(opened: Office) -> Iterator[Office]:
-    with opened.twin.forgotten():
-        yield opened
+def office(opened_office: Office) -> Iterator[Office]:
+    with opened_office.twin.forgotten():
+        yield opened_office
 
 
 def test_claim_gives_what_the_merchant_s_base_gives_the_member_s_tier(office: Office) -> None:

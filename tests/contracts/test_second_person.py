@@ -46,14 +46,14 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Office:
+def opened_office(chain: Chain, terms: Terms) -> Office:
     return Office(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def office(opened: Office) -> Iterator[Office]:
-    with opened.twin.forgotten():
-        yield opened
+def office(opened_office: Office) -> Iterator[Office]:
+    with opened_office.twin.forgotten():
+        yield opened_office
 
 
 def test_propose_is_refused_when_it_comes_through_the_manager(office: Office) -> None:

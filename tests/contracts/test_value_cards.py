@@ -84,14 +84,14 @@ def refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> tupl
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Cards:
+def opened_stand(chain: Chain, terms: Terms) -> Cards:
     return Cards(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def stand(opened: Cards) -> Iterator[Cards]:
-    with opened.twin.forgotten():
-        yield opened
+def stand(opened_stand: Cards) -> Iterator[Cards]:
+    with opened_stand.twin.forgotten():
+        yield opened_stand
 
 
 # --- a card's life ---

@@ -77,14 +77,14 @@ class Till:
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Till:
+def opened_till(chain: Chain, terms: Terms) -> Till:
     return Till(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def till(opened: Till) -> Iterator[Till]:
-    with opened.twin.forgotten():
-        yield opened
+def till(opened_till: Till) -> Iterator[Till]:
+    with opened_till.twin.forgotten():
+        yield opened_till
 
 
 def test_gifts_that_were_put_aside_while_money_came_in_are_gifts_still(till: Till) -> None:

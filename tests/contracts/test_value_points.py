@@ -87,14 +87,14 @@ def refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> tupl
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Office:
+def opened_office(chain: Chain, terms: Terms) -> Office:
     return Office(Twin(chain, terms, Suite))
 
 
 @pytest.fixture
-def office(opened: Office) -> Iterator[Office]:
-    with opened.twin.forgotten():
-        yield opened
+def office(opened_office: Office) -> Iterator[Office]:
+    with opened_office.twin.forgotten():
+        yield opened_office
 
 
 # --- points ahead ---

@@ -94,16 +94,16 @@ def refusal(contract: Contract, name: str, *arguments: Any, sender: str) -> tupl
 
 
 @pytest.fixture(scope="module")
-def opened(chain: Chain, terms: Terms) -> Till:
+def opened_till(chain: Chain, terms: Terms) -> Till:
     twin = Twin(chain, terms, Suite)
     twin.terms_offset = terms.utc_offset  # type: ignore[attr-defined]
     return Till(twin)
 
 
 @pytest.fixture
-def till(opened: Till) -> Iterator[Till]:
-    with opened.twin.forgotten():
-        yield opened
+def till(opened_till: Till) -> Iterator[Till]:
+    with opened_till.twin.forgotten():
+        yield opened_till
 
 
 def calendar_of(chain: Chain) -> Contract:
