@@ -19,9 +19,9 @@ LOG_LINES = 40
 FAILED = pytest.StashKey[bool]()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """Four validators with finality, four funded accounts, and fail points; down again when this folder is done."""
+    """Four validators with finality, four funded accounts, and fail points."""
     folder = tmp_path_factory.mktemp("network") / "net"
     order = NetworkOrder(folder=folder, validators=4, accounts=4, fail_points=True)
     plan = init_network(order, now=datetime.now(UTC))
