@@ -23,7 +23,7 @@ from node.domain.ids import (
     TerminalNumber,
 )
 from node.domain.ids import Sequence as SequenceNumber
-from node.domain.leaf import BatchLogs, Leaf, NetworkTerms, rebuild_leaves
+from node.domain.leaf import BatchLogs, Leaf, rebuild_leaves
 from node.domain.merkle import keccak, proof_of, root_of
 from node.domain.payment import Line, Tender
 from node.domain.words import EXISTS, Rule
@@ -174,13 +174,12 @@ def post(world: World, payments: list[tuple[int, int, int, Tender]], *, first: i
     ]
     batch = make_batch(StreamId(STREAM), made)
     receipt = world.post(batch)
-    names = NetworkTerms.__dataclass_fields__
     leaves = rebuild_leaves(
         batch,
         BatchLogs(processed=len(made), leaves=len(made)),
         rules={(payment.merchant, RuleVersion(1)): RULE for payment in made},
         tiers={MemberId(MEMBERS[0]): 0},
-        terms=NetworkTerms(**dict(zip(names, world.terms.words(), strict=True))),
+        terms=world.terms.network(),
         block=receipt.block,
         block_time=world.chain.now(),
     )

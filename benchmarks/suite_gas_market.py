@@ -13,7 +13,7 @@ from node.domain.assignment import Item
 from node.domain.batch_format import BatchPayment, make_batch
 from node.domain.ids import MemberId, MerchantId, MinorUnits, RuleVersion, StreamId, TerminalNumber
 from node.domain.ids import Sequence as SequenceNumber
-from node.domain.leaf import BatchLogs, Leaf, NetworkTerms, rebuild_leaves
+from node.domain.leaf import BatchLogs, Leaf, rebuild_leaves
 from node.domain.merkle import item_leaves, items_root, proof_of
 from node.domain.payment import Line, Tender
 
@@ -80,7 +80,7 @@ class Market:
             BatchLogs(processed=1, leaves=1),
             rules={(MerchantId(self.shop), RuleVersion(1)): RULE},
             tiers={MemberId(MEMBER): 0},
-            terms=NetworkTerms(**dict(zip(NetworkTerms.__dataclass_fields__, self.suite.terms.words(), strict=True))),
+            terms=self.suite.terms.network(),
             block=receipt.block,
             block_time=self.suite.chain.now(),
         )

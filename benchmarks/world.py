@@ -3,11 +3,12 @@
 For benchmarks/gas.py and tests/contracts; actors have names.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from benchmarks.devchain import Chain, Contract, Interface, artifact, deploy
 from node.domain.batch_format import Batch, encode_batch, gas_limit
+from node.domain.leaf import NetworkTerms
 
 OPERATOR_ROLE: Final = 1
 FINANCE_ROLE: Final = 2
@@ -42,6 +43,10 @@ class Terms:
             self.utc_offset,
             self.clock_tolerance,
         )
+
+    def network(self) -> NetworkTerms:
+        """As the domain's arithmetic takes them."""
+        return NetworkTerms(**asdict(self))
 
 
 class World:

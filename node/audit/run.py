@@ -24,11 +24,10 @@ from node.audit.storage import proven_words
 from node.audit.tally import Hours, Tally
 from node.chain.abi_events import events_of
 from node.chain.deployment import Deployment
+from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
-from node.chain.views import Views
 from node.domain.errors import Unusable
-from node.domain.ids import Address, PaymentId
-from node.domain.leaf import NetworkTerms
+from node.domain.ids import PaymentId
 from node.domain.line_items import LineItems
 from node.domain.words import Supply
 
@@ -133,7 +132,7 @@ async def run_audit(
 
 
 async def _prepared(rpc: Rpc, deployment: Deployment, order: Order) -> tuple[Follower, Cash | None]:
-    ledger = Replayed(terms=await network_terms(rpc, deployment.ledger), posted=Posted())
+    ledger = Replayed(terms=await Ledger(rpc, deployment.ledger).network_terms(), posted=Posted())
     names = {int.from_bytes(address, "big"): name for name, address in deployment.parts.items()}
     findings = Findings()
     tally = Tally(
@@ -195,24 +194,6 @@ async def _judged(
         amounts=amounts,
         holdings=tuple(holdings),
         findings=findings,
-    )
-
-
-async def network_terms(rpc: Rpc, ledger: Address) -> NetworkTerms:
-    """The constants that the ledger was deployed with (docs/batch.md)."""
-    views = Views(rpc, ledger)
-
-    async def asked(name: str) -> int:
-        (value,) = await views.ask(f"{name}()", returns="(int256)")
-        return int(value)
-
-    return NetworkTerms(
-        units_per_minor_unit=await asked("unitsPerMinorUnit"),
-        max_line_amount=await asked("maxLineAmount"),
-        epoch_start=await asked("epochStart"),
-        epoch_length=await asked("epochLength"),
-        utc_offset=await asked("utcOffset"),
-        clock_tolerance=await asked("clockTolerance"),
     )
 
 

@@ -19,11 +19,11 @@ from node.chain.directory import DirectoryReader
 from node.chain.ledger import Ledger
 from node.chain.rpc import Rpc
 from node.chain.signer import TransactionSigner
-from node.chain.terms import LedgerTerms
 from node.config import BridgeSettings
 from node.domain.directory import Directory
 from node.domain.errors import ChainUnreachable, Unusable
 from node.domain.ids import Sequence, StreamId
+from node.domain.leaf import LedgerTerms
 
 log = structlog.get_logger("bridge")
 

@@ -44,11 +44,11 @@ from node.chain.ledger import Ledger
 from node.chain.rebuild import LeafRebuilder
 from node.chain.rpc import Rpc
 from node.chain.signer import TransactionSigner
-from node.chain.terms import LedgerTerms
 from node.chain.views import Views
 from node.config import BridgeSettings
 from node.domain.errors import ChainUnreachable
 from node.domain.ids import MemberId, MinorUnits, Sequence, StreamId
+from node.domain.leaf import LedgerTerms
 
 
 @dataclass(kw_only=True, slots=True)

@@ -4,17 +4,16 @@ Types as in interfaces/IPaymentProcessor.sol and IRewardToken.sol; an ABI of its
 """
 
 from collections.abc import Sequence as Many
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Final
 
 from eth_abi.abi import decode, encode
 
 from node.chain.rpc import Rpc, RpcRefused
-from node.chain.terms import LedgerTerms
 from node.chain.views import Views, selector
 from node.domain.ids import Address, Hash32, MemberId, MerchantId, MinorUnits, RuleVersion, Sequence, StreamId, Units
-from node.domain.leaf import LEAF_BYTES, NetworkTerms
+from node.domain.leaf import LEAF_BYTES, LedgerTerms, NetworkTerms
 
 
 class RefundKind(IntEnum):
@@ -216,11 +215,4 @@ class Ledger:
         terms = await self.terms()
         (largest,) = await self._views.ask("maxLineAmount()", returns="(uint48)")
         (offset,) = await self._views.ask("utcOffset()", returns="(int32)")
-        return NetworkTerms(
-            units_per_minor_unit=terms.units_per_minor_unit,
-            max_line_amount=largest,
-            epoch_start=terms.epoch_start,
-            epoch_length=terms.epoch_length,
-            utc_offset=offset,
-            clock_tolerance=terms.clock_tolerance,
-        )
+        return NetworkTerms(**asdict(terms), max_line_amount=largest, utc_offset=offset)

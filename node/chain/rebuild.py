@@ -13,10 +13,10 @@ from typing import Final
 from node.chain.blocks import Block
 from node.chain.events import BatchPosted, Clamped, Debited, LedgerEvent, Skipped
 from node.chain.ledger import Ledger, RuleTerms, batch_of
-from node.chain.terms import LedgerTerms
 from node.domain.act import MAX_ACT_BYTES, UNDO
 from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion
+from node.domain.leaf import LedgerTerms
 from node.domain.merkle import root_of
 from node.domain.packed_leaves import hashes
 from node.domain.payment import Tender

@@ -123,19 +123,25 @@ def leaf_in(calldata: bytes, digest: bytes) -> Leaf | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NetworkTerms:
-    """The constants of a network that arithmetic needs (docs/batch.md, "Constants of a network")."""
+class LedgerTerms:
+    """The constants of a network that its leaves need (docs/batch.md, "Constants of a network"); times in seconds."""
 
     units_per_minor_unit: int
-    max_line_amount: int
     epoch_start: int
     epoch_length: int
-    utc_offset: int
     clock_tolerance: int
 
     def epoch(self, time: int) -> int:
         """The expiry epoch of a block's time."""
         return (time - self.epoch_start) // self.epoch_length if self.epoch_length else 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkTerms(LedgerTerms):
+    """All constants of a network that arithmetic needs."""
+
+    max_line_amount: int
+    utc_offset: int
 
     def day(self, time: int) -> int:
         """The network's day of a block's time."""

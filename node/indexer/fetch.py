@@ -50,7 +50,9 @@ class Fetcher:
 
     async def _one_by_one(self, number: int) -> list[CheckedBlock]:
         """A block that is too much for one batch together with its receipts."""
-        answers = [await self._post(json.dumps(call), MAX_BLOCK) for call in _calls(number, number)]
+        answers: list[bytes] = []
+        for call in _calls(number, number):
+            answers.append(await self._post(json.dumps(call), MAX_BLOCK - sum(map(len, answers))))
         return await self._read(b"[" + b",".join(answers) + b"]", number, number)
 
     async def _read(self, answer: bytes, first: int, last: int) -> list[CheckedBlock]:
@@ -102,9 +104,9 @@ def read_answer(answer: bytes, first: int, last: int, believe_senders: bool = Fa
     results: dict[int, Any] = {}
     for part in parts:
         error = part.get("error")
-        if error is not None and error.get("code") == RESPONSE_TOO_LARGE:
-            raise TooLarge(f"blocks {first} to {last} are more than the node gives at a time")
         if error is not None:
+            if error.get("code") == RESPONSE_TOO_LARGE:
+                raise TooLarge(f"blocks {first} to {last} are more than the node gives at a time")
             raise RpcRefused(int(error.get("code", 0)), str(error.get("message", "")))
         results[part["id"]] = part.get("result")
     checked: list[CheckedBlock] = []

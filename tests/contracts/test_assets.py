@@ -626,13 +626,12 @@ def test_asset_whose_decimals_change_is_refused_when_it_is_set_again(stall: Stal
 
 def model_with(price: int, decimals: int, refunds: int) -> GatewayModel:
     """A gateway with one asset, open to every amount."""
-    from node.domain.leaf import NetworkTerms
     from node.domain.ledger import Block, Ledger
     from node.domain.words import Supply
     from tests.contracts.doors_model import DoorsModel
     from tests.contracts.suite.assets_model import Asset, Feed
 
-    network = NetworkTerms(**dict(zip(NetworkTerms.__dataclass_fields__, Terms().words(), strict=True)))
+    network = Terms().network()
     ledger = DoorsModel(book=Ledger(terms=network, supply=Supply()), block=Block(number=0, time=10**9))
     ledger.set_merchant(SHOP, True)
     feed = Feed(anchor=price, anchor_since=0, minimum=3, max_age=900, bound_bps=1, price=price, fresh_until=2**32)

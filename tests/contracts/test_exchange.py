@@ -388,12 +388,11 @@ def test_exchange_is_not_deployed_when_its_fee_is_too_high(pitch: Pitch) -> None
 def test_maker_never_gets_less_for_parts_than_for_the_whole_but_the_fee(
     sell: int, buy: int, fee: int, cuts: list[int]
 ) -> None:
-    from node.domain.leaf import NetworkTerms
     from node.domain.ledger import Block, Ledger
     from node.domain.words import Supply
     from tests.contracts.doors_model import DoorsModel
 
-    network = NetworkTerms(**dict(zip(NetworkTerms.__dataclass_fields__, Terms().words(), strict=True)))
+    network = Terms().network()
     ledger = DoorsModel(book=Ledger(terms=network, supply=Supply()), block=Block(number=0, time=1))
     model = ExchangeModel(ledger=ledger, address="0x1", coin="c", cash="m", fee_bps=fee, listed={"a", "b"})
     offer = model.make("0x2", 0, "a", "b", (sell, buy), 10)

@@ -15,7 +15,6 @@ from node.chain.blocks import Block
 from node.chain.events import LedgerEvent, decode_event
 from node.chain.ledger import Ledger, RuleTerms, post_batch
 from node.chain.rebuild import LeafRebuilder
-from node.chain.terms import LedgerTerms
 from node.domain.batch_format import decode_batch, encode_batch, make_batch
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion
 from node.domain.leaf import BatchLogs, Leaf, rebuild_leaves
@@ -95,7 +94,7 @@ def _rebuilt_alike(twin: Twin, sent: bytes, receipt: Receipt) -> None:
     assert logs == said
     twin.compare()
     assert _by_the_domain(twin, sent, outcome) == outcome.leaves
-    fast = LeafRebuilder(cast(Ledger, _Known(twin)), LedgerTerms(**_terms(twin)))
+    fast = LeafRebuilder(cast(Ledger, _Known(twin)), twin.model.book.terms)
     events = [event for event in map(decode_event, receipt.logs) if event is not None]
     assert _fast(fast, twin, sent, events, outcome.root) == [leaf.hash for leaf in outcome.leaves]
 
@@ -120,11 +119,6 @@ def _fast(fast: LeafRebuilder, twin: Twin, sent: bytes, events: list[LedgerEvent
     block = twin.model.block
     mined = Block(number=block.number, hash=Hash32(bytes(32)), timestamp=block.time, base_fee=0, transactions=())
     return hashes(asyncio.run(fast(post_batch(sent), events, mined, root)))
-
-
-def _terms(twin: Twin) -> dict[str, int]:
-    terms = twin.model.book.terms
-    return {name: getattr(terms, name) for name in LedgerTerms.__dataclass_fields__}
 
 
 class _Known:

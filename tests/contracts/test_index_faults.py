@@ -39,6 +39,7 @@ from tests.contracts.worlds import furnished
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
 FORKED = multiprocessing.get_context("fork")
 DEADLINE = 300
+GETH_MOST = 25_000_000
 Alter = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -73,7 +74,7 @@ class Proxy:
     """
 
     def __init__(
-        self, target: str, alter: Callable[[str, dict[str, Any]], dict[str, Any]], most: int = 25_000_000
+        self, target: str, alter: Callable[[str, dict[str, Any]], dict[str, Any]], most: int = GETH_MOST
     ) -> None:
         host, port = target.removeprefix("http://").split(":")
         proxy = self
@@ -127,7 +128,7 @@ def proxied(busy: Twin) -> Iterator[Callable[..., Proxy]]:
     """Makes proxies before the chain, and ends them."""
     made: list[Proxy] = []
 
-    def make(alter: Callable[[str, dict[str, Any]], dict[str, Any]], most: int = 25_000_000) -> Proxy:
+    def make(alter: Callable[[str, dict[str, Any]], dict[str, Any]], most: int = GETH_MOST) -> Proxy:
         made.append(Proxy(url_of(busy.world.chain), alter, most))
         return made[-1]
 

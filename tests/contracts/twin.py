@@ -19,7 +19,7 @@ from node.domain.ids import (
     TerminalNumber,
 )
 from node.domain.ids import Sequence as SequenceNumber
-from node.domain.leaf import BatchLogs, Leaf, NetworkTerms, rebuild_leaves
+from node.domain.leaf import BatchLogs, Leaf, rebuild_leaves
 from node.domain.ledger import Block, Ledger, Log
 from node.domain.merkle import keccak, proof_of
 from node.domain.payment import Line, Tender
@@ -45,8 +45,7 @@ class Twin:
         self.world = make(chain, terms)
         self.chain, self.ledger = chain, self.world.ledger
         self.now = chain.now()
-        words = dict(zip(NetworkTerms.__dataclass_fields__, terms.words(), strict=True))
-        network = NetworkTerms(**words)
+        network = terms.network()
         book = Ledger(terms=network, supply=Supply(epoch=network.epoch(self.now)))
         self.model = DoorsModel(book=book, block=Block(number=0, time=self.now))
         poster = int(self.world.poster, 16)

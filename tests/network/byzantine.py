@@ -158,8 +158,9 @@ class Cheat(MeteredApplication):
             return answer
         shop = Workshop(self._engine, await self._parent_of(request.height), answer.txs[0], words)
         proposed = await MISDEEDS[name](shop)
-        self.orders.unlink()
+        # said first: whoever sees the order gone reads at which height
         log.warning("misdeed.done", misdeed=name, height=request.height)
+        self.orders.unlink()
         return abci.ResponsePrepareProposal(txs=proposed)
 
     async def process_proposal(self, request: Any) -> Any:

@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from node.chain.terms import LedgerTerms
 from node.domain.acts.coupon import Face
 from node.domain.directory import Campaign, Directory, Merchant, Rule, Terminal
 from node.domain.errors import BrokenInvariant
@@ -27,6 +26,7 @@ from node.domain.ids import (
     TerminalNumber,
     Units,
 )
+from node.domain.leaf import LedgerTerms
 
 FORMAT: Final = 1
 

@@ -89,7 +89,7 @@ class Compilers:
 async def _give(process: asyncio.subprocess.Process, given: bytes) -> None:
     assert process.stdin is not None
     # one that has ended already reads nothing; uvloop says so with a RuntimeError where asyncio waits for the drain
-    if given and not process.stdin.is_closing():
+    if not process.stdin.is_closing():
         with suppress(BrokenPipeError, ConnectionResetError):
             process.stdin.write(given)
             await process.stdin.drain()

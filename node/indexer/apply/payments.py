@@ -28,7 +28,6 @@ from node.chain.rebuild import (
     effects_of,
     hashes_at,
 )
-from node.chain.terms import LedgerTerms
 from node.domain.ids import Hash32, MemberId, MerchantId, StreamId, Units
 from node.domain.ids import Sequence as SequenceNumber
 from node.domain.leaf import LEAF_BYTES, leaf_in
@@ -142,11 +141,6 @@ def _batch_in(now: Now, stream: int) -> bytes | None:
 
 def _rebuilt(now: Now, batch: bytes, effects: Effects, root: bytes) -> bytes | None:
     """The leaves under the root; None if they cannot be had."""
-    terms = now.known.terms
-    known = LedgerTerms(
-        units_per_minor_unit=terms.units_per_minor_unit, epoch_start=terms.epoch_start,
-        epoch_length=terms.epoch_length, clock_tolerance=terms.clock_tolerance,
-    )  # fmt: skip
     block = Block(
         number=now.block.number, hash=Hash32(now.block.hash), timestamp=now.block.time, base_fee=0, transactions=()
     )
@@ -154,7 +148,7 @@ def _rebuilt(now: Now, batch: bytes, effects: Effects, root: bytes) -> bytes | N
     # an act in the batch may have changed tiers
     for tiers in (Tiers(now), Tiers(now, before=True))[: 2 if now.tiers_before else 1]:
         try:
-            leaves = LeafBuilder(known, rules, tiers).leaves(batch, block, effects)
+            leaves = LeafBuilder(now.known.terms, rules, tiers).leaves(batch, block, effects)
         except MissingTerms:
             return None
         if root_of([keccak(leaves[at : at + LEAF_BYTES]) for at in range(0, len(leaves), LEAF_BYTES)]) == root:

@@ -9,7 +9,6 @@ import pytest
 from node.bridge.journal import picture
 from node.bridge.journal.picture import Picture, pack, unpack
 from node.bridge.journal.schema import migrate, open_engine
-from node.chain.terms import LedgerTerms
 from node.domain.acts.coupon import Face
 from node.domain.directory import Campaign, Directory, Merchant, Rule, Terminal
 from node.domain.errors import BrokenInvariant
@@ -24,6 +23,7 @@ from node.domain.ids import (
     TerminalNumber,
     Units,
 )
+from node.domain.leaf import LedgerTerms
 
 
 def full() -> Picture:

@@ -14,12 +14,11 @@ from node.chain.blocks import Block
 from node.chain.events import BatchPosted, Clamped, Debited, LedgerEvent, Skipped
 from node.chain.ledger import Ledger, RuleTerms, post_batch
 from node.chain.rebuild import LeafRebuilder
-from node.chain.terms import LedgerTerms
 from node.domain.act import Act
 from node.domain.batch_format import decode_batch
 from node.domain.errors import BrokenInvariant
 from node.domain.ids import Hash32, MemberId, MerchantId, RuleVersion, Sequence, StreamId, Units
-from node.domain.leaf import BatchLogs, NetworkTerms, rebuild_leaves
+from node.domain.leaf import BatchLogs, LedgerTerms, NetworkTerms, rebuild_leaves
 from node.domain.merkle import root_of
 from node.domain.packed_leaves import hashes, leaf_points, leaf_sequence, leaves_of
 from node.domain.payment import Payment, Tender
