@@ -5,6 +5,9 @@ PY := .venv/bin/python
 DEMO_DAYS ?= 1
 export DEMO_DAYS
 
+# whoever sets it would wait for all of node/ to be compiled at the start of each process
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long lint bench bench-net bench-gas bench-restart bench-explorer year soak crowd fuzz gas slither \
 	mutants machine kill-matrix node-faults lock clean
@@ -22,7 +25,7 @@ year: setup ## replay the whole year, 155,848 baskets, as fast as the bridge tak
 	@DEMO_DAYS=$(or $(DAYS),all) $(PY) -m node.demo --folder .till/year --report out/demo/year.json --proof out/demo/year.proof.json
 
 test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
-	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile -m "not alone and not long" --durations=20
+	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder -m "not alone and not long" --durations=20
 	@$(PY) -m pytest --maxfail=3 -m "alone and not long" --durations=10
 
 test-long: setup ## the tests that take minutes each: hosts that move, fork, change keys and leave, bridges killed (45 minutes)

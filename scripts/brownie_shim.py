@@ -1,4 +1,4 @@
-"""Brownie for this project: the same command, with eight things put right before it starts.
+"""Brownie for this project: the same command, with nine things put right before it starts.
 
 `source .till/activate; brownie run SCRIPT [FUNCTION] [ARGUMENTS] --network FOLDER` comes here (setup writes that
 `brownie`). Brownie itself is unchanged on disk.
@@ -16,6 +16,7 @@
    then asks was told the state before. It asks every time instead.
 8. Its requests carry a key and check a certificate (TILL_RPC_KEY, TILL_RPC_CA; docs/access.md): a network's entry knows
    neither. For a folder that the user can read both are known.
+9. Two scripts at a time do not find each other's half-written list of deployments (scripts/own_deployments.py).
 """
 
 import ast
@@ -36,6 +37,7 @@ from urllib.request import Request, urlopen
 
 from scripts.command_line import check_run
 from scripts.names import STANDING
+from scripts.own_deployments import keep_apart
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 HOME: Final = ROOT / ".till" / "brownie"
@@ -115,6 +117,7 @@ def prepare() -> None:
     CONFIG.networks["development"]["cmd_settings"] |= {"port": free_port(), **DEVELOPMENT}
     if not hasattr(contract._add_deployment, "repaired"):
         contract._add_deployment = _repaired(contract._add_deployment)
+    keep_apart(brownie.network)
     # brownie's own call, told to whoever starts a development chain
     warnings.filterwarnings("ignore", message=r"rpc\.snapshot should not be called directly")
     assert brownie.__file__

@@ -12,6 +12,7 @@ import dataclasses
 import json
 import os
 import tempfile
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -47,9 +48,13 @@ class Session:
     lasts: bool
 
     @cached_property
-    def contracts(self) -> dict[str, Any]:
-        """The deployed contracts by name, as brownie contracts. Raises Trouble when nothing is deployed here."""
-        return {name: self._attach(name, entry["address"]) for name, entry in self._deployment().items()}
+    def contracts(self) -> Mapping[str, Any]:
+        """The deployed contracts by name, as brownie contracts; the chain is asked about each when it is looked up.
+
+        Raises Trouble when nothing is deployed here.
+        """
+        addresses = {name: entry["address"] for name, entry in self._deployment().items()}
+        return Attached(self.project, addresses)
 
     def __getitem__(self, name: str) -> Any:
         return self.contracts[name]
@@ -96,10 +101,38 @@ class Session:
             raise Trouble(f"{self.deployment_file} belongs to chain {written.get('chain_id')}, not to this one")
         return contracts
 
+
+class Attached(Mapping[str, Any]):
+    """Brownie contracts at known addresses, made when they are first looked up: a script needs a few of them."""
+
+    def __init__(self, project: Any, addresses: dict[str, str]) -> None:
+        self._project = project
+        self._addresses = addresses
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._attach(name, self._addresses[name])
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._addresses
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._addresses)
+
+    def __len__(self) -> int:
+        return len(self._addresses)
+
     def _attach(self, name: str, address: str) -> Any:
-        if not self.web3.eth.get_code(Web3.to_checksum_address(address)):
-            raise Trouble(f"{name} is not at {address} on this chain; if the network was made anew, {deploy_command()}")
-        return attach(self.project, name, address)
+        from brownie.exceptions import ContractNotFound
+
+        try:
+            return attach(self._project, name, address)
+        except ContractNotFound:
+            raise Trouble(
+                f"{name} is not at {address} on this chain; if the network was made anew, {deploy_command()}"
+            ) from None
 
 
 def attach(project: Any, name: str, address: str) -> Any:

@@ -19,7 +19,7 @@ LOG_LINES = 40
 FAILED = pytest.StashKey[bool]()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     """Four validators with finality, four funded accounts, and fail points."""
     folder = tmp_path_factory.mktemp("network") / "net"

@@ -1,5 +1,6 @@
 """The scripts as a person runs them, on anvil and on a real validator: each command's effect, or its one sentence."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -21,7 +22,7 @@ MEMBERS = [7, 2**64 - 1, *range(1000, 1300)]
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param("cold_anvil", marks=pytest.mark.anvil),
+        pytest.param("anvil", marks=pytest.mark.anvil),
         # the main acts run on real validators in test_real_chain.py each time
         pytest.param("validators", marks=[pytest.mark.chain, pytest.mark.long]),
     ],
@@ -30,6 +31,12 @@ def chain(request: pytest.FixtureRequest) -> Chain:
     """A chain on which nothing is deployed yet; the tests below run in their order on it."""
     found: Chain = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture
+def typed(chain: Chain) -> Chain:
+    """The same chain, by the command itself: it loads brownie and the project anew."""
+    return dataclasses.replace(chain, warm=None)
 
 
 def told(chain: Chain, *arguments: str) -> str:
@@ -89,8 +96,8 @@ def test_deploy_can_be_tried_out_first(chain: Chain) -> None:
     assert not (chain.folder / "deployment.json").exists()
 
 
-def test_deploy_writes_where_everything_is(chain: Chain) -> None:
-    out = shown(chain, "deploy")
+def test_deploy_writes_where_everything_is(chain: Chain, typed: Chain) -> None:
+    out = shown(typed, "deploy")
     deployment = json.loads((chain.folder / "deployment.json").read_text())
     core = {"NetworkAccess", "CashToken", "Succession", "RewardToken", "Registry", "RewardRules"}
     assert set(deployment["contracts"]) == core | {part.name for part in PARTS}
@@ -99,8 +106,18 @@ def test_deploy_writes_where_everything_is(chain: Chain) -> None:
     assert deployment["block"] <= min(entry["block"] for entry in deployment["contracts"].values())
 
 
-def test_deploy_refuses_when_there_is_a_deployment(chain: Chain) -> None:
-    assert "has a deployment" in told(chain, "deploy")
+def test_deploy_refuses_when_there_is_a_deployment(typed: Chain) -> None:
+    assert "has a deployment" in told(typed, "deploy")
+
+
+@pytest.mark.anvil
+def test_scripts_write_no_list_that_another_script_reads(anvil: Chain, tmp_path: Path) -> None:
+    def listed() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in (brownie_shim.ROOT / "build" / "deployments").rglob("*")}
+
+    before = listed()
+    shown(dataclasses.replace(anvil, folder=tmp_path), "deploy")
+    assert listed() == before
 
 
 @pytest.mark.anvil
@@ -122,11 +139,11 @@ def test_onboard_merchant_tells_the_contract_s_error_when_a_terminal_exists(chai
     assert "Could not onboard Other Shop: TerminalExists(id=S0000101)" in told_it
 
 
-def test_dry_run_shows_every_step_and_sends_nothing(chain: Chain) -> None:
+def test_dry_run_shows_every_step_and_sends_nothing(chain: Chain, typed: Chain) -> None:
     web3 = web3_of(chain)
     operator = json.loads((chain.folder / "deployment.json").read_text())["operator"]
     before = web3.eth.get_transaction_count(operator)
-    out = " ".join(shown(chain, "fund_points", "main", "1", "500", "--dry-run").split())
+    out = " ".join(shown(typed, "fund_points", "main", "1", "500", "--dry-run").split())
     # the purchase sees the approval that was tried before it
     assert "PointsBought(merchant=1" in out and "Approval(" in out and "Nothing was sent" in out
     assert web3.eth.get_transaction_count(operator) == before

@@ -9,7 +9,9 @@ a line with its exit code.
 import json
 import os
 import sys
+import tempfile
 import traceback
+from pathlib import Path
 from typing import Any
 
 from scripts import brownie_shim
@@ -42,6 +44,8 @@ def _run(command: dict[str, Any]) -> None:
         os.environ.clear()
         os.environ.update(command["environment"])
         os.chdir(command["folder"])
+        # what a script leaves for its end, which is cut short below, goes with the test
+        tempfile.tempdir = str(Path(command["out"]).parent)
         ready = brownie_shim.begin(command["arguments"])
         if ready is not None:
             _connect_and_run(ready)
