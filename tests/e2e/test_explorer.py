@@ -16,7 +16,7 @@ from tests.e2e.test_payment_over_tcp import AMOUNT, ANNA, POINTS, small_plan
 from tests.e2e.test_proofs import NOT_ANCHORED, World
 from tests.network.chain import wait_until
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
 SECONDS = 60
 
 

@@ -25,7 +25,7 @@ from node.pos.connection import PosConnection
 from node.pos.messages import PosTerminal, Reply
 from node.pos.rpc import RpcConnection, RpcReply, RpcTerminal
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
 
 VALIDATORS = 4
 CURRENCY = "840"

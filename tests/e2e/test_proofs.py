@@ -35,7 +35,7 @@ from node.proofs.verify import verify_proof
 from tests.e2e.test_payment_over_tcp import AMOUNT, ANNA, BASKET, BERT, CURRENCY, POINTS, small_plan
 from tests.network.chain import wait_until
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
 NOT_ANCHORED = 3
 NOBODY = 12_345
 THREE = ("--as", "v1", "--as", "v2", "--as", "v3")

@@ -46,8 +46,16 @@ def test_validator_comes_back_when_its_application_is_killed(whole: Chain, point
 
 
 @pytest.mark.chain
-@pytest.mark.parametrize("victim", [GETH, COMETBFT])
-@pytest.mark.parametrize("points", [POINTS[:4], POINTS[4:8], POINTS[7:]], ids=lambda points: points[0])
+@pytest.mark.parametrize(
+    ("victim", "points"),
+    [
+        (GETH, POINTS[:4]),
+        pytest.param(GETH, POINTS[4:8], marks=pytest.mark.long),
+        pytest.param(GETH, POINTS[7:], marks=pytest.mark.long),
+        *((COMETBFT, points) for points in (POINTS[:4], POINTS[4:8], POINTS[7:])),
+    ],
+    ids=lambda each: each if isinstance(each, str) else each[0],
+)
 def test_network_comes_back_when_an_engine_of_each_validator_is_killed(
     whole: Chain, points: tuple[str, ...], victim: str
 ) -> None:

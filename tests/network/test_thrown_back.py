@@ -98,6 +98,7 @@ async def replay(stage: Stage, blocks: Sequence[bytes], *, to: int) -> int:
 
 
 @pytest.mark.chain
+@pytest.mark.long
 async def test_blocks_that_geth_has_without_their_state_are_executed_again(geth: Geth, stage: Stage) -> None:
     blocks: list[bytes] = []
     await stage.ask("info")

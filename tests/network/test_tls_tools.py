@@ -77,6 +77,7 @@ def test_lost_sign_state_is_made_good_by_the_others_consensus(closed: NetworkPla
     wait_until(lambda: lowest(closed) > after, seconds=60, what="v2 follows")
 
 
+@pytest.mark.long
 def test_fork_waits_for_each_validator(closed: NetworkPlan) -> None:
     told: list[str] = []
     forked = schedule_fork(closed, at=int(time.time()) + 3600, tell=told.append)

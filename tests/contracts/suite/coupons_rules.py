@@ -161,11 +161,13 @@ class CouponsRules:
         discount = self._discount(coupon, basket)
         terms = (merchant, coupon, sale, basket - discount, discount + wrong)
         holder = self._owner(coupon)[1]
-        has_key = str(self.twin.world.registry.view("memberKey", holder)) != NOBODY
-        signature = sign_write_off(self.coupons, signer_of(holder), holder, *terms) if signs and has_key else b""
+        # another domain's rules may have given the holder a key of theirs
+        key, signer = str(self.twin.world.registry.view("memberKey", holder)), signer_of(holder)
+        signature = sign_write_off(self.coupons, signer, holder, *terms) if signs and key != NOBODY else b""
+        signed = key == NOBODY or (signs and key == signer.address.lower())
         self.twin.act(
             self.coupons, "writeOff", *terms, b"", [], FAR, signature,
-            model=lambda: _run(partial(self.desk.write_off, signed=signs or not has_key), *terms),
+            model=lambda: _run(partial(self.desk.write_off, signed=signed), *terms),
             sender=self.twin.world.merchant,
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ MESSAGES = 120
 
 @pytest.mark.anvil
 @pytest.mark.slow
-@pytest.mark.parametrize("gateways", [1, 2])
+@pytest.mark.parametrize("gateways", [pytest.param(1, marks=pytest.mark.long), 2])
 @pytest.mark.parametrize("half", [0, 1])
 def test_every_message_has_one_effect_when_gateways_fail(gateways: int, half: int) -> None:
     chosen = list(HOW)[half::2]
