@@ -9,7 +9,8 @@
       ACCOUNT  an address, or the file of its key (FOLDER/keys/bridge.json)
 
 Name the file of the keeper's key in TILLNET_OPERATOR_KEY where it is not the operator's. Where the network has delays
-(docs/trust.md), a role begins when its delay is over; taking one away works at once.
+(docs/trust.md), a role begins when its delay is over; taking one away works at once. A key that posts a stream goes on
+posting it without the role of bridge: which streams these are is said, for the operator to close.
 """
 
 from typing import Any, Final
@@ -59,6 +60,8 @@ def take(role: str, account: str) -> None:
     pipeline.call(f"take the role of {role} from {holder}", access.revokeRole, (number, holder), gas=GAS)
     pipeline.finish()
     print(f"{holder} has not the role of {role} any more.")
+    for stream in streams_of(session, holder):
+        print(f"It still posts stream {stream} until the operator closes that, or gives it another key (open_stream).")
 
 
 def read_role(text: str) -> int:
@@ -76,6 +79,14 @@ def holders(session: Session) -> list[tuple[int, str]]:
         key = (int(log["args"]["roleId"]), str(log["args"]["account"]))
         found[key] = bool(access.getAccess(*key)[0])
     return sorted(key for key, has in found.items() if has)
+
+
+def streams_of(session: Session, poster: str) -> list[int]:
+    """The open streams that a key posts, from the ledger's events."""
+    posters = {
+        int(log["args"]["stream"]): str(log["args"]["poster"]) for log in logs_of(session, "RewardToken", "StreamSet")
+    }
+    return sorted(stream for stream, key in posters.items() if key == poster)
 
 
 def logs_of(session: Session, contract: str, *events: str) -> list[Any]:

@@ -94,7 +94,9 @@ def test_roles_are_given_shown_and_taken(delayed: Chain) -> None:
     shown = assert_told(delayed, 0, "Registry", "set_role")
     assert "each act waits 3,600 s" in shown
     assert re.search(rf"bridge\W+{BRIDGE}", shown)
-    assert_told(delayed, 0, "not the role of bridge any more", "set_role", "take", "bridge", BRIDGE)
+    assert_told(delayed, 0, BRIDGE, "open_stream", "main", "3", BRIDGE, "0")
+    assert_told(delayed, 0, "It still posts stream 3", "set_role", "take", "bridge", BRIDGE)
+    assert_told(delayed, 0, "nobody", "open_stream", "close", "3")
     assert_told(delayed, 1, "has not the role of bridge", "set_role", "take", "bridge", BRIDGE)
     assert_told(delayed, 1, "'king' is no role", "set_role", "give", "king", BRIDGE)
     assert_told(delayed, 1, "AccessManagerNotScheduled", "set_role", "give", "keeper", BRIDGE)
