@@ -20,6 +20,7 @@
 """
 
 import ast
+import gc
 import importlib
 import json
 import os
@@ -45,6 +46,7 @@ BIN: Final = ROOT / ".till" / "tools" / "bin"
 # a block as large as the validators', so that a batch that fits there fits here
 DEVELOPMENT: Final = {"gas_limit": 100_000_000, "evm_version": "cancun"}
 ANSWER_LIMIT: Final = 1_000_000  # bytes of a JSON-RPC answer that are read
+GC_THRESHOLD: Final = 100_000  # objects made until the youngest are collected
 PATIENCE: Final = 5  # seconds for a node to answer at all
 TYPED: Final = "TILLNET_NETWORK"  # what the user wrote after --network, for sentences that say what to type
 DRY_RUN: Final = "--dry-run"
@@ -108,6 +110,8 @@ def prepare() -> None:
         os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"  # anvil
     for folder in (HOME / "vvm", ROOT / ".till" / "tools" / "solc"):
         folder.mkdir(parents=True, exist_ok=True)
+    # loading the project makes millions of objects that all stay; half of its time went to looking at them again
+    gc.set_threshold(GC_THRESHOLD)
     with _home(HOME):
         import brownie
     from brownie._config import CONFIG
