@@ -1,7 +1,6 @@
 """Keys on a real network, made and taken back while it runs; traces, metrics, and a bridge's client."""
 
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -147,42 +146,6 @@ async def test_a_bridges_client_sends_and_follows_with_its_key(chain: Chain, hom
     urls, access = gateways_of(chain.plan, RpcAccess())
     async with Rpc(urls[-1:], attempts=1, access=access) as rpc:
         assert int(await rpc.call("eth_chainId"), 16) == chain.plan.chain_id
-
-
-CONNECT = """
-from scripts.brownie_shim import prepare, register_network
-prepare()
-name = register_network(FOLDER)
-import brownie
-brownie.network.connect(name)
-print(brownie.web3.provider.endpoint_uri.partition(":")[0], brownie.chain.id, brownie.web3.eth.block_number > 0)
-"""
-
-
-def test_scripts_and_status_reach_a_gateway_that_speaks_tls_and_lets_nobody_in(chain: Chain) -> None:
-    home = chain.plan.home("v1")
-    (home / "access.json").write_text('{"anonymous": "nobody"}')
-    assert till("cert", chain.plan.folder, "--validator", "v1").returncode == 0
-    try:
-        wait_until(
-            lambda: all(each.height for each in network_status(chain.plan).validators),
-            seconds=20,
-            what="v1 answers over TLS",
-        )
-        assert network_status(chain.plan).validators[0].rpc.startswith("https://")
-        done = subprocess.run(
-            [sys.executable, "-c", CONNECT.replace("FOLDER", repr(str(chain.plan.folder)))],
-            capture_output=True,
-            text=True,
-            cwd=PROJECT,
-            timeout=90,
-            check=False,
-        )
-        assert done.stdout.split() == ["https", str(chain.plan.chain_id), "True"], done.stderr
-    finally:
-        (home / "access.json").unlink()
-        shutil.rmtree(home / "tls")
-        wait_until(lambda: chain.height("v1") > 0, seconds=20, what="v1 is open again")
 
 
 def test_metrics_tell_height_blocks_and_calls(chain: Chain) -> None:

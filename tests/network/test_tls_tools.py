@@ -1,6 +1,8 @@
 """The tools of whoever keeps a network alive, when its gateways speak TLS and let nobody in without a key."""
 
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,15 @@ from node.network.status import network_status
 from tests.network.chain import Chain, wait_until
 
 pytestmark = pytest.mark.chain
+PROJECT = Path(__file__).parents[2]
+CONNECT = """
+from scripts.brownie_shim import prepare, register_network
+prepare()
+name = register_network(FOLDER)
+import brownie
+brownie.network.connect(name)
+print(brownie.web3.provider.endpoint_uri.partition(":")[0], brownie.chain.id, brownie.web3.eth.block_number > 0)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +74,18 @@ def test_doctor_finds_nothing_wrong(closed: NetworkPlan) -> None:
 def test_validators_and_proposals_are_listed(closed: NetworkPlan) -> None:
     said = CliRunner().invoke(cli, ["validator", "list", str(closed.folder), "--json"])
     assert said.exit_code == 0, said.output
+
+
+def test_scripts_reach_a_gateway(closed: NetworkPlan) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CONNECT.replace("FOLDER", repr(str(closed.folder)))],
+        capture_output=True,
+        text=True,
+        cwd=PROJECT,
+        timeout=90,
+        check=False,
+    )
+    assert done.stdout.split() == ["https", str(closed.chain_id), "True"], done.stderr
 
 
 def test_lost_sign_state_is_made_good_by_the_others_consensus(closed: NetworkPlan, tmp_path: Path) -> None:
