@@ -25,6 +25,8 @@ START_ORDER: Final = (GETH, APP, COMETBFT)
 """Each needs the one before it; they are stopped in the opposite order."""
 GETH_MEMORY: Final = {"GOMEMLIMIT": "640MiB"}
 """Full blocks leave some 350 MB alive in geth; without a limit Go lets as much again pile up before it collects."""
+REHEARSED_BLOCKS: Final = 2
+"""Gas of one call that only reads, in blocks' gas."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,7 +141,8 @@ def _listener_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ob
         "rpc.http-body-limit": 64 * 1024 * 1024,
         "rpc.batch-request-limit": 1000,
         "rpc.batch-response-max-size": 25_000_000,
-        "rpc.gascap": plan.rules.gas_limit,
+        # shared by all calls of one eth_simulateV1: a rehearsed deployment takes more than one block (scripts/rehearsal.py)
+        "rpc.gascap": REHEARSED_BLOCKS * plan.rules.gas_limit,
         "rpc.txfeecap": 0,
     }
 

@@ -269,7 +269,7 @@ def test_who_gets_coin_for_gas_may_send_and_permit_accounts_says_who_may(
     bridge, operator = (chain.folder / "keys" / f"{name}.json" for name in ("bridge", "operator"))
     monkeypatch.setenv("TILLNET_OPERATOR_KEY", str(bridge))
     assert "says who may send on this network" in told(chain, "permit_accounts", "permit", OWNER)
-    assert "NotAdmin(account=" in told(chain, "permit_accounts", "admin", str(bridge))
+    assert "NotAdminOrValidators(account=" in told(chain, "permit_accounts", "admin", str(bridge))
     monkeypatch.delenv("TILLNET_OPERATOR_KEY")
     address = json.loads(bridge.read_text())["address"]
     assert f"given by {address}" in shown(chain, "permit_accounts", "admin", str(bridge))
