@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 PY := .venv/bin/python
+SIDE := -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder
 DEMO_DAYS ?= 1
 export DEMO_DAYS
 
@@ -25,11 +26,11 @@ year: setup ## replay the whole year, 155,848 baskets, as fast as the bridge tak
 	@DEMO_DAYS=$(or $(DAYS),all) $(PY) -m node.demo --folder .till/year --report out/demo/year.json --proof out/demo/year.proof.json
 
 test: lint ## lint, then every test: side by side, then those that need the machine for themselves; ends at the third failure
-	@$(PY) -m pytest --maxfail=3 -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder -m "not alone and not long" --durations=20
+	@$(PY) -m pytest $(SIDE) --maxfail=3 -m "not alone and not long" --durations=20
 	@$(PY) -m pytest --maxfail=3 -m "alone and not long" --durations=10
 
-test-long: setup ## the tests that take minutes each: hosts that move, fork, change keys and leave, bridges killed (45 minutes)
-	@$(PY) -m pytest --maxfail=3 -m long --durations=10
+test-long: setup ## the tests that take minutes each: hosts that move, fork, change keys and leave, bridges killed (25 minutes)
+	@$(PY) -m pytest $(SIDE) --maxfail=3 -m long --durations=10
 
 lint: setup ## formatting, types, dependency rule, Solidity style
 	@.venv/bin/ruff check --quiet .

@@ -223,7 +223,6 @@ def test_power_is_changed_by_a_vote(net: Chain, fifth: NetworkPlan) -> None:
     net.assert_same_chain(height)
 
 
-@pytest.mark.long
 def test_removed_validator_signs_no_more_and_is_disconnected(net: Chain, fifth: NetworkPlan) -> None:
     address, node_id = fifth.validators[0].address, fifth.validators[0].node_id
     assert all(node_id in (connected(net.plan, name) or ()) for name in net.names)
