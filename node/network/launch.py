@@ -141,7 +141,7 @@ def _listener_flags(plan: NetworkPlan, validator: ValidatorPlan) -> dict[str, ob
         "rpc.http-body-limit": 64 * 1024 * 1024,
         "rpc.batch-request-limit": 1000,
         "rpc.batch-response-max-size": 25_000_000,
-        # shared by all calls of one eth_simulateV1: a rehearsed deployment takes more than one block (scripts/rehearsal.py)
+        # all calls of one eth_simulateV1 share it; a deployment that is rehearsed takes more than a block's
         "rpc.gascap": REHEARSED_BLOCKS * plan.rules.gas_limit,
         "rpc.txfeecap": 0,
     }

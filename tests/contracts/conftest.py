@@ -11,6 +11,8 @@ from benchmarks.devchain import Chain, anvil  # noqa: E402
 from benchmarks.suite import Suite  # noqa: E402
 from benchmarks.world import Terms  # noqa: E402
 from tests.contracts.suite.machine import EPOCH, START, TERMS  # noqa: E402
+from tests.contracts.suite.stall import Stall  # noqa: E402
+from tests.contracts.suite.value_till import Till  # noqa: E402
 from tests.contracts.twin import Twin  # noqa: E402
 
 __all__ = ["EPOCH", "START"]
@@ -67,3 +69,27 @@ def desk(opened: Any) -> Iterator[Any]:
     """The same desk for every test, which forgets what happened to it."""
     with opened.twin.forgotten():
         yield opened
+
+
+@pytest.fixture(scope="module")
+def opened_stall(chain: Chain, terms: Terms) -> Stall:
+    return Stall(Twin(chain, terms, Suite))
+
+
+@pytest.fixture
+def stall(opened_stall: Stall) -> Iterator[Stall]:
+    """A shop that sells for other assets, the same for every test, which forgets what happened to it."""
+    with opened_stall.twin.forgotten():
+        yield opened_stall
+
+
+@pytest.fixture(scope="module")
+def opened_till(chain: Chain, terms: Terms) -> Till:
+    return Till(Twin(chain, terms, Suite), utc_offset=terms.utc_offset)
+
+
+@pytest.fixture
+def till(opened_till: Till) -> Iterator[Till]:
+    """A till that recharges members, likewise."""
+    with opened_till.twin.forgotten():
+        yield opened_till

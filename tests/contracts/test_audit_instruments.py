@@ -13,10 +13,9 @@ from node.audit.instruments.claims import Claims
 from node.audit.instruments.gifts import Gifts
 from node.audit.instruments.said import Said
 from node.books.export import Format
-from tests.contracts import test_assets, test_certificates, test_gifts, test_later_points
+from tests.contracts import test_asset_refunds, test_certificates, test_gifts, test_later_points
 from tests.contracts.auditing import audit_of
-from tests.contracts.test_assets import opened as opened
-from tests.contracts.test_assets import stall as stall
+from tests.contracts.suite.stall import Stall
 from tests.contracts.test_books import BEAN_CHECK, checked, exported
 from tests.contracts.test_certificates import desk as desk
 from tests.contracts.test_certificates import opened_desk as opened_desk
@@ -79,8 +78,8 @@ def test_audit_has_pending_points_and_referrals_as_terms_when_lines_gave_them(ti
     assert (audit.checked["pending points"], audit.checked["referrals"]) == (2, 2)
 
 
-def test_audit_has_other_assets_as_a_term_when_sales_were_paid_and_refunded(stall: test_assets.Stall) -> None:
-    test_assets.test_refund_at_the_rate_of_the_sale_gives_back_what_was_paid(stall)
+def test_audit_has_other_assets_as_a_term_when_sales_were_paid_and_refunded(stall: Stall) -> None:
+    test_asset_refunds.test_refund_at_the_rate_of_the_sale_gives_back_what_was_paid(stall)
     audit = audit_of(stall.twin.world)
     assert audit.agrees, list(audit.findings)
     assert audit.checked["asset sales"] >= 1 and audit.checked["asset refunds"] >= 1

@@ -12,16 +12,15 @@ from node.audit.findings import Kind
 from node.books.export import Format
 from node.domain.merkle import keccak
 from tests.contracts.auditing import audit_of
+from tests.contracts.suite.coupon_desk import ANN, BOB, CAT, Desk
+from tests.contracts.suite.coupon_desk import SHOP as FIRST
 from tests.contracts.suite.settlement_counter import ANN as PAYER
 from tests.contracts.suite.settlement_counter import DAY, OTHER, SHOP, Counter
+from tests.contracts.suite.value_till import ADA, Till, day_of
 from tests.contracts.test_books import BEAN_CHECK, checked, exported, rows_of
-from tests.contracts.test_coupons import ANN, BOB, CAT, Desk
-from tests.contracts.test_coupons import SHOP as FIRST
-from tests.contracts.test_value_recharges import ADA, Till, day_of, till
-from tests.contracts.test_value_recharges import opened_till as opened_till
 
 pytestmark = [pytest.mark.anvil, pytest.mark.slow]
-__all__ = ["Counter", "Desk", "till"]
+__all__ = ["Counter", "Desk"]
 
 
 def sell(counter: Counter) -> None:

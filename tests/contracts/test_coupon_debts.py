@@ -6,7 +6,7 @@ from node.domain.acts.coupon import WriteOff
 from node.domain.coupons import lone_use_id, use_id
 from node.domain.ids import MinorUnits
 from node.domain.ids import Sequence as SequenceNumber
-from tests.contracts.test_coupons import ANN, BOB, OFF, OTHER, PAID, POOR, Desk
+from tests.contracts.suite.coupon_desk import ANN, BOB, OFF, OTHER, PAID, POOR, Desk
 from tests.contracts.test_coupons_undone import acting, posted
 from tests.contracts.twin import STREAM, stored
 

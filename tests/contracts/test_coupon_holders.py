@@ -11,10 +11,10 @@ from node.domain.ids import Sequence as SequenceNumber
 from node.domain.leaf import Leaf
 from tests.contracts.model import Refund, Undo
 from tests.contracts.suite.codes import CODES
+from tests.contracts.suite.coupon_desk import ANN, BOB, CAT, KEY, OFF, OTHER, PAID, POOR, SHOP, Desk
 from tests.contracts.suite.coupon_holders import FAR, sign_write_off
 from tests.contracts.suite.people import merge, wait
 from tests.contracts.suite.proofs import proven
-from tests.contracts.test_coupons import ANN, BOB, CAT, KEY, OFF, OTHER, PAID, POOR, SHOP, Desk
 from tests.contracts.test_coupons_undone import acting, posted
 
 pytestmark = pytest.mark.anvil

@@ -17,8 +17,8 @@ from node.domain.ids import MerchantId, MinorUnits
 from node.domain.ids import Sequence as SequenceNumber
 from node.domain.leaf import Leaf
 from tests.contracts.model import Refund, Undo
+from tests.contracts.suite.coupon_desk import ANN, BOB, OTHER, PAID, SHOP, Desk
 from tests.contracts.suite.proofs import proven
-from tests.contracts.test_coupons import ANN, BOB, OTHER, PAID, SHOP, Desk
 from tests.contracts.twin import AUTHORISATION, ONE, stored
 
 pytestmark = pytest.mark.anvil
