@@ -374,6 +374,7 @@ def test_act_of_a_payment_with_lines_may_not_touch_its_member(probe: Probe) -> N
         _take_coins(probe, ANN, 5),
         _issue(probe, SHOP, ANN, 5),
         probe.call("clawBack", SHOP, ANN, 5, model=lambda _: model.claw_back(SHOP, ANN, 5) and None),
+        probe.call("restore", ANN, model.par, 0, model=lambda _: model.restore(ANN, model.par, 0) and None),
         probe.call("mergeMembers", BOB, ANN, [], model=lambda _: model.merge_members(BOB, ANN, [])),
         # of these nothing would be seen in the account
         probe.call("mergeMembers", EMPTY, ANN, [], model=_alone_only(lambda: model.merge_members(EMPTY, ANN, []))),

@@ -120,6 +120,11 @@ def test_money_doors_move_what_they_say(world: Open) -> None:
     world.twin.act(world.twin.ledger, "addDeposit", 0, 50, model=lambda: model.add_deposit(0, 50))
     world.act("drawOn", SHOP, 640, part, model=lambda: model.draw_on(SHOP, 640))
     assert model.guaranteed[SHOP] == 40
+    # what comes in pays the fund first, and is the merchant's beyond that
+    for amount in (30, 100):
+        world.twin.act(world.twin.ledger, "addDeposit", SHOP, amount, model=lambda n=amount: model.add_deposit(SHOP, n))
+    assert model.guaranteed[SHOP] == 0
+    assert world.twin.ledger.view("deposits", SHOP) == 90
 
 
 def test_fund_is_repaid_before_a_merchant_takes_anything_out(world: Open) -> None:
