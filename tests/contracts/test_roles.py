@@ -10,6 +10,7 @@ from tests.contracts.twin import Twin
 pytestmark = pytest.mark.anvil
 DELAY = 2 * 86_400
 FOR_EVER = 2**32 - 1
+OF_REGISTRY, OF_RULES = 3, 4
 SETBACK = 5 * 86_400
 PEOPLE = (OPERATOR, FINANCE, AUDITOR, REPORTER, BRIDGE)
 
@@ -56,12 +57,33 @@ def test_keeper_gives_and_takes_the_roles_of_people_and_no_others(world: World) 
     _refused(error, world, "access", "setTargetFunctionRole", world.ledger.address, [], 1, sender=keeper)
 
 
-def test_member_doors_of_the_ledger_are_the_role_of_contracts(world: World) -> None:
-    for name in ("enrol", "setMemberFlags", "setTier"):
-        selector = bytes.fromhex(world.ledger.interface.selector(name)[2:])
-        assert world.access.view("getTargetFunctionRole", world.ledger.address, selector) == MEMBERS
+def test_members_role_is_the_registry_s_and_no_person_s(world: World) -> None:
     assert world.access.view("hasRole", MEMBERS, world.registry.address) == (True, 0)
     assert not world.access.view("hasRole", MEMBERS, world.operator)[0]
+
+
+@pytest.mark.parametrize(
+    ("contract", "role", "names"),
+    [
+        ("ledger", OPERATOR, "setStream pause unpause forgiveArrears"),
+        ("ledger", FINANCE, "recharge"),
+        ("ledger", OF_REGISTRY, "setTerminals setMerchant"),
+        ("ledger", MEMBERS, "enrol setMemberFlags setTier"),
+        ("ledger", OF_RULES, "setRule vetoRule raiseBudget"),
+        ("ledger", ADMIN, "setDoors setActTarget setSuccessor setPredecessor"),
+        ("cash", FINANCE, "deposit"),
+        ("registry", OPERATOR, "onboardMerchant addStores addTerminals setMerchantActive handOver setFloorLimit"),
+        ("registry", OPERATOR, "enrolMembers setMemberState setTier setMemberKey proposeMemberKey"),
+        ("registry", OPERATOR, "resetGroups proposeGroups"),
+        ("registry", FINANCE, "approveMemberKey approveGroups"),
+        ("rules", OPERATOR, "vetoVersion vetoProductSet"),
+    ],
+)
+def test_each_guarded_function_is_open_to_one_role(world: World, contract: str, role: int, names: str) -> None:
+    target = getattr(world, contract)
+    for name in names.split():
+        selector = bytes.fromhex(target.interface.selector(name)[2:])
+        assert world.access.view("getTargetFunctionRole", target.address, selector) == role, name
 
 
 def test_doors_and_successors_are_the_admins(world: World) -> None:
