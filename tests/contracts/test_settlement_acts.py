@@ -112,6 +112,8 @@ def test_stored_value_is_authorised_captured_undone_and_captured_again(
     assert tills.post(undo) == []
     assert tills.escrow.view("holdings")["authorized"] == 9_000
     assert tills.payable(merchant) == 0
+    says = tills.escrow.view("statementOf", merchant)
+    assert (says["gross"], says["fees"], says["net"], says["carryForward"]) == (0, 0, 0, debt)
     again = tills.payment(undoing(4, SequenceNumber(capture.sequence)).data, merchant=merchant)
     assert tills.post(again) == [32]
     part = tills.payment(tills.of(4, origin, (4_000, 6), (40_000, 7)), merchant=merchant)

@@ -140,12 +140,26 @@ def test_kind_of_card_multiplies_the_rebate(till: Till) -> None:
     assert till.rebates.view("promiseOf", ADA, 0)["total"] == 30_000
 
 
+def merge(till: Till) -> None:
+    """Ada is Bob from now on."""
+    merging, finance = till.world["MemberMerge"], till.twin.chain.accounts[6]
+    till.operate(till.world.access, "grantRole", 2, finance, 0)
+    till.operate(merging, "proposeMerge", ADA, BOB, b"\1" * 32)
+    till.send(merging, "approveMerge", ADA, BOB, [], sender=finance)
+
+
+def test_merged_members_have_paid_in_what_both_did(till: Till) -> None:
+    till.counter(ADA, 100_000)
+    till.counter(BOB, 30_000)
+    merge(till)
+    ada, bob = (till.rebates.view("balanceOf", member) for member in (ADA, BOB))
+    assert (ada["net"], ada["highWater"]) == (0, 0)
+    assert (bob["net"], bob["highWater"]) == (130_000, 130_000)
+
+
 def test_rebates_follow_a_merged_member_and_end_with_its_last_card(till: Till) -> None:
     till.counter(ADA, 100_000)
-    merge, finance = till.world["MemberMerge"], till.twin.chain.accounts[6]
-    till.operate(till.world.access, "grantRole", 2, finance, 0)
-    till.operate(merge, "proposeMerge", ADA, BOB, b"\1" * 32)
-    till.send(merge, "approveMerge", ADA, BOB, [], sender=finance)
+    merge(till)
     till.twin.tick(31 * DAY)
     till.operate(till.rebates, "releaseRebates", ADA, [0])
     assert till.value_of(BOB) == 104_000
