@@ -186,6 +186,21 @@ def test_card_is_not_given_up_while_its_member_owes(desk: Desk) -> None:
     assert (caught.value.error, caught.value.values) == ("OwesValue", (ADA, 6_000))
 
 
+def test_merged_member_owes_what_was_owed_and_every_merchant_has_to_be_named(desk: Desk) -> None:
+    desk.sold_offline(9_000)
+    merge, finance = desk.world["MemberMerge"], desk.twin.chain.accounts[6]
+    desk.operate(desk.world.access, "grantRole", 2, finance, 0)
+    desk.operate(merge, "proposeMerge", ADA, BOB, b"\1" * 32)
+    desk.twin.tick()
+    with pytest.raises(Reverted) as caught:
+        merge.view("approveMerge", ADA, BOB, [], sender=finance)
+    assert (caught.value.error, caught.value.values) == ("OwesMore", (ADA, 4_000))
+    merge.send("approveMerge", ADA, BOB, [desk.shop], sender=finance)
+    owed = [desk.advices.view("adviceArrears", to, BOB)["value"] for to in (0, desk.shop)]
+    assert owed == [2_000, 4_000]
+    assert [desk.advices.view("owing", member) for member in (ADA, BOB)] == [0, 6_000]
+
+
 def test_audit_and_index_follow_when_sales_were_booked_and_undone(desk: Desk, tmp_path: Path) -> None:
     first = desk.sold_offline(9_000)
     desk.twin.recharge(ADA, 100)
