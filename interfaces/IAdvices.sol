@@ -67,8 +67,16 @@ interface IAdvices is IActTarget {
     );
     /// @notice What a member owed was taken from its value and its coins (minor units); merchant 0: the guarantee got it.
     event AdviceArrearsCollected(uint32 indexed merchant, uint64 indexed member, uint64 value, uint64 coins);
-    /// @notice A member was let off what it owed; merchant 0: the guarantee.
-    event AdviceArrearsForgiven(uint32 indexed merchant, uint64 indexed member, uint64 value, uint64 coins);
+    /// @notice A member was let off what it owed for the sale that was booked under this sequence; merchant 0: what it owed
+    /// the guarantee.
+    event AdviceArrearsForgiven(
+        uint32 indexed stream,
+        uint64 indexed sequence,
+        uint64 indexed member,
+        uint32 merchant,
+        uint64 value,
+        uint64 coins
+    );
     /// @notice What one member owed is owed by another; merchant 0: to the guarantee.
     event AdviceArrearsMoved(
         uint32 indexed merchant, uint64 indexed from, uint64 indexed into, uint64 value, uint64 coins
@@ -84,7 +92,7 @@ interface IAdvices is IActTarget {
     error GuaranteeShort(uint256 held, uint256 amount);
     /// @notice Nothing is due to this merchant, or the fund is empty.
     error NoGuaranteeDue(uint32 merchant);
-    /// @notice The member owes less.
+    /// @notice The member owes less for this sale; nothing and no member (0) if none was booked or it was undone.
     error OwesLess(uint32 merchant, uint64 member, uint64 value, uint64 coins);
     /// @notice The member still owes a merchant that was not named.
     error OwesMore(uint64 member, uint64 left);
@@ -99,10 +107,11 @@ interface IAdvices is IActTarget {
     /// is taken from a locked or frozen member. Open to all; a recharge at a counter does it by itself.
     /// @return left What the member still owes to all
     function collect(uint32 merchant, uint64 member) external returns (uint64 left);
-    /// @notice Lets a member off what it owes a merchant. The merchant's finance group.
-    function forgive(uint32 merchant, uint64 member, uint64 value, uint64 coins) external;
-    /// @notice Lets a member off what it owes the guarantee. Finance only.
-    function forgiveGuarantee(uint64 member, uint64 value, uint64 coins) external;
+    /// @notice Lets a member off what it owes the merchant for the sale that was booked under this sequence. What was
+    /// forgiven does not come back when the sale is undone. The merchant's finance group.
+    function forgive(uint32 stream, uint64 sequence, uint64 value, uint64 coins) external;
+    /// @notice The same, of what it owes the guarantee. Finance only.
+    function forgiveGuarantee(uint32 stream, uint64 sequence, uint64 value, uint64 coins) external;
     /// @notice What a member owes the guarantee and these merchants is another's; refused while it owes a merchant that is
     /// not named. For the contract that merges members.
     function merge(uint64 from, uint64 into, uint32[] calldata merchants) external;
@@ -117,6 +126,8 @@ interface IAdvices is IActTarget {
     function owing(uint64 member) external view returns (uint64);
     /// @notice What was booked under this sequence; nothing (merchant 0) if it was not or was undone.
     function bookingOf(uint32 stream, uint64 sequence) external view returns (Booking memory);
+    /// @notice What was forgiven of the sale booked under this sequence, by its merchant or (0) the guarantee.
+    function forgiven(uint32 stream, uint64 sequence, uint32 creditor) external view returns (Arrears memory);
     /// @notice The sequence under which an advice was booked; 0 if it was not. It stays when that is undone.
     function bookedAs(uint32 stream, uint64 original) external view returns (uint64);
 }

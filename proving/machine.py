@@ -101,6 +101,7 @@ def thorough(steps: int) -> settings:
         stateful_step_count=steps,
         deadline=None,
         database=None,
+        report_multiple_bugs=False,  # else it looks for more of them before it makes the first one short
         suppress_health_check=list(HealthCheck),
     )
 
@@ -118,7 +119,10 @@ def lives_of(machine: type[Machine], twin: Twin, tally: Tally, ends: float) -> C
 
     def end(life: Machine) -> None:
         tally.lives += 1
-        tally.failed += life.failed
+        if life.failed and not tally.failed:
+            said = f"{type(life.failed).__name__}: {life.failed}".splitlines()[0]
+            print(f"life {tally.lives:,} failed after {life.steps[-1].name}, and is made short now. {said}", flush=True)
+        tally.failed += life.failed is not None
         tally.steps.update(step.name for step in life.steps)
         machine.teardown(life)
 

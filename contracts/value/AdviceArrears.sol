@@ -4,7 +4,6 @@ pragma solidity 0.8.30;
 import {IAdvices} from "../../interfaces/IAdvices.sol";
 import {ICashHolder} from "../../interfaces/ICashHolder.sol";
 import {IRewardToken} from "../../interfaces/IRewardToken.sol";
-import {FINANCE} from "../libraries/Groups.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 
 /// @title What members owe for sales that overdrew, and the fund that stands for them
@@ -66,16 +65,6 @@ abstract contract AdviceArrears is SuitePart, IAdvices, ICashHolder {
         _collect(GUARANTEE, member);
         if (merchant != GUARANTEE) _collect(merchant, member);
         return owing[member];
-    }
-
-    /// @inheritdoc IAdvices
-    function forgive(uint32 merchant, uint64 member, uint64 value, uint64 coins) external onlyGroup(merchant, FINANCE) {
-        _forgive(merchant, member, value, coins);
-    }
-
-    /// @inheritdoc IAdvices
-    function forgiveGuarantee(uint64 member, uint64 value, uint64 coins) external restricted {
-        _forgive(GUARANTEE, member, value, coins);
     }
 
     /// @inheritdoc IAdvices
@@ -152,14 +141,6 @@ abstract contract AdviceArrears is SuitePart, IAdvices, ICashHolder {
         emit AdviceArrearsCollected(merchant, member, value, coins);
         if (merchant == GUARANTEE) guarantee += value + coins;
         else ledger.creditPayable(merchant, value + coins);
-    }
-
-    function _forgive(uint32 merchant, uint64 member, uint64 value, uint64 coins) private {
-        Arrears memory its = adviceArrears(merchant, member);
-        if (value > its.value || coins > its.coins) revert OwesLess(merchant, member, its.value, its.coins);
-        if (value + coins == 0) revert IRewardToken.ZeroAmount();
-        _oweLess(merchant, member, value, coins);
-        emit AdviceArrearsForgiven(merchant, member, value, coins);
     }
 
     function _move(uint32 merchant, uint64 from, uint64 into) private {

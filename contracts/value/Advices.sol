@@ -4,7 +4,9 @@ pragma solidity 0.8.30;
 import {IActTarget} from "../../interfaces/IActTarget.sol";
 import {IAdvices} from "../../interfaces/IAdvices.sol";
 import {IRegistry} from "../../interfaces/IRegistry.sol";
+import {IRewardToken} from "../../interfaces/IRewardToken.sol";
 import "../libraries/ActReasons.sol" as R;
+import {FINANCE} from "../libraries/Groups.sol";
 import {SuitePart} from "../suite/SuitePart.sol";
 import {AdviceArrears} from "./AdviceArrears.sol";
 
@@ -20,6 +22,8 @@ contract Advices is AdviceArrears {
     mapping(uint256 key => Booking) private _bookings;
     /// @dev stream 32 | sequence 64 of the sale that was skipped
     mapping(uint256 key => uint64) private _bookedAs;
+    /// @dev creditor: stream 32 | sequence 64 of the act: what of its debt was forgiven
+    mapping(uint32 creditor => mapping(uint256 key => Arrears)) private _forgiven;
 
     constructor(address authority_, address ledger_, address registry_) SuitePart(authority_, ledger_, registry_) {}
 
@@ -44,6 +48,47 @@ contract Advices is AdviceArrears {
     /// @inheritdoc IAdvices
     function bookedAs(uint32 stream, uint64 original) external view returns (uint64) {
         return _bookedAs[_key(stream, original)];
+    }
+
+    /// @inheritdoc IAdvices
+    function forgiven(uint32 stream, uint64 sequence, uint32 creditor) external view returns (Arrears memory) {
+        return _forgiven[creditor][_key(stream, sequence)];
+    }
+
+    // --- letting off ------------------------------------------------------------------------------------------------
+
+    /// @inheritdoc IAdvices
+    function forgive(uint32 stream, uint64 sequence, uint64 value, uint64 coins) external {
+        Booking memory its = _bookings[_key(stream, sequence)];
+        _requireGroup(its.merchant, msg.sender, FINANCE);
+        _forgive(its.merchant, stream, sequence, value, coins);
+    }
+
+    /// @inheritdoc IAdvices
+    function forgiveGuarantee(uint32 stream, uint64 sequence, uint64 value, uint64 coins) external restricted {
+        _forgive(GUARANTEE, stream, sequence, value, coins);
+    }
+
+    /// @dev Of one sale, so that its undoing gives back what was paid and never what was forgiven.
+    function _forgive(uint32 creditor, uint32 stream, uint64 sequence, uint64 value, uint64 coins) private {
+        if (value == 0 && coins == 0) revert IRewardToken.ZeroAmount();
+        uint256 key = _key(stream, sequence);
+        uint64 debtor = ledger.survivorOf(_bookings[key].member);
+        Arrears memory its = _owedFor(creditor, key, _bookings[key]);
+        Arrears memory left = adviceArrears(creditor, debtor);
+        (left.value, left.coins) = (_min(left.value, its.value), _min(left.coins, its.coins));
+        if (value > left.value || coins > left.coins) revert OwesLess(creditor, debtor, left.value, left.coins);
+        _forgiven[creditor][key].value += value;
+        _forgiven[creditor][key].coins += coins;
+        _oweLess(creditor, debtor, value, coins);
+        emit AdviceArrearsForgiven(stream, sequence, debtor, creditor, value, coins);
+    }
+
+    /// @dev What a booking had its member owe, less what was forgiven of it.
+    function _owedFor(uint32 creditor, uint256 key, Booking memory its) private view returns (Arrears memory owed) {
+        owed = creditor == GUARANTEE ? Arrears(its.fundValue, its.fundCoins) : Arrears(its.shopValue, its.shopCoins);
+        Arrears memory off = _forgiven[creditor][key];
+        (owed.value, owed.coins) = (owed.value - off.value, owed.coins - off.coins);
     }
 
     // --- booking ----------------------------------------------------------------------------------------------------
@@ -108,8 +153,8 @@ contract Advices is AdviceArrears {
         if (ledger.currentDay() > its.day + 1) revert ActRefused(R.ACT_TIME);
         delete _bookings[key];
 
-        (uint64 fundValue, uint64 fundCoins) = _strike(GUARANTEE, its.member, its.fundValue, its.fundCoins);
-        (uint64 shopValue, uint64 shopCoins) = _strike(its.merchant, its.member, its.shopValue, its.shopCoins);
+        (uint64 fundValue, uint64 fundCoins) = _strike(GUARANTEE, its.member, _owedFor(GUARANTEE, key, its));
+        (uint64 shopValue, uint64 shopCoins) = _strike(its.merchant, its.member, _owedFor(its.merchant, key, its));
         uint64 toFund = uint64(its.fundValue) + its.fundCoins;
         uint64 unpaid = _min(guaranteeDue[its.merchant], toFund);
         if (unpaid != 0) _lessDue(its.merchant, unpaid);
@@ -128,17 +173,14 @@ contract Advices is AdviceArrears {
     }
 
     /// @return value What of it the member had paid already, and gets back
-    function _strike(uint32 merchant, uint64 member, uint64 owedValue, uint64 owedCoins)
-        private
-        returns (uint64 value, uint64 coins)
-    {
+    function _strike(uint32 merchant, uint64 member, Arrears memory owed) private returns (uint64 value, uint64 coins) {
         // who owes it now, if the member was merged
         uint64 debtor = ledger.survivorOf(member);
         Arrears memory left = adviceArrears(merchant, debtor);
-        value = _min(left.value, owedValue);
-        coins = _min(left.coins, owedCoins);
+        value = _min(left.value, owed.value);
+        coins = _min(left.coins, owed.coins);
         _oweLess(merchant, debtor, value, coins);
-        return (owedValue - value, owedCoins - coins);
+        return (owed.value - value, owed.coins - coins);
     }
 
     /// @dev The coins that were taken, in the age that they have now, as a refund gives them back, and others as current.

@@ -65,6 +65,7 @@ def test_set_permissions_replaces_what_was_there(office: Office) -> None:
     office.give(DEPLOY, STRANGER)
     assert office.of(MEMBER, STRANGER) == [0, DEPLOY]
     assert list(office.accounts.view("listed", 0, 10)) == [named(MEMBER), named(ADMIN), named(STRANGER)]
+    assert list(office.accounts.view("listed", 1, 10)) == [named(ADMIN), named(STRANGER)]
 
 
 def test_set_default_reaches_only_those_that_were_never_listed(office: Office) -> None:

@@ -1,6 +1,7 @@
 """Sales offline that overdraw, posted through the ledger: shares, exactly once, undoing, arrears, audit and index."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,15 @@ from node.domain.ids import MemberId, MinorUnits, StreamId
 from node.domain.ids import Sequence as SequenceNumber
 from node.indexer.tables import value as tables
 from tests.contracts.auditing import audit_of
+from tests.contracts.conftest import START
 from tests.contracts.indexing import indexed, rows_of
+from tests.contracts.suite.market_world import refusal
 from tests.contracts.test_books import BEAN_CHECK, checked, exported
-from tests.contracts.twin import AUTHORISATION, Twin, coins, external, stored
+from tests.contracts.twin import AUTHORISATION, STREAM, Twin, coins, external, stored
 
 pytestmark = [pytest.mark.anvil]
 ADA, BOB = MemberId(71), MemberId(72)
+DAY = 86_400
 HAS, FLOOR, FUND = 3_000, 5_000, 10_000
 PROPERTY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -71,6 +75,11 @@ class Desk:
         assert self.post(*lines) in (14, 15)
         assert self.post(act=self.booking(value, of_coins)) == 0
         return self.twin.sequence
+
+    def forgive(self, sequence: int, value: int, of_coins: int = 0) -> None:
+        """By the shop's finance group."""
+        self.twin.tick()
+        self.advices.send("forgive", STREAM, sequence, value, of_coins, sender=self.world.merchant)
 
     def undo(self, sequence: int) -> int:
         return self.post(act=undoing(ActKind.ADVICE, SequenceNumber(sequence)))
@@ -164,6 +173,47 @@ def test_reversal_gives_back_what_the_member_has_paid_of_its_debt(desk: Desk) ->
     assert desk.state() == (before[0], HAS + 2_500, FUND, 0, 0)
 
 
+@pytest.mark.parametrize("creditor", ["guarantee", "shop"])
+def test_reversal_gives_back_nothing_of_what_was_forgiven(desk: Desk, creditor: str) -> None:
+    """Nor does the debt of another sale become smaller by it."""
+    before = desk.state()
+    first, second = desk.sold_offline(9_000), desk.sold_offline(1_000)
+    assert desk.state()[3:] == (3_000, 4_000)
+    if creditor == "guarantee":
+        desk.operate(desk.advices, "forgiveGuarantee", STREAM, first, 1_500, 0)
+        assert desk.advices.view("forgiven", STREAM, first, 0) == {"value": 1_500, "coins": 0}
+        forgiven, left = 1_500, (1_000, 0)
+    else:
+        desk.forgive(first, 3_000)
+        desk.forgive(first, 1_000)
+        forgiven, left = 4_000, (1_000, 0)
+    assert sum(desk.state()[3:]) == 7_000 - forgiven
+    assert desk.undo(first) == 0
+    payable, value, fund, *owed = desk.state()
+    assert (value, tuple(owed)) == (HAS, left)
+    assert payable + fund == before[0] + FUND  # of the second sale: 1,000 from the fund to the shop
+    desk.undo(second)
+    assert desk.state() == before
+
+
+def test_forgiving_is_refused_beyond_what_the_sale_left_owing(desk: Desk) -> None:
+    first, second = desk.sold_offline(9_000), desk.sold_offline(7_000)
+    assert desk.state()[3:] == (7_000, 6_000)
+    assert refusal(lambda: desk.forgive(first, 4_001)) == ("OwesLess", (desk.shop, ADA, 4_000, 0))
+    assert refusal(lambda: desk.forgive(first, 0, 1)) == ("OwesLess", (desk.shop, ADA, 4_000, 0))
+    assert refusal(lambda: desk.forgive(first, 0)) == ("ZeroAmount", ())
+    assert refusal(lambda: desk.forgive(10**6, 1))[0] == "NotInGroup"
+    unknown = ("OwesLess", (0, 0, 0, 0))
+    assert refusal(lambda: desk.operate(desk.advices, "forgiveGuarantee", STREAM, 10**6, 1, 0)) == unknown
+    desk.forgive(first, 3_000)
+    assert refusal(lambda: desk.forgive(first, 1_001)) == ("OwesLess", (desk.shop, ADA, 1_000, 0))
+    desk.twin.recharge(ADA, 2_500)
+    desk.twin.tick()
+    desk.advices.send("collect", desk.shop, ADA, sender=desk.world.stranger)
+    assert desk.state()[3:] == (4_500, 3_000)  # paid to the guarantee first
+    assert refusal(lambda: desk.forgive(second, 2_001)) == ("OwesLess", (desk.shop, ADA, 2_000, 0))
+
+
 def test_coins_that_are_short_are_owed_and_come_back_as_coins(desk: Desk) -> None:
     assert desk.post(external(10_000)) == 0
     par = desk.twin.model.par
@@ -172,6 +222,58 @@ def test_coins_that_are_short_are_owed_and_come_back_as_coins(desk: Desk) -> Non
     assert desk.advices.view("adviceArrears", 0, ADA) == {"value": 0, "coins": 40}
     assert desk.undo(first) == 0
     assert sum(desk.ledger.view("account", ADA)[name] for name in ("current", "previous")) == held
+
+
+def test_reversal_gives_back_coins_that_were_collected_for_the_shop(desk: Desk) -> None:
+    """Beyond the floor limit it is the shop that the member owed, and that pays back what it got."""
+    par = desk.twin.model.par
+    desk.operate(desk.world.registry, "setFloorLimit", terminal_id(desk.shop, 0), 0)
+    first = desk.sold_offline(0, 40)
+    assert desk.post(external(10_000)) == 0
+    before, held = desk.state(), sum(desk.ledger.view("account", ADA)[name] for name in ("current", "previous"))
+    assert held >= 40 * par
+    desk.twin.tick()
+    desk.advices.send("collect", desk.shop, ADA, sender=desk.world.stranger)
+    assert desk.state()[0] == before[0] + 40
+    assert desk.undo(first) == 0
+    assert desk.state() == before
+    assert sum(desk.ledger.view("account", ADA)[name] for name in ("current", "previous")) == held
+
+
+def test_what_is_due_to_merchants_is_not_taken_out_of_the_fund(desk: Desk) -> None:
+    desk.operate(desk.advices, "takeFromGuarantee", FUND, desk.world.holder)
+    desk.sold_offline(9_000)
+    assert desk.advices.view("guaranteeDue", 0) == 2_000
+    desk.operate(desk.advices, "payIntoGuarantee", 2_300)
+    taken = refusal(lambda: desk.operate(desk.advices, "takeFromGuarantee", 301, desk.world.holder))
+    assert taken == ("GuaranteeShort", (300, 301))
+    desk.operate(desk.advices, "takeFromGuarantee", 300, desk.world.holder)
+    assert desk.advices.view("guarantee") == 2_000
+
+
+def test_coins_of_both_ages_come_back_when_two_epochs_have_ended(chain: Chain, terms: Terms) -> None:
+    """Epochs of a day that end ten minutes after the network's day does: two may end before a reversal is too late."""
+    midnight = START - (START + terms.utc_offset) % DAY
+    daily = replace(terms, epoch_start=midnight - 10 * DAY + 600, epoch_length=DAY)
+    mark = chain.snapshot()
+    desk = Desk(chain, daily)
+
+    def until(day: int, seconds: int) -> None:
+        desk.twin.tick(midnight + day * DAY + seconds - desk.twin.now)
+
+    until(1, 0)
+    assert desk.post(external(10_000)) == 0
+    until(1, 660)
+    assert desk.post(external(20_000)) == 0
+    until(2, 0)
+    account = desk.ledger.view("account", ADA)
+    assert account["previous"] and account["current"] > account["previous"]
+    first = desk.sold_offline(0, (account["current"] + account["previous"]) // desk.twin.model.par + 40)
+    until(3, DAY - 60)
+    assert desk.undo(first) == 0
+    back = desk.ledger.view("account", ADA)
+    assert back["current"] + back["previous"] == account["current"] + account["previous"]
+    chain.revert(mark)
 
 
 def test_card_is_not_given_up_while_its_member_owes(desk: Desk) -> None:

@@ -36,7 +36,9 @@ def test_a_guarantee_is_paid_in_collected_forgiven_and_taken_out(shop: Chain) ->
     poster.pay(ANN, act=sale.act().data)
     said = shown(shop, "guarantee_offline", "show")
     assert line(said, "due to merchant 1") == ["20.00"]
-    assert said.count(f"member {ANN}") == 2 and "40.00" in said
+    booked = f"1-{poster.sequence}"
+    assert said.count(f"member {ANN}") == 4 and "40.00" in said
+    assert line(said, booked) == [f"member {ANN}", "the guarantee", "20.00", "0.00"]
     assert "nothing is due to merchant 1" not in told(shop, "guarantee_offline", "take", "1.00", ELSEWHERE)
     paid = shown(shop, "guarantee_offline", "main", "15.00")
     assert (line(paid, "fund"), line(paid, "due to merchant 1")) == (["0.00"], ["5.00"])
@@ -51,9 +53,14 @@ def test_a_guarantee_is_paid_in_collected_forgiven_and_taken_out(shop: Chain) ->
     assert line(shown(shop, "guarantee_offline", "show"), "fund") == ["40.00"]
     collected = shown(shop, "guarantee_offline", "collect", str(ANN), "1")
     assert line(collected, f"member {ANN}") == ["merchant 1", "35.00", "0.00"]
-    assert "OwesLess" in told(shop, "guarantee_offline", "forgive", str(ANN), "35.01", "0", "1")
-    assert f"member {ANN}" not in shown(shop, "guarantee_offline", "forgive", str(ANN), "35.00", "0", "1")
-    assert "OwesLess" in told(shop, "guarantee_offline", "forgive", str(ANN), "1.00", "0")
+    assert line(collected, booked) == [f"member {ANN}", "merchant 1", "40.00", "0.00"]
+    assert "OwesLess" in told(shop, "guarantee_offline", "forgive", booked, "35.01", "0")
+    assert "was booked as 1-9999" in told(shop, "guarantee_offline", "forgive", "1-9999", "1.00", "0")
+    assert "such as 1-43" in told(shop, "guarantee_offline", "forgive", "43", "1.00", "0")
+    forgiven = shown(shop, "guarantee_offline", "forgive", booked, "5.00", "0")
+    assert line(forgiven, booked) == [f"member {ANN}", "merchant 1", "35.00", "0.00"]
+    assert f"member {ANN}" not in shown(shop, "guarantee_offline", "forgive", booked, "30.00", "0")
+    assert "OwesLess" in told(shop, "guarantee_offline", "forgive_guarantee", booked, "1.00", "0")
     assert "owes nothing" in told(shop, "guarantee_offline", "collect", str(ANN))
     assert "GuaranteeShort" in told(shop, "guarantee_offline", "take", "40.01", ELSEWHERE)
     assert line(shown(shop, "guarantee_offline", "take", "40.00", ELSEWHERE), "fund") == ["0.00"]

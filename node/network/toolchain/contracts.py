@@ -41,18 +41,22 @@ def compile_contracts(work: Work) -> None:
 
 
 def forget_stale_builds(layout: Layout) -> None:
-    """Removes brownie's output of contracts that were built from a file that is gone or has changed since.
+    """Removes what brownie made of contracts and interfaces of which a file is gone or has changed since.
 
     Brownie stumbles over the first. Of the second it sees a contract's own source and those that it names, but neither
-    what a contract that it creates is made of nor files without a contract: it would leave their old code in place.
-    A compiler that is called in another way makes other code of the same files.
+    what a contract that it creates is made of, nor files without a contract, nor what an interface inherits: it would
+    leave their old code in place. A compiler that is called in another way makes other code of the same files.
     """
     compiler = Path(__file__).with_name("solc.cjs")
-    for file in (layout.root / "build" / "contracts").glob("*.json"):
-        paths = json.loads(file.read_text()).get("allSourcePaths", {}).values()
-        made_of = with_imports(layout.root / path for path in paths) | {compiler}
+    build = layout.root / "build"
+    made_of = {
+        file: [layout.root / path for path in json.loads(file.read_text()).get("allSourcePaths", {}).values()]
+        for file in build.glob("contracts/*.json")
+    }
+    made_of |= {file: [layout.root / "interfaces" / f"{file.stem}.sol"] for file in build.glob("interfaces/*.json")}
+    for file, named in made_of.items():
         built = file.stat().st_mtime_ns
-        if not all(path.exists() and path.stat().st_mtime_ns <= built for path in made_of):
+        if not all(path.exists() and path.stat().st_mtime_ns <= built for path in {*with_imports(named), compiler}):
             file.unlink()
 
 

@@ -64,6 +64,7 @@ class AdvicesModel(Part):
     arrears: dict[tuple[int, int], Owed] = field(default_factory=dict)
     bookings: dict[int, Booked] = field(default_factory=dict)
     booked_as: dict[int, int] = field(default_factory=dict)
+    forgiven: dict[tuple[int, int], Owed] = field(default_factory=dict)
 
     # --- acts ---
 
@@ -118,7 +119,9 @@ class AdvicesModel(Part):
         if self.ledger.day > its.day + 1:
             raise ActDeclined(TIME)
         del self.bookings[sequence]
-        by_fund, by_shop = self._strike(GUARANTEE, its, its.fund), self._strike(merchant, its, its.shop)
+        by_fund, by_shop = (
+            self._strike(creditor, its, self._owed_for(sequence, its, creditor)) for creditor in (GUARANTEE, merchant)
+        )
         unpaid = min(self.due[merchant], its.fund.sum)
         self.due[merchant] -= unpaid
         self.guarantee += its.fund.sum - unpaid - by_fund.sum
@@ -153,13 +156,18 @@ class AdvicesModel(Part):
         """To all."""
         return sum(owed.sum for (_, debtor), owed in self.arrears.items() if debtor == member)
 
-    def forgive(self, merchant: int, member: int, amount: Owed) -> None:
-        its = self.arrears.get((merchant, member), Owed())
-        if its.at_most(amount) != amount:
-            raise Refused("OwesLess")
+    def forgive(self, sequence: int, creditor: int, amount: Owed) -> None:
+        """Of one sale; none that is booked is owed nothing for."""
         if not amount.sum:
             raise Refused("ZeroAmount")
-        self.arrears[merchant, member] = its - amount
+        its = self.bookings.get(sequence)
+        owed = Owed() if its is None else self._owed_for(sequence, its, creditor)
+        place = creditor, 0 if its is None else self.ledger.survivor(MemberId(its.member))
+        left = self.arrears.get(place, Owed())
+        if left.at_most(owed).at_most(amount) != amount:
+            raise Refused("OwesLess")
+        self.arrears[place] = left - amount
+        self.forgiven[sequence, creditor] = self.forgiven.get((sequence, creditor), Owed()) + amount
 
     def merge(self, source: int, into: int, merchants: list[int]) -> None:
         """Inside of a merge of members."""
@@ -222,6 +230,10 @@ class AdvicesModel(Part):
 
     def _owe(self, merchant: int, member: int, owed: Owed) -> None:
         self.arrears[merchant, member] = self.arrears.get((merchant, member), Owed()) + owed
+
+    def _owed_for(self, sequence: int, its: Booked, creditor: int) -> Owed:
+        owed = its.fund if creditor == GUARANTEE else its.shop
+        return owed - self.forgiven.get((sequence, creditor), Owed())
 
     def _strike(self, merchant: int, its: Booked, owed: Owed) -> Owed:
         """Strikes a debt out; what the member had paid of it."""

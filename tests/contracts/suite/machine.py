@@ -41,7 +41,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.twin = twin
         self.steps: list[Step] = []
-        self.failed = False
+        self.failed: Exception | None = None
         self.forgetting = twin.forgotten()
         self.forgetting.__enter__()
         try:
@@ -87,8 +87,8 @@ class Machine(RuleBasedStateMachine):
         """Whatever fails inside has its life written down."""
         try:
             yield
-        except Exception:
-            self.failed = True
+        except Exception as failed:
+            self.failed = failed
             if self.steps and current_build_context().is_final:
                 self.write_down()
             raise

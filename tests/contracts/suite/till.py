@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.devchain import Contract, Receipt, Reverted
+from node.domain.words import PAUSED
 from tests.contracts.model import Refused
 from tests.contracts.twin import AUTHORISATION, STREAM, Twin
 
@@ -51,7 +52,12 @@ class Act:
 
 
 def at_till(twin: Twin, contract: Contract, act: Act, data: bytes, *, model: Callable[[], int]) -> Receipt | None:
-    """Sends the act; `model` says what it debits, or refuses. None when it was refused, by both for one reason."""
+    """Sends the act; `model` says what it debits, or refuses. None when it was refused, by both for one reason.
+
+    In a pause the ledger hands over only what undoes, and so no other is sent.
+    """
+    if twin.model.book.supply.flags & PAUSED and not data[0] & UNDO:
+        return None
     twin.tick()
     ledger = twin.chain.impersonate(twin.ledger.address)
     try:

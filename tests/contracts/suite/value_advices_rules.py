@@ -10,7 +10,7 @@ from node.domain.ids import MemberId
 from tests.contracts.suite.advices_model import GUARANTEE, AdvicesModel, Owed
 from tests.contracts.suite.till import Act, at_till
 from tests.contracts.suite.value_rules import ADDRESS, some_members, some_shops
-from tests.contracts.twin import Twin, coins, stored
+from tests.contracts.twin import STREAM, Twin, coins, stored
 
 over = st.sampled_from([0, 0, 1, 500, 7_000])
 OPEN_DAY = 10**9
@@ -89,20 +89,23 @@ class ValueAdvicesRules:
         self._value_send("Advices", "payGuaranteeDue", shop, sender=self.twin.world.stranger,
                          model=lambda: self.advice_book.pay_due(shop))  # fmt: skip
 
-    @precondition(lambda self: any(owed.sum for owed in self.advice_book.arrears.values()))
-    @rule(data=st.data(), more=st.sampled_from([0, 0, 0, 1]), share=st.integers(1, 3))
-    def forgive_advice(self, data: st.DataObject, more: int, share: int) -> None:
-        owing = sorted(place for place, owed in self.advice_book.arrears.items() if owed.sum)
-        shop, member = data.draw(st.sampled_from(owing))
-        owed = self.advice_book.arrears[shop, member]
+    @precondition(lambda self: self.advice_book.bookings)
+    @rule(data=st.data(), guarantee=st.booleans(), more=st.sampled_from([0, 0, 0, 1]), share=st.integers(1, 3))
+    def forgive_advice(self, data: st.DataObject, guarantee: bool, more: int, share: int) -> None:
+        """Some or all of what is owed for a sale, or more than that."""
+        sequence = data.draw(st.sampled_from(list(self.advice_book.bookings)))
+        its = self.advice_book.bookings[sequence]
+        owed, creditor = (its.fund, GUARANTEE) if guarantee else (its.shop, its.merchant)
         amount = Owed(value=owed.value // share + more, coins=owed.coins // share)
-        words = (member, amount.value, amount.coins)
-        if shop == GUARANTEE:
-            self._value_operate("Advices", "forgiveGuarantee", *words,
-                                model=lambda: self.advice_book.forgive(shop, member, amount))  # fmt: skip
+        words = (STREAM, sequence, amount.value, amount.coins)
+
+        def model() -> None:
+            self.advice_book.forgive(sequence, creditor, amount)
+
+        if guarantee:
+            self._value_operate("Advices", "forgiveGuarantee", *words, model=model)
         else:
-            self._value_send("Advices", "forgive", shop, *words, sender=self.twin.world.merchant,
-                             model=lambda: self.advice_book.forgive(shop, member, amount))  # fmt: skip
+            self._value_send("Advices", "forgive", *words, sender=self.twin.world.merchant, model=model)
 
     # --- what must hold ---
 

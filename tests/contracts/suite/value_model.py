@@ -255,10 +255,10 @@ class ValueModel(Part):
         sequence: int | None = None,
     ) -> None:
         """By an account of the merchant's, or at a terminal of a store."""
-        self._running()
-        # of a terminal's act the ledger asks
-        if account is not None and not self.ledger.book.merchants[MerchantId(merchant)].flags & ACTIVE:
-            raise Refused("MerchantClosed")
+        if account is not None:  # of a terminal's act the ledger asks
+            self._running()
+            if not self.ledger.book.merchants[MerchantId(merchant)].flags & ACTIVE:
+                raise Refused("MerchantClosed")
         sound(amount)
         if account is not None:
             store = self.limits.store_of(merchant, account)

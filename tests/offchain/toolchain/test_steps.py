@@ -139,6 +139,22 @@ def test_forget_stale_builds_removes_what_is_made_of_a_file_that_has_changed_sin
         assert [file.name for file in build.iterdir()] == ["Other.json"]
 
 
+def test_forget_stale_builds_removes_an_interface_when_what_it_inherits_has_changed(layout: Layout) -> None:
+    build, sources = layout.root / "build" / "interfaces", layout.root / "interfaces"
+    for folder in (build, sources):
+        folder.mkdir(parents=True)
+    (sources / "IChild.sol").write_text('import {IParent} from "./IParent.sol";\n')
+    for name in ("IParent", "IOther"):
+        (sources / f"{name}.sol").write_text("")
+    for name in ("IChild", "IParent", "IOther", "IGone"):
+        (build / f"{name}.json").write_text("{}")
+    later = (build / "IChild.json").stat().st_mtime_ns + 1
+    os.utime(sources / "IParent.sol", ns=(later, later))
+    os.utime(build / "IParent.json", ns=(later, later))
+    forget_stale_builds(layout)
+    assert sorted(file.stem for file in build.iterdir()) == ["IOther", "IParent"]
+
+
 def test_is_ours_leaves_libraries_out() -> None:
     assert is_ours({"sourcePath": "interfaces/IRegistry.sol"})
     assert not is_ours({"sourcePath": "node_modules/@openzeppelin/contracts/token/ERC20/ERC20.sol"})
